@@ -1,0 +1,1 @@
+"""Bytes in, elements out: one module per family of formats."""

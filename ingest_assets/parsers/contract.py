@@ -1,0 +1,58 @@
+"""What every parser promises: a path in, parts out, one at a time.
+
+A part is the smallest piece that can be read alone. Its boundaries depend on the bytes only, so that a run with a
+smaller window, or one that goes on after a crash, yields the same elements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ingest_assets.records import Part
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on what a file may claim: nothing in it is trusted."""
+
+    max_pages: int = 20_000
+    """More pages, slides or sheets than this: the file is refused."""
+    max_picture_pixels: int = 40_000_000
+    """A larger picture is left out with a warning, before it is decoded."""
+    max_pictures: int = 2_000
+    """Distinct pictures per file; the rest is left out with a warning."""
+    max_unpacked_bytes: int = 1_000_000_000
+    """Sum of an archive's members (OOXML) unpacked."""
+    max_archive_ratio: int = 200
+    """Unpacked over packed size of an archive's member above 10 MB: more is a bomb."""
+    max_part_chars: int = 2_000_000
+    """Text of one part; a parser splits before it."""
+
+
+class Parser(Protocol):
+    """One family of formats. Modules of this package fit it."""
+
+    VERSION: str
+    """Goes up whenever the same bytes yield other parts."""
+
+    def count_pages(self, path: Path, *, limits: Limits) -> int:
+        """Count pages, slides or sheets without reading them; 0 where the format flows.
+
+        Raises:
+            BadInput: the file cannot be opened (truncated, encrypted, too many pages), with the reason.
+        """
+        ...
+
+    def read(self, path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
+        """Yield the parts from number `start` on, holding one in memory at a time.
+
+        Elements carry no section (the parse stage derives it from titles and levels). Text is NFC; line ends are
+        "\\n". Each distinct picture comes once per call, with its data, in the part where it first stands.
+
+        Raises:
+            BadInput: the file as a whole is unreadable. A part that cannot be read is yielded with its `problem`.
+        """
+        ...

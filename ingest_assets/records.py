@@ -1,0 +1,234 @@
+"""The words of the pipeline: frozen records, in the order a file travels.
+
+They cross every boundary (stage to stage, process to process, run to artifact), so they hold plain values only
+and encode to JSON without help (`artifacts.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Vector: TypeAlias = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One version of one file in the bucket. The bytes stay there."""
+
+    file_id: str
+    user_id: str
+    project_id: str
+    filename: str
+    key: str
+    """Object key below the bucket's prefix: `user_id/project_id/filename`."""
+    size_bytes: int
+    sha256: str
+    media_type: str
+    """Found from the content, not from the name."""
+    version: str
+    """What the bucket calls this version: it changes whenever the object is written."""
+
+
+class ElementType(StrEnum):
+    """Kinds of element, in the words of `unstructured`."""
+
+    TITLE = "Title"
+    NARRATIVE_TEXT = "NarrativeText"
+    LIST_ITEM = "ListItem"
+    TABLE = "Table"
+    IMAGE = "Image"
+    CODE = "CodeSnippet"
+    FORMULA = "Formula"
+    HEADER = "Header"
+    FOOTER = "Footer"
+    FOOTNOTE = "Footnote"
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """A piece of a document in reading order."""
+
+    type: ElementType
+    text: str
+    """Plain text, NFC; a table is a Markdown pipe table whose first row is its header; empty for a picture."""
+    page_number: int | None = None
+    """Page, slide or sheet, from 1; None where the format flows."""
+    level: int = 0
+    """Depth of a title, 1 the outermost; 0 for everything else."""
+    section: tuple[str, ...] = ()
+    """Titles above this element, outermost first."""
+    picture: str = ""
+    """sha256 of the picture that stands here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture of a document, once per distinct content."""
+
+    sha256: str
+    media_type: str
+    width: int
+    """Pixels."""
+    height: int
+    """Pixels."""
+    page_number: int | None = None
+    """The first page it stands on."""
+    data: bytes = b""
+    """The encoded picture while it travels from the parser; empty once it is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The smallest piece of a file that a parser reads alone: a page, a slide, some rows, some kilobytes."""
+
+    number: int
+    """From 1, in reading order. Where parts begin and end depends on the bytes alone, never on the window."""
+    elements: tuple[Element, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+    problem: str = ""
+    """Why this part could not be read; then it is quarantined and holds no elements."""
+    warnings: tuple[str, ...] = ()
+    """What was left out of a part that was read, for the person who owns the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """What one distinct picture shows."""
+
+    picture: str
+    """sha256 of the picture."""
+    caption: str
+    """A sentence that describes it; empty where the model only reads text."""
+    text: str
+    """Text read from the picture."""
+    page_number: int | None
+    model: str
+    """Who said so."""
+    problem: str = ""
+    """Why it could not be captioned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What is embedded: a stretch of a document's text, with what is needed to cite it.
+
+    The document's text is every element's text in reading order, captions where their pictures stood, joined by blank
+    lines. `text` is `prefix` (a repeated table header, or nothing) followed by characters `start` to `end` of it.
+    """
+
+    chunk_id: str
+    file_id: str
+    index: int
+    """Position in the document, from 0."""
+    text: str
+    text_sha256: str
+    start: int
+    end: int
+    prefix: str = ""
+    pages: tuple[int, ...] = ()
+    section: tuple[str, ...] = ()
+    words: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedChunk:
+    """A chunk with its vector: float32, L2 norm 1."""
+
+    chunk: Chunk
+    vector: Vector
+    model: str
+    reused: bool = False
+    """True where the store had this text's vector for this model already."""
+
+
+class State(StrEnum):
+    """How the last attempt at a file ended."""
+
+    SUCCEEDED = "succeeded"
+    PARTIAL = "partial"
+    """Published without the parts that could not be read."""
+    EMPTY = "empty"
+    """Read whole, and there is no text in it."""
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRecord:
+    """The ledger's entry of one file. Every store keeps it beside the chunks."""
+
+    file_id: str
+    user_id: str
+    project_id: str
+    filename: str
+    key: str
+    state: State
+    version: str = ""
+    """Bucket version of the last attempt: equal means nothing to do."""
+    size_bytes: int = 0
+    sha256: str = ""
+    media_type: str = ""
+    pages: int = 0
+    """Pages, slides or sheets; 0 where the format flows."""
+    parts: int = 0
+    quarantined: tuple[int, ...] = ()
+    """Numbers of the parts that could not be read."""
+    elements: int = 0
+    pictures: int = 0
+    chunks: int = 0
+    embedded: int = 0
+    reused: int = 0
+    model: str = ""
+    dimension: int = 0
+    fingerprint: str = ""
+    """Hash of the settings, models and code versions that this result depends on."""
+    generation: int = 0
+    """The set of chunks in force; 0 before the first. Given by the store."""
+    summary: str = ""
+    warnings: tuple[str, ...] = ()
+    error: str = ""
+    seconds: float = 0.0
+    peak_memory_mb: float = 0.0
+    updated_at: str = ""
+    """UTC, ISO 8601."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose rows a question may see. Never empty: there is no way to say "everybody's"."""
+
+    user_id: str
+    project_id: str
+
+    def __post_init__(self) -> None:
+        if not self.user_id or not self.project_id:
+            raise ValueError("a scope names a user and a project; neither may be empty")
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One answer of a search."""
+
+    chunk: Chunk
+    filename: str
+    score: float
+    """Cosine similarity, -1 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What the store really holds of one file, counted from its rows."""
+
+    rows: int
+    wrong_dimension: int = 0
+    not_finite: int = 0
+    not_unit: int = 0
+    wrong_model: int = 0
+    stray: int = 0
+    """Rows of the file that belong to no generation in force."""
+    problems: tuple[str, ...] = field(default=())
