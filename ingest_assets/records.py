@@ -18,6 +18,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class BucketObject:
+    """What the bucket says of one object, without reading it."""
+
+    key: str
+    """Object key below the bucket's prefix: `user_id/project_id/filename`."""
+    size_bytes: int
+    version: str
+    """Changes whenever the object is written: an ETag, or what a file system knows instead."""
+    modified_at: float
+    """Seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
 class SourceFile:
     """One version of one file in the bucket. The bytes stay there."""
 
@@ -91,6 +104,8 @@ class Part:
     """From 1, in reading order. Where parts begin and end depends on the bytes alone, never on the window."""
     elements: tuple[Element, ...] = ()
     pictures: tuple[Picture, ...] = ()
+    page_number: int | None = None
+    """Page, slide or sheet that this part is, or is a piece of; None where the format flows."""
     problem: str = ""
     """Why this part could not be read; then it is quarantined and holds no elements."""
     warnings: tuple[str, ...] = ()

@@ -1,0 +1,184 @@
+"""PDF files in, a table of pages per second and peak memory out: this parser beside `unstructured` "fast".
+
+Each measurement is a fresh process that reads one file once. The libraries are imported before the clock starts;
+the peak is the resident set's high-water mark of the whole process, imports included, as the kernel counts it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import platform
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+CORPUS = ROOT / "../shared/corpus/documents"
+FILES = (
+    "pdf/tracemonkey.pdf",
+    "pdf/GeoTopo-komprimiert.pdf",
+    "pdf/pdf2image-memory-error-test-400p.pdf",
+    "pdf/testPDF_bad_page_303226.pdf",
+    "pdf/normal_4pages.pdf",
+    "pdf/amt_handbook_sample.pdf",
+    "pdf/2305.03393v1-pg9.pdf",
+    "pdf/right_to_left_01.pdf",
+)
+LONGEST = "pdf/pdf2image-memory-error-test-400p.pdf"
+COPIES = 5
+_IGNORED = re.compile("[\u00ad\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def main() -> None:
+    """Measure and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--baseline-python", type=Path, help="interpreter with unstructured[pdf]; without it, ours only"
+    )
+    parser.add_argument("--measure", choices=("ours", "unstructured"), help=argparse.SUPPRESS)
+    parser.add_argument("files", nargs="*", help=f"below {CORPUS.name}/; default: {len(FILES)} files")
+    args = parser.parse_args()
+    if args.measure:
+        print(json.dumps(measure(args.measure, Path(args.files[0]))))
+        return
+    print(machine(), end="\n\n")
+    print_comparison(args.files or FILES, args.baseline_python)
+    print_growth()
+
+
+def print_comparison(files: tuple[str, ...] | list[str], baseline: Path | None) -> None:
+    """Print one row per file: both parsers, their ratio, and whether the manifest's phrases are in the text."""
+    phrases = _phrases()
+    print(
+        "| file | pages | ours: pages/s | MB | phrases | fast: pages/s | MB | phrases | times as fast | of its memory |"
+    )
+    print("| --- | --: | --: | --: | :-: | --: | --: | :-: | --: | --: |")
+    for file in files:
+        wanted = phrases.get(file, [])
+        ours = _in_fresh_process(sys.executable, "ours", CORPUS / file)
+        cells = [file.rpartition("/")[2], str(ours["pages"]), *_cells(ours, wanted)]
+        if baseline:
+            theirs = _in_fresh_process(str(baseline), "unstructured", CORPUS / file)
+            ratio = theirs["seconds"] / ours["seconds"]
+            cells += [*_cells(theirs | {"pages": ours["pages"]}, wanted), f"{ratio:.0f}"]
+            cells += [f"{ours['peak_mb'] / theirs['peak_mb']:.0%}"]
+        else:
+            cells += ["–"] * 5
+        print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def print_growth() -> None:
+    """Print the peak memory of the longest file and of the same file five times over."""
+    with tempfile.TemporaryDirectory() as folder:
+        long = Path(folder) / "five-times.pdf"
+        concatenate(CORPUS / LONGEST, long, copies=COPIES)
+        once = _in_fresh_process(sys.executable, "ours", CORPUS / LONGEST)
+        many = _in_fresh_process(sys.executable, "ours", long)
+    growth = many["peak_mb"] / once["peak_mb"] - 1
+    print("\n| pages | seconds | peak MB |\n| --: | --: | --: |")
+    print(f"| {once['pages']} | {once['seconds']:.1f} | {once['peak_mb']:.0f} |")
+    print(f"| {many['pages']} | {many['seconds']:.1f} | {many['peak_mb']:.0f} ({growth:+.0%}) |")
+
+
+def measure(name: str, path: Path) -> dict[str, Any]:
+    """Read a file with one of the parsers and say how long it took, how much memory, and what the text was."""
+    read = {"ours": _ours, "unstructured": _unstructured}[name]()
+    start = time.perf_counter()
+    pages = 0
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", delete=False, encoding="utf-8") as file:
+        for number, text in read(path):
+            pages = max(pages, number)
+            file.write(f"{text}\n")
+    seconds = time.perf_counter() - start
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"pages": pages, "seconds": seconds, "peak_mb": peak_mb, "text": file.name}
+
+
+def concatenate(source: Path, target: Path, *, copies: int) -> None:
+    """Write a PDF that holds another several times over."""
+    from pypdfium2 import PdfDocument
+
+    with PdfDocument.new() as many, PdfDocument(source) as once:
+        for _ in range(copies):
+            many.import_pages(once)
+        many.save(target)
+
+
+def machine() -> str:
+    """Describe the machine in a line."""
+    model = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "")
+    return f"{os.cpu_count()} cores,{model.partition(':')[2]}, Python {platform.python_version()}, {platform.system()}"
+
+
+def _ours() -> Any:
+    import PIL.Image  # noqa: F401
+    import pypdfium2  # noqa: F401
+
+    sys.path.insert(0, str(ROOT))
+    from ingest_assets.parsers import pdf
+    from ingest_assets.parsers.contract import Limits
+
+    def read(path: Path) -> Iterator[tuple[int, str]]:
+        for part in pdf.read(path, limits=Limits()):
+            yield part.number, "\n".join(element.text for element in part.elements)
+
+    return read
+
+
+def _unstructured() -> Any:
+    os.environ["UNSTRUCTURED_DISABLE_NOTICE"] = "1"
+    import spacy
+    from unstructured.nlp import tokenize
+    from unstructured.partition.pdf import partition_pdf
+
+    model = spacy.blank("en")  # the trained one is fetched from GitHub on first use; a blank one is faster
+    model.add_pipe("sentencizer")
+    tokenize._load_spacy_model = lambda *args, **kwargs: model
+
+    def read(path: Path) -> Iterator[tuple[int, str]]:
+        for element in partition_pdf(str(path), strategy="fast"):
+            yield element.metadata.page_number or 0, element.text
+
+    return read
+
+
+def _in_fresh_process(python: str, name: str, path: Path) -> dict[str, Any]:
+    command = [python, str(Path(__file__).resolve()), "--measure", name, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    text = Path(result["text"])
+    result["text"] = text.read_text(encoding="utf-8")
+    text.unlink()
+    return result
+
+
+def _phrases() -> dict[str, list[str]]:
+    """Return the phrases of the corpus' manifest by file."""
+    with (CORPUS / "MANIFEST.tsv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    columns = ("ground_truth_phrase", "late_phrase_near_the_end")
+    return {row["path"]: [row[column] for column in columns if row[column]] for row in rows}
+
+
+def _cells(result: dict[str, Any], wanted: list[str]) -> list[str]:
+    text = _normalised(result["text"])
+    found = sum(_normalised(phrase) in text for phrase in wanted)
+    return [f"{result['pages'] / result['seconds']:.1f}", f"{result['peak_mb']:.0f}", f"{found}/{len(wanted)}"]
+
+
+def _normalised(text: str) -> str:
+    return " ".join(_IGNORED.sub("", unicodedata.normalize("NFKC", text)).split())
+
+
+if __name__ == "__main__":
+    main()

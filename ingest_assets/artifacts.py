@@ -1,0 +1,264 @@
+"""Sequences of records in, slices of zstd JSON lines out; written window by window, read window by window.
+
+    ROOT/ASSET/FILE/FINGERPRINT/00000001-00000016.jsonl.zst    one slice: the records of one window, one a line
+    ROOT/ASSET/FILE/FINGERPRINT/attachments/SHA256             pictures, once each
+    ROOT/ASSET/FILE/current.json                               the manifest of the sequence in force
+
+Every file is written under a temporary name and renamed, and the manifest comes last, so a reader sees the old sequence
+or the new one. A run that is killed leaves finished slices behind; the next one with the same fingerprint goes on after
+them. `zstdcat *.jsonl.zst | jq` and DuckDB's `read_json` open them; no pickle, so a code change never orphans data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from ingest_assets.costs import measured
+from ingest_assets.errors import OutsideError
+
+T = TypeVar("T")
+
+if TYPE_CHECKING:
+    from typing import Generic as _Of
+else:
+
+    class _Of:
+        """Dagster takes annotations for types and knows no generics: at run time `Pending[Part]` is `Pending`."""
+
+        def __class_getitem__(cls, _: object) -> type:
+            return cls
+
+
+_SLICE = "*.jsonl.zst"
+_NAME_BYTES = 200  # file systems take 255; the rest is for suffixes
+_PREVIEW_CHARS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a finished sequence is: enough to decide whether to make it again."""
+
+    fingerprint: str
+    digest: str
+    """sha256 of the records, whatever the window: equal digests mean equal content."""
+    records: int
+    counts: dict[str, int]
+    """Totals of the tally, such as elements or pictures."""
+    preview: str = ""
+    warnings: tuple[str, ...] = ()
+    resumed: int = 0
+    """How many records an earlier, unfinished attempt had left."""
+    seconds: float = 0.0
+    peak_memory_mb: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What one record adds to the manifest."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    preview: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pending(_Of[T]):
+    """A sequence that is made only if it is not there yet."""
+
+    fingerprint: str
+    """Hash of all that the sequence depends on."""
+    produce: Callable[[Draft[T]], Iterator[T]]
+    """Yields the records after those that the draft kept."""
+    tally: Callable[[T], Tally] = field(default=lambda _: Tally())
+    resume_token: str = ""
+    """Finished records of an attempt with the same token are kept; empty where `produce` cannot go on after them."""
+
+
+class Artifacts:
+    """The folder of all stages' results."""
+
+    def __init__(self, root: Path, *, window: int = 16) -> None:
+        self._root = root
+        self._window = window
+
+    def write(self, asset: str, file_id: str, pending: Pending[T], record_type: type[T]) -> tuple[Manifest, bool]:
+        """Make the sequence unless it is there already; return its manifest and whether it was made now.
+
+        Raises:
+            OutsideError: the disk is full or cannot be written.
+        """
+        folder = self._folder(asset, file_id)
+        current = self.manifest(asset, file_id)
+        if current is not None and current.fingerprint == pending.fingerprint:
+            return current, False
+        try:
+            with measured() as cost:
+                made = self._make(folder / pending.fingerprint[:16], pending, record_type)
+            manifest = replace(made, seconds=cost.seconds, peak_memory_mb=cost.peak_memory_mb)
+            _write(folder / "current.json", msgspec.json.encode(manifest))
+            _remove_others(folder, keep=pending.fingerprint[:16])
+        except OSError as error:
+            raise OutsideError(f"{folder}: cannot be written ({error.strerror}); is the disk full?") from error
+        return manifest, True
+
+    def read(self, asset: str, file_id: str, record_type: type[T]) -> Stored[T]:
+        """Open the sequence in force.
+
+        Raises:
+            OutsideError: there is none.
+        """
+        manifest = self.manifest(asset, file_id)
+        if manifest is None:
+            raise OutsideError(f"{file_id}: there is no {asset} yet; materialise {asset} for this file first")
+        folder = self._folder(asset, file_id) / manifest.fingerprint[:16]
+        return Stored(manifest=manifest, folder=folder, record_type=record_type)
+
+    def manifest(self, asset: str, file_id: str) -> Manifest | None:
+        """Return the manifest of the sequence in force."""
+        try:
+            return msgspec.json.decode((self._folder(asset, file_id) / "current.json").read_bytes(), type=Manifest)
+        except FileNotFoundError:
+            return None
+
+    def delete(self, file_id: str) -> None:
+        """Remove everything that was kept for a file."""
+        if not self._root.is_dir():
+            return
+        for asset in sorted(path.name for path in self._root.iterdir()):
+            folder = self._folder(asset, file_id)
+            # The manifest goes first: what a killed delete leaves behind is then nobody's current result.
+            (folder / "current.json").unlink(missing_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _make(self, folder: Path, pending: Pending[T], record_type: type[T]) -> Manifest:
+        draft = Draft(folder, record_type=record_type, resume_token=pending.resume_token)
+        summary = _Summary(pending.tally)
+        for record in draft.kept():
+            summary.add(record)
+        resumed = summary.records
+        produced = pending.produce(draft)
+        while window := list(islice(produced, self._window)):
+            first = summary.records + 1
+            lines = [summary.add(record) for record in window]
+            _write(folder / f"{first:08}-{summary.records:08}.jsonl.zst", _compress(b"\n".join(lines) + b"\n"))
+        return summary.manifest(fingerprint=pending.fingerprint, resumed=resumed, facts=draft.facts)
+
+    def _folder(self, asset: str, file_id: str) -> Path:
+        name = file_id
+        if len(name.encode()) > _NAME_BYTES:
+            short = name.encode()[: _NAME_BYTES - 20].decode(errors="ignore")
+            name = f"{short}~{hashlib.sha256(file_id.encode()).hexdigest()[:16]}"
+        return self._root / asset / name
+
+
+class Draft(_Of[T]):
+    """A sequence in the making: what an earlier attempt left, and a place for attachments."""
+
+    def __init__(self, folder: Path, *, record_type: type[T], resume_token: str) -> None:
+        self._folder = folder
+        self._record_type = record_type
+        token = folder / "resume_token"
+        if not resume_token or not token.is_file() or token.read_text() != resume_token:
+            shutil.rmtree(folder, ignore_errors=True)
+            _write(token, resume_token.encode())
+        self.facts: dict[str, int] = {}
+        """Counts that no record tells, for the manifest: the pages a file says it has."""
+
+    def kept(self) -> Iterator[T]:
+        """Yield the records that are finished already."""
+        yield from _records(self._folder, self._record_type)
+
+    def attach(self, name: str, data: bytes) -> None:
+        """Keep bytes beside the records."""
+        _write(self._folder / "attachments" / name, data)
+
+
+@dataclass(frozen=True)
+class Stored(_Of[T]):
+    """A finished sequence on disk."""
+
+    manifest: Manifest
+    folder: Path
+    record_type: type[T]
+
+    def __iter__(self) -> Iterator[T]:
+        """Yield the records in order, one slice in memory at a time."""
+        return _records(self.folder, self.record_type)
+
+    def attachment(self, name: str) -> bytes:
+        """Return the bytes that were kept under a name."""
+        return (self.folder / "attachments" / name).read_bytes()
+
+
+class _Summary:
+    """Adds up records to a manifest."""
+
+    def __init__(self, tally: Callable[..., Tally]) -> None:
+        self._tally = tally
+        self._digest = hashlib.sha256()
+        self._counts: Counter[str] = Counter()
+        self._preview = ""
+        self._warnings: list[str] = []
+        self.records = 0
+
+    def add(self, record: object) -> bytes:
+        line = msgspec.json.encode(record)
+        tally = self._tally(record)
+        self._digest.update(line + b"\n")
+        self._counts.update(tally.counts)
+        self._preview = (self._preview + tally.preview)[:_PREVIEW_CHARS]
+        self._warnings += tally.warnings
+        self.records += 1
+        return line
+
+    def manifest(self, *, fingerprint: str, resumed: int, facts: dict[str, int]) -> Manifest:
+        return Manifest(
+            fingerprint=fingerprint,
+            digest=self._digest.hexdigest(),
+            records=self.records,
+            counts=dict(sorted({**self._counts, **facts}.items())),
+            preview=self._preview,
+            warnings=tuple(self._warnings),
+            resumed=resumed,
+        )
+
+
+def _records(folder: Path, record_type: type[T]) -> Iterator[T]:
+    import zstandard
+
+    decoder = msgspec.json.Decoder(record_type)
+    for path in sorted(folder.glob(_SLICE)):
+        with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as reader:
+            yield from decoder.decode_lines(reader.read())
+
+
+def _compress(data: bytes) -> bytes:
+    import zstandard
+
+    return zstandard.ZstdCompressor(level=3).compress(data)
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    with unfinished.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+
+
+def _remove_others(folder: Path, *, keep: str) -> None:
+    for path in folder.iterdir():
+        if path.is_dir() and path.name != keep:
+            shutil.rmtree(path, ignore_errors=True)

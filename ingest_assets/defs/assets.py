@@ -1,0 +1,103 @@
+"""The way of a file, in five assets. This page is the graph: read it from top to bottom."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import dagster as dg
+
+from ingest_assets.artifacts import Draft, Pending, Stored
+from ingest_assets.defs import tallies
+from ingest_assets.defs.io_managers import Publication
+from ingest_assets.defs.ledger import record_of
+from ingest_assets.defs.partitions import files
+from ingest_assets.defs.resources import Workshop
+from ingest_assets.file_ids import key_of
+from ingest_assets.records import Caption, Chunk, Part, SourceFile
+from ingest_assets.stages.caption import caption
+from ingest_assets.stages.chunk import chunk
+from ingest_assets.stages.embed import embed
+from ingest_assets.stages.parse import parse
+from ingest_assets.wiring import chunk_sizes_of, fingerprint
+
+Shop = dg.ResourceParam[Workshop]
+
+
+@dg.asset(partitions_def=files, group_name="ingest", io_manager_key="artifacts")
+def raw_files(context: dg.AssetExecutionContext, workshop: Shop) -> Pending[SourceFile]:
+    """The reference to one file in the upload bucket: owner, name, size, sha256, media type. The bytes stay there."""
+    key = key_of(context.partition_key)
+    # Whoever names a file on Dagster's command line need not have waited for the sensor to add its partition.
+    context.instance.add_dynamic_partitions(files.name or "", [context.partition_key])
+    return Pending(
+        fingerprint=fingerprint(workshop.bucket.stat(key), workshop.settings.max_file_mb),
+        produce=lambda _: iter([workshop.receive(key)]),
+        tally=tallies.of_source,
+    )
+
+
+@dg.asset(partitions_def=files, group_name="ingest", io_manager_key="artifacts")
+def parsed_documents(workshop: Shop, raw_files: Stored[SourceFile]) -> Pending[Part]:
+    """The file's parts (page, slide, block of rows or text): elements in reading order, and each picture once."""
+    (source,) = raw_files
+    parser, limits = workshop.parser(source), workshop.limits
+
+    def produce(draft: Draft[Part]) -> Iterator[Part]:
+        with workshop.holding(source) as path:
+            draft.facts["pages"] = parser.count_pages(path, limits=limits)
+            yield from parse(path, parser=parser, limits=limits, keep=draft.attach, finished=draft.kept())
+
+    return Pending(
+        fingerprint=fingerprint(source.sha256, source.media_type, workshop.fingerprints(source).parse),
+        produce=produce,
+        tally=tallies.of_part,
+        resume_token=source.version,
+    )
+
+
+@dg.asset(partitions_def=files, group_name="ingest", io_manager_key="artifacts")
+def image_captions(workshop: Shop, raw_files: Stored[SourceFile], parsed_documents: Stored[Part]) -> Pending[Caption]:
+    """What each distinct picture shows: a caption, the text read from it, its page, and which model said so."""
+    (source,) = raw_files
+    pictures = (picture for part in parsed_documents for picture in part.pictures)
+    return Pending(
+        fingerprint=fingerprint(parsed_documents.manifest.digest, workshop.fingerprints(source).caption),
+        produce=lambda _: caption(pictures, load=parsed_documents.attachment, captioner=workshop.captioner),
+        tally=tallies.of_caption,
+    )
+
+
+@dg.asset(partitions_def=files, group_name="ingest", io_manager_key="artifacts")
+def chunks(
+    workshop: Shop,
+    raw_files: Stored[SourceFile],
+    parsed_documents: Stored[Part],
+    image_captions: Stored[Caption],
+) -> Pending[Chunk]:
+    """The text to embed, 150 to 500 words a chunk, captions where their pictures stood; with pages and section."""
+    (source,) = raw_files
+    captions = {row.picture: row for row in image_captions}
+    upstream = (parsed_documents.manifest.digest, image_captions.manifest.digest)
+    return Pending(
+        fingerprint=fingerprint(source.file_id, *upstream, workshop.fingerprints(source).chunk),
+        produce=lambda _: chunk(
+            parsed_documents, file_id=source.file_id, captions=captions, sizes=chunk_sizes_of(workshop.settings)
+        ),
+        tally=tallies.of_chunk,
+    )
+
+
+@dg.asset(partitions_def=files, group_name="ingest", io_manager_key="vector_store")
+def embeddings(
+    workshop: Shop,
+    raw_files: Stored[SourceFile],
+    parsed_documents: Stored[Part],
+    image_captions: Stored[Caption],
+    chunks: Stored[Chunk],
+) -> Publication:
+    """The file in the vector store: one unit vector per chunk, and the file's record; searchable from here on."""
+    (source,) = raw_files
+    embedder = workshop.embedder
+    return Publication(
+        record=record_of(source, parsed_documents, image_captions, chunks, workshop.fingerprints(source)),
+        embedded=lambda: embed(chunks, embedder=embedder, known=partial(workshop.store.vectors_for, embedder.model)),
+    )

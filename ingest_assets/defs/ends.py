@@ -1,0 +1,93 @@
+"""Our errors in, Dagster's out: every attempt at a file ends in a named state in the ledger.
+
+BadInput is never retried. OutsideError is, by Dagster, a few times with growing pauses; then it is noted and left to
+the schedule `out_of_date`. Anything else is a defect of ours: noted, and raised as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from ingest_assets.buckets import Bucket
+from ingest_assets.errors import BadInput, ConfigError, IngestError, OutsideError
+from ingest_assets.file_ids import key_of, owner_of
+from ingest_assets.records import FileRecord, State
+from ingest_assets.stores.contract import VectorStore
+
+RETRIES = 3
+FIRST_PAUSE_S = 2
+
+
+class NamedEnds:
+    """Keeps the ledger true when a stage fails."""
+
+    def __init__(
+        self,
+        *,
+        bucket: Bucket,
+        store: Callable[[], VectorStore],
+        media_type_of: Callable[[str], str],
+        fingerprint_of: Callable[[FileRecord], str],
+    ) -> None:
+        self._bucket = bucket
+        self._store = store
+        self._media_type_of = media_type_of
+        self._fingerprint_of = fingerprint_of
+
+    @contextmanager
+    def of(self, file_id: str, *, attempt: int = 0) -> Iterator[None]:
+        """Name the end of whatever fails inside the context; `attempt` counts from 0."""
+        try:
+            yield
+        except OutsideError as error:
+            if attempt < RETRIES:
+                raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=FIRST_PAUSE_S * 2**attempt) from error
+            self.note(file_id, error)
+            raise dg.Failure(description=str(error), allow_retries=False) from error
+        except (BadInput, ConfigError) as error:
+            self.note(file_id, error)
+            raise dg.Failure(description=str(error), allow_retries=False) from error
+        except Exception as error:
+            self.note(file_id, error)
+            raise
+
+    def note(self, file_id: str, error: Exception) -> None:
+        """Put a failed attempt into the ledger; chunks that are in force stay there."""
+        kept = replace(self._store().file(file_id) or _blank(file_id), media_type=self._media_type_of(file_id))
+        seen = self._bucket.stat(kept.key)
+        self._store().note(
+            replace(
+                kept,
+                state=State.FAILED,
+                version=seen.version if seen else "",
+                size_bytes=seen.size_bytes if seen else 0,
+                # The file's own fault holds until the file or our code changes; after others the schedule tries again.
+                fingerprint=self._fingerprint_of(kept) if isinstance(error, BadInput) else "",
+                error=_say(error, file_id),
+                updated_at=utc_now(),
+            )
+        )
+
+
+def utc_now() -> str:
+    """Return the time, as the ledger writes it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _blank(file_id: str) -> FileRecord:
+    key = key_of(file_id)
+    user_id, project_id, filename = owner_of(key)
+    return FileRecord(
+        file_id=file_id, user_id=user_id, project_id=project_id, filename=filename, key=key, state=State.FAILED
+    )
+
+
+def _say(error: Exception, file_id: str) -> str:
+    if isinstance(error, IngestError):
+        return str(error)
+    return f"{file_id}: {type(error).__name__} in the program; the run's log has the details"

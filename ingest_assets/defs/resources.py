@@ -1,0 +1,159 @@
+"""Settings in, Dagster's resources out. Each part opens itself in the process that first uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ingest_assets.artifacts import Artifacts
+from ingest_assets.buckets import Bucket, open_bucket
+from ingest_assets.defs.ends import NamedEnds
+from ingest_assets.defs.io_managers import ArtifactIOManager, VectorStoreIOManager
+from ingest_assets.errors import BadInput, OutsideError
+from ingest_assets.parsers.contract import Limits
+from ingest_assets.parsers.families import parser_for
+from ingest_assets.parsers.media_type import detect
+from ingest_assets.records import FileRecord, SourceFile
+from ingest_assets.settings import Settings
+from ingest_assets.stages.receive import receive
+from ingest_assets.wiring import (
+    Fingerprints,
+    fingerprint,
+    fingerprints_of,
+    limits_of,
+    open_artifacts,
+    open_captioner,
+    open_embedder,
+    open_store,
+)
+
+if TYPE_CHECKING:
+    from ingest_assets.parsers.contract import Parser
+    from ingest_assets.stages.caption import Captioner
+    from ingest_assets.stages.embed import Embedder
+    from ingest_assets.stores.contract import VectorStore
+
+
+class Workshop:
+    """What the assets work with, for one set of settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def bucket(self) -> Bucket:
+        """Where files arrive."""
+        return open_bucket(self.settings.bucket)
+
+    @cached_property
+    def artifacts(self) -> Artifacts:
+        """The stages' results."""
+        return open_artifacts(self.settings)
+
+    @cached_property
+    def store(self) -> VectorStore:
+        """The team's vector store, ready for use."""
+        store = open_store(self.settings)
+        store.prepare()
+        return store
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """The embedding model."""
+        return open_embedder(self.settings)
+
+    @cached_property
+    def captioner(self) -> Captioner:
+        """What reads pictures."""
+        return open_captioner(self.settings)
+
+    @property
+    def limits(self) -> Limits:
+        """Bounds on what a file may claim."""
+        return limits_of(self.settings)
+
+    @property
+    def ends(self) -> NamedEnds:
+        """Names the end of what fails."""
+        return NamedEnds(
+            bucket=self.bucket,
+            store=lambda: self.store,
+            media_type_of=self._media_type,
+            fingerprint_of=self.current_fingerprint,
+        )
+
+    def receive(self, key: str) -> SourceFile:
+        """Name a file's owner, size, hash and media type.
+
+        Raises:
+            BadInput: the file is gone, empty or too large.
+            OutsideError: it changed meanwhile.
+        """
+        with self.bucket.local(key) as path:
+            return receive(
+                key,
+                path=path,
+                stat=lambda: self.bucket.stat(key),
+                detect=lambda: detect(path, filename=key.rsplit("/", 1)[-1]),
+                max_bytes=self.settings.max_file_mb * 1_000_000,
+            )
+
+    def parser(self, source: SourceFile) -> Parser:
+        """Choose the parser for a file.
+
+        Raises:
+            BadInput: no parser reads this kind of file.
+        """
+        with self.ends.of(source.file_id):
+            return parser_for(source.media_type, filename=source.filename)
+
+    @contextmanager
+    def holding(self, source: SourceFile) -> Iterator[Path]:
+        """Give the file's bytes, and make sure that they are this version's before and after.
+
+        Raises:
+            OutsideError: the file changed.
+        """
+        with self.bucket.local(source.key) as path:
+            self._require(source)
+            yield path
+            self._require(source)
+
+    def _require(self, source: SourceFile) -> None:
+        now = self.bucket.stat(source.key)
+        if now is None or now.version != source.version:
+            raise OutsideError(f"{source.key}: the file changed while it was being read; materialise raw_files again")
+
+    def fingerprints(self, source: SourceFile) -> Fingerprints:
+        """Say what the results for a file depend on besides its bytes."""
+        return fingerprints_of(self.settings, self.parser(source))
+
+    def current_fingerprint(self, record: FileRecord) -> str:
+        """Return the fingerprint that a file's record would have if it were ingested now."""
+        try:
+            parser = parser_for(record.media_type, filename=record.filename)
+        except BadInput:
+            # A later release may read what this one refuses.
+            return fingerprint("refused", version("ingest-assets"))
+        return fingerprints_of(self.settings, parser).whole
+
+    def _media_type(self, file_id: str) -> str:
+        try:
+            (source,) = self.artifacts.read("raw_files", file_id, SourceFile)
+        except OutsideError:
+            return ""
+        return source.media_type
+
+
+def resources_for(settings: Settings) -> dict[str, Any]:
+    """Make the resources that the assets ask for by name."""
+    workshop = Workshop(settings)
+    return {
+        "workshop": workshop,
+        "artifacts": ArtifactIOManager(workshop),
+        "vector_store": VectorStoreIOManager(workshop),
+    }

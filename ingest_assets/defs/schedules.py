@@ -1,0 +1,38 @@
+"""What is out of date, once a night: files whose stages have new code, settings or models since they were ingested.
+
+`build_schedule_from_partitioned_job` refuses dynamic partitions yet, so the schedule asks for its runs itself.
+"""
+
+import dagster as dg
+
+from ingest_assets.defs.jobs import ingest_file
+from ingest_assets.defs.resources import Workshop
+from ingest_assets.defs.sensors import MAX_REQUESTS, files_in_runs
+
+_PAGE = 1000
+
+
+@dg.schedule(
+    job=ingest_file,
+    cron_schedule="0 2 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Re-materialises what is out of date; stages whose input did not change are not run again.",
+)
+def out_of_date(
+    context: dg.ScheduleEvaluationContext, workshop: dg.ResourceParam[Workshop]
+) -> list[dg.RunRequest] | dg.SkipReason:
+    """Ask for a run of each file whose fingerprint is not today's."""
+    busy = files_in_runs(context.instance)
+    stale = [file_id for file_id in stale_files(workshop) if file_id not in busy][:MAX_REQUESTS]
+    return [dg.RunRequest(partition_key=file_id) for file_id in stale] or dg.SkipReason("everything is up to date")
+
+
+def stale_files(workshop: Workshop) -> list[str]:
+    """List files that today's code, settings or models would treat differently, or whose failure was not theirs."""
+    stale: list[str] = []
+    offset = 0
+    while page := workshop.store.files(limit=_PAGE, offset=offset):
+        stale += [record.file_id for record in page if record.fingerprint != workshop.current_fingerprint(record)]
+        offset += len(page)
+    return stale

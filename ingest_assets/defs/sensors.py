@@ -1,0 +1,118 @@
+"""What makes runs start by itself: files that come, change or go, and runs that die without a word."""
+
+import json
+import time
+import warnings
+
+import dagster as dg
+
+from ingest_assets.defs.jobs import PURGED_FILE_TAG, ingest_file, purge_file
+from ingest_assets.defs.partitions import files
+from ingest_assets.defs.resources import Workshop
+from ingest_assets.errors import OutsideError
+from ingest_assets.file_ids import key_of
+from ingest_assets.records import BucketObject
+from ingest_assets.stages.compare import Changes, compare
+from ingest_assets.stores.contract import VectorStore
+
+# Dagster copies every sensor and then warns of a parameter of its own that nobody gave.
+warnings.filterwarnings("ignore", message="Parameter `owners` of initializer", category=dg.BetaWarning)
+
+INTERVAL_S = 15
+MAX_REQUESTS = 100
+"""Runs asked for in one tick. A tick with thousands passes Dagster's 60 s deadline and repeats for ever."""
+PARTITION_TAG = "dagster/partition"
+_PAGE = 1000
+_UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+Shop = dg.ResourceParam[Workshop]
+
+
+@dg.sensor(
+    jobs=[ingest_file, purge_file],
+    minimum_interval_seconds=INTERVAL_S,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Looks at the upload bucket: new and changed files are ingested, deleted ones are purged.",
+)
+def upload_bucket(context: dg.SensorEvaluationContext, workshop: Shop) -> dg.SensorResult:
+    """Ask for the runs that make the store agree with the bucket."""
+    changes = look(workshop, context.instance, seen=json.loads(context.cursor or "{}"))
+    busy = files_in_runs(context.instance)
+    arrivals = [arrival for arrival in changes.arrivals if arrival.file_id not in busy][:MAX_REQUESTS]
+    gone = [file_id for file_id in changes.gone if file_id not in busy][: MAX_REQUESTS - len(arrivals)]
+    for problem in changes.misplaced:
+        context.log.warning(problem)
+    context.instance.add_dynamic_partitions(files.name or "", [arrival.file_id for arrival in arrivals])
+    return dg.SensorResult(
+        run_requests=[_ingest(arrival.file_id) for arrival in arrivals] + [_purge(file_id) for file_id in gone],
+        cursor=json.dumps(changes.unsettled),
+        skip_reason=None if arrivals or gone else _idle(changes, len(busy)),
+    )
+
+
+@dg.run_failure_sensor(
+    monitored_jobs=[ingest_file],
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Puts a run that ended without a word (killed, host restarted) into the ledger.",
+)
+def lost_runs(context: dg.RunFailureSensorContext, workshop: Shop) -> None:
+    """Note the failure of a run whose own process could not."""
+    file_id = context.dagster_run.tags.get(PARTITION_TAG)
+    record = workshop.store.file(file_id) if file_id else None
+    seen = workshop.bucket.stat(key_of(file_id)) if file_id else None
+    if file_id and seen is not None and (record is None or record.version != seen.version):
+        reason = OutsideError(f"{file_id}: run {context.dagster_run.run_id[:8]} ended before it could say why")
+        workshop.ends.note(file_id, reason)
+
+
+def look(workshop: Workshop, instance: dg.DagsterInstance, *, seen: dict[str, str]) -> Changes:
+    """Compare the bucket with the ledger and the partitions."""
+    return compare(
+        _listing(workshop),
+        ledger=ledger_versions(workshop.store),
+        partitions=instance.get_dynamic_partitions(files.name or ""),
+        seen=seen,
+        now=time.time(),
+        settle_s=workshop.settings.settle_s,
+    )
+
+
+def files_in_runs(instance: dg.DagsterInstance) -> set[str]:
+    """Return the files that a queued or running run is about."""
+    runs = instance.get_runs(filters=dg.RunsFilter(statuses=_UNFINISHED))
+    tags = [run.tags for run in runs]
+    return {tag[name] for tag in tags for name in (PARTITION_TAG, PURGED_FILE_TAG) if name in tag}
+
+
+def ledger_versions(store: VectorStore) -> dict[str, str]:
+    """Return the version of each file at its last attempt."""
+    versions: dict[str, str] = {}
+    while page := store.files(limit=_PAGE, offset=len(versions)):
+        versions.update((record.file_id, record.version) for record in page)
+    return versions
+
+
+def _listing(workshop: Workshop) -> list[BucketObject]:
+    return list(workshop.bucket.list())
+
+
+def _ingest(file_id: str) -> dg.RunRequest:
+    return dg.RunRequest(job_name=ingest_file.name, partition_key=file_id)
+
+
+def _purge(file_id: str) -> dg.RunRequest:
+    return dg.RunRequest(
+        job_name=purge_file.name,
+        run_config={"ops": {"remove_what_is_kept": {"config": {"file_id": file_id}}}},
+        tags={PURGED_FILE_TAG: file_id},
+    )
+
+
+def _idle(changes: Changes, busy: int) -> str:
+    return f"{changes.unchanged} files unchanged, {len(changes.unsettled)} still arriving, {busy} in runs"

@@ -1,0 +1,44 @@
+"""A record in, what it adds to its asset's metadata out: counts, a short preview, warnings."""
+
+from __future__ import annotations
+
+from ingest_assets.artifacts import Tally
+from ingest_assets.records import Caption, Chunk, ElementType, Part, SourceFile
+
+_PREVIEW_CHARS = 300  # of one record: enough to recognise the document, too little to read it in the logs
+
+
+def of_source(source: SourceFile) -> Tally:
+    """Count a file's bytes."""
+    preview = f"**{source.filename}** of {source.user_id} in {source.project_id}: {source.media_type}"
+    return Tally(counts={"bytes": source.size_bytes}, preview=preview)
+
+
+def of_part(part: Part) -> Tally:
+    """Count a part's elements, pictures, tables and characters."""
+    counts = {
+        "elements": len(part.elements),
+        "pictures": len(part.pictures),
+        "tables": sum(element.type is ElementType.TABLE for element in part.elements),
+        "characters": sum(len(element.text) for element in part.elements),
+        "quarantined": int(bool(part.problem)),
+    }
+    text = "\n\n".join(element.text for element in part.elements)
+    warnings = part.warnings + ((part.problem,) if part.problem else ())
+    return Tally(counts=counts, preview=_quote(text), warnings=warnings)
+
+
+def of_caption(caption: Caption) -> Tally:
+    """Count a picture's words and problems."""
+    counts = {"words": len(caption.text.split()), "problems": int(bool(caption.problem))}
+    warnings = (f"picture {caption.picture[:12]}: {caption.problem}",) if caption.problem else ()
+    return Tally(counts=counts, preview=_quote(caption.caption or caption.text), warnings=warnings)
+
+
+def of_chunk(chunk: Chunk) -> Tally:
+    """Count a chunk's words."""
+    return Tally(counts={"words": chunk.words}, preview=_quote(chunk.text))
+
+
+def _quote(text: str) -> str:
+    return text[:_PREVIEW_CHARS].strip() + "\n\n" if text.strip() else ""

@@ -1,0 +1,50 @@
+"""File keys in, Dagster partition keys out, and back.
+
+A `file_id` is the file key made safe for everything a partition key passes through (`--partitions` splits on commas,
+ranges are written with three dots, slashes make nested paths) and still readable: `ann/reports/q3 final.pdf`
+becomes `ann:reports:q3 final.pdf`. Letters and digits of every script stay as they are; what hurts is percent-encoded.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+from ingest_assets.errors import BadInput
+
+# `[`, `]`, `*`, `"` mean something in asset selections and ranges; `:` stands for the slash.
+_HURTS = re.compile(r'[%,:\[\]*"\'\\|<>?{}#&;$`\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]')
+_EDGE_SPACE = re.compile(r"^\s|\s$|\.(?=\.)|(?<=\.)\.")
+
+
+def file_id_of(key: str) -> str:
+    """Turn a file key into the partition key of its file.
+
+    Raises:
+        BadInput: the key is not `user_id/project_id/filename`, or has an empty, `.` or `..` segment.
+    """
+    segments = key.split("/")
+    if len(segments) < 3 or any(segment in {"", ".", ".."} for segment in segments):
+        raise BadInput(f"{key!r}: files lie two folders deep, as USER/PROJECT/FILENAME; move it there")
+    if not key.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in key):
+        raise BadInput(f"{key!r}: the name is not valid UTF-8; rename the file")
+    return ":".join(_encode(segment) for segment in segments)
+
+
+def key_of(file_id: str) -> str:
+    """Turn a partition key back into the file key it came from."""
+    return "/".join(unquote(segment) for segment in file_id.split(":"))
+
+
+def owner_of(key: str) -> tuple[str, str, str]:
+    """Split a file key into user_id, project_id and filename; the filename may hold more slashes."""
+    user_id, project_id, filename = key.split("/", 2)
+    return user_id, project_id, filename
+
+
+def _encode(segment: str) -> str:
+    return _EDGE_SPACE.sub(_percent, _HURTS.sub(_percent, segment))
+
+
+def _percent(match: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in match.group().encode())

@@ -1,0 +1,124 @@
+"""The body of a Word document in, the same out with everything in plain paragraphs, runs and tables.
+
+`unstructured` and `python-docx` see only the runs that stand directly in a paragraph and the paragraphs that stand
+directly in the body. Inserted text, content controls (a table of contents is one), fields, tags and equations are
+deeper; they are lifted here. What was deleted under change tracking goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ingest_assets.parsers.omml import NAMESPACE as MATH
+from ingest_assets.parsers.omml import math_text
+
+if TYPE_CHECKING:
+    from lxml import etree
+
+W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+_MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
+_R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
+_A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
+_C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
+_V = "{urn:schemas-microsoft-com:vml}"
+
+_DROPPED = [W + name for name in ("del", "moveFrom", "sdtPr", "sdtEndPr", "smartTagPr", "customXmlPr", "instrText")]
+_LIFTED = {
+    W + name for name in ("sdt", "sdtContent", "ins", "moveTo", "smartTag", "customXml", "fldSimple", "dir", "bdo")
+}
+
+
+def plain(root: etree._Element) -> None:
+    """Lift and drop in place."""
+    for element in [*root.iter(_MC + "AlternateContent")]:
+        _choose(element)
+    for element in [*root.iter(*_DROPPED)]:
+        if element.getparent() is not None:
+            element.getparent().remove(element)
+    # Innermost first, so that what is lifted is plain already.
+    for element in reversed([*root.iter(*_LIFTED)]):
+        lift(element)
+    for element in [*root.iter(MATH + "oMathPara", MATH + "oMath")]:
+        if element.getparent() is not None and element.getparent().tag != MATH + "oMathPara":
+            _write(element)
+
+
+def _choose(element: etree._Element) -> None:
+    """Keep one of the alternatives: the first, unless only a later one has something to read or to see."""
+    options = [child for child in element if isinstance(child.tag, str)]
+    useful = [option for option in options if _is_useful(option)]
+    for option in options:
+        if option is not (useful or options)[0]:
+            element.remove(option)
+    for option in options[:]:
+        if option.getparent() is element:
+            lift(option)
+    lift(element)
+
+
+def _is_useful(option: etree._Element) -> bool:
+    marks = (W + "t", _A + "t", _A + "blip", _C + "chart", _V + "imagedata", MATH + "t")
+    return next(option.iter(*marks), None) is not None
+
+
+def lift(element: etree._Element) -> None:
+    """Put an element's children in its place."""
+    parent = element.getparent()
+    if parent is None:
+        return
+    place = parent.index(element)
+    for child in reversed(element):
+        parent.insert(place, child)
+    parent.remove(element)
+
+
+def _write(equation: etree._Element) -> None:
+    """Put a run with the equation's text in its place."""
+    run = equation.makeelement(W + "r")
+    text = equation.makeelement(W + "t")
+    text.text = f" {math_text(equation) or _each(equation)} "
+    text.set("{http://www.w3.org/XML/1998/namespace}space", "preserve")
+    run.append(text)
+    run.set("ours-formula", "1")
+    parent = equation.getparent()
+    if parent is not None:
+        parent.replace(equation, run)
+
+
+def _each(equation: etree._Element) -> str:
+    return " ".join(math_text(child) for child in equation)
+
+
+def is_formula(paragraph: etree._Element) -> bool:
+    """Tell whether a paragraph is an equation and nothing else."""
+    runs = [run for run in paragraph.iter(W + "r") if "".join(text.text or "" for text in run.iter(W + "t")).strip()]
+    return bool(runs) and all(run.get("ours-formula") for run in runs)
+
+
+def take_text_boxes(paragraph: etree._Element) -> list[etree._Element]:
+    """Take the text boxes out of a paragraph, outermost only, in order."""
+    boxes = []
+    for box in [*paragraph.iter(W + "txbxContent")]:
+        if not any(ancestor in boxes for ancestor in box.iterancestors(W + "txbxContent")):
+            boxes.append(box)
+    for box in boxes:
+        parent = box.getparent()
+        if parent is not None:
+            parent.remove(box)
+    return boxes
+
+
+def relations(element: etree._Element) -> Iterator[tuple[str, str]]:
+    """Give, in order, the ids of what stands in a drawing: ("picture", id) or ("chart", id)."""
+    for node in element.iter(_A + "blip", _V + "imagedata", _C + "chart"):
+        if node.tag == _C + "chart":
+            yield "chart", node.get(_R + "id", "")
+        else:
+            yield "picture", node.get(_R + "embed") or node.get(_R + "id") or ""
+
+
+def notes(element: etree._Element) -> Iterator[tuple[str, str]]:
+    """Give the notes that a paragraph or table refers to: ("footnote" or "endnote", id)."""
+    for node in element.iter(W + "footnoteReference", W + "endnoteReference"):
+        yield node.tag.removeprefix(W).removesuffix("Reference"), node.get(W + "id", "")

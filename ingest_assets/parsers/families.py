@@ -1,0 +1,91 @@
+"""A media type in, the parser that reads it out; or a refusal that says what the file is and what can be done."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import cast
+
+from ingest_assets.errors import BadInput
+from ingest_assets.parsers import media_type as types
+from ingest_assets.parsers.contract import Parser
+
+_PARSERS = {
+    types.PDF: "pdf",
+    types.DOCX: "docx",
+    types.PPTX: "pptx",
+    types.XLSX: "spreadsheet",
+    "text/plain": "text",
+    "application/json": "text",
+    "application/xml": "xml_text",
+    "text/markdown": "markdown",
+    "text/html": "html",
+    "text/csv": "tabular",
+}
+
+_LATER = "cannot be read yet"
+_UNPACK = "unpack it and upload the documents in it"
+_NOT_A_DOCUMENT = "it holds no document text"
+
+_REFUSED = {
+    types.EMPTY: ("an empty file (0 bytes)", "upload it again"),
+    types.ENCRYPTED_OOXML: ("an Office document that is encrypted", "upload it without a password"),
+    "application/msword": ("a legacy Word document", "save it as .docx"),
+    "application/vnd.ms-powerpoint": ("a legacy PowerPoint presentation", "save it as .pptx"),
+    "application/vnd.ms-excel": ("a legacy Excel workbook", "save it as .xlsx"),
+    "application/vnd.ms-excel.sheet.binary": ("a binary Excel workbook", "save it as .xlsx"),
+    "application/vnd.ms-outlook": ("an Outlook message", _LATER + "; save its text as .txt or print it to PDF"),
+    "application/vnd.ms-outlook-pst": ("an Outlook mailbox", _LATER),
+    "message/rfc822": ("a mail message", _LATER + "; save its text as .txt or print it to PDF"),
+    "application/x-ole-storage": ("an OLE file of an unknown kind", "save it as .docx, .xlsx, .pptx or PDF"),
+    "application/rtf": ("a rich text document (RTF)", _LATER + "; save it as .docx"),
+    "application/epub+zip": ("an EPUB book", _LATER + "; convert it to PDF or HTML"),
+    "application/vnd.oasis.opendocument.text": ("an OpenDocument text", _LATER + "; save it as .docx"),
+    "application/vnd.oasis.opendocument.spreadsheet": ("an OpenDocument spreadsheet", _LATER + "; save it as .xlsx"),
+    "application/vnd.oasis.opendocument.presentation": ("an OpenDocument presentation", _LATER + "; save it as .pptx"),
+    "application/zip": ("a zip archive", _UNPACK),
+    "application/gzip": ("a gzip archive", _UNPACK),
+    "application/x-bzip2": ("a bzip2 archive", _UNPACK),
+    "application/x-xz": ("an xz archive", _UNPACK),
+    "application/zstd": ("a zstd archive", _UNPACK),
+    "application/x-7z-compressed": ("a 7z archive", _UNPACK),
+    "application/vnd.rar": ("a RAR archive", _UNPACK),
+    "application/x-tar": ("a tar archive", _UNPACK),
+    "application/x-executable": ("a program", _NOT_A_DOCUMENT),
+    "application/vnd.sqlite3": ("an SQLite database", "export its tables as CSV"),
+    "application/vnd.apache.parquet": ("a Parquet table", "export it as CSV"),
+    types.UNKNOWN: ("binary data of an unknown type", "upload PDF, DOCX, PPTX, XLSX, HTML, Markdown, CSV or text"),
+}
+
+_REFUSED_KINDS = {
+    "image": ("a picture", "pictures on their own " + _LATER + "; put it into a document"),
+    "audio": ("a sound recording", _NOT_A_DOCUMENT),
+    "video": ("a film", _NOT_A_DOCUMENT),
+    "font": ("a font", _NOT_A_DOCUMENT),
+}
+
+# Names that promise a binary document. Plain text under one of them is a download gone wrong, not a document.
+_BINARY_SUFFIXES = {
+    *(".docx", ".docm", ".pptx", ".pptm", ".xlsx", ".xlsm", ".odt", ".ods", ".odp", ".pdf", ".epub", ".msg", ".zip"),
+    *(".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".webp"),
+}
+
+
+def parser_for(media_type: str, *, filename: str) -> Parser:
+    """Give the parser of a media type, imported now.
+
+    Raises:
+        BadInput: no parser reads this type, or the name promises what the content is not.
+    """
+    suffix = Path(filename).suffix.lower()
+    if media_type == "text/plain" and suffix in _BINARY_SUFFIXES:
+        raise BadInput(f"{filename}: named {suffix}, but its content is plain text; upload the original file again")
+    if media_type not in _PARSERS:
+        raise BadInput(f"{filename}: {_refusal(media_type)}")
+    return cast("Parser", import_module(f"ingest_assets.parsers.{_PARSERS[media_type]}"))
+
+
+def _refusal(media_type: str) -> str:
+    kind = media_type.partition("/")[0]
+    what, remedy = _REFUSED.get(media_type) or _REFUSED_KINDS.get(kind) or ("a file of a type that is not read", _LATER)
+    return f"{what} ({media_type}): {remedy}" if media_type != types.EMPTY else f"{what}: {remedy}"

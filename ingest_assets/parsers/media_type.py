@@ -1,0 +1,221 @@
+"""A file's first bytes in, its media type out. The name decides nothing but between kinds of text.
+
+The signatures stand here because `puremagic` 1.30, asked on 73 real files, called every OLE file (encrypted OOXML,
+Outlook messages) a Word document, a DOCX named .doc and an EPUB with 0.4 confidence a Word document, and knew no kind
+of text; it is asked last, so that a message can name the binary types that this project does not read.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+
+from ingest_assets.errors import BadInput
+from ingest_assets.parsers import encoding, ooxml
+
+EMPTY = "application/x-empty"
+UNKNOWN = "application/octet-stream"
+PDF = "application/pdf"
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+ENCRYPTED_OOXML = "application/x-ole-encrypted-ooxml"
+
+_HEAD_BYTES = 1 << 16
+_MAIL = "message/rfc822"
+
+_SIGNATURES = (
+    (0, b"{\\rtf", "application/rtf"),
+    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
+    (0, b"\xff\xd8\xff", "image/jpeg"),
+    (0, b"GIF87a", "image/gif"),
+    (0, b"GIF89a", "image/gif"),
+    (0, b"II*\0", "image/tiff"),
+    (0, b"MM\0*", "image/tiff"),
+    (0, b"II+\0", "image/tiff"),
+    (8, b"WEBP", "image/webp"),
+    (4, b"ftypheic", "image/heic"),
+    (4, b"ftypavif", "image/avif"),
+    (40, b" EMF", "image/emf"),
+    (0, b"\xd7\xcd\xc6\x9a", "image/wmf"),
+    (0, b"\x1f\x8b", "application/gzip"),
+    (0, b"BZh", "application/x-bzip2"),
+    (0, b"\xfd7zXZ\0", "application/x-xz"),
+    (0, b"\x28\xb5\x2f\xfd", "application/zstd"),
+    (0, b"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),
+    (0, b"Rar!\x1a\x07", "application/vnd.rar"),
+    (257, b"ustar", "application/x-tar"),
+    (0, b"\x7fELF", "application/x-executable"),
+    (0, b"SQLite format 3\0", "application/vnd.sqlite3"),
+    (0, b"PAR1", "application/vnd.apache.parquet"),
+    (0, b"!BDN", "application/vnd.ms-outlook-pst"),
+)
+
+# Main parts of OOXML packages as [Content_Types].xml names them; macros and templates are read as documents.
+_OOXML_KINDS: tuple[tuple[bytes, str], ...] = (
+    (b"wordprocessingml", DOCX),
+    (b"presentationml", PPTX),
+    (b"spreadsheetml", XLSX),
+    (b"ms-word", DOCX),
+    (b"ms-powerpoint", PPTX),
+    (b"ms-excel.sheet.binary", "application/vnd.ms-excel.sheet.binary"),
+    (b"ms-excel", XLSX),
+)
+_MAIN_PART = re.compile(rb'ContentType\s*=\s*["\']([^"\']*?\bmain\+xml|[^"\']*sheet\.binary[^"\']*main)["\']')
+
+# Streams by which an OLE file shows what it is, in UTF-16 as its directory has them.
+_OLE_STREAMS = (
+    ("EncryptedPackage", ENCRYPTED_OOXML),
+    # A message may hold a Word document as an attachment; the other way round it does not happen.
+    ("__properties_version1.0", "application/vnd.ms-outlook"),
+    ("WordDocument", "application/msword"),
+    ("PowerPoint Document", "application/vnd.ms-powerpoint"),
+    ("Workbook", "application/vnd.ms-excel"),
+    ("Book", "application/vnd.ms-excel"),
+)
+
+_TEXT_SUFFIXES = {
+    ".md": "text/markdown",
+    ".markdown": "text/markdown",
+    ".mdown": "text/markdown",
+    ".mkd": "text/markdown",
+    ".csv": "text/csv",
+    ".tsv": "text/csv",
+    ".tab": "text/csv",
+    ".htm": "text/html",
+    ".html": "text/html",
+    ".xhtml": "text/html",
+    ".xml": "application/xml",
+    ".json": "application/json",
+    ".eml": _MAIL,
+}
+
+
+def detect(path: Path, *, filename: str) -> str:
+    """Name the media type of the content.
+
+    Never raises for what is in the file: unknown binary data is `application/octet-stream`, no data `EMPTY`.
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if not head:
+        return EMPTY
+    # A PDF may have up to 1 kB of something else in front (ISO 32000-1, H.3).
+    if b"%PDF-" in head[:1024]:
+        return PDF
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return _of_zip(path, head)
+    if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+        return _of_ole(path)
+    for offset, signature, media_type in _SIGNATURES:
+        if head.startswith(signature, offset):
+            return media_type
+    return _of_text(path, head, filename=filename)
+
+
+def _of_zip(path: Path, head: bytes) -> str:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = set(archive.namelist())
+            if "mimetype" in names and archive.getinfo("mimetype").file_size < 200:
+                return archive.read("mimetype").decode("ascii", "replace").strip()
+            if "META-INF/container.xml" in names:
+                return "application/epub+zip"
+            if "[Content_Types].xml" in names and archive.getinfo("[Content_Types].xml").file_size < 10_000_000:
+                return _of_ooxml(archive.read("[Content_Types].xml"))
+    except ooxml.ZIP_ERRORS:
+        return _of_broken_zip(head)
+    return "application/zip"
+
+
+def _of_ooxml(content_types: bytes) -> str:
+    for main in _MAIN_PART.findall(content_types):
+        for mark, media_type in _OOXML_KINDS:
+            if mark in main:
+                return media_type
+    return "application/zip"
+
+
+def _of_broken_zip(head: bytes) -> str:
+    """Say what a truncated archive was, by the names of its first members, so that its parser names the damage."""
+    for name, media_type in ((b"word/", DOCX), (b"ppt/", PPTX), (b"xl/", XLSX)):
+        if b"[Content_Types].xml" in head[:4096] and name in head:
+            return media_type
+    if head[30:38] == b"mimetype":
+        return re.split(rb"[^\w./+-]", head[38:120], maxsplit=1)[0].decode("ascii")
+    return DOCX if b"[Content_Types].xml" in head[:4096] else "application/zip"
+
+
+def _of_ole(path: Path) -> str:
+    """Look the streams up where they lie: the directory may be anywhere in the file, some megabytes in."""
+    tail = b""
+    found: set[str] = set()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            data = tail + block
+            found.update(name for name, _ in _OLE_STREAMS if name.encode("utf-16-le") + b"\0\0" in data)
+            tail = block[-128:]
+    return next((media_type for name, media_type in _OLE_STREAMS if name in found), "application/x-ole-storage")
+
+
+def _of_text(path: Path, head: bytes, *, filename: str) -> str:
+    try:
+        codec = encoding.of_head(head)
+    except BadInput:
+        return _of_binary(path)
+    text = head.decode(codec or "latin-1", "replace").lstrip("\ufeff")
+    lower = text.lstrip().lower()
+    suffix = _TEXT_SUFFIXES.get(Path(filename).suffix.lower(), "")
+    if _is_html(lower):
+        return "text/markdown" if suffix == "text/markdown" and not _HTML_START.match(lower) else "text/html"
+    if lower.startswith("<?xml") or re.match(r"<!doctype\s|<(\w+:)?[\w-]+\s[^>]*\bxmlns", lower):
+        return "application/xml"
+    if _is_mail(lower, suffix=suffix):
+        return _MAIL
+    return suffix if suffix and _fits(suffix, lower) else _guess(lower)
+
+
+_HTML_START = re.compile(r"(<\?xml[^>]*\?>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html[\s>])", re.DOTALL)
+_HTML_TAG = re.compile(r"<(html|head|body|title|table|div|p|h[1-6]|ul|ol|br|span|a|meta|script|style)(\s[^<>]*)?/?>")
+_MAIL_FIELD = re.compile(r"(?m)^(received|return-path|message-id|mime-version|delivered-to|dkim-signature):", re.ASCII)
+_MAIL_START = re.compile(r"(from [^\n]*\n)?[a-z][a-z0-9-]*:[ \t]", re.ASCII)
+
+
+def _is_mail(lower: str, *, suffix: str) -> bool:
+    """Tell mail from a memo that begins with "From:": it has fields that only machines write, or the name says so."""
+    if not _MAIL_START.match(lower):
+        return False
+    headers = re.split(r"\r?\n\r?\n", lower, maxsplit=1)[0]
+    return suffix == _MAIL or len(set(_MAIL_FIELD.findall(headers))) >= 2
+
+
+def _is_html(lower: str) -> bool:
+    if _HTML_START.match(lower):
+        return True
+    if lower.startswith("<?xml"):
+        return False
+    # A fragment: it begins with a tag, and has closing ones. Markdown with some HTML in it begins otherwise.
+    return bool(_HTML_TAG.match(lower)) and len(re.findall(r"</(\w+)>", lower[:20_000])) >= 1
+
+
+def _fits(suffix: str, lower: str) -> bool:
+    """Tell whether the content allows what the name says; CSV and Markdown can look like anything."""
+    if suffix == "text/html":
+        return bool(_HTML_TAG.search(lower))
+    return suffix in {"text/csv", "text/markdown"}
+
+
+def _guess(lower: str) -> str:
+    return "application/json" if re.match(r'\{\s*["}]|\[\s*["\[{\]]', lower) else "text/plain"
+
+
+def _of_binary(path: Path) -> str:
+    import puremagic
+
+    try:
+        matches = puremagic.magic_file(str(path))
+    except (puremagic.PureError, ValueError, OSError):
+        return UNKNOWN
+    best = matches[0] if matches else None
+    return best.mime_type if best and best.mime_type and best.confidence >= 0.8 else UNKNOWN

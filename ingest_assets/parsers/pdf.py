@@ -1,0 +1,129 @@
+"""PDF in, one part per page out, read with PDFium.
+
+Page by page, every handle closed before the next is opened, so that memory does not grow with the file. How the
+document is set (body size, titles, running headers) is measured once on a spread of pages, so that the parts are the
+same wherever reading starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from ingest_assets.errors import BadInput
+from ingest_assets.parsers.contract import Limits
+from ingest_assets.parsers.pdf_elements import page_elements
+from ingest_assets.parsers.pdf_forms import form_runs
+from ingest_assets.parsers.pdf_headings import Typography, survey
+from ingest_assets.parsers.pdf_layout import Flow, flows
+from ingest_assets.parsers.pdf_lines import read_runs
+from ingest_assets.parsers.pdf_objects import walk
+from ingest_assets.parsers.pdf_opening import opened
+from ingest_assets.parsers.pdf_pictures import PlacedPicture, is_large_enough, read_pictures
+from ingest_assets.records import Part
+
+if TYPE_CHECKING:
+    from pypdfium2 import PdfDocument
+
+VERSION = "1"
+
+# Six places in the document, two pages each, since left and right pages have other headers.
+_SAMPLE_PLACES = 6
+# PDFium keeps what it has parsed until the document is closed: 12 MB per 1,000 pages of the 400-page manual.
+_REOPEN_PAGES = 50
+
+
+class _Page(NamedTuple):
+    flows: list[Flow]
+    has_pictures: bool = False
+    problem: str = ""
+
+
+def count_pages(path: Path, *, limits: Limits) -> int:
+    """Count the pages of a PDF."""
+    with opened(path, limits=limits) as pdf:
+        return len(pdf)
+
+
+def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
+    """Yield the pages from number `start` on."""
+    with opened(path, limits=limits) as pdf:
+        total = len(pdf)
+        sample = {number: _page(pdf, number, limits=limits) for number in _sample(total)}
+        _refuse_unreadable(pdf, sample, limits=limits)
+    typography = survey(page.flows for page in sample.values())
+    for first in range(start, total + 1, _REOPEN_PAGES):
+        with opened(path, limits=limits) as pdf:
+            for number in range(first, min(first + _REOPEN_PAGES, total + 1)):
+                page = sample.get(number) or _page(pdf, number, limits=limits)
+                yield _part(pdf, number, page, typography=typography, limits=limits)
+
+
+def _sample(pages: int) -> list[int]:
+    """Return page numbers spread evenly over a document."""
+    last = max(pages - 1, 1)
+    places = (1 + round(place * (last - 1) / (_SAMPLE_PLACES - 1)) for place in range(_SAMPLE_PLACES))
+    return sorted({number for place in places for number in (place, place + 1) if number <= pages})
+
+
+def _page(pdf: PdfDocument, number: int, *, limits: Limits) -> _Page:
+    """Read the text of a page into rows in reading order, and whether there are pictures on it."""
+    from pypdfium2 import PdfiumError
+
+    try:
+        with closing(pdf[number - 1]) as page:
+            has_pictures = any(is_large_enough(image) for image in walk(page).images)
+            with closing(page.get_textpage()) as textpage:
+                if textpage.count_chars() > limits.max_part_chars:
+                    return _Page([], problem=f"page {number} holds over {limits.max_part_chars:,} characters; split it")
+                runs = read_runs(textpage)
+            runs.extend(form_runs(page, beside=runs))
+    except PdfiumError as error:
+        return _Page([], problem=f"page {number} of {len(pdf)} is broken ({error}); repair the PDF or leave it out")
+    return _Page(flows(runs), has_pictures)
+
+
+def _refuse_unreadable(pdf: PdfDocument, sample: dict[int, _Page], *, limits: Limits) -> None:
+    """Refuse a document with no text on any page, unless its pages are blank."""
+    if any(page.flows for page in sample.values()):
+        return
+    broken = pictures = 0
+    for number in range(1, len(pdf) + 1):
+        page = sample.get(number) or _page(pdf, number, limits=limits)
+        if page.flows:
+            return
+        broken += bool(page.problem)
+        pictures += page.has_pictures
+    if pictures:
+        raise BadInput(f"no text layer on any of {len(pdf)} pages (a scan); OCR of scans is not supported yet")
+    if broken == len(pdf):
+        raise BadInput(f"none of the {len(pdf)} pages can be read; repair the PDF or save it again")
+
+
+def _part(pdf: PdfDocument, number: int, page: _Page, *, typography: Typography, limits: Limits) -> Part:
+    if page.problem:
+        return Part(number, problem=page.problem)
+    pictures: list[PlacedPicture] = []
+    warnings: list[str] = []
+    if page.has_pictures:
+        with closing(pdf[number - 1]) as loaded:
+            pictures, warnings = read_pictures(loaded, walk(loaded), page_number=number, limits=limits)
+        if not page.flows:
+            warnings.append(f"page {number} has no text layer; only its pictures are read")
+    if number == 1:
+        warnings.extend(_document_warnings(pdf))
+    return Part(
+        number,
+        elements=page_elements(page.flows, pictures, typography=typography, page_number=number),
+        pictures=tuple(placed.picture for placed in pictures),
+        warnings=tuple(warnings),
+    )
+
+
+def _document_warnings(pdf: PdfDocument) -> list[str]:
+    import pypdfium2.raw as raw
+
+    attached = raw.FPDFDoc_GetAttachmentCount(pdf.raw)
+    return [f"{attached} files attached to the PDF are not read; upload them on their own"] if attached > 0 else []

@@ -1,0 +1,69 @@
+"""A page's paragraphs and pictures in, elements in reading order out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ingest_assets.parsers.pdf_headings import Typography, heading_level, running_rows
+from ingest_assets.parsers.pdf_layout import Flow
+from ingest_assets.parsers.pdf_objects import Box
+from ingest_assets.parsers.pdf_paragraphs import Paragraph, paragraphs
+from ingest_assets.parsers.pdf_pictures import PlacedPicture
+from ingest_assets.parsers.pdf_text import Words, words_of
+from ingest_assets.records import Element, ElementType
+
+
+class _Placed(NamedTuple):
+    element: Element
+    box: Box | None
+    """None where the page's frame is turned: pictures are not placed by it."""
+
+
+def page_elements(
+    flows: Sequence[Flow], pictures: Sequence[PlacedPicture], *, typography: Typography, page_number: int
+) -> tuple[Element, ...]:
+    """Type the paragraphs of a page and put each picture before what stands below it."""
+    running = running_rows(flows, typography)
+    edges = [Element(kind, row.text, page_number) for row, kind in running]
+    content = [[row for row in flow if not any(row is edge for edge, _ in running)] for flow in flows]
+    content = [flow for flow in content if flow]
+    words = typography.words | _words(content)
+    placed = [_placed(paragraph, typography, page_number) for paragraph in paragraphs(content, words=words)]
+    for picture in pictures:
+        element = Element(ElementType.IMAGE, "", page_number, picture=picture.picture.sha256)
+        placed.insert(_place(picture.box, placed), _Placed(element, picture.box))
+    return (
+        *(element for element in edges if element.type is ElementType.HEADER),
+        *(element for element, _ in placed),
+        *(element for element in edges if element.type is ElementType.FOOTER),
+    )
+
+
+def _words(content: Sequence[Flow]) -> Words:
+    """Collect the words of a page, where a hyphen at a line's end asks for them."""
+    rows = [row.text for flow in content for row in flow]
+    return words_of("\n".join(rows)) if any(row.endswith("-") for row in rows) else frozenset()
+
+
+def _placed(paragraph: Paragraph, typography: Typography, page_number: int) -> _Placed:
+    level = heading_level(paragraph, typography)
+    kind = ElementType.LIST_ITEM if paragraph.is_item else ElementType.NARRATIVE_TEXT
+    text = paragraph.text
+    if level:
+        kind, text = ElementType.TITLE, " ".join(text.split("\n"))
+    box = (paragraph.x0, paragraph.y0, paragraph.x1, paragraph.y1) if paragraph.turn == 0 else None
+    return _Placed(Element(kind, text, page_number, level), box)
+
+
+def _place(box: Box, placed: Sequence[_Placed]) -> int:
+    """Return where a picture belongs: before the first text that stands below it in its column."""
+    left, bottom, right, top = box
+    after_last = None
+    for index, (_, other) in enumerate(placed):
+        if other is None or min(right, other[2]) <= max(left, other[0]):
+            continue
+        if (other[1] + other[3]) / 2 < (bottom + top) / 2:
+            return index
+        after_last = index + 1
+    return len(placed) if after_last is None else after_last

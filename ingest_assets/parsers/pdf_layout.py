@@ -1,0 +1,229 @@
+"""Runs of text in, rows in reading order out.
+
+Content order is a hint, not a promise: titles come last in some files and two columns come row by row in others. So
+columns are looked for in the geometry (a gutter that few runs cross), and the content order only settles what
+geometry cannot: whether two columns of text are columns of a page, read down, or of a table, read across.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, groupby, pairwise
+from statistics import median_low
+from typing import NamedTuple
+
+from ingest_assets.parsers.pdf_lines import Run
+from ingest_assets.parsers.pdf_text import is_rtl
+
+_BINS = 120  # a gutter of 1/120 of a page's text width (4 pt on A4) is found; narrower ones are word spaces
+_MIN_ROWS = 3  # fewer rows side by side are a heading and its date, a caption pair or a form, read across
+_MAX_SPLITS = 4  # more than five columns is a table
+_PROSE_CHARS = 22  # mean characters per row from which text is prose rather than table cells
+_LIST_ROWS = 12  # more pairs than this are an index in two columns rather than a form
+_TOUCH = 0.9  # ems between runs of one line that belong together
+
+
+class Row(NamedTuple):
+    """A line of one column, as it is read."""
+
+    text: str
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    size: float
+    bold: bool
+    spaced: bool
+    cells: tuple[Run, ...]
+    turn: int
+    rtl: bool
+    italic: bool
+
+
+Flow = list[Row]
+"""Rows one below the other: a column, or what stands across columns."""
+
+
+def flows(runs: Sequence[Run]) -> list[Flow]:
+    """Put runs into reading order; text of another direction than most comes last."""
+    letters: dict[int, int] = {}
+    for run in runs:
+        letters[run.turn] = letters.get(run.turn, 0) + len(run.text)
+    ordered: list[Flow] = []
+    for turn in sorted(letters, key=lambda turn: (-letters[turn], turn)):
+        joined = _join_touching([run for run in runs if run.turn == turn])
+        ordered.extend(_split(joined, _MAX_SPLITS))
+    return [flow for flow in ordered if flow]
+
+
+def _join_touching(runs: list[Run]) -> list[Run]:
+    """Join neighbours in content that touch on one line: superscripts, fractions, changes of font."""
+    joined: list[Run] = []
+    for run in runs:
+        last = joined[-1] if joined else None
+        if last and _same_row(last, run) and -_TOUCH < (run.x0 - last.x1) / max(run.size, last.size, 1) < _TOUCH:
+            joined[-1] = _joined(last, run)
+        else:
+            joined.append(run)
+    return joined
+
+
+def _joined(a: Run, b: Run) -> Run:
+    main = a if len(a.text) >= len(b.text) else b
+    text = a.text + (" " if _is_apart(a, b) else "") + b.text
+    box = (min(a.x0, b.x0), min(a.y0, b.y0), max(a.x1, b.x1), max(a.y1, b.y1))
+    return Run(text, *box, main.size, a.bold and b.bold, a.turn, b.order, b.spaced, a.italic and b.italic)
+
+
+def _is_apart(a: Run, b: Run) -> bool:
+    # 0.12 em: thinner than the narrowest word space of justified text (0.17 em), wider than kerning
+    return a.spaced or b.x0 - a.x1 > 0.12 * max(a.size, b.size) or a.x0 > b.x1
+
+
+def _same_row(a: Run, b: Run) -> bool:
+    overlap = min(a.y1, b.y1) - max(a.y0, b.y0)
+    return overlap > 0.5 * min(a.y1 - a.y0, b.y1 - b.y0)
+
+
+def _split(runs: list[Run], splits: int) -> Iterator[Flow]:
+    """Yield the flows of a region: bands of two columns, and between them what crosses the gutter."""
+    lines = _lines(runs)
+    gutter = _gutter(lines) if splits and len(lines) >= _MIN_ROWS else None
+    if gutter is None:
+        yield [_row(line) for line in lines]
+        return
+    across: Flow = []
+    for is_full, band in groupby(lines, key=lambda line: _crosses(line, gutter)):
+        members = list(band)
+        if is_full or not _side_by_side(members, gutter):
+            across.extend(_row(line) for line in members)
+            continue
+        if across:
+            yield across
+            across = []
+        for side in (_left_of(members, gutter), _right_of(members, gutter)):
+            yield from _split(sorted(side, key=lambda run: run.order), splits - 1)
+    if across:
+        yield across
+
+
+def _lines(runs: list[Run]) -> list[list[Run]]:
+    """Group runs that stand on one line, from the top."""
+    lines: list[list[Run]] = []
+    for run in sorted(runs, key=lambda run: (-(run.y0 + run.y1), run.x0, run.order)):
+        if lines and _same_row(lines[-1][0], run):
+            lines[-1].append(run)
+        else:
+            lines.append([run])
+    return lines
+
+
+def _gutter(lines: list[list[Run]]) -> float | None:
+    """Return the x that parts the most rows into two columns, if any does."""
+    best, gutter = _MIN_ROWS - 1, None
+    for x in _candidates([run for line in lines for run in line]):
+        score = 0
+        for is_full, band in groupby(lines, key=lambda line: _crosses(line, x)):
+            members = [] if is_full else list(band)
+            if len(members) >= _MIN_ROWS and len(members) + score > best:
+                score += _parted(members, x)
+        if score > best:
+            best, gutter = score, x
+    return gutter
+
+
+def _parted(lines: list[list[Run]], x: float) -> int:
+    """Count the rows that a gutter parts, none where it is not between two columns of a page."""
+    return min(len(_left_of(lines, x)), len(_right_of(lines, x))) if _side_by_side(lines, x) else 0
+
+
+def _candidates(runs: list[Run]) -> list[float]:
+    """Return the middles of the gaps in the runs' shadow on the x axis, the emptiest first, at most eight."""
+    left, right = min(run.x0 for run in runs), max(run.x1 for run in runs)
+    step = (right - left) / _BINS
+    if step <= 0:
+        return []
+    change = [0] * (_BINS + 2)
+    for run in runs:
+        change[int((run.x0 - left) / step)] += 1
+        change[int((run.x1 - left) / step) + 1] -= 1
+    shadow = list(accumulate(change))[: _BINS + 1]
+    valleys: list[tuple[int, float]] = []
+    position = 0
+    for depth, same in groupby(shadow):
+        width = len(list(same))
+        start, position = position, position + width
+        is_inside = start > _BINS * 0.08 and position < _BINS * 0.92
+        if is_inside and shadow[start - 1] > depth < shadow[position]:
+            valleys.append((depth, left + step * (start + width / 2)))
+    return [x for _, x in sorted(valleys)[:8]]
+
+
+def _crosses(line: list[Run], x: float) -> bool:
+    for run in line:  # no generator: this is asked a thousand times a page
+        if run.x0 < x - 1 and run.x1 > x + 1:
+            return True
+    return False
+
+
+def _left_of(lines: list[list[Run]], x: float) -> list[Run]:
+    return [run for line in lines for run in line if run.x0 + run.x1 < 2 * x]
+
+
+def _right_of(lines: list[list[Run]], x: float) -> list[Run]:
+    return [run for line in lines for run in line if run.x0 + run.x1 >= 2 * x]
+
+
+def _side_by_side(lines: list[list[Run]], x: float) -> bool:
+    """Tell two columns of a page from two columns of a table."""
+    runs = [run for line in lines for run in line]
+    is_left = [run.x0 + run.x1 < 2 * x for run in runs]
+    few = min(sum(is_left), len(runs) - sum(is_left))
+    if few < _MIN_ROWS:
+        return False
+    sides = [side for _, side in sorted((run.order, side) for run, side in zip(runs, is_left, strict=True))]
+    turns = sum([a != b for a, b in pairwise(sides)])
+    if turns <= max(3, few // 10):  # the content itself goes down one side and then down the other
+        return few >= _LIST_ROWS or not _are_pairs(lines, x)
+    return _is_prose(_left_of(lines, x)) and _is_prose(_right_of(lines, x))
+
+
+def _are_pairs(lines: list[list[Run]], x: float) -> bool:
+    """Tell whether short words stand side by side on the same lines: labels and values, whatever their order."""
+    pairs = [line for line in lines if len(line) > 1 and _left_of([line], x) and _right_of([line], x)]
+    runs = [run for line in lines for run in line]
+    chars = sum(len(run.text) for run in runs) / len(runs)
+    return chars < _PROSE_CHARS and len(pairs) > 0.6 * len(lines)
+
+
+def _is_prose(runs: list[Run]) -> bool:
+    """Tell whether most rows are long and fill their column."""
+    width = max(run.x1 for run in runs) - min(run.x0 for run in runs)
+    chars = sum(len(run.text) for run in runs) / len(runs)
+    return chars >= _PROSE_CHARS and median_low([run.x1 - run.x0 for run in runs]) > 0.75 * width
+
+
+def _row(line: list[Run]) -> Row:
+    if len(line) == 1:
+        text, x0, y0, x1, y1, size, bold, turn, _, spaced, italic = line[0]
+        return Row(text, x0, y0, x1, y1, size, bold, spaced, tuple(line), turn, is_rtl(text), italic)
+    rtl = is_rtl("".join([run.text for run in line]))
+    cells = sorted(line, key=(lambda run: (-run.x1, run.order)) if rtl else (lambda run: (run.x0, run.order)))
+    text = cells[0].text
+    for before, cell in pairwise(cells):
+        text += (" " if rtl or _is_apart(before, cell) else "") + cell.text
+    main = max(cells, key=lambda run: len(run.text))
+    return Row(
+        text,
+        min([run.x0 for run in cells]),
+        min([run.y0 for run in cells]),
+        max([run.x1 for run in cells]),
+        max([run.y1 for run in cells]),
+        main.size,
+        all([run.bold for run in cells]),
+        cells[-1].spaced,
+        tuple(cells),
+        main.turn,
+        rtl,
+        all([run.italic for run in cells]),
+    )

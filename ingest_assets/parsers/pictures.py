@@ -1,0 +1,180 @@
+"""Encoded picture bytes in, a Picture that is PNG or JPEG out.
+
+Every parser passes what it finds in a document through here, so that what follows meets two formats and a bounded
+number of pixels. PNG and JPEG stay as they are wherever any viewer can show them, so the hash is that of the bytes in
+the document; only their header is read, and damage further in is named by who decodes them (the caption of that
+picture). Everything else is decoded once and becomes PNG.
+
+Pillow's own bomb check is replaced, not added to: it only warns at 89 million pixels, and its error has no size in it.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from typing import TYPE_CHECKING, cast
+
+from ingest_assets.errors import BadInput
+from ingest_assets.parsers.contract import Limits
+from ingest_assets.records import Picture
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+PNG, JPEG = "image/png", "image/jpeg"
+
+# 32 pixels: two lines of the smallest print that can be read; below it stand bullets, rules, icons and spacers.
+MIN_SIDE_PX = 32
+
+_KEPT_MODES = {PNG: {"1", "L", "LA", "P", "RGB", "RGBA"}, JPEG: {"L", "RGB"}}
+
+# What Pillow's decoders raise on broken bytes: they check little themselves.
+BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
+
+
+def encode(data: bytes, *, page_number: int | None, limits: Limits) -> Picture:
+    """Make a Picture of PNG, JPEG, GIF, BMP, TIFF or WEBP bytes (the first frame or page of several).
+
+    The size is read from the header and checked before any pixel is decoded.
+
+    Raises:
+        BadInput: broken, of another format, or over `limits.max_picture_pixels`, with the reason.
+    """
+    where = f"picture on page {page_number}" if page_number is not None else "picture"
+    format_name = _format(data, where=where)
+    media_type = f"image/{format_name.lower()}"
+    with opened(data, where=where) as image:
+        width, height = image.size
+        if width * height > limits.max_picture_pixels:
+            limit = f"{limits.max_picture_pixels:,}"
+            raise BadInput(f"{where}: {width:,} x {height:,} pixels, over the limit of {limit}")
+        if not _is_kept(image, media_type=media_type):
+            data, media_type = _png(flatten(image)), PNG
+    return Picture(
+        sha256=sha256(data).hexdigest(),
+        media_type=media_type,
+        width=width,
+        height=height,
+        page_number=page_number,
+        data=data,
+    )
+
+
+def is_decoration(picture: Picture) -> bool:
+    """Tell whether nothing can be read in it: a side under 32 pixels, or a single colour.
+
+    Colours are looked at only where the data is there and is small for its size, as that of one colour always is.
+    """
+    if min(picture.width, picture.height) < MIN_SIDE_PX:
+        return True
+    pixels = picture.width * picture.height
+    # One colour takes 1/250 byte a pixel as JPEG, less as PNG, and 1-2 kB of headers; 4 megapixels decode in 12 MB.
+    if not picture.data or pixels > 4_000_000 or len(picture.data) > 4_000 + pixels // 100:
+        return False
+    try:
+        with opened(picture.data, where="picture") as image:
+            extrema = flatten(image).convert("RGB").getextrema()
+    except BadInput:
+        return False  # damaged: for the captioner to name
+    return all(low == high for low, high in cast("tuple[tuple[int, int], ...]", extrema))
+
+
+@contextmanager
+def opened(data: bytes, *, where: str) -> Iterator[Image.Image]:
+    """Open a picture at its header, with the caller's pixel limit in force in place of Pillow's.
+
+    Raises:
+        BadInput: Pillow cannot read the header, or what is decoded inside the block.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    pillows_limit = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # odd metadata, which is not read
+            with Image.open(io.BytesIO(data), formats=[_format(data, where=where)]) as image:
+                yield image
+    except UnidentifiedImageError as error:
+        # not its own message: that holds a memory address, and the same bytes shall give the same words
+        raise BadInput(f"{where}: damaged, its header cannot be read") from error
+    except BROKEN as error:
+        raise BadInput(f"{where}: damaged, cannot be decoded ({error})") from error
+    finally:
+        Image.MAX_IMAGE_PIXELS = pillows_limit
+
+
+def flatten(image: Image.Image) -> Image.Image:
+    """Decode to opaque L or RGB as it looks on white paper; 16-bit and float greys are stretched over 0-255."""
+    from PIL import Image
+
+    if image.has_transparency_data:
+        image = image if image.mode == "RGBA" else image.convert("RGBA")  # convert copies even then
+        page = Image.new("RGB", image.size, "white")
+        page.paste(image, mask=image)
+        return page
+    if image.mode.startswith(("I", "F")):
+        wide = image.convert("F")
+        low, high = cast("tuple[float, float]", wide.getextrema())
+        scale = 255 / ((high - low) or 1)
+        return wide.point(lambda value: value * scale - low * scale).convert("L")
+    return image.convert("L" if image.mode in {"1", "L"} else "RGB")
+
+
+def _format(data: bytes, *, where: str) -> str:
+    """Name the format by its first bytes, as Pillow calls it."""
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if data.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if data.startswith((b"GIF87a", b"GIF89a")):
+        return "GIF"
+    if data.startswith(b"BM"):
+        return "BMP"
+    if data.startswith((b"II*\0", b"MM\0*")):
+        return "TIFF"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    raise BadInput(f"{where}: {_unsupported(data)}; PNG, JPEG, GIF, BMP, TIFF and WEBP can be read")
+
+
+def _unsupported(data: bytes) -> str:
+    if not data:
+        return "empty"
+    if data.startswith(b"\x01\0\0\0") and data[40:44] == b" EMF":
+        return "an EMF drawing"
+    if data.startswith((b"\xd7\xcd\xc6\x9a", b"\x01\0\x09\0", b"\x02\0\x09\0")):
+        return "a WMF drawing"
+    if b"<svg" in data[:1_000].lower():
+        return "an SVG drawing"
+    return f"unknown format (begins with {data[:4].hex(' ')})"
+
+
+def _is_kept(image: Image.Image, *, media_type: str) -> bool:
+    if image.mode == "P" and image.has_transparency_data:
+        return False
+    return image.mode in _KEPT_MODES.get(media_type, set())
+
+
+def _png(image: Image.Image) -> bytes:
+    """Encode without metadata: the same pixels give the same bytes."""
+    image.info = {}
+    encoded = io.BytesIO()
+    image.save(encoded, format="PNG", compress_level=6)  # fixed: the default belongs to Pillow
+    return encoded.getvalue()

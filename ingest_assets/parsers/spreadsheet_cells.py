@@ -1,0 +1,132 @@
+"""Cells of a worksheet in, texts out: dates as ISO 8601, numbers without float noise, merged cells repeated."""
+
+from __future__ import annotations
+
+import datetime
+import warnings
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+from xml.etree import ElementTree
+
+from ingest_assets.parsers.numbers_text import number_text
+
+_MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+# A row far down or a column far right is a slip of the hand; Excel's own bound keeps what is real.
+_MAX_COLUMN = 16_384
+_MAX_MERGED = 20_000
+
+
+def rows_of(workbook: Any, sheet: Any, package: Path) -> Iterator[dict[int, str]]:
+    """Yield the texts of each row that has any, by column from 1."""
+    from openpyxl.worksheet._reader import WorkSheetParser
+
+    merged = _Merged(package, sheet._worksheet_path)
+    percent = _percent_styles(workbook)
+    with sheet._get_source() as source:
+        parser = WorkSheetParser(
+            source,
+            sheet._shared_strings,
+            data_only=True,
+            epoch=workbook.epoch,
+            date_formats=workbook._date_formats,
+            timedelta_formats=workbook._timedelta_formats,
+        )
+        for element in _row_elements(source):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of dates out of range, which become #VALUE!
+                row_number, cells = parser.parse_row(element)
+            parser.row_dimensions.clear()
+            texts = {cell["column"]: _text(cell, percent=percent) for cell in cells if cell["column"] <= _MAX_COLUMN}
+            texts = {column: text for column, text in texts.items() if text}
+            if texts:
+                yield merged.repeat(row_number, texts)
+
+
+def _row_elements(source: IO[bytes]) -> Iterator[ElementTree.Element]:
+    """Yield the rows alone: formats, filters and validations, on which openpyxl may fail, are passed over."""
+    data: ElementTree.Element | None = None
+    # The package was searched for document type definitions before: there are no entities to expand.
+    for event, element in ElementTree.iterparse(source, events=("start", "end")):  # noqa: S314
+        if event == "start":
+            data = element if element.tag == f"{_MAIN}sheetData" else data
+        elif element.tag == f"{_MAIN}row":
+            yield element
+            if data is not None:
+                data.clear()
+        elif data is None or element.tag == f"{_MAIN}sheetData":
+            element.clear()
+            if element.tag == f"{_MAIN}sheetData":
+                return
+
+
+def _percent_styles(workbook: Any) -> set[int]:
+    """Find the cell styles that show a fraction as a percentage."""
+    from openpyxl.styles.numbers import BUILTIN_FORMATS, BUILTIN_FORMATS_MAX_SIZE
+
+    own = list(workbook._number_formats)
+    found = set()
+    for style, cell_style in enumerate(workbook._cell_styles):
+        number = cell_style.numFmtId
+        place = number - BUILTIN_FORMATS_MAX_SIZE
+        code = own[place] if 0 <= place < len(own) else BUILTIN_FORMATS.get(number, "")
+        if "%" in code:
+            found.add(style)
+    return found
+
+
+def _text(cell: dict[str, Any], *, percent: set[int]) -> str:
+    value = cell["value"]
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, datetime.datetime):
+        midnight = value.time() == datetime.time()
+        return value.date().isoformat() if midnight else value.isoformat(sep=" ", timespec="seconds")
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    if isinstance(value, int | float):
+        if cell["style_id"] in percent:
+            return f"{number_text(round(value * 100, 10))}%"
+        return number_text(value)
+    return str(value).strip()
+
+
+class _Merged:
+    """The merged cells of a sheet: the value stands in the first, and is repeated in those that it covers."""
+
+    def __init__(self, package: Path, worksheet: str) -> None:
+        self._ranges = sorted(_merged_ranges(package, worksheet))
+        self._next = 0
+        self._active: list[tuple[int, int, int, str]] = []
+
+    def repeat(self, row: int, texts: dict[int, str]) -> dict[int, str]:
+        """Fill the row's covered cells; a heading merged over a whole row stays one cell."""
+        alone = len(texts) == 1
+        while self._next < len(self._ranges) and self._ranges[self._next][0] <= row:
+            first_row, first, last_row, last = self._ranges[self._next]
+            self._next += 1
+            if first_row == row and first in texts and last - first < _MAX_COLUMN:
+                self._active.append((first, last if not alone else first, last_row, texts[first]))
+        self._active = [entry for entry in self._active if entry[2] >= row]
+        for first, last, _, text in self._active:
+            for column in range(first, min(last, first + 100) + 1):
+                texts.setdefault(column, text)
+        return texts
+
+
+def _merged_ranges(package: Path, worksheet: str) -> Iterator[tuple[int, int, int, int]]:
+    from openpyxl.utils.cell import range_boundaries
+
+    count = 0
+    with zipfile.ZipFile(package) as archive, archive.open(worksheet) as source:
+        for _, element in ElementTree.iterparse(source):  # noqa: S314 - see above
+            if element.tag == f"{_MAIN}mergeCell" and count < _MAX_MERGED:
+                count += 1
+                first, first_row, last, last_row = range_boundaries(element.get("ref", "A1"))
+                if None not in (first, first_row, last, last_row):
+                    yield first_row, first, last_row, last
+            if element.tag in {f"{_MAIN}row", f"{_MAIN}c", f"{_MAIN}sheetData"}:
+                element.clear()

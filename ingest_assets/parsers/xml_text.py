@@ -1,0 +1,167 @@
+"""An XML document in, its text out: one paragraph for each element that holds running text.
+
+No schema is known. An element is a paragraph when text stands directly in it, whatever it is called, and what is
+marked up inside it belongs to it; `title` and `head` are headings in JATS, DocBook, TEI and most others. Nothing
+outside the file is read: no DTD, no entity, no stylesheet, and libxml2's own bounds on depth and size stay on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ingest_assets.errors import BadInput
+from ingest_assets.parsers.contract import Limits
+from ingest_assets.parsers.part_builder import PartBuilder
+from ingest_assets.records import ElementType, Part
+
+if TYPE_CHECKING:
+    from lxml import etree
+
+VERSION = "1"
+
+_PART_CHARS = 32_000
+_TITLES = {"title", "head", "heading", "article-title", "book-title"}
+_SECTIONS = {"sec", "section", "chapter", "div", "part", "app", "abstract", "sect1", "sect2", "sect3", "ack"}
+_ITEMS = {"li", "item", "listitem", "list-item"}
+_ROWS = {"tr", "row"}
+# Mark-up inside a sentence: never a paragraph, whether or not text has been seen before it.
+_INLINE = {
+    "b",
+    "bold",
+    "i",
+    "italic",
+    "em",
+    "emphasis",
+    "strong",
+    "u",
+    "sup",
+    "sub",
+    "sc",
+    "xref",
+    "ext-link",
+    "uri",
+    "a",
+    "span",
+    "ref",
+    "hi",
+    "code",
+    "tt",
+    "monospace",
+}
+_NOT_TEXT = {"script", "style", "tex-math", "alternatives"}
+
+
+def count_pages(path: Path, *, limits: Limits) -> int:
+    """XML flows: 0."""
+    del path, limits
+    return 0
+
+
+def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
+    """Yield the text in parts of some 32,000 characters.
+
+    Raises:
+        BadInput: not well-formed from the beginning on.
+    """
+    builder = PartBuilder(limits=limits, start=start)
+    for type_, text, level in _joined(_Walk().paragraphs(path)):
+        builder.add(type_, text, level=level)
+        if builder.chars >= _PART_CHARS:
+            yield from builder.flush()
+    if builder.elements or builder.number == 0:
+        yield from builder.flush()
+
+
+def _joined(pieces: Iterator[tuple[ElementType, str, int]]) -> Iterator[tuple[ElementType, str, int]]:
+    """Join neighbouring short texts to one: names, numbers and dates are fields of a record, not paragraphs."""
+    fields: list[str] = []
+    size = 0
+    for type_, text, level in pieces:
+        is_field = type_ is ElementType.NARRATIVE_TEXT and len(text) < 80 and not text.endswith((".", "?", "!", ":"))
+        if fields and (not is_field or size > 500):
+            yield ElementType.NARRATIVE_TEXT, ", ".join(fields), 0
+            fields, size = [], 0
+        if is_field:
+            fields.append(text)
+            size += len(text)
+        else:
+            yield type_, text, level
+    if fields:
+        yield ElementType.NARRATIVE_TEXT, ", ".join(fields), 0
+
+
+class _Walk:
+    """One pass over the events of a document; of the tree only the open elements and the paragraph are kept."""
+
+    def __init__(self) -> None:
+        self._path: list[str] = []
+        self._paragraph: etree._Element | None = None
+
+    def paragraphs(self, path: Path) -> Iterator[tuple[ElementType, str, int]]:
+        from lxml import etree
+
+        events = etree.iterparse(
+            str(path),
+            events=("start", "end"),
+            resolve_entities=False,
+            load_dtd=False,
+            no_network=True,
+            huge_tree=False,
+            remove_comments=True,
+            remove_pis=True,
+            recover=True,
+        )
+        is_empty = True
+        try:
+            for event, element in events:
+                is_empty = False
+                if event == "start":
+                    self._path.append(_name(element))
+                else:
+                    yield from self._end(element)
+                    self._path.pop()
+        except etree.XMLSyntaxError as error:
+            if is_empty:
+                raise BadInput(f"cannot be read as XML ({error}); upload it again") from error
+        if is_empty:
+            raise BadInput("cannot be read as XML: it holds no element; upload it again")
+
+    def _end(self, element: etree._Element) -> Iterator[tuple[ElementType, str, int]]:
+        """Give the paragraph that ends here, unless it belongs to one that is still open."""
+        parent = element.getparent()
+        name = self._path[-1]
+        if name in _INLINE or any(_holds_text(ancestor) for ancestor in element.iterancestors()):
+            return
+        is_row = name in _ROWS
+        if not is_row and any(open_ in _ROWS for open_ in self._path[:-1]):
+            return
+        text = " | ".join(filter(None, (_text(cell) for cell in element))) if is_row else _text(element)
+        if text and name not in _NOT_TEXT:
+            yield self._typed(name, text)
+        element.clear(keep_tail=True)
+        if parent is not None and not (parent.text or "").strip():
+            while element.getprevious() is not None and not (element.getprevious().tail or "").strip():
+                parent.remove(element.getprevious())
+
+    def _typed(self, name: str, text: str) -> tuple[ElementType, str, int]:
+        if name in _TITLES and len(text) < 300:
+            depth = sum(open_ in _SECTIONS for open_ in self._path[:-1])
+            return ElementType.TITLE, text, min(6, depth + 1)
+        if name in _ITEMS or any(open_ in _ITEMS for open_ in self._path[-3:-1]):
+            return ElementType.LIST_ITEM, text, 0
+        return ElementType.NARRATIVE_TEXT, text, 0
+
+
+def _name(element: etree._Element) -> str:
+    return str(element.tag).rpartition("}")[2].lower()
+
+
+def _holds_text(element: etree._Element) -> bool:
+    """Tell whether text stands directly in an element, as far as it has been read."""
+    return bool((element.text or "").strip()) or any((child.tail or "").strip() for child in element)
+
+
+def _text(element: etree._Element) -> str:
+    return " ".join("".join(str(text) for text in element.itertext()).split())

@@ -1,0 +1,195 @@
+"""Environment in, one typed table of settings out. Nothing else reads the environment.
+
+Every setting has a default that works on a laptop. A wrong value, or a name that does not exist, stops the start with
+one message that names every problem.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ingest_assets.errors import ConfigError
+
+
+class Settings(BaseSettings):
+    """Every setting. The field's alias is the environment variable; `ingest config` prints this table."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    home: Path = Field(
+        default=Path(".dagster_home"),
+        validation_alias="DAGSTER_HOME",
+        description="folder of the Dagster instance; the defaults below lie in it",
+    )
+    bucket: str = Field(
+        default="",
+        validation_alias="INGEST_BUCKET",
+        description="where files arrive: a folder, as a path or file:// URL (default: bucket/ in the home)",
+    )
+    artifacts: Path = Field(
+        default=Path(),
+        validation_alias="INGEST_ARTIFACTS",
+        description="folder of the stages' results (default: artifacts/ in the home)",
+    )
+    store: Literal["chroma"] = Field(
+        default="chroma", validation_alias="INGEST_STORE", description="the vector store: chroma"
+    )
+    chroma: str = Field(
+        default="",
+        validation_alias="INGEST_CHROMA",
+        description="Chroma: a folder (embedded) or the http(s):// URL of a server (default: chroma/ in the home)",
+    )
+    chroma_tenant: str = Field(
+        default="default_tenant", validation_alias="INGEST_CHROMA_TENANT", description="Chroma server: tenant"
+    )
+    chroma_database: str = Field(
+        default="default_database", validation_alias="INGEST_CHROMA_DATABASE", description="Chroma server: database"
+    )
+    embedder: Literal["openvino", "torch"] = Field(
+        default="openvino",
+        validation_alias="INGEST_EMBEDDER",
+        description="what computes the vectors: openvino (small, fast) or torch (sentence-transformers)",
+    )
+    model_dir: Path | None = Field(
+        default=None,
+        validation_alias="INGEST_MODEL_DIR",
+        description="folder with the weights of all-MiniLM-L6-v2 (default: the installed package, then the model hub)",
+    )
+    model_cache: Path = Field(
+        default=Path(),
+        validation_alias="INGEST_MODEL_CACHE",
+        description="folder of converted models (default: models/ in the home)",
+    )
+    captions: Literal["ocr", "off"] = Field(
+        default="ocr", validation_alias="INGEST_CAPTIONS", description="what is read from pictures: ocr (text) or off"
+    )
+    max_file_mb: int = Field(
+        default=50, ge=1, le=10_000, validation_alias="MAX_FILE_MB", description="larger files are refused, in MB"
+    )
+    max_pages: int = Field(
+        default=20_000,
+        ge=1,
+        validation_alias="INGEST_MAX_PAGES",
+        description="files with more pages, slides or sheets are refused",
+    )
+    max_picture_pixels: int = Field(
+        default=40_000_000,
+        ge=10_000,
+        validation_alias="INGEST_MAX_PICTURE_PIXELS",
+        description="larger pictures are left out, with a warning",
+    )
+    settle_s: float = Field(
+        default=5.0,
+        ge=0,
+        validation_alias="INGEST_SETTLE_S",
+        description="a file must have been at rest for so long before the sensor takes it up, in seconds",
+    )
+    window_parts: int = Field(
+        default=16,
+        ge=1,
+        le=4096,
+        validation_alias="INGEST_WINDOW",
+        description="pages (slides, blocks of rows or text) in memory at once; never changes the result",
+    )
+    max_words: int = Field(
+        default=500, ge=20, le=5000, validation_alias="INGEST_CHUNK_MAX_WORDS", description="words per chunk, at most"
+    )
+    min_words: int = Field(
+        default=150,
+        ge=1,
+        validation_alias="INGEST_CHUNK_MIN_WORDS",
+        description="words per chunk, at least, where the document allows",
+    )
+    overlap_words: int = Field(
+        default=50,
+        ge=0,
+        validation_alias="INGEST_CHUNK_OVERLAP_WORDS",
+        description="words that a chunk repeats from the one before",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_means_default(cls, values: Any) -> Any:
+        return {name: value for name, value in values.items() if value != ""}
+
+    @model_validator(mode="after")
+    def _fill_in(self) -> Self:
+        if self.min_words + self.overlap_words > self.max_words:
+            raise ValueError(
+                "INGEST_CHUNK_MIN_WORDS + INGEST_CHUNK_OVERLAP_WORDS must not be more than INGEST_CHUNK_MAX_WORDS"
+            )
+        home = self.home.absolute()
+        # Frozen to everyone else; the defaults that depend on another field are known only here.
+        object.__setattr__(self, "home", home)
+        object.__setattr__(self, "bucket", self.bucket or str(home / "bucket"))
+        object.__setattr__(self, "chroma", self.chroma or str(home / "chroma"))
+        object.__setattr__(self, "artifacts", _or_default(self.artifacts, home / "artifacts"))
+        object.__setattr__(self, "model_cache", _or_default(self.model_cache, home / "models"))
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One setting as `ingest config` shows it."""
+
+    name: str
+    value: str
+    meaning: str
+    came_from: str
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        ConfigError: naming every wrong or unknown setting at once.
+    """
+    problems = [f"{name}: there is no such setting" for name in _unknown(os.environ)]
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        problems += [_say(problem) for problem in error.errors()]
+        raise ConfigError(_join(problems)) from error
+    if problems:
+        raise ConfigError(_join(problems))
+    return settings
+
+
+def table(settings: Settings) -> list[Row]:
+    """List every setting with its value, its meaning and where the value came from."""
+    return [
+        Row(
+            name=str(field.validation_alias),
+            value=str(value) if (value := getattr(settings, name)) is not None else "",
+            meaning=field.description or "",
+            came_from="environment" if os.environ.get(str(field.validation_alias)) else "default",
+        )
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def _unknown(environment: Mapping[str, str]) -> list[str]:
+    known = {str(field.validation_alias) for field in Settings.model_fields.values()}
+    return sorted(name for name in environment if name.startswith("INGEST_") and name not in known)
+
+
+def _say(problem: Any) -> str:
+    where = str(problem["loc"][0]) if problem["loc"] else "settings"
+    given = f" (it is {problem['input']!r})" if problem["loc"] else ""
+    return f"{where}: {problem['msg'].removeprefix('Value error, ')}{given}"
+
+
+def _join(problems: list[str]) -> str:
+    listing = "\n".join(f"  - {problem}" for problem in problems)
+    return f"{len(problems)} setting(s) to mend in the environment (`ingest config` lists them all):\n{listing}"
+
+
+def _or_default(path: Path, default: Path) -> Path:
+    return default if path == Path() else path.absolute()

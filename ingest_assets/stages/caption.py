@@ -1,0 +1,90 @@
+"""Pictures in, one caption per distinct picture out, in the same order.
+
+Every picture is answered for: what shows nothing (a bullet, a rule, a spacer) and what cannot be read come out as a
+caption with its `problem`, so that the count of captions is the count of distinct pictures, and one bad picture does
+not cost the others. A captioner starts its model at the first picture it is given; a document without pictures costs
+nothing.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from ingest_assets.errors import BadInput
+from ingest_assets.parsers.pictures import is_decoration
+from ingest_assets.records import Caption, Picture
+
+# Goes up whenever the same picture yields another caption.
+VERSION = "1"
+
+# How the problem of a picture begins that was left unread on purpose; nobody need act on it.
+DECORATION = "decoration"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a captioner makes of one picture; either may be empty."""
+
+    caption: str
+    """A sentence that describes it."""
+    text: str
+    """Text read from it, line by line."""
+
+
+class Captioner(Protocol):
+    """A model that looks at pictures."""
+
+    @property
+    def model(self) -> str:
+        """Name and version of the model: another name means that pictures are captioned again."""
+        ...
+
+    def caption(self, picture: bytes) -> Reading:
+        """Look at one encoded picture (PNG or JPEG).
+
+        Raises:
+            BadInput: this picture cannot be read; the next one may.
+            OutsideError: the model went away.
+            ConfigError: the model cannot be started.
+        """
+        ...
+
+
+def caption(pictures: Iterable[Picture], *, load: Callable[[str], bytes], captioner: Captioner) -> Iterator[Caption]:
+    """Caption each distinct picture once, in order; `load` gives the bytes of a sha256 whose picture carries none.
+
+    Raises:
+        OutsideError, ConfigError: from the captioner.
+    """
+    seen: set[str] = set()
+    for picture in pictures:
+        if picture.sha256 not in seen:
+            seen.add(picture.sha256)
+            yield _caption(picture, load=load, captioner=captioner)
+
+
+def _caption(picture: Picture, *, load: Callable[[str], bytes], captioner: Captioner) -> Caption:
+    blank = Caption(picture=picture.sha256, caption="", text="", page_number=picture.page_number, model=captioner.model)
+    if is_decoration(picture):
+        return replace(blank, problem=_decoration(picture))
+    data = picture.data or load(picture.sha256)
+    if is_decoration(replace(picture, data=data)):
+        return replace(blank, problem=_decoration(picture))
+    try:
+        reading = captioner.caption(data)
+    except BadInput as error:
+        return replace(blank, problem=str(error))
+    return replace(blank, caption=_clean(reading.caption), text=_clean(reading.text))
+
+
+def _decoration(picture: Picture) -> str:
+    return f"{DECORATION}: {picture.width:,} x {picture.height:,} pixels, too small or of one colour; not read"
+
+
+def _clean(text: str) -> str:
+    """Tidy up: NFC, no empty lines, no space around lines."""
+    lines = (line.strip() for line in unicodedata.normalize("NFC", text).splitlines())
+    return "\n".join(line for line in lines if line)

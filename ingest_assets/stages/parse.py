@@ -1,0 +1,78 @@
+"""A file in, its parts out, each element under its section and each picture once.
+
+The parser sees one part at a time and knows nothing of the ones before. What needs memory of the document is here:
+the titles above an element, and which pictures have been seen. Both are rebuilt from the parts that an earlier attempt
+finished, so a run that goes on after a crash yields what one run would have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from ingest_assets.parsers.contract import Limits, Parser
+from ingest_assets.records import Element, ElementType, Part, Picture
+
+VERSION = "1"
+
+
+def parse(
+    path: Path,
+    *,
+    parser: Parser,
+    limits: Limits,
+    keep: Callable[[str, bytes], None],
+    finished: Iterable[Part] = (),
+) -> Iterator[Part]:
+    """Yield the parts after the finished ones; `keep` takes each new picture's bytes under its sha256.
+
+    Raises:
+        BadInput: the file as a whole cannot be read.
+    """
+    headings = _Headings()
+    seen: set[str] = set()
+    last = 0
+    for part in finished:
+        last = part.number
+        seen.update(picture.sha256 for picture in part.pictures)
+        for element in part.elements:
+            headings.place(element)
+    for part in parser.read(path, limits=limits, start=last + 1):
+        fresh = [picture for picture in part.pictures if picture.sha256 not in seen]
+        taken, too_many = fresh[: limits.max_pictures - len(seen)], fresh[max(0, limits.max_pictures - len(seen)) :]
+        seen.update(picture.sha256 for picture in taken)
+        yield replace(
+            part,
+            elements=tuple(headings.place(element) for element in part.elements),
+            pictures=tuple(_kept(picture, keep) for picture in taken),
+            warnings=part.warnings + _left_out(too_many, limits),
+        )
+
+
+class _Headings:
+    """The titles above the next element."""
+
+    def __init__(self) -> None:
+        self._titles: list[tuple[int, str]] = []
+
+    def place(self, element: Element) -> Element:
+        """Give an element its section; a title stands below those of a smaller level."""
+        if element.type is ElementType.TITLE:
+            level = max(1, element.level)
+            self._titles = [title for title in self._titles if title[0] < level]
+        placed = replace(element, section=tuple(text for _, text in self._titles))
+        if element.type is ElementType.TITLE:
+            self._titles.append((level, element.text))
+        return placed
+
+
+def _kept(picture: Picture, keep: Callable[[str, bytes], None]) -> Picture:
+    keep(picture.sha256, picture.data)
+    return replace(picture, data=b"")
+
+
+def _left_out(pictures: list[Picture], limits: Limits) -> tuple[str, ...]:
+    if not pictures:
+        return ()
+    return (f"{len(pictures)} pictures left out: the file has more than {limits.max_pictures:,} distinct ones",)

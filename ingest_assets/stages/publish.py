@@ -1,0 +1,48 @@
+"""A record and its embedded chunks in, the record as the store keeps it out.
+
+The store makes the chunks the file's only ones at once (`stores/contract.py`); what is decided here is the name of the
+end that the file comes to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from ingest_assets.records import EmbeddedChunk, FileRecord, State
+from ingest_assets.stores.contract import VectorStore
+
+
+def publish(record: FileRecord, chunks: Iterable[EmbeddedChunk], *, store: VectorStore) -> FileRecord:
+    """Publish a file's chunks and return its ledger entry: succeeded, partial or empty.
+
+    A file of which parts could not be read is partial even where nothing else was found in it: its emptiness is not
+    known. The old chunks stay in force where anything is raised.
+
+    Raises:
+        ValueError: a vector or a chunk id is not fit to be stored.
+        OutsideError: the store is away, or another host published the same file meanwhile.
+        ConfigError: the store is set up wrongly, or holds another model's vectors.
+    """
+    if record.quarantined:
+        return store.replace(replace(record, state=State.PARTIAL), chunks)
+    # The state stands in the same write as the generation, so the first chunk is looked at before.
+    iterator = iter(chunks)
+    first = next(iterator, None)
+    if first is None:
+        return store.replace(replace(record, state=State.EMPTY), ())
+    return store.replace(replace(record, state=State.SUCCEEDED), _after(first, iterator))
+
+
+def _after(first: EmbeddedChunk, rest: Iterable[EmbeddedChunk]) -> Iterable[EmbeddedChunk]:
+    yield first
+    yield from rest
+
+
+def is_published(record: FileRecord, found: FileRecord | None) -> bool:
+    """Tell whether the store holds what publishing this record would give: same bytes, same fingerprint, a good end."""
+    return (
+        found is not None
+        and found.state is not State.FAILED
+        and (found.sha256, found.fingerprint) == (record.sha256, record.fingerprint)
+    )

@@ -1,0 +1,64 @@
+"""A file key in, who and what it is out: the reference that every later stage starts from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from ingest_assets.errors import BadInput, OutsideError
+from ingest_assets.file_ids import file_id_of, owner_of
+from ingest_assets.records import BucketObject, SourceFile
+
+VERSION = "1"
+_BLOCK_BYTES = 1 << 20
+
+
+def receive(
+    key: str,
+    *,
+    path: Path,
+    stat: Callable[[], BucketObject | None],
+    detect: Callable[[], str],
+    max_bytes: int,
+) -> SourceFile:
+    """Name the file's owner, size, hash and media type, which `detect` finds in the content.
+
+    Raises:
+        BadInput: the file is gone, empty or larger than `max_bytes`.
+        OutsideError: it changed while it was being read.
+    """
+    before = stat()
+    if before is None:
+        raise BadInput(f"{key}: it is no longer in the bucket; upload it again")
+    user_id, project_id, filename = owner_of(key)
+    if before.size_bytes == 0:
+        raise BadInput(f"{key}: the file is empty (0 bytes); upload it again")
+    if before.size_bytes > max_bytes:
+        raise BadInput(
+            f"{key}: {before.size_bytes / 1e6:,.1f} MB is over the limit of {max_bytes / 1e6:,.0f} MB; "
+            "split the file, or raise MAX_FILE_MB"
+        )
+    sha256 = _sha256(path)
+    media_type = detect()
+    if stat() != before:
+        raise OutsideError(f"{key}: the file changed while it was being read; it is taken up again when it rests")
+    return SourceFile(
+        file_id=file_id_of(key),
+        user_id=user_id,
+        project_id=project_id,
+        filename=filename,
+        key=key,
+        size_bytes=before.size_bytes,
+        sha256=sha256,
+        media_type=media_type,
+        version=before.version,
+    )
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()

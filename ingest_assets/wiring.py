@@ -1,0 +1,102 @@
+"""Settings in, the parts they choose out: artifacts, store, models, and what their results depend on.
+
+Everything here is cheap to make: models and stores open themselves when they are first used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ingest_assets.artifacts import Artifacts
+from ingest_assets.parsers.contract import Limits, Parser
+from ingest_assets.settings import Settings
+from ingest_assets.stages import caption as caption_stage
+from ingest_assets.stages import chunk as chunk_stage
+from ingest_assets.stages import parse as parse_stage
+from ingest_assets.stages import receive as receive_stage
+from ingest_assets.stages.chunk import ChunkSizes
+
+if TYPE_CHECKING:
+    from ingest_assets.stages.caption import Captioner
+    from ingest_assets.stages.embed import Embedder
+    from ingest_assets.stores.contract import VectorStore
+
+
+def open_artifacts(settings: Settings) -> Artifacts:
+    """Open the folder of the stages' results."""
+    return Artifacts(settings.artifacts, window=settings.window_parts)
+
+
+def open_store(settings: Settings) -> VectorStore:
+    """Open the team's vector store."""
+    from ingest_assets.stores.chroma import ChromaStore
+
+    return ChromaStore(settings.chroma, tenant=settings.chroma_tenant, database=settings.chroma_database)
+
+
+def open_embedder(settings: Settings) -> Embedder:
+    """Open the embedding model that the settings name."""
+    if settings.embedder == "torch":
+        from ingest_assets.clients.torch_embedder import TorchEmbedder
+
+        return TorchEmbedder(settings.model_dir)
+    from ingest_assets.clients.openvino_embedder import OpenVINOEmbedder
+
+    return OpenVINOEmbedder(settings.model_dir, cache_dir=settings.model_cache)
+
+
+def open_captioner(settings: Settings) -> Captioner:
+    """Open what reads pictures."""
+    if settings.captions == "off":
+        from ingest_assets.clients.no_captioner import NoCaptioner
+
+        return NoCaptioner()
+    from ingest_assets.clients.rapidocr_captioner import RapidOcrCaptioner
+
+    return RapidOcrCaptioner()
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return the bounds on what a file may claim."""
+    return Limits(max_pages=settings.max_pages, max_picture_pixels=settings.max_picture_pixels)
+
+
+def chunk_sizes_of(settings: Settings) -> ChunkSizes:
+    """Return the sizes of chunks, in words."""
+    return ChunkSizes(max_words=settings.max_words, min_words=settings.min_words, overlap_words=settings.overlap_words)
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprints:
+    """What each stage's result depends on besides its input: code version, settings, model."""
+
+    receive: str
+    parse: str
+    caption: str
+    chunk: str
+    embed: str
+
+    @property
+    def whole(self) -> str:
+        """Fingerprint of the whole way, as the ledger keeps it."""
+        return fingerprint(self)
+
+
+def fingerprints_of(settings: Settings, parser: Parser) -> Fingerprints:
+    """Derive the fingerprints of a file's stages without opening a model."""
+    return Fingerprints(
+        receive=fingerprint(receive_stage.VERSION),
+        parse=fingerprint(parse_stage.VERSION, parser.VERSION, limits_of(settings)),
+        caption=fingerprint(caption_stage.VERSION, open_captioner(settings).model),
+        chunk=fingerprint(chunk_stage.VERSION, chunk_sizes_of(settings)),
+        embed=open_embedder(settings).model,
+    )
+
+
+def fingerprint(*parts: object) -> str:
+    """Hash plain values to 32 hexadecimal digits."""
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:32]

@@ -1,0 +1,204 @@
+"""The whole job, on the real instance, model and store."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ingest_assets.defs.schedules import stale_files
+from ingest_assets.records import EmbeddedChunk, State
+from ingest_assets_tests.defs.conftest import Project, checks, metadata
+
+pytestmark = pytest.mark.slow
+
+TIDES = "# Tides\n\nThe tide table hangs beside the boathouse door and is changed every Monday.\n"
+GEESE = "# Geese\n\nThe geese winter on the north meadow from October to March.\n"
+FIVE = ("raw_files", "parsed_documents", "image_captions", "chunks", "embeddings")
+
+
+def test_a_file_becomes_searchable_and_every_check_passes(project: Project) -> None:
+    file_id = project.put("tides.md", TIDES)
+    result = project.ingest(file_id)
+    assert result.success
+    assert checks(result) == {
+        "every_page_is_accounted_for": True,
+        "chunks_vectors_and_rows_agree": True,
+        "vectors_are_sound": True,
+    }
+    (hit,) = project.ask("where is the tide table?")
+    assert hit.filename == "tides.md"
+    assert "boathouse" in hit.chunk.text
+    assert hit.chunk.section == ("Tides",)
+
+
+def test_every_materialisation_says_what_it_cost(project: Project) -> None:
+    result = project.ingest(project.put("tides.md", TIDES))
+    for asset in FIVE:
+        said = metadata(result, asset)
+        assert {"records", "seconds", "peak_memory_mb", "unchanged", "preview"} <= said.keys()
+        assert said["unchanged"] is False
+        assert float(str(said["peak_memory_mb"])) > 1
+    assert "boathouse" in str(metadata(result, "chunks")["preview"])
+
+
+def test_a_second_run_over_an_unchanged_file_makes_nothing(project: Project) -> None:
+    file_id = project.put("tides.md", TIDES)
+    project.ingest(file_id)
+    before = project.record(file_id)
+    result = project.ingest(file_id)
+    assert all(metadata(result, asset)["unchanged"] is True for asset in FIVE)
+    assert metadata(result, "embeddings")["embedded"] == 0
+    assert project.record(file_id) == before
+
+
+def test_a_changed_file_replaces_its_chunks_under_the_same_name(project: Project) -> None:
+    file_id = project.put("notes.md", TIDES)
+    project.ingest(file_id)
+    project.put("notes.md", GEESE)
+    project.ingest(file_id)
+    assert len(project.texts(file_id)) == 1
+    assert "geese" in project.texts(file_id)[0]
+
+
+def test_an_edited_chapter_embeds_its_own_chunks_only(project: Project) -> None:
+    chapters = [f"# Chapter {number}\n\n" + f"Word{number} goes on and on. " * 60 for number in range(8)]
+    file_id = project.put("book.md", "\n\n".join(chapters))
+    first = metadata(project.ingest(file_id), "embeddings")
+    chapters[4] += " One more sentence."
+    project.put("book.md", "\n\n".join(chapters))
+    second = metadata(project.ingest(file_id), "embeddings")
+    assert int(str(first["embedded"])) >= 8
+    assert int(str(second["embedded"])) <= 3
+    assert int(str(second["embedded"])) + int(str(second["reused"])) == int(str(second["records"]))
+
+
+def test_a_rename_embeds_nothing(project: Project) -> None:
+    project.ingest(project.put("old.md", TIDES))
+    said = metadata(project.ingest(project.put("new.md", TIDES)), "embeddings")
+    assert (said["embedded"], said["reused"]) == (0, 1)
+
+
+def test_new_settings_run_the_stages_that_depend_on_them_and_no_others(project: Project, model_cache: Path) -> None:
+    file_id = project.put("book.md", "# Book\n\n" + "The quick brown fox jumps over the dog. " * 120)
+    project.ingest(file_id)
+    assert stale_files(project.workshop) == []
+    other = Project(
+        project.settings.home,
+        model_cache,
+        INGEST_CHUNK_MAX_WORDS=200,
+        INGEST_CHUNK_MIN_WORDS=50,
+    )
+    assert stale_files(other.workshop) == [file_id]
+    result = other.ingest(file_id)
+    made = {asset: not metadata(result, asset)["unchanged"] for asset in FIVE}
+    assert made == {
+        "raw_files": False,
+        "parsed_documents": False,
+        "image_captions": False,
+        "chunks": True,
+        "embeddings": True,
+    }
+    assert stale_files(other.workshop) == []
+
+
+def test_bad_input_ends_by_name_and_stops_nobody(project: Project) -> None:
+    bad = project.put("broken.pdf", b"%PDF-1.7\ngarbage")
+    result = project.ingest(bad)
+    assert not result.success
+    record = project.record(bad)
+    assert record.state is State.FAILED
+    assert "broken.pdf" in record.error
+    assert project.ingest(project.put("tides.md", TIDES)).success
+
+
+def test_bad_input_is_not_tried_again(project: Project) -> None:
+    result = project.ingest(project.put("empty.txt", b""))
+    failures = [event for event in result.all_events if event.is_step_failure]
+    retries = [event for event in result.all_events if event.is_step_up_for_retry]
+    assert (len(failures), len(retries)) == (1, 0)
+    assert stale_files(project.workshop) == []
+
+
+def test_a_new_version_that_cannot_be_read_leaves_the_old_chunks_in_force(project: Project) -> None:
+    file_id = project.put("tides.md", TIDES)
+    project.ingest(file_id)
+    project.put("tides.md", b"%PDF-1.7\ngarbage")
+    project.ingest(file_id)
+    assert project.record(file_id).state is State.FAILED
+    assert "boathouse" in project.ask("where is the tide table?")[0].chunk.text
+
+
+def test_a_purged_file_leaves_nothing(project: Project) -> None:
+    file_id = project.put("tides.md", TIDES)
+    project.ingest(file_id)
+    project.path("tides.md").unlink()
+    project.purge(file_id)
+    assert project.workshop.store.file(file_id) is None
+    assert project.ask("where is the tide table?") == []
+    assert list(project.instance.get_dynamic_partitions("files")) == []
+    assert not list(project.settings.artifacts.glob(f"*/{file_id}"))
+
+
+def test_a_purge_leaves_a_file_alone_that_is_back(project: Project) -> None:
+    file_id = project.put("tides.md", TIDES)
+    project.ingest(file_id)
+    project.purge(file_id)
+    assert len(project.texts(file_id)) == 1
+
+
+def test_the_same_bytes_put_back_after_a_purge_are_processed_again(project: Project) -> None:
+    file_id = project.put("tides.md", TIDES)
+    project.ingest(file_id)
+    project.path("tides.md").unlink()
+    project.purge(file_id)
+    project.put("tides.md", TIDES)
+    assert project.ingest(file_id).success
+    assert len(project.ask("where is the tide table?")) == 1
+
+
+def test_a_missing_slice_fails_the_page_check(project: Project, samples: Path) -> None:
+    (pdf,) = samples.glob("*.pdf")
+    file_id = project.put("paper.pdf", pdf.read_bytes())
+    project.ingest(file_id)
+    for slice_file in (project.settings.artifacts / "parsed_documents" / file_id).rglob("*.jsonl.zst"):
+        slice_file.unlink()
+    assert not checks(project.ingest(file_id))["every_page_is_accounted_for"]
+
+
+def test_a_lost_row_fails_the_count_check(project: Project) -> None:
+    file_id = project.put("tides.md", TIDES)
+    project.ingest(file_id)
+    rows = raw_rows(project)
+    rows.delete(ids=rows.get()["ids"])
+    assert not checks(project.ingest(file_id))["chunks_vectors_and_rows_agree"]
+
+
+@pytest.mark.parametrize("damage", [[float("nan")] + [0.0] * 383, [2.0] + [0.0] * 383])
+def test_an_unsound_vector_fails_the_vector_check(project: Project, damage: list[float]) -> None:
+    file_id = project.put("tides.md", TIDES)
+    project.ingest(file_id)
+    rows = raw_rows(project)
+    rows.update(ids=rows.get()["ids"], embeddings=[damage])
+    assert not checks(project.ingest(file_id))["vectors_are_sound"]
+
+
+def test_a_vector_that_is_not_sound_is_never_published(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    file_id = project.put("tides.md", TIDES)
+    project.ingest(file_id)
+    record = project.record(file_id)
+    chunk = project.workshop.store.chunks(file_id)[0]
+    import numpy as np
+
+    broken = EmbeddedChunk(chunk, np.full(384, np.nan, dtype=np.float32), record.model)
+    with pytest.raises(ValueError, match="finite"):
+        project.workshop.store.replace(replace(record), [broken])
+    assert project.record(file_id) == record
+
+
+def raw_rows(project: Project):  # type: ignore[no-untyped-def]
+    """The chunks' collection itself, as somebody who tampers would open it."""
+    import chromadb
+
+    return chromadb.PersistentClient(project.settings.chroma).get_collection("chunks")

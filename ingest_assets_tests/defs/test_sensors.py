@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from ingest_assets.defs.schedules import out_of_date
+from ingest_assets.defs.sensors import lost_runs, upload_bucket
+from ingest_assets.records import State
+from ingest_assets_tests.defs.conftest import Project
+
+pytestmark = pytest.mark.slow
+
+
+def tick(project: Project, cursor: str | None = None) -> dg.SensorResult:
+    context = dg.build_sensor_context(
+        instance=project.instance, cursor=cursor, definitions=project.definitions, sensor_name="upload_bucket"
+    )
+    result = upload_bucket(context, workshop=project.workshop)
+    assert isinstance(result, dg.SensorResult)
+    return result
+
+
+def asked(result: dg.SensorResult) -> list[tuple[str | None, str | None]]:
+    return [
+        (request.job_name, request.partition_key or request.tags.get("ingest/file_id"))
+        for request in result.run_requests or []
+    ]
+
+
+def test_a_new_file_gets_its_partition_and_a_run(project: Project) -> None:
+    file_id = project.put("a.txt", "hello")
+    assert asked(tick(project)) == [("ingest_file", file_id)]
+    assert list(project.instance.get_dynamic_partitions("files")) == [file_id]
+
+
+def test_an_ingested_file_is_left_alone_until_it_changes_or_goes(project: Project) -> None:
+    file_id = project.put("a.txt", "hello")
+    project.ingest(file_id)
+    assert asked(tick(project)) == []
+    project.put("a.txt", "hallo")
+    assert asked(tick(project)) == [("ingest_file", file_id)]
+    project.path("a.txt").unlink()
+    assert asked(tick(project)) == [("purge_file", file_id)]
+
+
+def test_a_file_that_failed_is_not_tried_at_every_tick(project: Project) -> None:
+    project.ingest(project.put("a.txt", b""))
+    assert asked(tick(project)) == []
+
+
+def test_a_file_in_a_running_run_is_not_asked_for_again(project: Project) -> None:
+    file_id = project.put("a.txt", "hello")
+    tick(project)
+    job = project.definitions.resolve_job_def("ingest_file")
+    project.instance.create_run_for_job(job, tags={"dagster/partition": file_id}, status=dg.DagsterRunStatus.STARTED)
+    assert asked(tick(project)) == []
+
+
+def test_a_half_copied_file_waits_until_it_is_whole(tmp_path: Path, model_cache: Path) -> None:
+    slow = Project(tmp_path / "home", model_cache, INGEST_SETTLE_S=3600)
+    slow.put("a.txt", "hel")
+    first = tick(slow)
+    assert asked(first) == []
+    assert "ann/p/a.txt" in (first.cursor or "")
+    assert "1 still arriving" in str(first.skip_reason)
+
+
+def test_more_files_than_a_tick_takes_come_in_the_next(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingest_assets.defs.sensors.MAX_REQUESTS", 2)
+    for number in range(3):
+        project.put(f"{number}.txt", "hello")
+    assert len(asked(tick(project))) == 2
+
+
+def test_a_run_that_died_without_a_word_is_noted(project: Project) -> None:
+    file_id = project.put("a.txt", "hello")
+    job = project.definitions.resolve_job_def("ingest_file")
+    run = project.instance.create_run_for_job(job, tags={"dagster/partition": file_id})
+    project.instance.report_run_failed(run, "killed")
+    failure = project.instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE).records[0]
+    event = failure.event_log_entry.dagster_event
+    assert event is not None
+    context = dg.build_run_status_sensor_context(
+        "lost_runs", event, project.instance, project.instance.get_run_by_id(run.run_id) or run
+    ).for_run_failure()
+    lost_runs(context, workshop=project.workshop)
+    record = project.record(file_id)
+    assert record.state is State.FAILED
+    assert "ended before it could say why" in record.error
+    assert asked(tick(project)) == []
+    schedule = dg.build_schedule_context(instance=project.instance)
+    assert [request.partition_key for request in out_of_date(schedule, workshop=project.workshop)] == [file_id]

@@ -1,0 +1,186 @@
+"""Every document of the corpus through its parser: the text is there, or the refusal names what is wrong."""
+
+from __future__ import annotations
+
+import csv
+import re
+import sys
+import time
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from ingest_assets.errors import BadInput
+from ingest_assets.parsers.contract import Limits
+from ingest_assets.parsers.families import parser_for
+from ingest_assets.parsers.media_type import detect
+from ingest_assets.records import ElementType, Part
+
+# spaCy and what unstructured brings with it.
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+
+LATER = {"pdf_scanned", "image", "eml", "msg", "epub", "rtf", "odt"}
+# The longest one, the 400-page PDF, takes a few seconds on two shared cores.
+MAX_SECONDS = 60
+
+
+@dataclass
+class Outcome:
+    path: str
+    media_type: str = ""
+    error: str = ""
+    pages: int = 0
+    parts: list[Part] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def text(self) -> str:
+        return "\n".join(element.text for part in self.parts for element in part.elements)
+
+    @property
+    def problems(self) -> list[str]:
+        return [part.problem for part in self.parts if part.problem]
+
+
+@pytest.fixture(scope="module")
+def outcomes(corpus: Path, request: pytest.FixtureRequest) -> Iterator[dict[str, Outcome]]:
+    found = {row["path"]: read(corpus, row["path"]) for row in manifest(corpus)}
+    yield found
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        sys.stdout.write(table_of(found))
+
+
+def table_of(outcomes: dict[str, Outcome]) -> str:
+    lines = [f"\n{'file':42} {'media type':40} {'outcome':8} pages elements pictures seconds"]
+    for outcome in outcomes.values():
+        elements = sum(len(part.elements) for part in outcome.parts)
+        pictures = sum(len(part.pictures) for part in outcome.parts)
+        state = "refused" if outcome.error else "in part" if outcome.problems else "read" if elements else "empty"
+        what = f"{outcome.path:42} {outcome.media_type[-40:]:40} {state:8}"
+        lines.append(f"{what} {outcome.pages:5} {elements:8} {pictures:8} {outcome.seconds:7.2f}")
+    return "\n".join([*lines, ""])
+
+
+def manifest(corpus: Path) -> list[dict[str, str]]:
+    with (corpus / "MANIFEST.tsv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def read(corpus: Path, name: str) -> Outcome:
+    path, limits = corpus / name, Limits()
+    outcome = Outcome(name)
+    start = time.perf_counter()
+    try:
+        outcome.media_type = detect(path, filename=path.name)
+        parser = parser_for(outcome.media_type, filename=path.name)
+        outcome.pages = parser.count_pages(path, limits=limits)
+        outcome.parts = list(parser.read(path, limits=limits))
+    except BadInput as error:
+        outcome.error = str(error)
+    outcome.seconds = time.perf_counter() - start
+    return outcome
+
+
+def folded(text: str) -> str:
+    """Normalise as the corpus's README says: NFKC, white space folded, bidi marks and soft hyphens removed."""
+    text = unicodedata.normalize("NFKC", text)
+    return " ".join(re.sub("[\u00ad\u200e\u200f\u202a-\u202e\u2066-\u2069]", "", text).split())
+
+
+def holds(outcome: Outcome, phrase: str) -> bool:
+    # A phrase of a CSV is given with its commas; the table has cells.
+    text = folded(outcome.text)
+    return folded(phrase) in text or folded(phrase) in re.sub(r" *\| *", ",", text)
+
+
+def test_every_file_that_is_ok_gives_its_phrases(corpus: Path, outcomes: dict[str, Outcome]) -> None:
+    missing = []
+    for row in manifest(corpus):
+        family, outcome = row["path"].split("/")[0], outcomes[row["path"]]
+        if row["expected_outcome"] != "ok" or family in LATER:
+            continue
+        phrases = filter(None, (row["ground_truth_phrase"], row["late_phrase_near_the_end"]))
+        missing.extend((outcome.path, phrase, outcome.error) for phrase in phrases if not holds(outcome, phrase))
+    assert missing == []
+
+
+def test_every_file_that_is_wrong_is_refused_by_name(corpus: Path, outcomes: dict[str, Outcome]) -> None:
+    accepted = [
+        row["path"]
+        for row in manifest(corpus)
+        if row["expected_outcome"].startswith("clear error")
+        and "ok if" not in row["expected_outcome"]
+        and "or empty" not in row["expected_outcome"]
+        and not outcomes[row["path"]].error
+    ]
+    assert accepted == []
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("docx/testWORD_truncated.docx", "damaged or truncated"),
+        ("docx/testWORD_protected_passtika.docx", "without a password"),
+        ("pptx/testPPT_protected_passtika.pptx", "without a password"),
+        ("xlsx/password_protected.xlsx", "without a password"),
+        ("txt/empty.txt", "empty file (0 bytes)"),
+        ("wrong_extension/random.bin", "binary data"),
+        ("wrong_extension/fake.doc", "save it as .docx"),
+        ("wrong_extension/testODTnotaZipFile.odt", "plain text"),
+        ("eml/eng_spa_mult.eml", "mail"),
+        ("msg/testMSG_chinese.msg", "Outlook message"),
+        ("epub/testEPUB.epub", "EPUB"),
+        ("rtf/testRTFVarious.rtf", "RTF"),
+        ("odt/testODTEncrypted.odt", "OpenDocument"),
+        ("image/testTIFF_multipage.tif", "image/tiff"),
+    ],
+)
+def test_a_refusal_names_the_problem(outcomes: dict[str, Outcome], name: str, words: str) -> None:
+    assert words in outcomes[name].error
+
+
+def test_families_of_a_later_day_are_refused_or_hold_no_text(outcomes: dict[str, Outcome]) -> None:
+    """A scan is a PDF without text: it is read, and its pages hold pictures only."""
+    read_anyway = [
+        outcome.path
+        for outcome in outcomes.values()
+        if outcome.path.split("/")[0] in LATER - {"pdf_scanned"} and not outcome.error
+    ]
+    assert read_anyway == []
+
+
+def test_no_file_takes_long(outcomes: dict[str, Outcome]) -> None:
+    assert [outcome.path for outcome in outcomes.values() if outcome.seconds > MAX_SECONDS] == []
+
+
+def test_elements_are_clean_and_pictures_come_once(outcomes: dict[str, Outcome]) -> None:
+    for outcome in outcomes.values():
+        numbers = [part.number for part in outcome.parts]
+        assert numbers == list(range(1, len(numbers) + 1)), outcome.path
+        sent = [picture.sha256 for part in outcome.parts for picture in part.pictures]
+        assert len(sent) == len(set(sent)), outcome.path
+        for part in outcome.parts:
+            for element in part.elements:
+                assert not re.search("[\x00-\x08\x0b-\x1f\x7f]", element.text), outcome.path
+                assert unicodedata.is_normalized("NFC", element.text), outcome.path
+                assert (element.type is ElementType.TITLE) == (element.level > 0), outcome.path
+                assert not element.picture or element.picture in sent, outcome.path
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["docx/handbook-872p.docx", "html/wiki_duck.html", "pptx/testPPT_various2.pptx", "xlsx/xlsx_04_inflated.xlsx",
+     "txt/book-war-and-peace-1225p.txt", "wrong_extension/elife-56337.txt"],
+)  # fmt: skip
+def test_a_reading_that_goes_on_yields_the_same_parts(corpus: Path, outcomes: dict[str, Outcome], name: str) -> None:
+    path, whole = corpus / name, outcomes[name]
+    middle = len(whole.parts) // 2 + 1
+    parser = parser_for(whole.media_type, filename=path.name)
+    rest = list(parser.read(path, limits=Limits(), start=middle))
+    assert [(part.number, part.elements) for part in rest] == [
+        (part.number, part.elements) for part in whole.parts[middle - 1 :]
+    ]

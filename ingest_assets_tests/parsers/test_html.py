@@ -1,0 +1,123 @@
+"""Whatever stands on a page is read, in order; what only runs, hides or decorates is not."""
+
+from __future__ import annotations
+
+import base64
+import time
+from pathlib import Path
+
+import pytest
+
+from ingest_assets.errors import BadInput
+from ingest_assets.parsers import html
+from ingest_assets.records import ElementType
+from ingest_assets_tests.parsers.reading import elements_of, file, parts_of, png, texts_of
+
+
+def page(body: str) -> str:
+    return f"<!doctype html><html><head><meta charset=utf-8></head><body>{body}</body></html>"
+
+
+@pytest.mark.parametrize(
+    ("body", "texts"),
+    [
+        ("bare<p>in p</p>tail", ["bare", "in p", "tail"]),
+        ("<div>a<div>b<span>c</span></div>d</div>", ["a", "bc", "d"]),
+        ("<form><label>Name</label> <b>bold</b><p>in form</p></form>", ["Name bold", "in form"]),
+        ("<main><p>one</p></main><main><p>two</p></main><p>three</p>", ["one", "two", "three"]),
+        ("<figure><figcaption>caption</figcaption></figure>", ["caption"]),
+        ("<details><summary>more</summary>hidden text</details>", ["more", "hidden text"]),
+        ("<dl><dt>term</dt><dd>meaning</dd></dl>", ["term", "meaning"]),
+        ("<p>x</p><p>7</p>", ["x", "7"]),
+        ("<custom-tag>own <p>inner</p></custom-tag>", ["own", "inner"]),
+        ("<a href=x><h2>linked</h2></a>", ["linked"]),
+        ("a<br>b", ["a b"]),
+        ("<p>unclosed<p>next<b>bold<i>both</b>wrong</i>", ["unclosed", "nextboldbothwrong"]),
+        ("<blockquote>said</blockquote><address>here</address>", ["said", "here"]),
+        ("&lt;tag&gt; &amp; &copy; &#x4e2d;", ["<tag> & © 中"]),
+        ("<script>var x='no'</script><style>p{}</style><template>no</template><noscript>no</noscript>yes", ["yes"]),
+        ("<p style='display: none'>no</p><p hidden>no</p>yes", ["yes"]),
+        ("<p>alt: <img src='https://example.org/x.png' alt='a duck'></p>", ["alt: a duck"]),
+    ],
+)  # fmt: skip
+def test_text_is_read_in_order(tmp_path: Path, body: str, texts: list[str]) -> None:
+    assert texts_of(html, file(tmp_path, page(body))) == texts
+
+
+def test_types_and_levels(tmp_path: Path) -> None:
+    body = "<h1>One</h1><h3>Three</h3><ul><li>item<ul><li>inner</li></ul></li></ul><pre>  code\n    more</pre>"
+    assert [(e.type, e.level, e.text) for e in elements_of(html, file(tmp_path, page(body)))] == [
+        (ElementType.TITLE, 1, "One"),
+        (ElementType.TITLE, 3, "Three"),
+        (ElementType.LIST_ITEM, 0, "item"),
+        (ElementType.LIST_ITEM, 0, "inner"),
+        (ElementType.CODE, 0, "code\n    more"),
+    ]
+
+
+def test_merged_and_nested_cells(tmp_path: Path) -> None:
+    body = (
+        "<table><tr><th>a</th><th colspan=2>b|c</th></tr><tr><td rowspan=2>1</td><td>2</td>"
+        "<td><table><tr><th>in</th></tr><tr><td>ner</td></tr></table></td></tr><tr><td>3</td><td>4<br>5</td></tr></table>"
+    )
+    assert texts_of(html, file(tmp_path, page(body))) == [
+        "| a | b\\|c | b\\|c |\n| --- | --- | --- |\n| 1 | 2 | in ner |\n| 1 | 3 | 4 5 |"
+    ]
+
+
+def test_a_layout_table_is_not_a_table(tmp_path: Path) -> None:
+    body = "<table><tr><td><h1>Title</h1><p>text</p></td><td><p>more</p></td></tr></table>"
+    assert texts_of(html, file(tmp_path, page(body))) == ["Title", "text", "more"]
+
+
+def test_an_embedded_picture_stands_in_its_place_once(tmp_path: Path) -> None:
+    uri = f"data:image/png;charset=utf-8;base64,{base64.b64encode(png()).decode()}"
+    path = file(
+        tmp_path, page(f"<p>before<img src='{uri}'>after</p><table><tr><th><img src='{uri}'>x</th></tr></table>")
+    )
+    (part,) = parts_of(html, path)
+    assert [element.type.value for element in part.elements] == [
+        "NarrativeText", "Image", "NarrativeText", "Table", "Image",
+    ]  # fmt: skip
+    assert len(part.pictures) == 1
+
+
+def test_a_broken_embedded_picture_is_a_warning(tmp_path: Path) -> None:
+    (part,) = parts_of(html, file(tmp_path, page("<p>text<img src='data:image/png;base64,AAAA'></p>")))
+    assert [element.text for element in part.elements] == ["text"]
+    assert "left out" in part.warnings[0]
+
+
+@pytest.mark.parametrize("tag", ["div", "b", "font", "ul><li", "table><tr><td", "blockquote", "custom-x"])
+def test_ten_thousand_levels_lose_no_text(tmp_path: Path, tag: str) -> None:
+    start = time.perf_counter()
+    texts = " ".join(texts_of(html, file(tmp_path, page(f"first{f'<{tag}>' * 10_000}deep</p><p>last"))))
+    assert all(word in texts for word in ("first", "deep", "last"))
+    assert time.perf_counter() - start < 20
+
+
+def test_hostile_spans_stay_small(tmp_path: Path) -> None:
+    body = "<table><tr><th>h</th></tr>" + "<tr><td colspan=1000 rowspan=65000>x</td></tr>" * 2_000 + "</table>"
+    assert sum(map(len, texts_of(html, file(tmp_path, page(body))))) < 20_000_000
+
+
+def test_a_megabyte_without_a_tag_is_read(tmp_path: Path) -> None:
+    texts = texts_of(html, file(tmp_path, page("word " * 500_000)))
+    assert sum(text.count("word") for text in texts) == 500_000
+
+
+def test_the_title_stands_in_for_a_missing_heading(tmp_path: Path) -> None:
+    source = "<html><head><title>Name of it</title></head><body><p>text</p></body></html>"
+    assert texts_of(html, file(tmp_path, source)) == ["Name of it", "text"]
+
+
+def test_entities_are_never_expanded_from_a_dtd(tmp_path: Path) -> None:
+    bomb = '<!DOCTYPE html [<!ENTITY a "boom"><!ENTITY b SYSTEM "file:///etc/passwd">]><html><body><p>x&a;&b;y</p></body></html>'
+    text = " ".join(texts_of(html, file(tmp_path, bomb)))
+    assert "boom" not in text
+    assert "root:" not in text
+
+
+def test_zero_bytes_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="empty file"):
+        parts_of(html, file(tmp_path, b""))

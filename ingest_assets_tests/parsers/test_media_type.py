@@ -1,0 +1,85 @@
+"""The content says what a file is; its name only parts kinds of text."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from ingest_assets.errors import BadInput
+from ingest_assets.parsers import families, media_type
+from ingest_assets_tests.parsers.reading import file, png
+
+
+def zipped(**members: bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name.replace("__", "/"), data)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "expected"),
+    [
+        (b"", "a.pdf", media_type.EMPTY),
+        (b"%PDF-1.7\n", "a.txt", media_type.PDF),
+        (b"junk\n%PDF-1.4\n", "a", media_type.PDF),
+        (png(), "photo.docx", "image/png"),
+        (b"{\\rtf1 x}", "a.doc", "application/rtf"),
+        (zipped(mimetype=b"application/epub+zip"), "a.zip", "application/epub+zip"),
+        (zipped(a=b"x"), "a.docx", "application/zip"),
+        (b"PK\x03\x04" + b"\0" * 26 + b"[Content_Types].xml word/document.xml", "a", media_type.DOCX),
+        (b"<!DOCTYPE html><p>x", "a.txt", "text/html"),
+        (b"\xef\xbb\xbf\n<HTML><body>x", "a.csv", "text/html"),
+        (b"<div>fragment</div>", "a.txt", "text/html"),
+        (b"<p align=center>Badge</p>\n\n# Title", "README.md", "text/markdown"),
+        (b"<?xml version='1.0'?><article/>", "a.html", "application/xml"),
+        (b"<?xml version='1.0'?><html xmlns='x'><p/></html>", "a.xml", "text/html"),
+        ("<html><p>x</p></html>".encode("utf-16"), "a.bin", "text/html"),
+        (b'{"a": 1}', "a.txt", "application/json"),
+        (b"[1] a footnote", "a.txt", "text/plain"),
+        (b"a,b\n1,2\n", "a.csv", "text/csv"),
+        (b"a,b\n1,2\n", "a.txt", "text/plain"),
+        (b"# Title", "a.md", "text/markdown"),
+        (b"plain", "a.html", "text/plain"),
+        (b"print('x')", "a.py", "text/plain"),
+        (b"Received: by x\nMessage-ID: <1@x>\nSubject: y\n\nbody", "a.txt", "message/rfc822"),
+        (b"From: Ann\nTo: Bob\n\nA memo.", "memo.txt", "text/plain"),
+        (b"From: Ann\nTo: Bob\n\nA memo.", "memo.eml", "message/rfc822"),
+        (bytes(range(256)) * 8, "a.txt", media_type.UNKNOWN),
+        (b"\0" * 5_000, "a.txt", media_type.UNKNOWN),
+    ],
+)  # fmt: skip
+def test_content_decides(tmp_path: Path, data: bytes, name: str, expected: str) -> None:
+    assert media_type.detect(file(tmp_path, data), filename=name) == expected
+
+
+@pytest.mark.parametrize(
+    ("type_", "name", "words"),
+    [
+        ("application/msword", "a.doc", "legacy Word document (application/msword): save it as .docx"),
+        (media_type.ENCRYPTED_OOXML, "a.docx", "upload it without a password"),
+        (media_type.EMPTY, "a.txt", "an empty file (0 bytes)"),
+        (media_type.UNKNOWN, "a.bin", "binary data of an unknown type"),
+        ("application/epub+zip", "a.epub", "EPUB"),
+        ("image/heic", "a.heic", "a picture (image/heic)"),
+        ("application/x-nobody-knows", "a.x", "application/x-nobody-knows"),
+        ("text/plain", "a.docx", "named .docx, but its content is plain text"),
+    ],
+)
+def test_a_refusal_says_what_it_is_and_what_to_do(type_: str, name: str, words: str) -> None:
+    with pytest.raises(BadInput) as refusal:
+        families.parser_for(type_, filename=name)
+    assert words in str(refusal.value)
+    assert name in str(refusal.value)
+
+
+def test_every_family_has_a_parser_that_fits() -> None:
+    for type_ in families._PARSERS:
+        parser = families.parser_for(type_, filename="a")
+        assert parser.VERSION
+        assert callable(parser.count_pages)
+        assert callable(parser.read)

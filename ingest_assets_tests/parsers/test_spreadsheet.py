@@ -1,0 +1,123 @@
+"""Sheets are read as a person sees them, and no larger than they are."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import time
+from pathlib import Path
+
+import openpyxl
+import pytest
+from openpyxl.drawing.image import Image
+
+from ingest_assets.errors import BadInput
+from ingest_assets.parsers import spreadsheet
+from ingest_assets.parsers.contract import Limits
+from ingest_assets_tests.parsers.reading import member, parts_of, png, rewritten, texts_of
+
+
+def saved(workbook: openpyxl.Workbook, tmp_path: Path) -> Path:
+    path = tmp_path / "made.xlsx"
+    workbook.save(path)
+    return path
+
+
+def test_values_are_written_as_a_person_would(tmp_path: Path) -> None:
+    workbook = openpyxl.Workbook()
+    sheet = workbook.active
+    sheet.append(["date", "time", "number", "share", "flag", "text"])
+    sheet.append([datetime.date(2024, 2, 29), datetime.datetime(2024, 2, 29, 13, 5), 0.1 + 0.2, 0.25, True, "a|b\nc"])
+    sheet.append([None, None, 1e6, None, False, "  "])
+    sheet["D2"].number_format = "0%"
+    assert texts_of(spreadsheet, saved(workbook, tmp_path)) == [
+        "Sheet",
+        "| date | time | number | share | flag | text |\n| --- | --- | --- | --- | --- | --- |\n"
+        "| 2024-02-29 | 2024-02-29 13:05:00 | 0.3 | 25% | TRUE | a\\|b c |\n|  |  | 1000000 |  | FALSE |  |",
+    ]
+
+
+def test_merged_cells_are_repeated_and_headings_are_text(tmp_path: Path) -> None:
+    workbook = openpyxl.Workbook()
+    sheet = workbook.active
+    sheet.append(["Report of the year"])
+    sheet.merge_cells("A1:C1")
+    sheet.append(["region", "sales", None])
+    sheet.merge_cells("B2:C2")
+    sheet.append(["North", 1, 2])
+    sheet.append([None, 3, 4])
+    sheet.merge_cells("A3:A4")
+    assert texts_of(spreadsheet, saved(workbook, tmp_path)) == [
+        "Sheet",
+        "Report of the year",
+        "| region | sales | sales |\n| --- | --- | --- |\n| North | 1 | 2 |\n| North | 3 | 4 |",
+    ]
+
+
+def test_rows_come_in_parts_with_the_header(tmp_path: Path) -> None:
+    workbook = openpyxl.Workbook()
+    for number in range(500):
+        workbook.active.append([f"id{number}", f"name {number}"])
+    workbook.create_sheet("Empty")
+    workbook.create_sheet("Secret").append(["hidden", "text"])
+    workbook["Secret"].sheet_state = "hidden"
+    path = saved(workbook, tmp_path)
+    parts = parts_of(spreadsheet, path)
+    assert [len(part.elements) for part in parts] == [2, 1, 1, 0, 2]
+    assert all("| id0 | name 0 |" in part.elements[-1].text for part in parts[:3])
+    assert "hidden" in parts[4].warnings[0]
+    assert parts[4].elements[0].page_number == 3
+    assert spreadsheet.count_pages(path, limits=Limits()) == 3
+    assert parts_of(spreadsheet, path, start=3) == parts[2:]
+
+
+def test_pictures_and_comments_follow_their_sheet(tmp_path: Path) -> None:
+    workbook = openpyxl.Workbook()
+    workbook.active.append(["a", "b"])
+    workbook.active["A1"].comment = openpyxl.comments.Comment("check this", "me")
+    workbook.active.add_image(Image(io.BytesIO(png())), "C3")
+    (part,) = parts_of(spreadsheet, saved(workbook, tmp_path))
+    assert [element.type.value for element in part.elements] == ["Title", "Table", "Image", "NarrativeText"]
+    assert part.elements[-1].text == "A1: check this"
+
+
+def test_a_cell_at_the_far_corner_costs_nothing(tmp_path: Path) -> None:
+    workbook = openpyxl.Workbook()
+    workbook.active["A1"], workbook.active["XFD1048576"] = "near", "far"
+    path = saved(workbook, tmp_path)
+    start = time.perf_counter()
+    text = " ".join(texts_of(spreadsheet, path))
+    assert "near" in text
+    assert "far" in text
+    assert time.perf_counter() - start < 5
+
+
+def test_merged_ranges_without_end_cost_nothing(tmp_path: Path) -> None:
+    workbook = openpyxl.Workbook()
+    for number in range(100):
+        workbook.active.append([f"a{number}", f"b{number}", None, "wide"])
+    path = saved(workbook, tmp_path)
+    merge = b'</sheetData><mergeCells count="2"><mergeCell ref="D1:XFD1048576"/><mergeCell ref="A:B"/></mergeCells>'
+    xml = member(path, "xl/worksheets/sheet1.xml").replace(b"</sheetData>", merge)
+    start = time.perf_counter()
+    texts = texts_of(spreadsheet, rewritten(path, tmp_path / "new.xlsx", {"xl/worksheets/sheet1.xml": xml}))
+    assert "b99" in texts[-1]
+    assert time.perf_counter() - start < 10
+
+
+def test_a_broken_sheet_is_quarantined_and_the_others_are_read(tmp_path: Path) -> None:
+    workbook = openpyxl.Workbook()
+    workbook.active.append(["a"])
+    workbook.create_sheet("Good").append(["fine", "text"])
+    path = saved(workbook, tmp_path)
+    xml = member(path, "xl/worksheets/sheet1.xml").replace(b"</sheetData>", b"<row r='x'><c r='zz'>")
+    parts = parts_of(spreadsheet, rewritten(path, tmp_path / "new.xlsx", {"xl/worksheets/sheet1.xml": xml}))
+    assert "'Sheet' cannot be read" in parts[0].problem
+    assert "| fine | text |" in parts[1].elements[-1].text
+
+
+def test_too_many_sheets_are_refused(tmp_path: Path) -> None:
+    workbook = openpyxl.Workbook()
+    workbook.create_sheet("Two")
+    with pytest.raises(BadInput, match="2 sheets, over the limit of 1"):
+        spreadsheet.count_pages(saved(workbook, tmp_path), limits=Limits(max_pages=1))

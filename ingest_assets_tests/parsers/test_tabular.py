@@ -1,0 +1,66 @@
+"""CSV of every make becomes tables that can be read alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ingest_assets.errors import BadInput
+from ingest_assets.parsers import tabular
+from ingest_assets_tests.parsers.reading import file, parts_of, texts_of
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "name,city\nAda,London\n",
+        "name;city\nAda;London\n",
+        "name\tcity\r\nAda\tLondon\r\n",
+        "name|city\nAda|London",
+        '"name","city"\n"Ada","London"\n',
+        "sep=;\nname;city\nAda;London\n",
+        "\ufeffname,city\n\n\nAda,London\n",
+    ],
+)
+def test_the_delimiter_is_found(tmp_path: Path, source: str) -> None:
+    assert texts_of(tabular, file(tmp_path, source)) == ["| name | city |\n| --- | --- |\n| Ada | London |"]
+
+
+def test_commas_in_values_do_not_outvote_the_delimiter(tmp_path: Path) -> None:
+    source = "a;b\n1,5;2,5\n3,5;4,5\n"
+    assert texts_of(tabular, file(tmp_path, source)) == ["| a | b |\n| --- | --- |\n| 1,5 | 2,5 |\n| 3,5 | 4,5 |"]
+
+
+def test_quoted_line_ends_and_pipes_stay_in_their_cell(tmp_path: Path) -> None:
+    source = 'a,b\n"one\ntwo","x|y"\n'
+    assert texts_of(tabular, file(tmp_path, source)) == ["| a | b |\n| --- | --- |\n| one two | x\\|y |"]
+
+
+def test_ragged_rows_lose_nothing(tmp_path: Path) -> None:
+    table = texts_of(tabular, file(tmp_path, "a,b\n1\n1,2,3\n"))[0]
+    assert table.splitlines() == ["| a | b |  |", "| --- | --- | --- |", "| 1 |  |  |", "| 1 | 2 | 3 |"]
+
+
+def test_each_part_repeats_the_header(tmp_path: Path) -> None:
+    path = file(tmp_path, "id,name\n" + "".join(f"{number},name {number}\n" for number in range(1_000)))
+    parts = parts_of(tabular, path)
+    assert len(parts) == 5
+    assert all(part.elements[0].text.startswith("| id | name |") for part in parts)
+    assert "| 999 | name 999 |" in parts[-1].elements[0].text
+    assert parts_of(tabular, path, start=4) == parts[3:]
+
+
+def test_five_thousand_columns_are_read(tmp_path: Path) -> None:
+    row = ",".join(f"c{number}" for number in range(5_000))
+    texts = texts_of(tabular, file(tmp_path, f"{row}\n{row}\n"))
+    assert "c4999" in texts[-1]
+
+
+def test_a_header_alone_is_a_table(tmp_path: Path) -> None:
+    assert texts_of(tabular, file(tmp_path, "a,b\n")) == ["| a | b |\n| --- | --- |"]
+
+
+def test_an_open_quote_over_megabytes_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="quote may be open"):
+        parts_of(tabular, file(tmp_path, 'a,b\n1,"' + "x y z\n" * 400_000))

@@ -1,0 +1,47 @@
+"""XML of any schema gives its text, and nothing from outside of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ingest_assets.errors import BadInput
+from ingest_assets.parsers import xml_text
+from ingest_assets_tests.parsers.reading import elements_of, file, parts_of, texts_of
+
+
+def test_titles_paragraphs_and_mark_up_inside_them(tmp_path: Path) -> None:
+    source = (
+        "<article><title>Name</title><sec><title>Inner</title><p><b>Bold</b> and <i>more</i> text.</p>"
+        "<list><item>one thing</item></list></sec></article>"
+    )
+    assert [(e.type.value, e.level, e.text) for e in elements_of(xml_text, file(tmp_path, source))] == [
+        ("Title", 1, "Name"),
+        ("Title", 2, "Inner"),
+        ("NarrativeText", 0, "Bold and more text."),
+        ("ListItem", 0, "one thing"),
+    ]
+
+
+def test_fields_of_a_record_are_one_paragraph(tmp_path: Path) -> None:
+    assert texts_of(xml_text, file(tmp_path, "<r><name>Ada</name><city>London</city></r>")) == ["Ada, London"]
+
+
+def test_entities_are_neither_expanded_nor_fetched(tmp_path: Path) -> None:
+    laughs = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 12))
+    source = (
+        f'<!DOCTYPE x [<!ENTITY e0 "ha">{laughs}<!ENTITY f SYSTEM "file:///etc/passwd">]><x><p>a &e11; &f; b</p></x>'
+    )
+    text = " ".join(texts_of(xml_text, file(tmp_path, source)))
+    assert "ha" not in text
+    assert "root:" not in text
+
+
+def test_a_broken_end_keeps_what_came_before(tmp_path: Path) -> None:
+    assert texts_of(xml_text, file(tmp_path, "<x><p>One sentence.</p><p>Two sent"))[0] == "One sentence."
+
+
+def test_no_xml_at_all_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="cannot be read as XML"):
+        parts_of(xml_text, file(tmp_path, "just words"))

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from hashlib import sha256
+
+import pytest
+from PIL import Image
+
+from ingest_assets.errors import BadInput, OutsideError
+from ingest_assets.records import Caption, Picture
+from ingest_assets.stages.caption import DECORATION, Reading, caption
+
+
+def picture(width: int = 90, height: int = 60, *, page_number: int = 1, colours: int = 2) -> Picture:
+    """A picture of its own for each size."""
+    image = Image.new("RGB", (width, height), "white")
+    if colours > 1:
+        image.paste("black", (5, 5, 20, 20))
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    data = file.getvalue()
+    return Picture(sha256(data).hexdigest(), "image/png", width, height, page_number, data)
+
+
+class Sizer:
+    """A captioner that reads a picture's width off its header, and refuses one width."""
+
+    model = "sizer"
+
+    def __init__(self, *, refuses: int = 0, away_at: int = 0) -> None:
+        self.refuses, self.away_at = refuses, away_at
+        self.asked: list[int] = []
+
+    def caption(self, data: bytes) -> Reading:
+        with Image.open(io.BytesIO(data)) as image:
+            width = image.width
+        self.asked.append(width)
+        if width == self.refuses:
+            raise BadInput("picture: too wide for me")
+        if width == self.away_at:
+            raise OutsideError("gone")
+        return Reading(caption=f"{width} wide", text=f"  wide \n\n {width}\r\n")
+
+
+def captions(pictures: Iterable[Picture], captioner: Sizer) -> list[Caption]:
+    return list(caption(pictures, load=no_load, captioner=captioner))
+
+
+def no_load(key: str) -> bytes:
+    raise AssertionError(f"{key} came with its data")
+
+
+def test_each_distinct_picture_has_one_caption_in_order() -> None:
+    first, second = picture(90), picture(80, page_number=4)
+    found = captions([first, second, first, second], Sizer())
+    assert [(one.picture, one.caption, one.page_number, one.model) for one in found] == [
+        (first.sha256, "90 wide", 1, "sizer"),
+        (second.sha256, "80 wide", 4, "sizer"),
+    ]
+
+
+def test_text_is_tidied() -> None:
+    assert captions([picture(90)], Sizer())[0].text == "wide\n90"
+
+
+def test_a_picture_that_cannot_be_read_costs_itself_only() -> None:
+    found = captions([picture(90), picture(80), picture(70)], Sizer(refuses=80))
+    assert [one.problem for one in found] == ["", "picture: too wide for me", ""]
+    assert [one.text for one in found] == ["wide\n90", "", "wide\n70"]
+
+
+def test_decoration_is_answered_for_but_never_read() -> None:
+    captioner = Sizer()
+    found = captions([picture(400, 12), picture(200, 100, colours=1), picture(90)], captioner)
+    assert captioner.asked == [90]
+    assert [one.problem.startswith(DECORATION) for one in found] == [True, True, False]
+
+
+def test_bytes_are_loaded_where_a_picture_carries_none() -> None:
+    whole = picture(90)
+    kept = Picture(whole.sha256, whole.media_type, whole.width, whole.height, whole.page_number)
+    found = list(caption([kept], load={whole.sha256: whole.data}.__getitem__, captioner=Sizer()))
+    assert found[0].caption == "90 wide"
+
+
+def test_captions_come_as_the_pictures_do() -> None:
+    captioner = Sizer()
+    one_by_one = caption(iter([picture(90), picture(80)]), load=no_load, captioner=captioner)
+    next(one_by_one)
+    assert captioner.asked == [90]
+
+
+def test_a_captioner_that_is_away_ends_the_stage() -> None:
+    with pytest.raises(OutsideError):
+        captions([picture(90), picture(80)], Sizer(away_at=80))

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from ingest_assets.records import BucketObject
+from ingest_assets.stages.compare import Changes, compare
+
+NOW = 1_000.0
+
+
+def item(name: str, *, version: str = "v1", age_s: float = 60.0) -> BucketObject:
+    return BucketObject(key=f"ann/p/{name}", size_bytes=1, version=version, modified_at=NOW - age_s)
+
+
+def look(*listing: BucketObject, seen: dict[str, str] | None = None, **ledger: str) -> Changes:
+    versions = {f"ann:p:{name}": version for name, version in ledger.items()}
+    return compare(listing, ledger=versions, seen=seen or {}, now=NOW, settle_s=5)
+
+
+def test_a_new_file_is_taken_up_at_the_second_look() -> None:
+    first = look(item("a"))
+    assert first.arrivals == ()
+    second = look(item("a"), seen=first.unsettled)
+    assert [arrival.file_id for arrival in second.arrivals] == ["ann:p:a"]
+    assert second.unsettled == {}
+
+
+def test_a_file_that_grew_since_the_last_look_waits() -> None:
+    first = look(item("a", version="half"))
+    second = look(item("a", version="whole"), seen=first.unsettled)
+    assert second.arrivals == ()
+    assert len(look(item("a", version="whole"), seen=second.unsettled).arrivals) == 1
+
+
+def test_a_file_written_a_moment_ago_waits_though_it_looks_the_same() -> None:
+    first = look(item("a", age_s=1))
+    assert look(item("a", age_s=4), seen=first.unsettled).arrivals == ()
+
+
+def test_an_unchanged_file_is_left_alone() -> None:
+    changes = look(item("a"), a="v1")
+    assert (changes.arrivals, changes.gone, changes.unchanged) == ((), (), 1)
+
+
+def test_a_changed_file_is_taken_up_although_its_name_is_the_same() -> None:
+    changes = look(item("a", version="v2"), seen={"ann/p/a": "v2"}, a="v1")
+    assert [arrival.version for arrival in changes.arrivals] == ["v2"]
+
+
+def test_a_deleted_file_is_gone() -> None:
+    assert look(item("a"), a="v1", b="v1").gone == ("ann:p:b",)
+
+
+def test_a_partition_without_record_or_object_is_gone_too() -> None:
+    changes = compare([], ledger={}, partitions=["ann:p:z"], seen={}, now=NOW, settle_s=5)
+    assert changes.gone == ("ann:p:z",)
+
+
+def test_a_file_put_back_after_its_purge_is_new() -> None:
+    assert len(look(item("a"), seen={"ann/p/a": "v1"}).arrivals) == 1
+
+
+def test_a_misplaced_file_is_named_and_stops_nobody() -> None:
+    lonely = BucketObject(key="lonely.pdf", size_bytes=1, version="v1", modified_at=0)
+    changes = look(lonely, item("a"), seen={"ann/p/a": "v1"})
+    assert len(changes.arrivals) == 1
+    assert "lonely.pdf" in changes.misplaced[0]
+
+
+def test_the_oldest_comes_first() -> None:
+    seen = {"ann/p/a": "v1", "ann/p/b": "v1"}
+    changes = look(item("a", age_s=10), item("b", age_s=20), seen=seen)
+    assert [arrival.key for arrival in changes.arrivals] == ["ann/p/b", "ann/p/a"]

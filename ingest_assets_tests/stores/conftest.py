@@ -1,0 +1,70 @@
+"""The stores that the contract is tried on, each the real thing. Another store joins with a fixture and its name."""
+
+from __future__ import annotations
+
+import json
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from ingest_assets.stores.chroma import ChromaStore
+from ingest_assets.stores.contract import VectorStore
+from ingest_assets_tests.stores.servers import free_port, running
+
+Opener = Callable[[], VectorStore]
+"""Opens one more store on the same place; the place is empty at first."""
+
+BACKENDS = ["chroma_embedded", pytest.param("chroma_server", marks=pytest.mark.slow)]
+
+_databases = count()
+
+
+@pytest.fixture(params=BACKENDS)
+def open_store(request: pytest.FixtureRequest) -> Iterator[Opener]:
+    """Every store in turn."""
+    opener: Opener = request.getfixturevalue(request.param)
+    opened: list[VectorStore] = []
+
+    def open_one() -> VectorStore:
+        opened.append(opener())
+        opened[-1].prepare()
+        return opened[-1]
+
+    yield open_one
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(open_store: Opener) -> VectorStore:
+    return open_store()
+
+
+@pytest.fixture
+def chroma_embedded(tmp_path: Path) -> Opener:
+    return lambda: ChromaStore(str(tmp_path / "store"))
+
+
+@pytest.fixture
+def chroma_server(chroma_url: str) -> Opener:
+    database = f"test{next(_databases)}"
+    body = json.dumps({"name": database}).encode()
+    url = f"{chroma_url}/api/v2/tenants/default_tenant/databases"
+    request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=10):
+        return lambda: ChromaStore(chroma_url, database=database)
+
+
+@pytest.fixture(scope="session")
+def chroma_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Chroma server of this test run."""
+    folder, port = tmp_path_factory.mktemp("chroma"), free_port()
+    chroma = str(Path(sys.executable).with_name("chroma"))
+    command = [chroma, "run", "--host", "127.0.0.1", "--port", str(port), "--path", str(folder / "data")]
+    url = f"http://127.0.0.1:{port}"
+    with running(command, answers=f"{url}/api/v2/heartbeat", log=folder / "log"):
+        yield url

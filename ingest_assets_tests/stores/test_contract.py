@@ -1,0 +1,446 @@
+"""What every store promises, tried on each real one (`conftest.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ingest_assets.errors import OutsideError
+from ingest_assets.records import EmbeddedChunk, FileRecord, Hit, Scope, State
+from ingest_assets.stores.contract import VectorStore
+from ingest_assets_tests.stores.builders import (
+    DIMENSION,
+    MODEL,
+    chunks_of,
+    record_of,
+    scope_of,
+    texts_of,
+    vector_of,
+    with_vector,
+)
+
+Opener = Callable[[], VectorStore]
+
+NOTES = record_of("notes.txt")
+NOTES_TEXTS = texts_of("notes", 12)
+
+
+def texts_in(store: VectorStore, file_id: str) -> list[str]:
+    return [chunk.text for chunk in store.chunks(file_id, limit=100_000)]
+
+
+def found_texts(hits: list[Hit]) -> set[str]:
+    return {hit.chunk.text for hit in hits}
+
+
+def publish(store: VectorStore, record: FileRecord, texts: list[str]) -> FileRecord:
+    return store.replace(record, chunks_of(record, texts))
+
+
+# replace
+
+
+def test_what_is_replaced_is_what_is_there(store: VectorStore) -> None:
+    kept = publish(store, NOTES, NOTES_TEXTS)
+    assert store.chunks(NOTES.file_id) == [embedded.chunk for embedded in chunks_of(NOTES, NOTES_TEXTS)]
+    assert store.file(NOTES.file_id) == kept
+    assert (kept.chunks, kept.embedded, kept.reused) == (12, 12, 0)
+    assert (kept.model, kept.dimension, kept.generation > 0) == (MODEL, DIMENSION, True)
+
+
+def test_replacing_twice_equals_once(store: VectorStore) -> None:
+    publish(store, NOTES, NOTES_TEXTS)
+    once = store.chunks(NOTES.file_id)
+    publish(store, NOTES, NOTES_TEXTS)
+    assert store.chunks(NOTES.file_id) == once
+    assert store.audit(NOTES.file_id).rows == 12
+    assert store.audit(NOTES.file_id).stray == 0
+
+
+@pytest.mark.parametrize("count", [5, 30, 0])
+def test_a_file_shrinks_and_grows(store: VectorStore, count: int) -> None:
+    publish(store, NOTES, NOTES_TEXTS)
+    kept = publish(store, NOTES, texts_of("notes", count))
+    assert texts_in(store, NOTES.file_id) == texts_of("notes", count)
+    assert (kept.chunks, store.audit(NOTES.file_id).rows, store.audit(NOTES.file_id).stray) == (count, count, 0)
+    found = store.search(vector_of(NOTES_TEXTS[11]), k=100, scope=scope_of(NOTES))
+    assert found_texts(found) == set(texts_of("notes", count))
+
+
+def test_an_inserted_paragraph_moves_the_others_on(store: VectorStore) -> None:
+    publish(store, NOTES, NOTES_TEXTS)
+    moved = ["a new beginning", *NOTES_TEXTS]
+    publish(store, NOTES, moved)
+    assert store.chunks(NOTES.file_id) == [embedded.chunk for embedded in chunks_of(NOTES, moved)]
+    assert store.audit(NOTES.file_id).problems == ()
+
+
+def test_the_same_text_twice_in_a_document_is_two_chunks(store: VectorStore) -> None:
+    publish(store, NOTES, ["same", "other", "same"])
+    assert texts_in(store, NOTES.file_id) == ["same", "other", "same"]
+
+
+def test_two_documents_with_equal_text_do_not_share_rows(store: VectorStore) -> None:
+    copy = record_of("copy.txt")
+    publish(store, NOTES, NOTES_TEXTS)
+    publish(store, copy, NOTES_TEXTS)
+    publish(store, NOTES, [])
+    assert texts_in(store, copy.file_id) == NOTES_TEXTS
+
+
+def test_two_documents_with_equal_chunk_ids_do_not_share_rows(store: VectorStore) -> None:
+    copy = record_of("copy.txt")
+    publish(store, NOTES, NOTES_TEXTS)
+    same_ids = [
+        replace(embedded, chunk=replace(embedded.chunk, file_id=copy.file_id))
+        for embedded in chunks_of(NOTES, NOTES_TEXTS)
+    ]
+    store.replace(copy, same_ids)
+    assert texts_in(store, copy.file_id) == NOTES_TEXTS
+    store.delete(copy.file_id)
+    assert texts_in(store, NOTES.file_id) == NOTES_TEXTS
+
+
+def test_the_record_counts_what_was_reused(store: VectorStore) -> None:
+    mixed = [replace(each, reused=each.chunk.index < 5) for each in chunks_of(NOTES, NOTES_TEXTS)]
+    kept = store.replace(NOTES, mixed)
+    assert (kept.chunks, kept.embedded, kept.reused) == (12, 7, 5)
+
+
+def test_a_second_store_on_the_same_place_sees_each_change(open_store: Opener) -> None:
+    writer, reader = open_store(), open_store()
+    for count in (3, 12, 1):
+        publish(writer, NOTES, texts_of("notes", count))
+        assert texts_in(reader, NOTES.file_id) == texts_of("notes", count)
+        found = reader.search(vector_of("anything"), k=50, scope=scope_of(NOTES))
+        assert found_texts(found) == set(texts_of("notes", count))
+
+
+def test_two_stores_write_in_turns_and_lose_nothing(open_store: Opener) -> None:
+    first, second = open_store(), open_store()
+    for turn in range(4):
+        publish(first, record_of("a.txt", version=str(turn)), texts_of(f"a{turn}", 20))
+        publish(second, record_of("b.txt", version=str(turn)), texts_of(f"b{turn}", 20))
+    for store in (first, second):
+        found = store.search(vector_of("anything"), k=100, scope=scope_of(NOTES))
+        assert found_texts(found) == {*texts_of("a3", 20), *texts_of("b3", 20)}
+
+
+def test_two_writers_at_once_on_two_files_both_succeed(open_store: Opener) -> None:
+    stores = [open_store(), open_store()]
+
+    def write(index: int) -> None:
+        for turn in range(3):
+            publish(stores[index], record_of(f"{index}.txt"), texts_of(f"{index}-{turn}", 700))
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(write, range(2)))  # raises what a writer raised
+    for index in range(2):
+        assert texts_in(stores[0], f"{index}.txt") == texts_of(f"{index}-2", 700)
+        assert stores[1].audit(f"{index}.txt").problems == ()
+
+
+@pytest.mark.slow
+def test_a_reader_never_sees_half_a_replacement(open_store: Opener) -> None:
+    reader, writer = open_store(), open_store()
+    publish(writer, NOTES, texts_of("version 0", 40))
+    seen = set()
+
+    def write() -> None:
+        for turn in range(1, 15):
+            publish(writer, NOTES, texts_of(f"version {turn}", 40))
+
+    with ThreadPoolExecutor() as pool:
+        writing = pool.submit(write)
+        while not writing.done():
+            hits = reader.search(vector_of("anything"), k=100, scope=scope_of(NOTES))
+            versions = {hit.chunk.text.partition(":")[0] for hit in hits}
+            assert (len(hits), len(versions)) == (40, 1), versions
+            seen |= versions
+        writing.result()
+    assert len(seen) > 1
+
+
+# what is refused
+
+
+def refused(store: VectorStore, chunks: Iterator[EmbeddedChunk] | list[EmbeddedChunk], match: str) -> None:
+    publish(store, NOTES, NOTES_TEXTS)
+    before = store.file(NOTES.file_id)
+    with pytest.raises(ValueError, match=match):
+        store.replace(NOTES, chunks)
+    assert store.file(NOTES.file_id) == before
+    assert texts_in(store, NOTES.file_id) == NOTES_TEXTS
+    found = store.search(vector_of("anything"), k=100, scope=scope_of(NOTES))
+    assert found_texts(found) == set(NOTES_TEXTS)
+
+
+@pytest.mark.parametrize(
+    ("vector", "match"),
+    [
+        (np.full(DIMENSION, np.nan, dtype=np.float32), "not finite"),
+        (np.full(DIMENSION, np.inf, dtype=np.float32), "not finite"),
+        (np.zeros(DIMENSION, dtype=np.float32), "norm"),
+        (vector_of("long") * np.float32(1.01), "norm"),
+        (vector_of("other", DIMENSION + 1), "dimension"),
+        (vector_of("flat").reshape(1, -1), "dimension"),
+    ],
+    ids=["nan", "infinite", "zero", "not unit", "other length", "matrix"],
+)
+def test_an_unsound_vector_is_refused_and_nothing_shows(store: VectorStore, vector: np.ndarray, match: str) -> None:
+    chunks = list(chunks_of(NOTES, texts_of("new", 20)))
+    chunks[15] = with_vector(chunks[15], vector)
+    refused(store, chunks, match)
+
+
+def test_a_chunk_id_that_comes_twice_is_refused(store: VectorStore) -> None:
+    chunks = list(chunks_of(NOTES, texts_of("new", 20)))
+    refused(store, [*chunks, chunks[3]], chunks[3].chunk.chunk_id)
+
+
+def test_a_chunk_of_another_file_is_refused(store: VectorStore) -> None:
+    refused(store, chunks_of(record_of("other.txt"), texts_of("new", 3)), "other.txt")
+
+
+def test_an_iterator_that_fails_midway_leaves_the_old_generation(store: VectorStore) -> None:
+    def failing() -> Iterator[EmbeddedChunk]:
+        yield from chunks_of(NOTES, texts_of("new", 1200))
+        raise OutsideError("the embedder is away")
+
+    publish(store, NOTES, NOTES_TEXTS)
+    with pytest.raises(OutsideError, match="embedder"):
+        store.replace(NOTES, failing())
+    assert texts_in(store, NOTES.file_id) == NOTES_TEXTS
+    hits = store.search(vector_of("anything"), k=100, scope=scope_of(NOTES))
+    assert found_texts(hits) == set(NOTES_TEXTS)
+    publish(store, NOTES, texts_of("mended", 3))
+    audit = store.audit(NOTES.file_id)
+    assert (audit.rows, audit.stray, audit.problems) == (3, 0, ())
+
+
+def test_a_first_attempt_that_fails_shows_nothing(store: VectorStore) -> None:
+    def failing() -> Iterator[EmbeddedChunk]:
+        yield from chunks_of(NOTES, texts_of("new", 600))
+        raise OutsideError("the embedder is away")
+
+    with pytest.raises(OutsideError):
+        store.replace(NOTES, failing())
+    assert store.search(vector_of("anything"), k=10, scope=scope_of(NOTES)) == []
+    assert (store.file(NOTES.file_id), store.files(), store.chunks(NOTES.file_id)) == (None, [], [])
+    assert store.audit(NOTES.file_id).rows == 0
+    store.delete(NOTES.file_id)
+    assert store.audit(NOTES.file_id).stray == 0
+
+
+# delete and note
+
+
+def test_delete_removes_chunks_and_record(store: VectorStore) -> None:
+    other = record_of("other.txt")
+    publish(store, NOTES, NOTES_TEXTS)
+    publish(store, other, texts_of("other", 4))
+    assert store.delete(NOTES.file_id) == 12
+    assert (store.file(NOTES.file_id), store.chunks(NOTES.file_id)) == (None, [])
+    hits = store.search(vector_of(NOTES_TEXTS[0]), k=100, scope=scope_of(NOTES))
+    assert found_texts(hits) == set(texts_of("other", 4))
+    assert store.audit(NOTES.file_id).stray == 0
+
+
+def test_deleting_what_is_not_there_removes_nothing(store: VectorStore) -> None:
+    publish(store, NOTES, NOTES_TEXTS)
+    assert store.delete("unknown.txt") == 0
+    assert store.delete(NOTES.file_id) == 12
+    assert store.delete(NOTES.file_id) == 0
+
+
+def test_an_empty_name_never_means_everything(store: VectorStore) -> None:
+    publish(store, NOTES, NOTES_TEXTS)
+    with pytest.raises(ValueError, match="not empty"):
+        store.delete("")
+    assert texts_in(store, NOTES.file_id) == NOTES_TEXTS
+
+
+def test_a_file_put_back_after_delete_is_there_again(store: VectorStore) -> None:
+    publish(store, NOTES, NOTES_TEXTS)
+    store.delete(NOTES.file_id)
+    publish(store, NOTES, NOTES_TEXTS[:4])
+    assert texts_in(store, NOTES.file_id) == NOTES_TEXTS[:4]
+    assert store.audit(NOTES.file_id).problems == ()
+
+
+def test_a_failed_attempt_is_noted_and_the_chunks_stay(store: VectorStore) -> None:
+    published = publish(store, NOTES, NOTES_TEXTS)
+    failed = replace(NOTES, state=State.FAILED, error="page 3 is encrypted", version="v2")
+    noted = store.note(failed)
+    assert store.file(NOTES.file_id) == noted
+    assert (noted.state, noted.error, noted.version) == (State.FAILED, "page 3 is encrypted", "v2")
+    assert (noted.generation, noted.chunks, noted.model) == (published.generation, 12, MODEL)
+    assert texts_in(store, NOTES.file_id) == NOTES_TEXTS
+    hits = store.search(vector_of("anything"), k=100, scope=scope_of(NOTES))
+    assert len(hits) == 12
+
+
+def test_a_first_attempt_that_failed_is_listed(store: VectorStore) -> None:
+    store.note(replace(NOTES, state=State.FAILED, error="empty", chunks=7))
+    (listed,) = store.files()
+    assert (listed.state, listed.chunks, listed.generation) == (State.FAILED, 0, 0)
+    publish(store, NOTES, NOTES_TEXTS)
+    assert texts_in(store, NOTES.file_id) == NOTES_TEXTS
+
+
+# search
+
+
+def test_search_orders_by_exact_cosine(store: VectorStore) -> None:
+    texts = texts_of("notes", 300)
+    publish(store, NOTES, texts)
+    for query in (vector_of("one"), vector_of("two"), vector_of(texts[17])):
+        cosines = {text: float(vector_of(text) @ query) for text in texts}
+        expected = sorted(texts, key=lambda text: -cosines[text])[:10]
+        hits = store.search(query, k=10, scope=scope_of(NOTES))
+        assert [hit.chunk.text for hit in hits] == expected
+        assert [hit.score for hit in hits] == pytest.approx([cosines[text] for text in expected], abs=1e-5)
+    assert store.search(vector_of(texts[17]), k=1, scope=scope_of(NOTES))[0].score <= 1.0
+
+
+def test_a_hit_says_where_it_comes_from(store: VectorStore) -> None:
+    publish(store, NOTES, NOTES_TEXTS)
+    (hit,) = store.search(vector_of(NOTES_TEXTS[7]), k=1, scope=scope_of(NOTES))
+    assert hit.chunk == list(chunks_of(NOTES, NOTES_TEXTS))[7].chunk
+    assert hit.filename == "notes.txt"
+
+
+def test_search_keeps_users_and_projects_apart(store: VectorStore) -> None:
+    owners = [("ada", "engines"), ("ada", "letters"), ("bob", "engines"), ("ad", "aengines"), ("$ne", "ada")]
+    for user_id, project_id in owners:
+        record = record_of(f"{user_id}-{project_id}.txt", user_id=user_id, project_id=project_id)
+        publish(store, record, texts_of(f"{user_id} {project_id}", 5))
+    for user_id, project_id in owners:
+        scope = Scope(user_id, project_id)
+        hits = store.search(vector_of("ada engines: paragraph 0"), k=50, scope=scope)
+        assert found_texts(hits) == set(texts_of(f"{user_id} {project_id}", 5))
+        assert [record.file_id for record in store.files(scope)] == [f"{user_id}-{project_id}.txt"]
+    assert store.search(vector_of("x"), k=5, scope=Scope("ada", "nothing")) == []
+
+
+def test_a_filter_cannot_be_turned_into_an_operator(store: VectorStore) -> None:
+    publish(store, NOTES, NOTES_TEXTS)
+    everybody: object = {"$ne": "nobody"}
+    with pytest.raises(ValueError, match="not empty"):
+        store.search(vector_of("x"), k=5, scope=Scope(everybody, "engines"))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="not empty"):
+        store.delete(everybody)  # type: ignore[arg-type]
+    assert texts_in(store, NOTES.file_id) == NOTES_TEXTS
+
+
+def test_search_refuses_what_cannot_be_compared(store: VectorStore) -> None:
+    publish(store, NOTES, NOTES_TEXTS)
+    with pytest.raises(ValueError, match="not finite"):
+        store.search(np.full(DIMENSION, np.nan, dtype=np.float32), k=5, scope=scope_of(NOTES))
+    with pytest.raises(ValueError, match="at least one"):
+        store.search(vector_of("x"), k=0, scope=scope_of(NOTES))
+
+
+def test_an_empty_store_answers(store: VectorStore) -> None:
+    assert store.search(vector_of("x"), k=5, scope=scope_of(NOTES)) == []
+    assert store.vectors_for(MODEL, ["0" * 64]) == {}
+    assert (store.files(), store.chunks("unknown"), store.audit("unknown").rows) == ([], [], 0)
+
+
+# vectors, lists, audit
+
+
+def test_vectors_are_found_by_text_and_model(store: VectorStore) -> None:
+    publish(store, NOTES, NOTES_TEXTS)
+    hashes = [embedded.chunk.text_sha256 for embedded in chunks_of(NOTES, NOTES_TEXTS)]
+    found = store.vectors_for(MODEL, [*hashes, "0" * 64, hashes[0]])
+    assert set(found) == set(hashes)
+    for text, text_sha256 in zip(NOTES_TEXTS, hashes, strict=True):
+        np.testing.assert_allclose(found[text_sha256], vector_of(text), atol=1e-6)
+    assert store.vectors_for("another model", hashes) == {}
+    assert store.vectors_for(MODEL, []) == {}
+
+
+def test_files_are_listed_by_name_page_by_page(store: VectorStore) -> None:
+    names = [f"file {number:02}.txt" for number in (7, 3, 9, 1, 5, 0)]
+    for name in names:
+        publish(store, record_of(name), [f"{name} text"])
+    publish(store, record_of("theirs.txt", user_id="bob"), ["theirs"])
+    pages = [store.files(scope_of(NOTES), limit=4, offset=offset) for offset in (0, 4, 8)]
+    assert [[record.file_id for record in page] for page in pages] == [sorted(names)[:4], sorted(names)[4:], []]
+    assert len(store.files()) == 7
+
+
+def test_chunks_are_listed_page_by_page_in_document_order(store: VectorStore) -> None:
+    texts = texts_of("long", 25)
+    publish(store, NOTES, texts)
+    pages = [store.chunks(NOTES.file_id, limit=10, offset=offset) for offset in (0, 10, 20, 30)]
+    assert [[chunk.text for chunk in page] for page in pages] == [texts[:10], texts[10:20], texts[20:], []]
+
+
+@pytest.mark.parametrize(
+    "name", ["naïve café – 日本語 🙂.txt", 'o\'brien "quoted".txt', "a\\b%20{$ne}[0].txt", "x" * 700, " "]
+)
+def test_names_of_every_kind_are_kept(store: VectorStore, name: str) -> None:
+    record = record_of(name, user_id="u\"'é$", project_id="p,p")
+    publish(store, record, [f"text of {name[:20]}", "it's “quoted” \\ {$gt: 1}\nsecond line\ttab \x07 🙂"])
+    assert store.file(name) is not None
+    assert [each.file_id for each in store.files(scope_of(record))] == [name]
+    hits = store.search(vector_of("anything"), k=5, scope=scope_of(record))
+    assert found_texts(hits) == set(texts_in(store, name))
+    assert {hit.filename for hit in hits} == {name}
+    assert store.delete(name) == 2
+
+
+def test_an_audit_counts_the_rows(store: VectorStore) -> None:
+    publish(store, NOTES, NOTES_TEXTS)
+    audit = store.audit(NOTES.file_id)
+    assert (audit.rows, audit.stray, audit.problems) == (12, 0, ())
+    assert (audit.wrong_dimension, audit.not_finite, audit.not_unit, audit.wrong_model) == (0, 0, 0, 0)
+
+
+# any sequence of changes
+
+FILES = ["one.txt", "two.txt", "three.txt"]
+CHANGES = st.lists(
+    st.tuples(
+        st.sampled_from(FILES),
+        st.one_of(
+            st.none(),
+            st.just("note"),
+            st.lists(st.sampled_from(["alpha", "beta", "gamma", "delta", "epsilon"]), max_size=7),
+        ),
+    ),
+    max_size=8,
+)
+
+
+@pytest.mark.slow
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=CHANGES)
+def test_any_sequence_of_changes_equals_a_dictionary(store: VectorStore, changes: list[tuple[str, object]]) -> None:
+    for name in FILES:
+        store.delete(name)
+    expected: dict[str, list[str]] = {}
+    for name, change in changes:
+        record = record_of(name)
+        if change is None:
+            assert store.delete(name) == len(expected.pop(name, []))
+        elif change == "note":
+            store.note(replace(record, state=State.FAILED))
+            expected.setdefault(name, [])
+        else:
+            assert isinstance(change, list)
+            publish(store, record, change)
+            expected[name] = change
+        assert {each: texts_in(store, each) for each in expected} == expected
+        hits = store.search(vector_of("anything"), k=100, scope=scope_of(NOTES))
+        assert sorted(hit.chunk.text for hit in hits) == sorted(text for texts in expected.values() for text in texts)
+    assert [record.file_id for record in store.files()] == sorted(expected)
+    assert all(store.audit(name).problems == () for name in expected)

@@ -1,0 +1,39 @@
+"""A store in, whether searches ever saw anything but whole documents out: the reader of `test_chroma_kill.py`.
+
+    python -m ingest_assets_tests.stores.watching_reader LOCATION DATABASE
+
+It searches until its standard input is closed, then prints how often each document was seen, and what else was.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections import Counter
+
+from ingest_assets.stores.chroma import ChromaStore
+from ingest_assets_tests.stores.builders import scope_of, vector_of
+from ingest_assets_tests.stores.killed_writer import NEW, OLD, RECORD
+
+
+def main() -> None:
+    location, database = sys.argv[1:]
+    store = ChromaStore(location, database=database)
+    stop = threading.Event()
+    threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
+    seen: Counter[str] = Counter()
+    whole = {tuple(sorted(OLD)): "old", tuple(sorted(NEW)): "new", (): "none"}
+    while not stop.is_set():
+        hits = store.search(vector_of("anything"), k=100, scope=scope_of(RECORD))
+        texts = tuple(sorted(hit.chunk.text for hit in hits))
+        seen[whole.get(texts, f"half: {texts}")] += 1
+        if sum(seen.values()) == 1:
+            sys.stdout.write("reading\n")
+            sys.stdout.flush()
+    store.close()
+    sys.stdout.write(json.dumps(seen) + "\n")
+
+
+if __name__ == "__main__":
+    main()
