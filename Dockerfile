@@ -17,7 +17,7 @@ RUN pip install --no-deps .
 # 2. The embedding model, converted once from its PyTorch weights; at run time nothing is fetched.
 FROM build AS model
 RUN pip install '.[torch]'
-RUN HF_HUB_OFFLINE=1 python -m ingest_assets.clients.openvino_conversion /models
+RUN DAGSTER_HOME=/tmp/home INGEST_MODEL_CACHE=/models HF_HUB_OFFLINE=1 ingest prepare
 
 # 3. What runs: no compiler, no torch, nobody's password, not root.
 FROM python:${PYTHON} AS runtime

@@ -1,5 +1,6 @@
 # `make demo` and `make test` are the two commands; `make help` lists the rest.
 SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,6 +10,8 @@ export HF_HUB_OFFLINE ?= 1
 export DO_NOT_TRACK ?= 1
 
 STAMP := $(VENV)/.installed-$(shell cksum pyproject.toml | cut -d' ' -f1)
+
+MODEL := $(DAGSTER_HOME)/models/.converted
 
 .PHONY: help demo dev test check format lint types contracts clean install
 
@@ -20,16 +23,22 @@ install: $(STAMP) ## make .venv and install the project with its tools
 $(STAMP): pyproject.toml
 	@echo "Installing into $(VENV) (torch and its kin are large: a few minutes on the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --progress-bar on --disable-pip-version-check --editable '.[torch,dev]' | grep -vE '^(Requirement already|Looking in)' | cut -c1-120
+	@$(BIN)/python -m pip install --disable-pip-version-check --editable '.[torch,dev]' 2>$(VENV)/install.log \
+		| grep --line-buffered -E '^(Collecting|Successfully)' | cut -c1-100 || { cat $(VENV)/install.log; exit 1; }
 	@rm -f $(VENV)/.installed-* && touch $@
 
-demo: $(STAMP) ## ingest the samples, print what came of them, ask two questions
-	@$(BIN)/ingest add samples --user demo --project samples
-	@echo
-	@$(BIN)/ingest search "How often is the rain gauge emptied?" --user demo --project samples -k 3
-	@$(BIN)/ingest search "What do I do with the instruments when a storm comes?" --user demo --project samples -k 3
+$(MODEL): | $(STAMP)
+	@echo "Converting the embedding model to OpenVINO (once)"
+	@$(BIN)/ingest prepare
+	@touch $@
 
-dev: $(STAMP) ## the UI, the daemon and the sensor on this instance, at http://127.0.0.1:3000
+demo: $(STAMP) $(MODEL) ## ingest the samples, print what came of them, ask two questions
+	@$(BIN)/ingest add $(wildcard samples/*.*) --user demo --project samples
+	@echo
+	@$(BIN)/ingest search "How often is the overflow can of the rain gauge emptied?" --user demo --project samples -k 2
+	@$(BIN)/ingest search "At what battery voltage must the diesel generator be started?" --user demo --project samples -k 2
+
+dev: $(STAMP) $(MODEL) ## the UI, the daemon and the sensor on this instance, at http://127.0.0.1:3000
 	@mkdir -p $(DAGSTER_HOME) && cp -n dagster.yaml $(DAGSTER_HOME)/ 2>/dev/null || true
 	$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $${PORT:-3000}
 

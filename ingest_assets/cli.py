@@ -54,6 +54,16 @@ def main() -> None:
 
 
 @app.command()
+def prepare() -> None:
+    """Make ready what a first run would have to wait for: home, store and converted model; any number of times."""
+    workshop = _workshop()
+    prepare_home(workshop.settings)
+    workshop.store.prepare()
+    workshop.embedder.embed(["ready"])
+    typer.echo(f"{workshop.settings.home} is ready; vectors by {workshop.embedder.model}")
+
+
+@app.command()
 def add(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="files, or folders of files", exists=True)],
     user: User,

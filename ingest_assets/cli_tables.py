@@ -15,7 +15,8 @@ from ingest_assets.records import Chunk, FileRecord, Hit, State
 from ingest_assets.settings import Row
 
 _COLOURS = {State.SUCCEEDED: "green", State.EMPTY: "yellow", State.PARTIAL: "yellow", State.FAILED: "red"}
-_SNIPPET_CHARS = 240
+_SNIPPET_WORDS = 40
+_PUNCTUATION = ".,;:!?()[]\"'"
 _PIPE_WIDTH = 140
 
 
@@ -95,7 +96,7 @@ def show_hits(query: str, hits: Sequence[Hit], *, as_json: bool) -> None:
     console.print(f"[bold]{escape(query)}[/bold]" + ("" if hits else "  no answer in this scope"))
     for rank, hit in enumerate(hits, start=1):
         console.print(f"{rank:>2}. [cyan]{escape(hit.filename)}[/cyan] {escape(_cite(hit.chunk))}  {hit.score:.3f}")
-        console.print(f"    {escape(_snippet(hit.chunk.text))}")
+        console.print(f"    {escape(_snippet(hit.chunk.text, query))}")
     return None
 
 
@@ -151,9 +152,15 @@ def _cite(chunk: Chunk) -> str:
     return " · ".join(part for part in (pages, " › ".join(chunk.section)) if part)
 
 
-def _snippet(text: str) -> str:
-    folded = " ".join(text.split())
-    return folded if len(folded) <= _SNIPPET_CHARS else folded[:_SNIPPET_CHARS].rsplit(" ", 1)[0] + " …"
+def _snippet(text: str, query: str) -> str:
+    """Cut out the words among which most of the query's stand; the earliest of equals."""
+    asked = {word.strip(_PUNCTUATION).casefold() for word in query.split()}
+    words = text.split()
+    matches = [word.strip(_PUNCTUATION).casefold() in asked for word in words]
+    starts = range(max(1, len(words) - _SNIPPET_WORDS + 1))
+    start = max(starts, key=lambda first: (sum(matches[first : first + _SNIPPET_WORDS]), -first))
+    shown = " ".join(words[start : start + _SNIPPET_WORDS])
+    return ("… " if start else "") + shown + (" …" if start + _SNIPPET_WORDS < len(words) else "")
 
 
 def _plain(record: object) -> dict[str, object]:

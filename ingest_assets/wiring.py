@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ingest_assets.artifacts import Artifacts
+from ingest_assets.clients.no_captioner import NoCaptioner
+from ingest_assets.clients.rapidocr_captioner import RapidOcrCaptioner
 from ingest_assets.parsers.contract import Limits, Parser
 from ingest_assets.settings import Settings
 from ingest_assets.stages import caption as caption_stage
@@ -21,7 +23,6 @@ from ingest_assets.stages import receive as receive_stage
 from ingest_assets.stages.chunk import ChunkSizes
 
 if TYPE_CHECKING:
-    from ingest_assets.stages.caption import Captioner
     from ingest_assets.stages.embed import Embedder
     from ingest_assets.stores.contract import VectorStore
 
@@ -49,14 +50,10 @@ def open_embedder(settings: Settings) -> Embedder:
     return OpenVINOEmbedder(settings.model_dir, cache_dir=settings.model_cache)
 
 
-def open_captioner(settings: Settings) -> Captioner:
-    """Open what reads pictures."""
+def open_captioner(settings: Settings) -> NoCaptioner | RapidOcrCaptioner:
+    """Open what reads pictures; it starts at the first picture and ends with its context."""
     if settings.captions == "off":
-        from ingest_assets.clients.no_captioner import NoCaptioner
-
         return NoCaptioner()
-    from ingest_assets.clients.rapidocr_captioner import RapidOcrCaptioner
-
     return RapidOcrCaptioner()
 
 

@@ -9,7 +9,7 @@ WRITTEN = ("radio-procedures.md", "log-book.txt")
 
 
 def test_the_samples_are_what_their_script_makes(samples: Path, tmp_path: Path) -> None:
-    subprocess.run([sys.executable, str(samples / "make.py"), str(tmp_path)], check=True, capture_output=True)
+    subprocess.run([sys.executable, str(samples / "source/make.py"), str(tmp_path)], check=True, capture_output=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(MADE)
     changed = [name for name in MADE if (tmp_path / name).read_bytes() != (samples / name).read_bytes()]
     assert changed == []

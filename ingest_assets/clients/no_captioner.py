@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from ingest_assets.stages.caption import Reading
 
 
@@ -9,6 +11,13 @@ class NoCaptioner:
     """Leaves every picture unread, and says so in its name."""
 
     model = "off"
+
+    def __enter__(self) -> Self:
+        """Start nothing."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End nothing."""
 
     def caption(self, picture: bytes) -> Reading:
         """Return an empty reading."""

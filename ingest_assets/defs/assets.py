@@ -17,7 +17,7 @@ from ingest_assets.stages.caption import caption
 from ingest_assets.stages.chunk import chunk
 from ingest_assets.stages.embed import embed
 from ingest_assets.stages.parse import parse
-from ingest_assets.wiring import chunk_sizes_of, fingerprint
+from ingest_assets.wiring import chunk_sizes_of, fingerprint, open_captioner
 
 Shop = dg.ResourceParam[Workshop]
 
@@ -58,10 +58,15 @@ def parsed_documents(workshop: Shop, raw_files: Stored[SourceFile]) -> Pending[P
 def image_captions(workshop: Shop, raw_files: Stored[SourceFile], parsed_documents: Stored[Part]) -> Pending[Caption]:
     """What each distinct picture shows: a caption, the text read from it, its page, and which model said so."""
     (source,) = raw_files
-    pictures = (picture for part in parsed_documents for picture in part.pictures)
+
+    def produce(_: Draft[Caption]) -> Iterator[Caption]:
+        pictures = (picture for part in parsed_documents for picture in part.pictures)
+        with open_captioner(workshop.settings) as captioner:
+            yield from caption(pictures, load=parsed_documents.attachment, captioner=captioner)
+
     return Pending(
         fingerprint=fingerprint(parsed_documents.manifest.digest, workshop.fingerprints(source).caption),
-        produce=lambda _: caption(pictures, load=parsed_documents.attachment, captioner=workshop.captioner),
+        produce=produce,
         tally=tallies.of_caption,
     )
 

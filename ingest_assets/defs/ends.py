@@ -48,10 +48,10 @@ class NamedEnds:
             if attempt < RETRIES:
                 raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=FIRST_PAUSE_S * 2**attempt) from error
             self.note(file_id, error)
-            raise dg.Failure(description=str(error), allow_retries=False) from error
+            raise dg.Failure(description=_say(error, file_id), allow_retries=False) from error
         except (BadInput, ConfigError) as error:
             self.note(file_id, error)
-            raise dg.Failure(description=str(error), allow_retries=False) from error
+            raise dg.Failure(description=_say(error, file_id), allow_retries=False) from error
         except Exception as error:
             self.note(file_id, error)
             raise
@@ -88,6 +88,8 @@ def _blank(file_id: str) -> FileRecord:
 
 
 def _say(error: Exception, file_id: str) -> str:
+    """Name the file in front; parsers see a path of their own and cannot."""
+    key = key_of(file_id)
     if isinstance(error, IngestError):
-        return str(error)
-    return f"{file_id}: {type(error).__name__} in the program; the run's log has the details"
+        return str(error) if str(error).startswith(key) else f"{key}: {error}"
+    return f"{key}: {type(error).__name__} in the program; the run's log has the details"

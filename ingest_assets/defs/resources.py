@@ -26,14 +26,12 @@ from ingest_assets.wiring import (
     fingerprints_of,
     limits_of,
     open_artifacts,
-    open_captioner,
     open_embedder,
     open_store,
 )
 
 if TYPE_CHECKING:
     from ingest_assets.parsers.contract import Parser
-    from ingest_assets.stages.caption import Captioner
     from ingest_assets.stages.embed import Embedder
     from ingest_assets.stores.contract import VectorStore
 
@@ -65,11 +63,6 @@ class Workshop:
     def embedder(self) -> Embedder:
         """The embedding model."""
         return open_embedder(self.settings)
-
-    @cached_property
-    def captioner(self) -> Captioner:
-        """What reads pictures."""
-        return open_captioner(self.settings)
 
     @property
     def limits(self) -> Limits:

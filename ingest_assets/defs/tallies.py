@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ingest_assets.artifacts import Tally
 from ingest_assets.records import Caption, Chunk, ElementType, Part, SourceFile
+from ingest_assets.stages.caption import DECORATION
 
 _PREVIEW_CHARS = 300  # of one record: enough to recognise the document, too little to read it in the logs
 
@@ -30,8 +31,10 @@ def of_part(part: Part) -> Tally:
 
 def of_caption(caption: Caption) -> Tally:
     """Count a picture's words and problems."""
-    counts = {"words": len(caption.text.split()), "problems": int(bool(caption.problem))}
-    warnings = (f"picture {caption.picture[:12]}: {caption.problem}",) if caption.problem else ()
+    decoration = caption.problem.startswith(DECORATION)
+    unread = bool(caption.problem) and not decoration
+    counts = {"words": len(caption.text.split()), "decorations": int(decoration), "unread": int(unread)}
+    warnings = (f"picture {caption.picture[:12]}: {caption.problem}",) if unread else ()
     return Tally(counts=counts, preview=_quote(caption.caption or caption.text), warnings=warnings)
 
 

@@ -50,7 +50,8 @@ class Parser(Protocol):
         """Yield the parts from number `start` on, holding one in memory at a time.
 
         Elements carry no section (the parse stage derives it from titles and levels). Text is NFC; line ends are
-        "\\n". Each distinct picture comes once per call, with its data, in the part where it first stands.
+        "\\n". A part has the pictures that stand in it, with their data; one that came with an earlier part may be
+        left out or come again, the parse stage keeps it once.
 
         Raises:
             BadInput: the file as a whole is unreadable. A part that cannot be read is yielded with its `problem`.

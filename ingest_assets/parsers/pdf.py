@@ -7,8 +7,9 @@ same wherever reading starts.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -51,14 +52,29 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     """Yield the pages from number `start` on."""
     with opened(path, limits=limits) as pdf:
         total = len(pdf)
-        sample = {number: _page(pdf, number, limits=limits) for number in _sample(total)}
+        with _uncollected():
+            sample = {number: _page(pdf, number, limits=limits) for number in _sample(total)}
         _refuse_unreadable(pdf, sample, limits=limits)
     typography = survey(page.flows for page in sample.values())
     for first in range(start, total + 1, _REOPEN_PAGES):
         with opened(path, limits=limits) as pdf:
             for number in range(first, min(first + _REOPEN_PAGES, total + 1)):
-                page = sample.get(number) or _page(pdf, number, limits=limits)
-                yield _part(pdf, number, page, typography=typography, limits=limits)
+                with _uncollected():
+                    page = sample.get(number) or _page(pdf, number, limits=limits)
+                    part = _part(pdf, number, page, typography=typography, limits=limits)
+                yield part
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Hold Python's cycle collector off: a page makes thousands of tuples and no cycle, and it would take a fifth."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _sample(pages: int) -> list[int]:
@@ -104,7 +120,7 @@ def _refuse_unreadable(pdf: PdfDocument, sample: dict[int, _Page], *, limits: Li
 
 def _part(pdf: PdfDocument, number: int, page: _Page, *, typography: Typography, limits: Limits) -> Part:
     if page.problem:
-        return Part(number, problem=page.problem)
+        return Part(number, page_number=number, problem=page.problem)
     pictures: list[PlacedPicture] = []
     warnings: list[str] = []
     if page.has_pictures:
@@ -116,6 +132,7 @@ def _part(pdf: PdfDocument, number: int, page: _Page, *, typography: Typography,
         warnings.extend(_document_warnings(pdf))
     return Part(
         number,
+        page_number=number,
         elements=page_elements(page.flows, pictures, typography=typography, page_number=number),
         pictures=tuple(placed.picture for placed in pictures),
         warnings=tuple(warnings),

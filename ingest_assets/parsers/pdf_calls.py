@@ -29,11 +29,11 @@ class Characters:
 
     def loose_boxes(self, indices: Sequence[int]) -> array[float]:
         """Return left, top, right and bottom of each character, as wide as its advance and as high as its font."""
-        return self._filled("f", 4, self._call.loose_box, indices)
+        return self._filled(4, self._call.loose_box, indices)
 
     def matrices(self, indices: Sequence[int]) -> array[float]:
         """Return a, b, c, d, e and f of each character's matrix."""
-        return self._filled("f", 6, self._call.matrix, indices)
+        return self._filled(6, self._call.matrix, indices)
 
     def sizes(self, indices: Sequence[int]) -> list[float]:
         """Return the font size of each character, not yet scaled by its matrix."""
@@ -58,9 +58,9 @@ class Characters:
         left, bottom, right, top = edges
         return left, bottom, right, top
 
-    def _filled(self, kind: str, width: int, call: Any, indices: Sequence[int]) -> array[float]:
+    def _filled(self, width: int, call: Any, indices: Sequence[int]) -> array[float]:
         """Let a function fill in a structure of `width` numbers for each character; zeros where it fails."""
-        numbers = array(kind, bytes(4 * width * len(indices)))
+        numbers: array[float] = array("f", bytes(4 * width * len(indices)))
         start, _ = numbers.buffer_info()
         step = 4 * width
         for _ in map(call, repeat(self._page), indices, range(start, start + step * len(indices), step)):
@@ -95,4 +95,5 @@ def _functions() -> _Functions:
 
 def _function(function: Any, result: Any, *arguments: Any) -> Any:
     """Return a C function that takes plain numbers and keeps the interpreter's lock: it answers in nanoseconds."""
-    return ctypes.PYFUNCTYPE(result, *arguments)(ctypes.cast(function, _POINTER).value)
+    address = ctypes.cast(function, _POINTER).value or 0
+    return ctypes.PYFUNCTYPE(result, *arguments)(address)

@@ -61,7 +61,7 @@ def _join_touching(runs: list[Run]) -> list[Run]:
     joined: list[Run] = []
     for run in runs:
         last = joined[-1] if joined else None
-        if last and _same_row(last, run) and -_TOUCH < (run.x0 - last.x1) / max(run.size, last.size, 1) < _TOUCH:
+        if last and abs(run.x0 - last.x1) < _TOUCH * max(run.size, last.size, 1) and _same_row(last, run):
             joined[-1] = _joined(last, run)
         else:
             joined.append(run)
@@ -81,8 +81,10 @@ def _is_apart(a: Run, b: Run) -> bool:
 
 
 def _same_row(a: Run, b: Run) -> bool:
-    overlap = min(a.y1, b.y1) - max(a.y0, b.y0)
-    return overlap > 0.5 * min(a.y1 - a.y0, b.y1 - b.y0)
+    # Spelled out without min and max: this is asked of every pair of neighbours, several times a page.
+    a0, a1, b0, b1 = a.y0, a.y1, b.y0, b.y1
+    overlap = 2 * ((a1 if a1 < b1 else b1) - (a0 if a0 > b0 else b0))
+    return overlap > a1 - a0 or overlap > b1 - b0
 
 
 def _split(runs: list[Run], splits: int) -> Iterator[Flow]:
@@ -160,10 +162,9 @@ def _candidates(runs: list[Run]) -> list[float]:
 
 
 def _crosses(line: list[Run], x: float) -> bool:
-    for run in line:  # no generator: this is asked a thousand times a page
-        if run.x0 < x - 1 and run.x1 > x + 1:
-            return True
-    return False
+    if len(line) == 1:  # no generator: this is asked a thousand times a page, mostly of one run
+        return line[0].x0 < x - 1 and line[0].x1 > x + 1
+    return any(run.x0 < x - 1 and run.x1 > x + 1 for run in line)
 
 
 def _left_of(lines: list[list[Run]], x: float) -> list[Run]:
@@ -220,10 +221,10 @@ def _row(line: list[Run]) -> Row:
         max([run.x1 for run in cells]),
         max([run.y1 for run in cells]),
         main.size,
-        all([run.bold for run in cells]),
+        all(run.bold for run in cells),
         cells[-1].spaced,
         tuple(cells),
         main.turn,
         rtl,
-        all([run.italic for run in cells]),
+        all(run.italic for run in cells),
     )

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import ctypes
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, pairwise
 from math import hypot
+from operator import sub
 from typing import TYPE_CHECKING, NamedTuple
 
 from ingest_assets.parsers.pdf_calls import Characters
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 # PDFium marks a hyphen at a line's end by U+FFFE, in older builds U+0002, and puts no line end there.
 _WORD = re.compile("[^\\s\ufffe\x02]+[\ufffe\x02]?|[\ufffe\x02]")
-_MARKS = "\ufffe\x02"
+_LINE_END = re.compile("[\n\ufffe\x02]")
 _BOLD = re.compile(r"bold|black|heavy|demi|(?:cm|sf|ec|lm)bx|-medi", re.IGNORECASE)
 _ITALIC = re.compile(r"italic|oblique|-ital|slanted", re.IGNORECASE)
 _LAM_ALEF = re.compile("[اأإآٱ]ل")
@@ -69,13 +71,13 @@ def read_runs(textpage: PdfTextPage) -> list[Run]:
         return []
     characters = Characters(textpage)
     words = _words(spans, characters)
-    lines = _lines(text, spans)
-    turns = _turns(text, words, lines, characters)
-    for (first, last), turn in zip(lines, turns, strict=True):
+    lines = _lines(text, words)
+    turned: dict[int, int] = {}
+    for (first, last), turn in zip(lines, _turns(text, words, lines, characters), strict=True):
         if turn:
+            turned.update(dict.fromkeys(range(first, last), turn))
             _turn_words(words, range(first, last), turn, characters)
-    pieces = [(*piece, turn) for line, turn in zip(lines, turns, strict=True) for piece in _pieces(words, line, turn)]
-    return list(_runs(text, words, pieces, characters))
+    return list(_runs(text, words, _pieces(words, lines, turned), characters))
 
 
 def _page_text(textpage: PdfTextPage) -> str:
@@ -95,18 +97,17 @@ def _page_text(textpage: PdfTextPage) -> str:
 def _words(spans: list[tuple[int, int]], characters: Characters) -> _Words:
     """Measure words that stand upright: as wide as from their first to their last character, as high as their font."""
     starts, ends = [start for start, _ in spans], [end for _, end in spans]
-    boxes = characters.loose_boxes(list(chain.from_iterable((start, end - 1) for start, end in spans)))
+    boxes = characters.loose_boxes(list(chain.from_iterable(zip(starts, [end - 1 for end in ends], strict=True))))
     x0, x1 = map(min, boxes[0::8], boxes[4::8]), map(max, boxes[2::8], boxes[6::8])
     return _Words(starts, ends, list(x0), list(boxes[3::8]), list(x1), list(boxes[1::8]))
 
 
-def _lines(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def _lines(text: str, words: _Words) -> list[tuple[int, int]]:
     """Return the first word of each line and the first after it."""
-    firsts = [0]
-    for number, ((_, end), (start, _)) in enumerate(zip(spans, spans[1:], strict=False), 1):
-        if "\n" in text[end:start] or text[end - 1] in _MARKS:
-            firsts.append(number)
-    return list(zip(firsts, [*firsts[1:], len(spans)], strict=True))
+    count = len(words.starts)
+    after = {bisect_left(words.starts, found.end()) for found in _LINE_END.finditer(text)}
+    firsts = sorted((after | {0}) - {count})
+    return list(zip(firsts, [*firsts[1:], count], strict=True))
 
 
 def _turns(text: str, words: _Words, lines: list[tuple[int, int]], characters: Characters) -> list[int]:
@@ -156,20 +157,19 @@ def _sizes(indices: list[int], characters: Characters) -> list[float]:
     return [round(size * scale, 2) for size, scale in zip(characters.sizes(indices), scales, strict=True)]
 
 
-def _pieces(words: _Words, line: tuple[int, int], turn: int) -> Iterator[tuple[int, int]]:
-    """Split a line where words stand far apart, whichever way it runs."""
+def _pieces(words: _Words, lines: list[tuple[int, int]], turned: dict[int, int]) -> list[tuple[int, int, int]]:
+    """Split lines where words stand far apart, whichever way they run; return first word, first after, turns."""
     _, _, x0, y0, x1, y1 = words
-    first, last = line
-    for after in range(first + 1, last):
-        before = after - 1
-        limit = _CELL_GAP * max(y1[before] - y0[before], y1[after] - y0[after])
-        is_near = x0[after] - x1[before] <= limit and x0[before] - x1[after] <= limit
-        # PDFium may give lines of vertical writing as the words of one line.
-        if is_near and not (turn and min(y1[before], y1[after]) <= max(y0[before], y0[after])):
-            continue
-        yield first, after
-        first = after
-    yield first, last
+    limits = [_CELL_GAP * (top - bottom) for bottom, top in zip(y0, y1, strict=True)]
+    gaps = map(max, map(sub, x0[1:], x1), map(sub, x0, x1[1:]))
+    cuts = {first for first, _ in lines}
+    for number, (gap, (before, after)) in enumerate(zip(gaps, pairwise(limits), strict=True), 1):
+        if gap > before and gap > after:
+            cuts.add(number)
+    # PDFium may give lines of vertical writing as the words of one line.
+    cuts.update(word for word in turned if word and min(y1[word - 1], y1[word]) <= max(y0[word - 1], y0[word]))
+    firsts = sorted(cuts)
+    return [(first, after, turned.get(first, 0)) for first, after in pairwise([*firsts, len(x0)])]
 
 
 def _runs(text: str, words: _Words, pieces: list[tuple[int, int, int]], characters: Characters) -> Iterator[Run]:

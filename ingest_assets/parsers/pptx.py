@@ -66,7 +66,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
                 raise
             except Exception as error:  # noqa: BLE001 - python-pptx raises whatever a malformed attribute leads to
                 problem = f"slide {builder.number + 1} cannot be read ({type(error).__name__}: {error})"
-            yield from builder.flush(problem=problem)
+            yield from builder.flush(page_number=builder.number + 1, problem=problem)
     if builder.number == 0:
         yield from builder.flush()
 

@@ -82,7 +82,7 @@ def _sheet(workbook: Any, sheet: Any, package: Path, *, builder: PartBuilder, pa
             rows = _without_headings(rows_of(workbook, sheet, package), builder=builder, page_number=page_number)
             for number, (header, block) in enumerate(_blocks(rows)):
                 if number:
-                    yield from builder.flush()
+                    yield from builder.flush(page_number=page_number)
                 builder.add_table([header, *block], page_number=page_number)
             for drawing in spreadsheet_drawings.drawings(package, sheet._worksheet_path):
                 _add_drawing(drawing, builder=builder, page_number=page_number)
@@ -92,7 +92,7 @@ def _sheet(workbook: Any, sheet: Any, package: Path, *, builder: PartBuilder, pa
         problem = f"sheet {sheet.title!r} cannot be read to its end ({type(error).__name__}: {error})"
     if builder.number == flushed:
         builder.drop_lone_title()
-    yield from builder.flush(problem=problem)
+    yield from builder.flush(page_number=page_number, problem=problem)
 
 
 def _add_drawing(drawing: bytes | str, *, builder: PartBuilder, page_number: int) -> None:

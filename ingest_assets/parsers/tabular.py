@@ -1,5 +1,7 @@
 """A CSV file in, Markdown tables of some hundred rows out, each with the file's header.
 
+A row with more cells than the table has columns belongs under none of its headings: it stands as a line of text.
+
 Delimiter and quoting are judged on the first rows by how evenly each candidate parts them. `csv.Sniffer` is not used:
 it answers with letters on prose and fails on one column, and `unstructured` reads the whole file through pandas.
 """
@@ -10,7 +12,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, groupby, islice
 from pathlib import Path
 
 from ingest_assets.errors import BadInput
@@ -18,7 +20,7 @@ from ingest_assets.parsers import encoding
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.part_builder import PartBuilder
 from ingest_assets.parsers.text import lines
-from ingest_assets.records import Part
+from ingest_assets.records import ElementType, Part
 
 VERSION = "1"
 
@@ -46,11 +48,36 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     if path.stat().st_size == 0:
         raise BadInput("an empty file (0 bytes): upload it again")
     builder = PartBuilder(limits=limits, start=start)
-    for header, block in _blocks(_rows(path)):
-        builder.add_table(chain([header], block))
+    rows = _rows(path)
+    sample = list(islice(rows, _SAMPLE_LINES))
+    width = _width(sample)
+    for header, block in _blocks(chain(sample, rows)):
+        _add(header, block, width=width, builder=builder)
         yield from builder.flush()
     if builder.number == 0:
         yield from builder.flush()
+
+
+def _width(sample: list[list[str]]) -> int:
+    """Return how many columns the table has: as many as most of its first rows, the widest among equals."""
+    widths = Counter(map(len, sample))
+    return max(widths.items(), key=lambda item: (item[1], item[0]), default=(0, 0))[0]
+
+
+def _add(header: list[str], block: list[list[str]], *, width: int, builder: PartBuilder) -> None:
+    for too_wide, rows in groupby(block, key=lambda row: _filled(row) > max(width, len(header))):
+        if too_wide:
+            for row in rows:
+                builder.add(ElementType.NARRATIVE_TEXT, ",".join(row))
+        else:
+            builder.add_table(chain([header], rows))
+    if not block:
+        builder.add_table([header])
+
+
+def _filled(row: list[str]) -> int:
+    """Count a row's cells up to the last that holds anything."""
+    return max((number for number, cell in enumerate(row, start=1) if cell.strip()), default=0)
 
 
 def _rows(path: Path) -> Iterator[list[str]]:

@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from ingest_assets.stores.chroma_client import Handle, open_embedded, translated
-from ingest_assets.stores.chroma_keep import keep, restore
+from ingest_assets.stores.chroma_keep import keep, restore, saved_indexes
 from ingest_assets.stores.locks import StoreLocks
 
 _NO_STAMP = -1
@@ -75,10 +75,11 @@ class EmbeddedChroma:
         self.close()
         if died:
             restore(self._path)
-        keep(self._path)
-        _set_mark(lock, stamp + 1, writing=True)  # opening replays Chroma's log, which may save the index
+        before = keep(self._path)
+        _set_mark(lock, stamp, writing=True)  # opening replays Chroma's log, which may save the index
         self._handle = open_embedded(str(self._path))
-        self._stamp = stamp + 1
+        # Where it saved nothing, what the others have in memory still holds, and they need not open anew in turn.
+        self._stamp = stamp if saved_indexes(self._path) == before else stamp + 1
         _set_mark(lock, self._stamp, writing=False)
         return self._handle
 

@@ -22,17 +22,19 @@ _SAVED = """
 """
 
 
-def keep(path: Path) -> None:
-    """Keep a copy of each saved index that has none yet. The caller holds the store alone."""
-    for segment, reach in _saved_indexes(path).items():
+def keep(path: Path) -> dict[str, str]:
+    """Keep a copy of each saved index that has none yet, and return them all. The caller holds the store alone."""
+    indexes = saved_indexes(path)
+    for segment, reach in indexes.items():
         kept = _kept(path, segment)
         if reach and _reach_of(kept) != reach:
             _copy(path / segment, kept, reach=reach)
+    return indexes
 
 
 def restore(path: Path) -> None:
     """Put the last whole indexes back, after a writer died. The caller holds the store alone."""
-    for segment, reach in _saved_indexes(path).items():
+    for segment, reach in saved_indexes(path).items():
         index, kept = path / segment, _kept(path, segment)
         if not reach:
             shutil.rmtree(index, ignore_errors=True)  # never saved whole: the log has every row
@@ -41,7 +43,7 @@ def restore(path: Path) -> None:
         # else the index on disk was saved whole after the copy was made, and is the newer one
 
 
-def _saved_indexes(path: Path) -> dict[str, str]:
+def saved_indexes(path: Path) -> dict[str, str]:
     """Return the vector indexes and how far into the log each reaches that was saved whole; empty if never."""
     database = path / "chroma.sqlite3"
     if not database.exists():

@@ -21,7 +21,12 @@ def main() -> None:
     location, database = sys.argv[1:]
     store = ChromaStore(location, database=database)
     stop = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
+
+    def wait_for_the_end() -> None:
+        sys.stdin.read()
+        stop.set()
+
+    threading.Thread(target=wait_for_the_end, daemon=True).start()
     seen: Counter[str] = Counter()
     whole = {tuple(sorted(OLD)): "old", tuple(sorted(NEW)): "new", (): "none"}
     while not stop.is_set():

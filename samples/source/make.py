@@ -1,7 +1,7 @@
 """Make the demo's files: the papers of a weather station on an island that does not exist.
 
-`python samples/make.py [FOLDER]` writes the PDF, DOCX, PPTX, XLSX and HTML from `samples/content/` and the pictures of
-`drawings.py`, by default beside itself; the same bytes each time. The Markdown and the plain text are as they were
+`python samples/source/make.py [FOLDER]` writes the PDF, DOCX, PPTX, XLSX and HTML from `content/` and the pictures of
+`drawings.py`, by default into `samples/`; the same bytes each time. The Markdown and the plain text are as they were
 written and need no making.
 """
 
@@ -42,7 +42,7 @@ def _content(name: str) -> str:
 
 
 if __name__ == "__main__":
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parent
     for name, data in make().items():
         (folder / name).write_bytes(data)
         sys.stdout.write(f"{folder / name}: {len(data):,} bytes\n")
