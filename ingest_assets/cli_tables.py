@@ -127,16 +127,12 @@ def _outcome_cells(outcome: Outcome) -> list[str]:
     record = outcome.record
     colour = _COLOURS[record.state]
     state = "[dim]unchanged[/dim]" if outcome.unchanged else f"[{colour}]{record.state.value}[/{colour}]"
-    counts = (record.elements, record.pictures, record.chunks, record.embedded, record.reused)
+    spent = ("0", str(record.chunks), "–", "–")
+    if not outcome.unchanged:
+        spent = (str(record.embedded), str(record.reused), f"{record.seconds:.2f}", f"{record.peak_memory_mb:.0f}")
+    counts = (record.elements, record.pictures, record.chunks)
     pages = str(record.pages) if record.pages else "–"
-    return [
-        escape(record.filename),
-        state,
-        pages,
-        *map(str, counts),
-        f"{record.seconds:.2f}",
-        f"{record.peak_memory_mb:.0f}",
-    ]
+    return [escape(record.filename), state, pages, *map(str, counts), *spent]
 
 
 def _problems(console: Console, records: Sequence[FileRecord]) -> None:
@@ -156,7 +152,8 @@ def _snippet(text: str, query: str) -> str:
     """Cut out the words among which most of the query's stand; the earliest of equals."""
     asked = {word.strip(_PUNCTUATION).casefold() for word in query.split()}
     words = text.split()
-    matches = [word.strip(_PUNCTUATION).casefold() in asked for word in words]
+    # Long words count for more: "is", "the" and "of" stand everywhere.
+    matches = [len(word) if word.strip(_PUNCTUATION).casefold() in asked else 0 for word in words]
     starts = range(max(1, len(words) - _SNIPPET_WORDS + 1))
     start = max(starts, key=lambda first: (sum(matches[first : first + _SNIPPET_WORDS]), -first))
     shown = " ".join(words[start : start + _SNIPPET_WORDS])

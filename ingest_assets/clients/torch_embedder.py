@@ -18,7 +18,7 @@ from ingest_assets.errors import ConfigError
 if TYPE_CHECKING:
     from ingest_assets.records import Vector
 
-BATCH = 16  # throughput on two cores is flat from 8 to 32
+BATCH = 16  # half of the default: 785 MB at peak are enough (benchmarks/embedding/README.md)
 
 
 class TorchEmbedder:

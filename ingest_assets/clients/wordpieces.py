@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ingest_assets.records import Vector
 
 WINDOW_PIECES = 256
-"""Word pieces per window, the two special ones included (benchmarks/retrieval/README.md, table 1)."""
+"""Word pieces per window, the two special ones included (benchmarks/retrieval/README.md, tables 1, 2)."""
 
 
 def identity(card: ModelCard, *, window_pieces: int) -> str:

@@ -1,0 +1,121 @@
+"""The command line as a person or a program calls it: a process, its output, its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+INGEST = Path(sys.executable).with_name("ingest")
+OWNER = ("--user", "ann", "--project", "p")
+
+
+class Home:
+    """A home of its own for `ingest`."""
+
+    def __init__(self, folder: Path, model_cache: Path) -> None:
+        self.folder = folder
+        self.environment = {
+            **os.environ,
+            "DAGSTER_HOME": str(folder / "home"),
+            "INGEST_MODEL_CACHE": str(model_cache),
+            "COLUMNS": "200",
+        }
+
+    def __call__(self, *words: str, code: int = 0, **settings: str) -> str:
+        done = subprocess.run(
+            [str(INGEST), *words],
+            env={**self.environment, **settings},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout if code == 0 else done.stdout + done.stderr
+
+    def json(self, *words: str, code: int = 0) -> Any:
+        return json.loads(self(*words, "--json", code=code))
+
+    def file(self, name: str, content: str | bytes) -> str:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return str(path)
+
+
+@pytest.fixture
+def ingest(tmp_path: Path, model_cache: Path) -> Home:
+    return Home(tmp_path, model_cache)
+
+
+def test_a_file_is_added_found_shown_and_removed(ingest: Home) -> None:
+    path = ingest.file("tides.md", "# Tides\n\nThe tide table hangs beside the boathouse door.\n")
+    assert "succeeded" in ingest("add", path, *OWNER)
+    (hit,) = ingest.json("search", "where is the tide table?", *OWNER)
+    assert (hit["filename"], hit["section"]) == ("tides.md", ["Tides"])
+    assert -1 <= hit["score"] <= 1
+    assert "boathouse" in ingest("chunks", "ann/p/tides.md")
+    assert ingest.json("status", "ann/p/tides.md")["chunks"] == 1
+    assert [record["file_id"] for record in ingest.json("files")] == ["ann:p:tides.md"]
+    assert "1 succeeded; 0 waiting" in ingest("status")
+    assert "removed, with 1 chunks" in ingest("remove", "ann/p/tides.md")
+    assert ingest.json("files") == []
+    assert ingest.json("search", "where is the tide table?", *OWNER) == []
+
+
+def test_an_unchanged_file_is_skipped_and_a_changed_one_is_not(ingest: Home) -> None:
+    path = ingest.file("a.txt", "The lamp is lit at dusk.")
+    ingest("add", path, *OWNER)
+    (again,) = json.loads(ingest("add", path, *OWNER, "--json"))
+    assert again["unchanged"] is True
+    ingest.file("a.txt", "The lamp is lit at dawn.")
+    (changed,) = json.loads(ingest("add", path, *OWNER, "--json"))
+    assert (changed["unchanged"], changed["generation"]) == (False, 2)
+
+
+def test_a_bad_file_is_named_and_the_others_go_on(ingest: Home) -> None:
+    good, bad = ingest.file("in/good.txt", "The lamp is lit at dusk."), ingest.file("in/bad.pdf", b"%PDF-1.4\n%%EOF")
+    said = ingest("add", bad, good, *OWNER, code=1)
+    assert "ann/p/bad.pdf" in said
+    assert "succeeded" in said
+    assert "bad.pdf" in ingest("status", "--problems")
+
+
+def test_a_folder_is_added_with_its_paths(ingest: Home) -> None:
+    ingest.file("in/one.txt", "one")
+    ingest.file("in/deep/two.txt", "two")
+    ingest.file("in/.hidden", "no")
+    ingest("add", str(ingest.folder / "in"), *OWNER)
+    assert [record["filename"] for record in ingest.json("files")] == ["deep/two.txt", "one.txt"]
+
+
+def test_nobody_sees_another_users_chunks(ingest: Home) -> None:
+    ingest("add", ingest.file("a.txt", "The lamp is lit at dusk."), *OWNER)
+    assert ingest.json("search", "lamp", "--user", "bob", "--project", "p") == []
+    assert ingest.json("search", "lamp", "--user", "ann", "--project", "q") == []
+    assert "must not be empty" in ingest("search", "lamp", "--user", "", "--project", "p", code=2)
+
+
+def test_wrong_settings_stop_the_start_and_are_all_named(ingest: Home) -> None:
+    said = ingest("config", code=2, MAX_FILE_MB="x", INGEST_STORE="y")
+    assert "MAX_FILE_MB" in said
+    assert "INGEST_STORE" in said
+
+
+def test_an_unknown_file_is_a_problem_not_a_crash(ingest: Home) -> None:
+    assert "not in the ledger" in ingest("status", "ann/p/nothing.txt", code=1)
+    assert "not in the ledger" in ingest("chunks", "what, this?", code=1)
+
+
+def test_config_shows_every_setting_as_a_program_reads_it(ingest: Home) -> None:
+    rows = {row["name"]: row for row in ingest.json("config")}
+    assert rows["INGEST_MODEL_CACHE"]["came_from"] == "environment"
+    assert rows["MAX_FILE_MB"]["value"] == "50"
