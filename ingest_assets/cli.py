@@ -130,8 +130,11 @@ def search(
     """Find the chunks of one project that are nearest in meaning, with file, page and score."""
     from ingest_assets.stages.search import search as find
 
-    workshop = _workshop()
-    hits = find(query, k=k, scope=_scope(user, project), embedder=workshop.embedder, store=workshop.store)
+    workshop, scope = _workshop(), _scope(user, project)
+    try:
+        hits = find(query, k=k, scope=scope, embedder=workshop.embedder, store=workshop.store)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
     cli_tables.show_hits(query, hits, as_json=as_json)
 
 

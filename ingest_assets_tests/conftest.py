@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from ingest_assets.clients.openvino_conversion import converted
+from ingest_assets.clients.weights import find_weights
+from ingest_assets.errors import ConfigError
+
 ROOT = Path(__file__).resolve().parents[1]
 CORPUS = ROOT.parent / "shared" / "corpus" / "documents"
 
@@ -30,6 +34,17 @@ def samples() -> Path:
 
 
 @pytest.fixture(scope="session")
-def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for converted models: converted once per session, by the first who needs one."""
-    return tmp_path_factory.mktemp("models")
+def weights() -> Path:
+    """The folder of the PyTorch weights."""
+    try:
+        return find_weights(None)
+    except ConfigError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def model_cache(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache that holds the converted model."""
+    cache = tmp_path_factory.mktemp("models")
+    converted(None, cache_dir=cache)
+    return cache

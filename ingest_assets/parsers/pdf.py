@@ -20,13 +20,13 @@ from ingest_assets.parsers.pdf_forms import form_runs
 from ingest_assets.parsers.pdf_headings import Typography, survey
 from ingest_assets.parsers.pdf_layout import Flow, flows
 from ingest_assets.parsers.pdf_lines import read_runs
-from ingest_assets.parsers.pdf_objects import walk
+from ingest_assets.parsers.pdf_objects import PageObjects, walk
 from ingest_assets.parsers.pdf_opening import opened
 from ingest_assets.parsers.pdf_pictures import PlacedPicture, is_large_enough, read_pictures
 from ingest_assets.records import Part
 
 if TYPE_CHECKING:
-    from pypdfium2 import PdfDocument
+    from pypdfium2 import PdfDocument, PdfiumError, PdfPage
 
 VERSION = "1"
 
@@ -40,6 +40,8 @@ class _Page(NamedTuple):
     flows: list[Flow]
     has_pictures: bool = False
     problem: str = ""
+    pictures: tuple[PlacedPicture, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def count_pages(path: Path, *, limits: Limits) -> int:
@@ -53,15 +55,15 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     with opened(path, limits=limits) as pdf:
         total = len(pdf)
         with _uncollected():
-            sample = {number: _page(pdf, number, limits=limits) for number in _sample(total)}
+            sample = {number: _text(pdf, number, limits=limits) for number in _sample(total)}
         _refuse_unreadable(pdf, sample, limits=limits)
     typography = survey(page.flows for page in sample.values())
     for first in range(start, total + 1, _REOPEN_PAGES):
         with opened(path, limits=limits) as pdf:
             for number in range(first, min(first + _REOPEN_PAGES, total + 1)):
                 with _uncollected():
-                    page = sample.get(number) or _page(pdf, number, limits=limits)
-                    part = _part(pdf, number, page, typography=typography, limits=limits)
+                    page = _with_pictures(pdf, number, sample.get(number), limits=limits)
+                    part = _part(pdf, number, page, typography=typography)
                 yield part
 
 
@@ -84,21 +86,48 @@ def _sample(pages: int) -> list[int]:
     return sorted({number for place in places for number in (place, place + 1) if number <= pages})
 
 
-def _page(pdf: PdfDocument, number: int, *, limits: Limits) -> _Page:
+def _text(pdf: PdfDocument, number: int, *, limits: Limits) -> _Page:
     """Read the text of a page into rows in reading order, and whether there are pictures on it."""
     from pypdfium2 import PdfiumError
 
     try:
         with closing(pdf[number - 1]) as page:
-            has_pictures = any(is_large_enough(image) for image in walk(page).images)
-            with closing(page.get_textpage()) as textpage:
-                if textpage.count_chars() > limits.max_part_chars:
-                    return _Page([], problem=f"page {number} holds over {limits.max_part_chars:,} characters; split it")
-                runs = read_runs(textpage)
-            runs.extend(form_runs(page, beside=runs))
+            return _text_of(page, walk(page), number, limits=limits)
     except PdfiumError as error:
-        return _Page([], problem=f"page {number} of {len(pdf)} is broken ({error}); repair the PDF or leave it out")
-    return _Page(flows(runs), has_pictures)
+        return _broken(pdf, number, error)
+
+
+def _with_pictures(pdf: PdfDocument, number: int, known: _Page | None, *, limits: Limits) -> _Page:
+    """Read a page with its pictures, and its text where that is not known yet."""
+    from pypdfium2 import PdfiumError
+
+    if known and not known.has_pictures:
+        return known
+    try:
+        with closing(pdf[number - 1]) as page:
+            objects = walk(page)
+            text = known or _text_of(page, objects, number, limits=limits)
+            if not text.has_pictures:
+                return text
+            pictures, warnings = read_pictures(page, objects, page_number=number, limits=limits)
+    except PdfiumError as error:
+        return _broken(pdf, number, error)
+    if not text.flows:
+        warnings.append(f"page {number} has no text layer; only its pictures are read")
+    return text._replace(pictures=tuple(pictures), warnings=tuple(warnings))
+
+
+def _text_of(page: PdfPage, objects: PageObjects, number: int, *, limits: Limits) -> _Page:
+    with closing(page.get_textpage()) as textpage:
+        if textpage.count_chars() > limits.max_part_chars:
+            return _Page([], problem=f"page {number} holds over {limits.max_part_chars:,} characters; split it")
+        runs = read_runs(textpage)
+    runs.extend(form_runs(page, beside=runs))
+    return _Page(flows(runs), any(is_large_enough(image) for image in objects.images))
+
+
+def _broken(pdf: PdfDocument, number: int, error: PdfiumError) -> _Page:
+    return _Page([], problem=f"page {number} of {len(pdf)} is broken ({error}); repair the PDF or leave it out")
 
 
 def _refuse_unreadable(pdf: PdfDocument, sample: dict[int, _Page], *, limits: Limits) -> None:
@@ -107,7 +136,7 @@ def _refuse_unreadable(pdf: PdfDocument, sample: dict[int, _Page], *, limits: Li
         return
     broken = pictures = 0
     for number in range(1, len(pdf) + 1):
-        page = sample.get(number) or _page(pdf, number, limits=limits)
+        page = sample.get(number) or _text(pdf, number, limits=limits)
         if page.flows:
             return
         broken += bool(page.problem)
@@ -118,24 +147,15 @@ def _refuse_unreadable(pdf: PdfDocument, sample: dict[int, _Page], *, limits: Li
         raise BadInput(f"none of the {len(pdf)} pages can be read; repair the PDF or save it again")
 
 
-def _part(pdf: PdfDocument, number: int, page: _Page, *, typography: Typography, limits: Limits) -> Part:
+def _part(pdf: PdfDocument, number: int, page: _Page, *, typography: Typography) -> Part:
     if page.problem:
         return Part(number, page_number=number, problem=page.problem)
-    pictures: list[PlacedPicture] = []
-    warnings: list[str] = []
-    if page.has_pictures:
-        with closing(pdf[number - 1]) as loaded:
-            pictures, warnings = read_pictures(loaded, walk(loaded), page_number=number, limits=limits)
-        if not page.flows:
-            warnings.append(f"page {number} has no text layer; only its pictures are read")
-    if number == 1:
-        warnings.extend(_document_warnings(pdf))
     return Part(
         number,
         page_number=number,
-        elements=page_elements(page.flows, pictures, typography=typography, page_number=number),
-        pictures=tuple(placed.picture for placed in pictures),
-        warnings=tuple(warnings),
+        elements=page_elements(page.flows, page.pictures, typography=typography, page_number=number),
+        pictures=tuple(placed.picture for placed in page.pictures),
+        warnings=(*page.warnings, *(_document_warnings(pdf) if number == 1 else ())),
     )
 
 

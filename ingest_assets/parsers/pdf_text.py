@@ -62,7 +62,7 @@ def _accented(found: re.Match[str]) -> str:
 
 def words_of(text: str) -> Words:
     """Collect the words that stand within lines, hyphens included."""
-    return frozenset(found.group().lower() for found in _WITHIN.finditer(text))
+    return frozenset(_WITHIN.findall(text.lower()))
 
 
 def join(before: str, after: str, *, spaced: bool, words: Words) -> str:

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from ingest_assets.errors import OutsideError
 from ingest_assets.records import Chunk, EmbeddedChunk
+from ingest_assets.soundness import fault
 
 if TYPE_CHECKING:
     from ingest_assets.records import Vector
-
-_NORM_TOLERANCE = 1e-3  # what the stores' contract asks for; float32 rounding is a thousandth of it
 
 
 class Embedder(Protocol):
@@ -62,7 +61,9 @@ def embed(
         answer = known([chunk.text_sha256 for chunk in held])
         # A damaged vector in the store is made again, not handed on and not an error for ever.
         found = {
-            text_sha256: vector for text_sha256, vector in answer.items() if not _fault(vector, embedder.dimension)
+            text_sha256: vector
+            for text_sha256, vector in answer.items()
+            if not fault(vector, dimension=embedder.dimension)
         }
         made = _embed_new([chunk for chunk in held if chunk.text_sha256 not in found], embedder=embedder)
         for chunk in held:
@@ -82,20 +83,8 @@ def _embed_new(chunks: Sequence[Chunk], *, embedder: Embedder) -> dict[str, Vect
         raise OutsideError(f"{embedder.model} answered with {len(vectors)} vectors for {len(order)} texts; try again")
     made = dict(zip(order, vectors, strict=True))
     for chunk in chunks:
-        if fault := _fault(made[chunk.text_sha256], embedder.dimension):
+        if found := fault(made[chunk.text_sha256], dimension=embedder.dimension):
             raise OutsideError(
-                f"{chunk.file_id}: chunk {chunk.index}: {embedder.model} answered with {fault}; try again"
+                f"{chunk.file_id}: chunk {chunk.index}: the vector from {embedder.model} is {found}; try again"
             )
     return made
-
-
-def _fault(vector: Vector, dimension: int) -> str:
-    """Say what is wrong with a vector; nothing if it is sound."""
-    import numpy as np
-
-    if vector.shape != (dimension,):
-        return f"a vector of shape {vector.shape}, not ({dimension},)"
-    if not np.isfinite(vector).all():
-        return "a vector that is not finite"
-    norm = float(np.linalg.norm(vector))
-    return f"a vector of norm {norm:.4f}, not 1" if abs(norm - 1.0) > _NORM_TOLERANCE else ""

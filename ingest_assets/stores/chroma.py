@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ingest_assets.errors import OutsideError
 from ingest_assets.records import Audit, Chunk, EmbeddedChunk, FileRecord, Hit, Scope
+from ingest_assets.soundness import fault
 from ingest_assets.stores.batches import batches
 from ingest_assets.stores.chroma_client import Moved, Place
 from ingest_assets.stores.chroma_embedded import EmbeddedChroma
@@ -29,7 +30,6 @@ from ingest_assets.stores.chroma_read import audit_rows, page_of_chunks, row_nam
 from ingest_assets.stores.chroma_rows import Entry, entry_of, plain, scope_key
 from ingest_assets.stores.chroma_search import Searcher
 from ingest_assets.stores.chroma_server import ServedChroma
-from ingest_assets.stores.soundness import fault
 
 if TYPE_CHECKING:
     from ingest_assets.records import Vector

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ingest_assets.records import Audit, Chunk
+from ingest_assets.soundness import Fault, fault
 from ingest_assets.stores.batches import batches
 from ingest_assets.stores.chroma_client import Moved
 from ingest_assets.stores.chroma_rows import Entry, chunk_of, entry_of, in_force
-from ingest_assets.stores.soundness import Fault, fault
 
 if TYPE_CHECKING:
     from ingest_assets.records import Vector

@@ -46,7 +46,11 @@ class VectorStore(Protocol):
         ...
 
     def search(self, vector: Vector, *, k: int, scope: Scope) -> list[Hit]:
-        """Return the k nearest chunks of the scope's current generations, best first."""
+        """Return the k nearest chunks of the scope's current generations, best first.
+
+        Raises:
+            ValueError: k is below 1, or the vector is not sound.
+        """
         ...
 
     def file(self, file_id: str) -> FileRecord | None:

@@ -7,10 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest_assets.clients.openvino_conversion import converted
 from ingest_assets.clients.openvino_embedder import OpenVINOEmbedder
-from ingest_assets.clients.weights import find_weights
-from ingest_assets.errors import ConfigError
 
 ENGLISH = (
     "the harbour town kept its old lighthouse although no ship had called for years and every spring the council voted"
@@ -22,23 +19,6 @@ def text(words: int, *, seed: int = 0) -> str:
     """Some English words, the same for the same seed."""
     dice = random.Random(seed)
     return " ".join(dice.choice(ENGLISH.split()) for _ in range(words))
-
-
-@pytest.fixture(scope="session")
-def weights() -> Path:
-    """The folder of the PyTorch weights."""
-    try:
-        return find_weights(None)
-    except ConfigError as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture(scope="session")
-def model_cache(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache that holds the converted model."""
-    cache = tmp_path_factory.mktemp("models")
-    converted(None, cache_dir=cache)
-    return cache
 
 
 @pytest.fixture(scope="session")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ingest_assets.defs.schedules import stale_files
 from ingest_assets.records import EmbeddedChunk, State
+from ingest_assets.stores.chroma import ChromaStore
+from ingest_assets.stores.chroma_read import row_names
 from ingest_assets_tests.defs.conftest import Project, checks, metadata
 
 pytestmark = pytest.mark.slow
@@ -170,17 +175,19 @@ def test_a_missing_slice_fails_the_page_check(project: Project, samples: Path) -
 def test_a_lost_row_fails_the_count_check(project: Project) -> None:
     file_id = project.put("tides.md", TIDES)
     project.ingest(file_id)
-    rows = raw_rows(project)
-    rows.delete(ids=rows.get()["ids"])
+    with rows_of(project, file_id) as (rows, names):
+        rows.delete(ids=names)
     assert not checks(project.ingest(file_id))["chunks_vectors_and_rows_agree"]
 
 
-@pytest.mark.parametrize("damage", [[float("nan")] + [0.0] * 383, [2.0] + [0.0] * 383])
-def test_an_unsound_vector_fails_the_vector_check(project: Project, damage: list[float]) -> None:
+@pytest.mark.parametrize(
+    "damage", [{"embeddings": [[3.0] * 384]}, {"metadatas": [{"model": "another"}]}], ids=["not unit", "wrong model"]
+)
+def test_an_unsound_vector_fails_the_vector_check(project: Project, damage: dict[str, Any]) -> None:
     file_id = project.put("tides.md", TIDES)
     project.ingest(file_id)
-    rows = raw_rows(project)
-    rows.update(ids=rows.get()["ids"], embeddings=[damage])
+    with rows_of(project, file_id) as (rows, names):
+        rows.update(ids=names, **damage)
     assert not checks(project.ingest(file_id))["vectors_are_sound"]
 
 
@@ -197,8 +204,10 @@ def test_a_vector_that_is_not_sound_is_never_published(project: Project, monkeyp
     assert project.record(file_id) == record
 
 
-def raw_rows(project: Project):  # type: ignore[no-untyped-def]
-    """The chunks' collection itself, as somebody who tampers would open it."""
-    import chromadb
-
-    return chromadb.PersistentClient(project.settings.chroma).get_collection("chunks")
+@contextmanager
+def rows_of(project: Project, file_id: str) -> Iterator[tuple[Any, list[str]]]:
+    """The chunks' collection itself and a file's rows in it, for somebody who tampers with them."""
+    store = project.workshop.store
+    assert isinstance(store, ChromaStore)
+    with store._turns.writing() as handle:
+        yield handle.chunks, row_names(handle, file_id)

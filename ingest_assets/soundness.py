@@ -1,4 +1,4 @@
-"""A vector in, what is wrong with it out: the one check that every store makes before it writes and when it audits.
+"""A vector in, what is wrong with it out: the one check, of embedders that answer and of stores that keep.
 
 A vector that is not of norm 1 does not fail: it moves the file's chunks up or down every list of results. So it is
 refused at the door rather than found by a reader.
