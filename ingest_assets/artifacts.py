@@ -104,7 +104,8 @@ class Artifacts:
         try:
             with measured() as cost:
                 made = self._make(folder / pending.fingerprint[:16], pending, record_type)
-            manifest = replace(made, seconds=cost.seconds, peak_memory_mb=cost.peak_memory_mb)
+            peak_memory_mb = made.peak_memory_mb + cost.peak_memory_mb
+            manifest = replace(made, seconds=cost.seconds, peak_memory_mb=peak_memory_mb)
             _write(folder / "current.json", msgspec.json.encode(manifest))
             _remove_others(folder, keep=pending.fingerprint[:16])
         except OSError as error:
@@ -151,7 +152,8 @@ class Artifacts:
             first = summary.records + 1
             lines = [summary.add(record) for record in window]
             _write(folder / f"{first:08}-{summary.records:08}.jsonl.zst", _compress(b"\n".join(lines) + b"\n"))
-        return summary.manifest(fingerprint=pending.fingerprint, resumed=resumed, facts=draft.facts)
+        made = summary.manifest(fingerprint=pending.fingerprint, resumed=resumed, facts=draft.facts)
+        return replace(made, peak_memory_mb=draft.child_peak_mb)
 
     def _folder(self, asset: str, file_id: str) -> Path:
         name = file_id
@@ -173,6 +175,8 @@ class Draft(_Of[T]):
             _write(token, resume_token.encode())
         self.facts: dict[str, int] = {}
         """Counts that no record tells, for the manifest: the pages a file says it has."""
+        self.child_peak_mb = 0.0
+        """Peak memory of a child process that worked on the sequence; both may have stood at their peaks at once."""
 
     def kept(self) -> Iterator[T]:
         """Yield the records that are finished already."""

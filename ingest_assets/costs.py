@@ -1,7 +1,8 @@
 """A stage's work in, its seconds and peak memory out.
 
 Linux keeps a high-water mark of a process' resident memory (VmHWM) that can be set back, so each stage has a peak of
-its own. Where the mark cannot be set back, the peak is the process' so far.
+its own; where it cannot be set back, the peak is the process' so far. Children are not in it: what the kernel tells of
+them (`ru_maxrss`) holds the parent's pages from before they became another program, so a child says its peak itself.
 """
 
 from __future__ import annotations
@@ -30,16 +31,13 @@ class Cost:
 def measured() -> Iterator[Cost]:
     """Measure the work done inside the context."""
     cost = Cost()
-    children_before_mb = _largest_child_mb()
     _reset_peak()
     began = time.perf_counter()
     try:
         yield cost
     finally:
         cost.seconds = time.perf_counter() - began
-        # A child that ended inside the context counts on top: both may have stood at their peaks at once.
-        children_mb = _largest_child_mb()
-        cost.peak_memory_mb = peak_memory_mb() + (children_mb if children_mb > children_before_mb else 0.0)
+        cost.peak_memory_mb = peak_memory_mb()
 
 
 def peak_memory_mb() -> float:
@@ -50,10 +48,6 @@ def peak_memory_mb() -> float:
     except (OSError, StopIteration):
         own_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return own_kb / 1024
-
-
-def _largest_child_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
 
 
 def _reset_peak() -> None:

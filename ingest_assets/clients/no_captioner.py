@@ -11,6 +11,7 @@ class NoCaptioner:
     """Leaves every picture unread, and says so in its name."""
 
     model = "off"
+    peak_memory_mb = 0.0
 
     def __enter__(self) -> Self:
         """Start nothing."""

@@ -59,10 +59,11 @@ def image_captions(workshop: Shop, raw_files: Stored[SourceFile], parsed_documen
     """What each distinct picture shows: a caption, the text read from it, its page, and which model said so."""
     (source,) = raw_files
 
-    def produce(_: Draft[Caption]) -> Iterator[Caption]:
+    def produce(draft: Draft[Caption]) -> Iterator[Caption]:
         pictures = (picture for part in parsed_documents for picture in part.pictures)
         with open_captioner(workshop.settings) as captioner:
             yield from caption(pictures, load=parsed_documents.attachment, captioner=captioner)
+            draft.child_peak_mb = captioner.peak_memory_mb
 
     return Pending(
         fingerprint=fingerprint(parsed_documents.manifest.digest, workshop.fingerprints(source).caption),
