@@ -13,7 +13,7 @@ STAMP := $(VENV)/.installed-$(shell cksum pyproject.toml | cut -d' ' -f1)
 
 MODEL := $(DAGSTER_HOME)/models/.converted
 
-.PHONY: help demo dev test check format lint types contracts clean install
+.PHONY: help demo dev test check format lint types contracts clean install browser
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -42,7 +42,14 @@ dev: $(STAMP) $(MODEL) ## the UI, the daemon and the sensor on this instance, at
 	@mkdir -p $(DAGSTER_HOME) && cp -n dagster.yaml $(DAGSTER_HOME)/ 2>/dev/null || true
 	$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $${PORT:-3000}
 
-test: $(STAMP) ## all tests: the fast ones first, then those that start servers, models and whole runs
+# No wheel brings a browser; without one its test is skipped and says so.
+browser:
+	@command -v chromedriver >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+		&& echo "Installing chromium for the browser test" && apt-get update -qq \
+		&& DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver \
+		>/dev/null; } || echo "no chromedriver: the browser test will be skipped"
+
+test: $(STAMP) browser ## all tests: the fast ones first, then those that start servers, models and whole runs
 	$(BIN)/python -m pytest -m "not slow"
 	$(BIN)/python -m pytest -m slow --durations=10
 

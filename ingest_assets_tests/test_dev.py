@@ -1,0 +1,151 @@
+"""`dagster dev` as an operator runs it: files dropped into the bucket, a backfill started in a real browser."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from ingest_assets.defs.resources import Workshop
+from ingest_assets.records import FileRecord, State
+from ingest_assets.settings import Settings
+from ingest_assets_tests.conftest import ROOT
+from ingest_assets_tests.stores.servers import free_port
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+BIN = Path(sys.executable).parent
+CHROMIUM_FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --window-size=1500,1000"
+)
+
+
+def until(condition: Callable[[], Any], *, what: str, timeout_s: float = 120) -> Any:
+    """Poll until something is so, and return it."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.5)
+    raise AssertionError(f"after {timeout_s:.0f} s still not so: {what}")
+
+
+class Stack:
+    """A running `dagster dev` with its home."""
+
+    def __init__(self, home: Path, model_cache: Path, port: int) -> None:
+        self.home, self.url = home, f"http://127.0.0.1:{port}"
+        self.bucket = home / "bucket" / "ann" / "p"
+        self.bucket.mkdir(parents=True)
+        shutil.copyfile(ROOT / "dagster.yaml", home / "dagster.yaml")
+        self.environment = {
+            **os.environ,
+            "DAGSTER_HOME": str(home),
+            "INGEST_MODEL_CACHE": str(model_cache),
+            "INGEST_SETTLE_S": "1",
+        }
+        settings = Settings.model_validate({"DAGSTER_HOME": home, "INGEST_MODEL_CACHE": model_cache})
+        self.workshop = Workshop(settings)
+
+    def answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/server_info", timeout=2) as answer:
+                return bool(json.load(answer)["dagster_version"])
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def record(self, name: str) -> FileRecord | None:
+        return self.workshop.store.file(f"ann:p:{name}")
+
+    def ended(self, name: str, state: State, *, generation: int = 1) -> bool:
+        record = self.record(name)
+        return record is not None and record.state is state and record.generation >= generation
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> Iterator[Stack]:
+    port = free_port()
+    stack = Stack(tmp_path_factory.mktemp("dev") / "home", model_cache, port)
+    command = [str(BIN / "dagster"), "dev", "--workspace", "workspace.yaml", "--host", "127.0.0.1", "--port", str(port)]
+    with (stack.home / "dev.log").open("wb") as log:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=stack.environment, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        until(stack.answers, what="the web server answers")
+        yield stack
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+        stack.workshop.store.close()
+
+
+def test_a_dropped_file_is_ingested_again_when_it_changes_and_purged_when_it_goes(stack: Stack) -> None:
+    path = stack.bucket / "tides.md"
+    path.write_text("# Tides\n\nThe tide table hangs beside the boathouse door.\n")
+    until(lambda: stack.ended("tides.md", State.SUCCEEDED), what="the file is in the store")
+    path.write_text("# Tides\n\nThe tide table hangs in the kitchen now.\n")
+    until(lambda: stack.ended("tides.md", State.SUCCEEDED, generation=2), what="the changed file is in the store")
+    (chunk,) = stack.workshop.store.chunks("ann:p:tides.md")
+    assert "kitchen" in chunk.text
+    path.unlink()
+    until(lambda: stack.record("tides.md") is None, what="the deleted file is purged")
+    with dg.DagsterInstance.from_config(str(stack.home)) as instance:
+        until(lambda: "ann:p:tides.md" not in instance.get_dynamic_partitions("files"), what="its partition is gone")
+
+
+@pytest.mark.skipif(shutil.which("chromedriver") is None, reason="needs Debian's chromium and chromium-driver")
+def test_a_backfill_is_started_in_the_browser(stack: Stack) -> None:
+    names = {"geese.md", "seals.md"}
+    for name in names:
+        (stack.bucket / name).write_text(f"# {name}\n\nThey winter on the north meadow.\n")
+    until(lambda: all(stack.ended(name, State.SUCCEEDED) for name in names), what="the files are in the store")
+    start_backfill_of_all(f"{stack.url}/asset-groups", screenshot=stack.home / "backfill.png")
+    with dg.DagsterInstance.from_config(str(stack.home)) as instance:
+
+        def backfilled() -> set[str]:
+            runs = instance.get_runs(filters=dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS]))
+            return {run.tags["dagster/partition"] for run in runs if "dagster/backfill" in run.tags}
+
+        until(lambda: backfilled() == {f"ann:p:{name}" for name in names}, what="the backfill's runs succeeded")
+    records = [stack.record(name) for name in names]
+    assert [record.generation for record in records if record] == [1, 1], "nothing changed, nothing was published again"
+
+
+def start_backfill_of_all(url: str, *, screenshot: Path) -> None:
+    """Click "Materialize all", "All" and "Launch backfill" as a person does."""
+    from selenium import webdriver
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support import expected_conditions
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    options = webdriver.ChromeOptions()
+    for flag in CHROMIUM_FLAGS.split():
+        options.add_argument(flag)
+    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
+    try:
+        browser.get(url)
+        for label in ("Materialize all", "All", "Launch backfill"):
+            # "All" stands in other labels too; the others are followed by dots that the UI may drop one day.
+            words = "normalize-space(.)='All'" if label == "All" else f"contains(., '{label}')"
+            button = (By.XPATH, f"//button[{words}]")
+            WebDriverWait(browser, 60).until(expected_conditions.element_to_be_clickable(button)).click()
+        browser.save_screenshot(str(screenshot))
+    finally:
+        browser.quit()
