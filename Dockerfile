@@ -9,14 +9,14 @@ WORKDIR /src
 RUN python -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 # Dependencies first: they change less often than the code, and this layer is the large one.
-COPY pyproject.toml README.md ./
-RUN mkdir ingest_assets && touch ingest_assets/__init__.py && pip install . && pip uninstall -y ingest-assets
+COPY pyproject.toml constraints.txt README.md ./
+RUN mkdir ingest_assets && touch ingest_assets/__init__.py && pip install -c constraints.txt . && pip uninstall -y ingest-assets
 COPY ingest_assets ingest_assets
 RUN pip install --no-deps .
 
 # 2. The embedding model, converted once from its PyTorch weights; at run time nothing is fetched.
 FROM build AS model
-RUN pip install '.[torch]'
+RUN pip install -c constraints.txt ".[torch]"
 RUN DAGSTER_HOME=/tmp/home INGEST_MODEL_CACHE=/models HF_HUB_OFFLINE=1 ingest prepare
 
 # 3. What runs: no compiler, no torch, nobody's password, not root.

@@ -9,7 +9,7 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 export HF_HUB_OFFLINE ?= 1
 export DO_NOT_TRACK ?= 1
 
-STAMP := $(VENV)/.installed-$(shell cksum pyproject.toml | cut -d' ' -f1)
+STAMP := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 
 MODEL := $(DAGSTER_HOME)/models/.converted
 
@@ -20,10 +20,10 @@ help: ## list the commands
 
 install: $(STAMP) ## make .venv and install the project with its tools
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml constraints.txt
 	@echo "Installing into $(VENV) (torch and its kin are large: a few minutes on the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --disable-pip-version-check --editable '.[torch,dev]' 2>$(VENV)/install.log \
+	@$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[torch,dev]' 2>$(VENV)/install.log \
 		| grep --line-buffered -E '^(Collecting|Successfully)' | cut -c1-100 || { cat $(VENV)/install.log; exit 1; }
 	@rm -f $(VENV)/.installed-* && touch $@
 
