@@ -11,11 +11,12 @@ them. `zstdcat *.jsonl.zst | jq` and DuckDB's `read_json` open them; no pickle, 
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
-import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -25,6 +26,7 @@ import msgspec
 
 from ingest_assets.costs import measured
 from ingest_assets.errors import OutsideError
+from ingest_assets.slices import read_slices, write_slice, write_whole
 
 T = TypeVar("T")
 
@@ -39,7 +41,6 @@ else:
             return cls
 
 
-_SLICE = "*.jsonl.zst"
 _NAME_BYTES = 200  # file systems take 255; the rest is for suffixes
 _PREVIEW_CHARS = 1_000
 
@@ -98,19 +99,29 @@ class Artifacts:
             OutsideError: the disk is full or cannot be written.
         """
         folder = self._folder(asset, file_id)
-        current = self.manifest(asset, file_id)
-        if current is not None and current.fingerprint == pending.fingerprint:
-            return current, False
-        try:
-            with measured() as cost:
-                made = self._make(folder / pending.fingerprint[:16], pending, record_type)
-            peak_memory_mb = made.peak_memory_mb + cost.peak_memory_mb
-            manifest = replace(made, seconds=cost.seconds, peak_memory_mb=peak_memory_mb)
-            _write(folder / "current.json", msgspec.json.encode(manifest))
-            _remove_others(folder, keep=pending.fingerprint[:16])
-        except OSError as error:
-            raise OutsideError(f"{folder}: cannot be written ({error.strerror}); is the disk full?") from error
-        return manifest, True
+        with self._owning(folder):
+            current = self.manifest(asset, file_id)
+            if current is not None and current.fingerprint == pending.fingerprint:
+                return current, False
+            return self._replace(folder, pending, record_type), True
+
+    def _replace(self, folder: Path, pending: Pending[T], record_type: type[T]) -> Manifest:
+        with measured() as cost:
+            made = self._make(folder / pending.fingerprint[:16], pending, record_type)
+        peak_memory_mb = made.peak_memory_mb + cost.peak_memory_mb
+        manifest = replace(made, seconds=cost.seconds, peak_memory_mb=peak_memory_mb)
+        write_whole(folder / "current.json", msgspec.json.encode(manifest))
+        _remove_others(folder, keep=pending.fingerprint[:16])
+        return manifest
+
+    @contextmanager
+    def _owning(self, folder: Path) -> Iterator[None]:
+        """Wait for another process that makes the same sequence: two would take each other's slices away."""
+        locks = self._root / ".locks"
+        locks.mkdir(parents=True, exist_ok=True)
+        with (locks / hashlib.sha256(str(folder).encode()).hexdigest()[:32]).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def read(self, asset: str, file_id: str, record_type: type[T]) -> Stored[T]:
         """Open the sequence in force.
@@ -125,17 +136,17 @@ class Artifacts:
         return Stored(manifest=manifest, folder=folder, record_type=record_type)
 
     def manifest(self, asset: str, file_id: str) -> Manifest | None:
-        """Return the manifest of the sequence in force."""
+        """Return the manifest of the sequence in force; one that cannot be read is none, and is made again."""
         try:
             return msgspec.json.decode((self._folder(asset, file_id) / "current.json").read_bytes(), type=Manifest)
-        except FileNotFoundError:
+        except (FileNotFoundError, msgspec.MsgspecError):
             return None
 
     def delete(self, file_id: str) -> None:
         """Remove everything that was kept for a file."""
         if not self._root.is_dir():
             return
-        for asset in sorted(path.name for path in self._root.iterdir()):
+        for asset in sorted(path.name for path in self._root.glob("[!.]*")):
             folder = self._folder(asset, file_id)
             # The manifest goes first: what a killed delete leaves behind is then nobody's current result.
             (folder / "current.json").unlink(missing_ok=True)
@@ -150,8 +161,7 @@ class Artifacts:
         produced = pending.produce(draft)
         while window := list(islice(produced, self._window)):
             first = summary.records + 1
-            lines = [summary.add(record) for record in window]
-            _write(folder / f"{first:08}-{summary.records:08}.jsonl.zst", _compress(b"\n".join(lines) + b"\n"))
+            write_slice(folder, [summary.add(record) for record in window], first=first)
         made = summary.manifest(fingerprint=pending.fingerprint, resumed=resumed, facts=draft.facts)
         return replace(made, peak_memory_mb=draft.child_peak_mb)
 
@@ -172,7 +182,7 @@ class Draft(_Of[T]):
         token = folder / "resume_token"
         if not resume_token or not token.is_file() or token.read_text() != resume_token:
             shutil.rmtree(folder, ignore_errors=True)
-            _write(token, resume_token.encode())
+            write_whole(token, resume_token.encode())
         self.facts: dict[str, int] = {}
         """Counts that no record tells, for the manifest: the pages a file says it has."""
         self.child_peak_mb = 0.0
@@ -180,11 +190,11 @@ class Draft(_Of[T]):
 
     def kept(self) -> Iterator[T]:
         """Yield the records that are finished already."""
-        yield from _records(self._folder, self._record_type)
+        yield from read_slices(self._folder, self._record_type)
 
     def attach(self, name: str, data: bytes) -> None:
         """Keep bytes beside the records."""
-        _write(self._folder / "attachments" / name, data)
+        write_whole(self._folder / "attachments" / name, data)
 
 
 @dataclass(frozen=True)
@@ -195,9 +205,26 @@ class Stored(_Of[T]):
     folder: Path
     record_type: type[T]
 
+    @property
+    def asset(self) -> str:
+        """Name of the asset whose sequence this is."""
+        return self.folder.parents[1].name
+
     def __iter__(self) -> Iterator[T]:
-        """Yield the records in order, one slice in memory at a time."""
-        return _records(self.folder, self.record_type)
+        """Yield the records in order, one slice in memory at a time.
+
+        Raises:
+            OutsideError: some are missing; the sequence is then no longer in force, and is made again by the next run.
+        """
+        count = 0
+        for record in read_slices(self.folder, self.record_type):
+            yield record
+            count += 1
+        if count != self.manifest.records:
+            (self.folder.parent / "current.json").unlink(missing_ok=True)
+            raise OutsideError(
+                f"{self.folder}: {count} records of {self.manifest.records} are there; materialise {self.asset} again"
+            )
 
     def attachment(self, name: str) -> bytes:
         """Return the bytes that were kept under a name."""
@@ -235,31 +262,6 @@ class _Summary:
             warnings=tuple(self._warnings),
             resumed=resumed,
         )
-
-
-def _records(folder: Path, record_type: type[T]) -> Iterator[T]:
-    import zstandard
-
-    decoder = msgspec.json.Decoder(record_type)
-    for path in sorted(folder.glob(_SLICE)):
-        with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as reader:
-            yield from decoder.decode_lines(reader.read())
-
-
-def _compress(data: bytes) -> bytes:
-    import zstandard
-
-    return zstandard.ZstdCompressor(level=3).compress(data)
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    with unfinished.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
 
 
 def _remove_others(folder: Path, *, keep: str) -> None:

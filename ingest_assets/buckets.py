@@ -41,7 +41,11 @@ class Bucket(Protocol):
         ...
 
     def put(self, key: str, source: Path) -> BucketObject:
-        """Copy a file into the bucket; nobody ever sees half of it."""
+        """Copy a file into the bucket; nobody ever sees half of it.
+
+        Raises:
+            BadInput: the bucket takes no object of this name.
+        """
         ...
 
     def delete(self, key: str) -> None:
@@ -76,9 +80,9 @@ class FolderBucket:
         yield from self._walk(self._root, ())
 
     def stat(self, key: str) -> BucketObject | None:
-        """Return size, version and time of one file."""
+        """Return size, version and time of one file; what `list` leaves out is not there."""
         path = self._path(key)
-        if path.is_symlink() or not path.is_file():
+        if _hides(key) or path.is_symlink() or not path.is_file():
             return None
         return _object(key, path.stat())
 
@@ -91,7 +95,15 @@ class FolderBucket:
         yield path
 
     def put(self, key: str, source: Path) -> BucketObject:
-        """Copy under a hidden name, flush to disk, then rename."""
+        """Copy under a hidden name, flush to disk, then rename.
+
+        Raises:
+            BadInput: the name is one of unfinished or hidden files, which the bucket does not list.
+        """
+        if _hides(key):
+            raise BadInput(
+                f"{key}: names that begin with a dot or end like {', '.join(_UNFINISHED)} are left alone; rename it"
+            )
         target = self._path(key)
         target.parent.mkdir(parents=True, exist_ok=True)
         unfinished = target.parent / f".{os.getpid()}.upload"
@@ -134,6 +146,10 @@ class FolderBucket:
         if ".." in path.parts or not path.is_relative_to(self._root):
             raise BadInput(f"{key!r}: a key never leads out of the bucket")
         return path
+
+
+def _hides(key: str) -> bool:
+    return any(_is_unfinished(segment) for segment in key.split("/"))
 
 
 def _is_unfinished(name: str) -> bool:

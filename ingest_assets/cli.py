@@ -15,7 +15,7 @@ import typer
 
 from ingest_assets import cli_add, cli_tables
 from ingest_assets.errors import BadInput, ConfigError, OutsideError
-from ingest_assets.file_ids import file_id_of
+from ingest_assets.file_ids import file_id_of, key_for
 from ingest_assets.home import prepare_home
 from ingest_assets.records import FileRecord, Scope, State
 from ingest_assets.settings import load_settings, table
@@ -89,7 +89,8 @@ def status(
         return cli_tables.show_file(_record(workshop, file), as_json=as_json)
     records = list(_ledger(workshop))
     known = {record.file_id: record.version for record in records}
-    waiting = sum(known.get(_file_id(item.key)) != item.version for item in workshop.bucket.list())
+    arrived = [(_file_id(item.key), item.version) for item in workshop.bucket.list()]
+    waiting = sum(bool(file_id) and known.get(file_id) != version for file_id, version in arrived)
     return cli_tables.show_status(records, arriving=waiting, problems_only=problems, as_json=as_json)
 
 
@@ -139,17 +140,20 @@ def search(
 
 
 @app.command()
-def remove(file: File) -> None:
+def remove(file: File, as_json: AsJson = False) -> None:
     """Delete a file from the bucket, and its chunks, record, artifacts and partition with it."""
     import dagster as dg
 
     from ingest_assets.defs.partitions import files as partitions
     from ingest_assets.defs.purge import purge
+    from ingest_assets.defs.sensors import files_in_runs
 
     workshop = _workshop()
     record = _record(workshop, file)
-    workshop.bucket.delete(record.key)
     with dg.DagsterInstance.from_config(str(prepare_home(workshop.settings))) as instance:
+        if record.file_id in files_in_runs(instance):
+            raise OutsideError(f"{record.key}: it is being ingested; remove it when its run has ended")
+        workshop.bucket.delete(record.key)
         rows = purge(
             record.file_id,
             bucket=workshop.bucket,
@@ -157,7 +161,7 @@ def remove(file: File) -> None:
             store=workshop.store,
             forget_partition=lambda: instance.delete_dynamic_partition(partitions.name or "", record.file_id),
         )
-    typer.echo(f"{record.key}: removed, with {rows} chunks")
+    cli_tables.show_removed(record.key, rows or 0, as_json=as_json)
 
 
 @app.command()
@@ -175,6 +179,7 @@ def _workshop() -> Workshop:
 def _scope(user: str, project: str) -> Scope:
     if not user or not project:
         raise ConfigError("--user and --project must not be empty")
+    key_for(user, project, "any")
     return Scope(user_id=user, project_id=project)
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import Progress as Bar
-from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from ingest_assets.cli_tables import Outcome
-from ingest_assets.errors import OutsideError
-from ingest_assets.file_ids import file_id_of
+from ingest_assets.cli_tables import Outcome, printable
+from ingest_assets.errors import BadInput, OutsideError
+from ingest_assets.file_ids import file_id_of, key_for
 from ingest_assets.home import prepare_home
 from ingest_assets.records import FileRecord, Scope, State
 from ingest_assets.settings import Settings
@@ -29,46 +29,81 @@ def add(paths: list[Path], *, scope: Scope, settings: Settings, quiet: bool) -> 
     """Put each file into the bucket and run it, unless nothing about it changed.
 
     Raises:
-        BadInput: a path or owner cannot be a file key.
+        BadInput: the owner cannot be part of a key, or two files would be one.
         ConfigError: the home cannot be used.
     """
     import dagster as dg
 
     from ingest_assets.defs.resources import Workshop
 
-    wanted = [(path, f"{scope.user_id}/{scope.project_id}/{name}") for path, name in _files(paths)]
-    for _, key in wanted:
-        file_id_of(key)
+    key_for(scope.user_id, scope.project_id, "any")
+    wanted = list(_files(paths))
+    _refuse_doubles(wanted)
     workshop = Workshop(settings)
     with dg.DagsterInstance.from_config(str(prepare_home(settings))) as instance, _live(quiet) as bar:
-        return [_add_one(workshop, instance, path, key, bar) for path, key in wanted]
+        return [_add_one(workshop, instance, bar, path=path, name=name, scope=scope) for path, name in wanted]
 
 
-def _add_one(workshop: Workshop, instance: dg.DagsterInstance, path: Path, key: str, bar: Bar) -> Outcome:
-    from ingest_assets.local_runs import Progress, run_file
+def _add_one(
+    workshop: Workshop, instance: dg.DagsterInstance, bar: Bar, *, path: Path, name: str, scope: Scope
+) -> Outcome:
+    task = bar.add_task(printable(name), total=1, step="comparing")
+    try:
+        key = key_for(scope.user_id, scope.project_id, name)
+        kept = workshop.store.file(file_id_of(key))
+        if kept is not None and _is_unchanged(workshop, kept, path):
+            outcome = Outcome(kept, unchanged=True)
+        else:
+            workshop.bucket.put(key, path)
+            outcome = Outcome(_run(workshop, instance, key, show=lambda step: _show(bar, task, step)))
+    except (BadInput, OSError) as error:
+        # One path that cannot be taken is one row of the answer; the others go on.
+        outcome = Outcome(_refused(scope, name, error))
+    bar.update(task, step="unchanged" if outcome.unchanged else outcome.record.state.value, completed=1)
+    bar.refresh()
+    return outcome
+
+
+def _run(workshop: Workshop, instance: dg.DagsterInstance, key: str, *, show: Callable[[str], None]) -> FileRecord:
+    """Run a file's job to its end and return what the ledger then says of this version."""
+    from ingest_assets.local_runs import run_file
 
     file_id = file_id_of(key)
-    task = bar.add_task(key, total=1, step="comparing")
-    kept = workshop.store.file(file_id)
-    if kept is not None and _is_unchanged(workshop, kept, path):
-        bar.update(task, step="unchanged", completed=1)
-        return Outcome(kept, unchanged=True)
-    workshop.bucket.put(key, path)
-
-    def show(progress: Progress) -> None:
-        bar.update(task, step=f"{progress.step} {progress.status}")
-        bar.refresh()
-
-    run = run_file(instance, file_id, on_progress=show)
-    record = workshop.store.file(file_id)
-    arrived = workshop.bucket.stat(key)
-    if record is None or arrived is None or record.version != arrived.version:
-        reason = f"{key}: its run {run.run_id[:8] if run else ''} ended before it could say why; add it again"
-        workshop.ends.note(file_id, OutsideError(reason))
+    run = run_file(instance, file_id, on_progress=lambda progress: show(f"{progress.step} {progress.status}"))
+    record, arrived = workshop.store.file(file_id), workshop.bucket.stat(key)
+    if arrived is not None and (record is None or record.version != arrived.version):
+        reason = f"its run {run.run_id[:8] if run else ''} ended before it could say why; add it again"
+        workshop.ends.note(file_id, OutsideError(reason), version=arrived.version)
         record = workshop.store.file(file_id)
-    assert record is not None, "a noted file has a record"
-    bar.update(task, step=record.state.value, completed=1)
-    return Outcome(record)
+    if record is None:
+        raise BadInput(f"{key}: it was deleted during its run")
+    return record
+
+
+def _show(bar: Bar, task: TaskID, step: str) -> None:
+    bar.update(task, step=step)
+    bar.refresh()
+
+
+def _refused(scope: Scope, name: str, error: Exception) -> FileRecord:
+    message = str(error) if isinstance(error, BadInput) else f"{name}: cannot be read ({error})"
+    return FileRecord(
+        file_id="",
+        user_id=scope.user_id,
+        project_id=scope.project_id,
+        filename=name,
+        key=f"{scope.user_id}/{scope.project_id}/{name}",
+        state=State.FAILED,
+        error=message,
+    )
+
+
+def _refuse_doubles(wanted: list[tuple[Path, str]]) -> None:
+    taken: dict[str, Path] = {}
+    for path, name in wanted:
+        if name in taken:
+            raise BadInput(f"{taken[name]} and {path} would both be {name} in the project; add them apart")
+        taken[name] = path
 
 
 def _is_unchanged(workshop: Workshop, kept: FileRecord, path: Path) -> bool:
@@ -95,8 +130,10 @@ def _files(paths: list[Path]) -> Iterator[tuple[Path, str]]:
         if path.is_dir():
             below = sorted(item for item in path.rglob("*") if item.is_file() and not _is_hidden(item, path))
             yield from ((item, item.relative_to(path).as_posix()) for item in below)
-        else:
+        elif path.is_file():
             yield path, path.name
+        else:
+            raise BadInput(f"{path} is neither a file nor a folder; give regular files")
 
 
 def _is_hidden(path: Path, root: Path) -> bool:

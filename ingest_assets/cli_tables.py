@@ -47,7 +47,9 @@ def show_outcomes(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
 
 def show_files(records: Sequence[FileRecord], *, as_json: bool) -> None:
     """Print the ledger."""
-    show_outcomes([Outcome(record) for record in records], as_json=as_json)
+    if as_json:
+        return _json([_plain(record) for record in records])
+    return show_outcomes([Outcome(record) for record in records], as_json=False)
 
 
 def show_status(records: Iterable[FileRecord], *, arriving: int, problems_only: bool, as_json: bool) -> None:
@@ -72,7 +74,7 @@ def show_file(record: FileRecord, *, as_json: bool) -> None:
     sheet = Table(box=None, show_header=False, pad_edge=False)
     for name, value in _plain(record).items():
         shown = "\n".join(map(str, value)) if isinstance(value, list) else str(value)
-        sheet.add_row(f"[bold]{name}[/bold]", escape(shown))
+        sheet.add_row(f"[bold]{name}[/bold]", _safe(shown))
     _console().print(sheet)
     return None
 
@@ -83,8 +85,8 @@ def show_chunks(chunks: Sequence[Chunk], *, as_json: bool) -> None:
         return _json([_plain(chunk) for chunk in chunks])
     console = _console()
     for chunk in chunks:
-        console.print(f"[bold]{chunk.index}[/bold] {escape(_cite(chunk))} · {chunk.words} words · {chunk.chunk_id}")
-        console.print(escape(chunk.text) + "\n")
+        console.print(f"[bold]{chunk.index}[/bold] {_safe(_cite(chunk))} · {chunk.words} words · {chunk.chunk_id}")
+        console.print(_safe(chunk.text) + "\n")
     return None
 
 
@@ -93,10 +95,18 @@ def show_hits(query: str, hits: Sequence[Hit], *, as_json: bool) -> None:
     if as_json:
         return _json([{"filename": hit.filename, "score": hit.score, **_plain(hit.chunk)} for hit in hits])
     console = _console()
-    console.print(f"[bold]{escape(query)}[/bold]" + ("" if hits else "  no answer in this scope"))
+    console.print(f"[bold]{_safe(query)}[/bold]" + ("" if hits else "  no answer in this scope"))
     for rank, hit in enumerate(hits, start=1):
-        console.print(f"{rank:>2}. [cyan]{escape(hit.filename)}[/cyan] {escape(_cite(hit.chunk))}  {hit.score:.3f}")
-        console.print(f"    {escape(_snippet(hit.chunk.text, query))}")
+        console.print(f"{rank:>2}. [cyan]{_safe(hit.filename)}[/cyan] {_safe(_cite(hit.chunk))}  {hit.score:.3f}")
+        console.print(f"    {_safe(_snippet(hit.chunk.text, query))}")
+    return None
+
+
+def show_removed(key: str, rows: int, *, as_json: bool) -> None:
+    """Print what a removal took with it."""
+    if as_json:
+        return _json({"key": key, "chunks": rows})
+    _console().print(f"{_safe(key)}: removed, with {rows} chunks")
     return None
 
 
@@ -108,15 +118,20 @@ def show_settings(rows: Sequence[Row], *, as_json: bool) -> None:
     for name in ("setting", "value", "from", "meaning"):
         sheet.add_column(name, overflow="fold")
     for row in rows:
-        sheet.add_row(row.name, escape(row.value), row.came_from, escape(row.meaning))
+        sheet.add_row(row.name, _safe(row.value), row.came_from, _safe(row.meaning))
     _console().print(sheet)
     return None
 
 
 def _console() -> Console:
     """Where nobody watches (a pipe, a log), lines are as wide as they need to be."""
-    console = Console()
-    return console if console.is_terminal else Console(width=_PIPE_WIDTH)
+    console = Console(emoji=False)
+    return console if console.is_terminal else Console(width=_PIPE_WIDTH, emoji=False)
+
+
+def printable(text: str) -> str:
+    """Show control characters instead of letting a file's name or text work the terminal."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else repr(letter)[1:-1] for letter in text)
 
 
 def _outcome_row(outcome: Outcome) -> dict[str, object]:
@@ -132,13 +147,19 @@ def _outcome_cells(outcome: Outcome) -> list[str]:
         spent = (str(record.embedded), str(record.reused), f"{record.seconds:.2f}", f"{record.peak_memory_mb:.0f}")
     counts = (record.elements, record.pictures, record.chunks)
     pages = str(record.pages) if record.pages else "–"
-    return [escape(record.filename), state, pages, *map(str, counts), *spent]
+    return [_safe(record.filename), state, pages, *map(str, counts), *spent]
 
 
 def _problems(console: Console, records: Sequence[FileRecord]) -> None:
     for record in records:
-        for line in ([record.error] if record.error else []) + list(record.warnings):
-            console.print(f"  [dim]{escape(record.key)}:[/dim] {escape(line)}", soft_wrap=True)
+        if record.error:
+            console.print(f"  {_safe(record.error)}", soft_wrap=True)
+        for line in record.warnings:
+            console.print(f"  [dim]{_safe(record.key)}:[/dim] {_safe(line)}", soft_wrap=True)
+
+
+def _safe(text: str) -> str:
+    return escape(printable(text))
 
 
 def _cite(chunk: Chunk) -> str:

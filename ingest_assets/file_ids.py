@@ -31,6 +31,32 @@ def file_id_of(key: str) -> str:
     return ":".join(_encode(segment) for segment in segments)
 
 
+def key_for(user_id: str, project_id: str, filename: str) -> str:
+    """Put a file key together.
+
+    Raises:
+        BadInput: a slash in the user or project would make it somebody else's; or a part is empty, `.` or `..`.
+    """
+    for name, value in (("user", user_id), ("project", project_id)):
+        if "/" in value:
+            raise BadInput(f"the {name} {value!r} holds a slash: it would name another owner; leave it out")
+    key = f"{user_id}/{project_id}/{filename}"
+    file_id_of(key)
+    return key
+
+
+def require_file_id(file_id: str) -> None:
+    """Refuse a partition key that no file has.
+
+    Raises:
+        BadInput: it is not what `file_id_of` makes of a key.
+    """
+    if file_id_of(key_of(file_id)) != file_id:
+        raise BadInput(
+            f"{file_id!r} is no file's partition key; write USER:PROJECT:FILENAME as `ingest files --json` does"
+        )
+
+
 def key_of(file_id: str) -> str:
     """Turn a partition key back into the file key it came from."""
     return "/".join(unquote(segment) for segment in file_id.split(":"))

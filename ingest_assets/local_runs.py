@@ -7,8 +7,10 @@ memory is gone when it ends. The run and its events are in the instance like any
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
+import signal
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,10 +18,12 @@ from pathlib import Path
 
 import dagster as dg
 
+from ingest_assets.defs.dead_runs import PROCESS_TAG, report_dead_runs, this_process
 from ingest_assets.defs.partitions import files
 
 _PRELOAD = ["ingest_assets.definitions", "dagster._core.executor.in_process"]
 _POLL_S = 0.2
+_PR_SET_PDEATHSIG = 1
 _STATUS = {
     dg.DagsterEventType.STEP_START: "started",
     dg.DagsterEventType.STEP_SUCCESS: "succeeded",
@@ -45,6 +49,7 @@ def run_file(
 
     None where the process died before there was a run.
     """
+    report_dead_runs(instance)
     instance.add_dynamic_partitions(files.name or "", [file_id])
     run_id = str(uuid.uuid4())
     context = multiprocessing.get_context("forkserver")
@@ -68,10 +73,15 @@ def _execute(run_id: str, file_id: str, home: str) -> None:
     """Run in the forked child: execute the job, everything it prints going to a log file of its own."""
     from ingest_assets.definitions import defs
 
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # with the command line goes its run
     _print_to(Path(home) / "logs" / f"{run_id}.log")
     with dg.DagsterInstance.from_config(home) as instance:
         defs.resolve_job_def("ingest_file").execute_in_process(
-            instance=instance, run_id=run_id, partition_key=file_id, raise_on_error=False
+            instance=instance,
+            run_id=run_id,
+            partition_key=file_id,
+            raise_on_error=False,
+            tags={PROCESS_TAG: this_process()},
         )
 
 

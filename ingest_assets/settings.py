@@ -7,6 +7,7 @@ one message that names every problem.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,6 +126,10 @@ class Settings(BaseSettings):
             raise ValueError(
                 "INGEST_CHUNK_MIN_WORDS + INGEST_CHUNK_OVERLAP_WORDS must not be more than INGEST_CHUNK_MAX_WORDS"
             )
+        if self.overlap_words > self.max_words // 2:
+            raise ValueError("INGEST_CHUNK_OVERLAP_WORDS must not be more than half of INGEST_CHUNK_MAX_WORDS")
+        if self.model_dir is not None and not self.model_dir.is_dir():
+            raise ValueError(f"INGEST_MODEL_DIR: {self.model_dir} is no folder; name one that holds the weights")
         home = self.home.absolute()
         # Frozen to everyone else; the defaults that depend on another field are known only here.
         object.__setattr__(self, "home", home)
@@ -167,12 +172,17 @@ def table(settings: Settings) -> list[Row]:
     return [
         Row(
             name=str(field.validation_alias),
-            value=str(value) if (value := getattr(settings, name)) is not None else "",
+            value=redacted(str(value)) if (value := getattr(settings, name)) is not None else "",
             meaning=field.description or "",
             came_from="environment" if os.environ.get(str(field.validation_alias)) else "default",
         )
         for name, field in Settings.model_fields.items()
     ]
+
+
+def redacted(value: str) -> str:
+    """Hide the password of a URL."""
+    return re.sub(r"(?<=://)([^/@:]*):[^/@]*@", r"\1:***@", value)
 
 
 def _unknown(environment: Mapping[str, str]) -> list[str]:
@@ -182,7 +192,7 @@ def _unknown(environment: Mapping[str, str]) -> list[str]:
 
 def _say(problem: Any) -> str:
     where = str(problem["loc"][0]) if problem["loc"] else "settings"
-    given = f" (it is {problem['input']!r})" if problem["loc"] else ""
+    given = f" (it is {redacted(str(problem['input']))!r})" if problem["loc"] else ""
     return f"{where}: {problem['msg'].removeprefix('Value error, ')}{given}"
 
 

@@ -5,15 +5,18 @@ Everything here is cheap to make: models and stores open themselves when they ar
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import msgspec
 
 from ingest_assets.artifacts import Artifacts
 from ingest_assets.clients.no_captioner import NoCaptioner
 from ingest_assets.clients.rapidocr_captioner import RapidOcrCaptioner
+from ingest_assets.parsers import media_type
 from ingest_assets.parsers.contract import Limits, Parser
 from ingest_assets.settings import Settings
 from ingest_assets.stages import caption as caption_stage
@@ -36,7 +39,18 @@ def open_store(settings: Settings) -> VectorStore:
     """Open the team's vector store."""
     from ingest_assets.stores.chroma import ChromaStore
 
-    return ChromaStore(settings.chroma, tenant=settings.chroma_tenant, database=settings.chroma_database)
+    location, headers = _without_password(settings.chroma)
+    return ChromaStore(location, tenant=settings.chroma_tenant, database=settings.chroma_database, headers=headers)
+
+
+def _without_password(url: str) -> tuple[str, dict[str, str]]:
+    """Move a URL's user and password to a header, so that no message about the URL can show them."""
+    parts = urlsplit(url)
+    if "@" not in parts.netloc or not parts.scheme.startswith("http"):
+        return url, {}
+    credentials, host = parts.netloc.rsplit("@", 1)
+    token = base64.b64encode(unquote(credentials).encode()).decode()
+    return urlunsplit(parts._replace(netloc=host)), {"Authorization": f"Basic {token}"}
 
 
 def open_embedder(settings: Settings) -> Embedder:
@@ -86,12 +100,17 @@ class Fingerprints:
 def fingerprints_of(settings: Settings, parser: Parser) -> Fingerprints:
     """Derive the fingerprints of a file's stages without opening a model."""
     return Fingerprints(
-        receive=fingerprint(receive_stage.VERSION),
+        receive=receive_fingerprint(settings),
         parse=fingerprint(parse_stage.VERSION, parser.VERSION, limits_of(settings)),
         caption=fingerprint(caption_stage.VERSION, open_captioner(settings).model),
         chunk=fingerprint(chunk_stage.VERSION, chunk_sizes_of(settings)),
         embed=open_embedder(settings).model,
     )
+
+
+def receive_fingerprint(settings: Settings) -> str:
+    """Say what a file's reference depends on besides its bytes; also of files that no parser reads."""
+    return fingerprint(receive_stage.VERSION, media_type.VERSION, settings.max_file_mb)
 
 
 def fingerprint(*parts: object) -> str:

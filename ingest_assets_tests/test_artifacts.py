@@ -143,3 +143,27 @@ def test_after_a_kill_the_sequence_is_what_it_would_have_been(tmp_path: Path, nu
     assert Artifacts(tmp_path).manifest("chunks", "f") is None
     subprocess.run([*command, "0"], check=True, env=dict(os.environ))
     assert [part.number for part in Artifacts(tmp_path).read("chunks", "f", Part)] == list(range(1, 21))
+
+
+def test_a_damaged_sequence_is_made_again(tmp_path: Path) -> None:
+    artifacts = Artifacts(tmp_path, window=2)
+    artifacts.write("chunks", FILE, pending("a", 6), Part)
+    next(tmp_path.rglob("00000003-*.zst")).unlink()
+    with pytest.raises(OutsideError, match="4 records of 6"):
+        list(artifacts.read("chunks", FILE, Part))
+    _, made = artifacts.write("chunks", FILE, pending("a", 6, token="v2"), Part)
+    assert made
+
+
+def test_a_manifest_that_cannot_be_read_counts_as_none(tmp_path: Path) -> None:
+    artifacts = Artifacts(tmp_path)
+    artifacts.write("chunks", FILE, pending("a", 3), Part)
+    next(tmp_path.rglob("current.json")).write_bytes(b"")
+    assert artifacts.manifest("chunks", FILE) is None
+
+
+def test_two_processes_that_make_one_sequence_take_turns(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", KILLED, str(tmp_path), "0"]
+    both = [subprocess.Popen(command) for _ in range(2)]
+    assert [process.wait(timeout=30) for process in both] == [0, 0]
+    assert [part.number for part in Artifacts(tmp_path).read("chunks", "f", Part)] == list(range(1, 21))

@@ -51,6 +51,9 @@ def test_unfinished_and_hidden_files_are_not_objects(bucket: FolderBucket, tmp_p
     folder.mkdir(parents=True)
     (folder / name).write_text("half")
     assert list(bucket.list()) == []
+    assert bucket.stat(f"ann/p/{name}") is None
+    with pytest.raises(BadInput, match="rename it"):
+        bucket.put(f"ann/p/{name}", folder / name)
 
 
 def test_links_are_not_followed_out_of_the_bucket(bucket: FolderBucket, tmp_path: Path) -> None:

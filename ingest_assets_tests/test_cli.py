@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -119,3 +121,49 @@ def test_config_shows_every_setting_as_a_program_reads_it(ingest: Home) -> None:
     rows = {row["name"]: row for row in ingest.json("config")}
     assert rows["INGEST_MODEL_CACHE"]["came_from"] == "environment"
     assert rows["MAX_FILE_MB"]["value"] == "50"
+
+
+def test_two_files_of_one_name_are_refused_before_either_is_lost(ingest: Home) -> None:
+    one, two = ingest.file("one/report.txt", "one"), ingest.file("two/report.txt", "two")
+    assert "would both be report.txt" in ingest("add", one, two, *OWNER, code=1)
+    assert ingest.json("files") == []
+
+
+def test_a_user_cannot_be_made_to_name_another_project(ingest: Home) -> None:
+    path = ingest.file("a.txt", "hello")
+    assert "slash" in ingest("add", path, "--user", "ann/secret", "--project", "p", code=1)
+
+
+def test_one_path_that_cannot_be_taken_is_one_row_and_the_others_go_on(ingest: Home) -> None:
+    hidden, good = ingest.file("notes.tmp", "hello"), ingest.file("good.txt", "The lamp is lit at dusk.")
+    rows = json.loads(ingest("add", hidden, good, *OWNER, "--json", code=1))
+    assert [row["state"] for row in rows] == ["failed", "succeeded"]
+    assert "rename it" in rows[0]["error"]
+
+
+def test_names_reach_the_terminal_as_text(ingest: Home) -> None:
+    path = ingest.file("[red]:cat:\x1b[31m.txt", "The lamp is lit at dusk.")
+    said = ingest("add", path, *OWNER)
+    assert "[red]:cat:\\x1b[31m.txt" in said
+
+
+def test_a_killed_add_is_taken_up_by_the_next(ingest: Home) -> None:
+    path = ingest.file("book.md", "".join(f"# Chapter {n}\n\n{'A word and another. ' * 300}\n\n" for n in range(40)))
+    process = subprocess.Popen(
+        [str(INGEST), "add", path, *OWNER], env=ingest.environment, start_new_session=True, stderr=subprocess.DEVNULL
+    )
+    artifacts = ingest.folder / "home/artifacts/parsed_documents"
+    deadline = time.monotonic() + 60
+    while not artifacts.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert "succeeded" in ingest("add", path, *OWNER)
+    (hit,) = ingest.json("search", "word", *OWNER, "-k", "1")
+    assert hit["filename"] == "book.md"
+
+
+def test_a_password_is_never_shown(ingest: Home) -> None:
+    url = "https://bob:S3cret@127.0.0.1:9"
+    assert "S3cret" not in ingest("config", INGEST_CHROMA=url)
+    assert "S3cret" not in ingest("status", code=3, INGEST_CHROMA=url)

@@ -7,17 +7,18 @@ import dagster as dg
 
 from ingest_assets.artifacts import Draft, Pending, Stored
 from ingest_assets.defs import tallies
+from ingest_assets.defs.ends import named_end
 from ingest_assets.defs.io_managers import Publication
 from ingest_assets.defs.ledger import record_of
 from ingest_assets.defs.partitions import files
 from ingest_assets.defs.resources import Workshop
-from ingest_assets.file_ids import key_of
+from ingest_assets.file_ids import key_of, require_file_id
 from ingest_assets.records import Caption, Chunk, Part, SourceFile
 from ingest_assets.stages.caption import caption
 from ingest_assets.stages.chunk import chunk
 from ingest_assets.stages.embed import embed
 from ingest_assets.stages.parse import parse
-from ingest_assets.wiring import chunk_sizes_of, fingerprint, open_captioner
+from ingest_assets.wiring import chunk_sizes_of, fingerprint, open_captioner, receive_fingerprint
 
 Shop = dg.ResourceParam[Workshop]
 
@@ -25,18 +26,20 @@ Shop = dg.ResourceParam[Workshop]
 @dg.asset(partitions_def=files, group_name="ingest", io_manager_key="artifacts")
 def raw_files(context: dg.AssetExecutionContext, workshop: Shop) -> Pending[SourceFile]:
     """The reference to one file in the upload bucket: owner, name, size, sha256, media type. The bytes stay there."""
+    require_file_id(context.partition_key)
     key = key_of(context.partition_key)
     # Whoever names a file on Dagster's command line need not have waited for the sensor to add its partition.
     context.instance.add_dynamic_partitions(files.name or "", [context.partition_key])
     return Pending(
-        fingerprint=fingerprint(workshop.bucket.stat(key), workshop.settings.max_file_mb),
+        fingerprint=fingerprint(workshop.bucket.stat(key), receive_fingerprint(workshop.settings)),
         produce=lambda _: iter([workshop.receive(key)]),
         tally=tallies.of_source,
     )
 
 
 @dg.asset(partitions_def=files, group_name="ingest", io_manager_key="artifacts")
-def parsed_documents(workshop: Shop, raw_files: Stored[SourceFile]) -> Pending[Part]:
+@named_end
+def parsed_documents(context: dg.AssetExecutionContext, workshop: Shop, raw_files: Stored[SourceFile]) -> Pending[Part]:
     """The file's parts (page, slide, block of rows or text): elements in reading order, and each picture once."""
     (source,) = raw_files
     parser, limits = workshop.parser(source), workshop.limits
@@ -55,12 +58,16 @@ def parsed_documents(workshop: Shop, raw_files: Stored[SourceFile]) -> Pending[P
 
 
 @dg.asset(partitions_def=files, group_name="ingest", io_manager_key="artifacts")
-def image_captions(workshop: Shop, raw_files: Stored[SourceFile], parsed_documents: Stored[Part]) -> Pending[Caption]:
+@named_end
+def image_captions(
+    context: dg.AssetExecutionContext, workshop: Shop, raw_files: Stored[SourceFile], parsed_documents: Stored[Part]
+) -> Pending[Caption]:
     """What each distinct picture shows: a caption, the text read from it, its page, and which model said so."""
     (source,) = raw_files
 
     def produce(draft: Draft[Caption]) -> Iterator[Caption]:
-        pictures = (picture for part in parsed_documents for picture in part.pictures)
+        finished = {row.picture for row in draft.kept()}
+        pictures = (picture for part in parsed_documents for picture in part.pictures if picture.sha256 not in finished)
         with open_captioner(workshop.settings) as captioner:
             yield from caption(pictures, load=parsed_documents.attachment, captioner=captioner)
             draft.child_peak_mb = captioner.peak_memory_mb
@@ -69,11 +76,14 @@ def image_captions(workshop: Shop, raw_files: Stored[SourceFile], parsed_documen
         fingerprint=fingerprint(parsed_documents.manifest.digest, workshop.fingerprints(source).caption),
         produce=produce,
         tally=tallies.of_caption,
+        resume_token=parsed_documents.manifest.digest,
     )
 
 
 @dg.asset(partitions_def=files, group_name="ingest", io_manager_key="artifacts")
+@named_end
 def chunks(
+    context: dg.AssetExecutionContext,
     workshop: Shop,
     raw_files: Stored[SourceFile],
     parsed_documents: Stored[Part],
@@ -93,7 +103,9 @@ def chunks(
 
 
 @dg.asset(partitions_def=files, group_name="ingest", io_manager_key="vector_store")
+@named_end
 def embeddings(
+    context: dg.AssetExecutionContext,
     workshop: Shop,
     raw_files: Stored[SourceFile],
     parsed_documents: Stored[Part],

@@ -7,6 +7,7 @@ import dagster as dg
 from ingest_assets.defs.assets import embeddings, parsed_documents
 from ingest_assets.defs.partitions import files
 from ingest_assets.defs.resources import Workshop
+from ingest_assets.errors import OutsideError
 from ingest_assets.records import Part
 
 # Dagster has checks of partitions "in preview"; the version is pinned, and this is what they are for.
@@ -20,9 +21,13 @@ Shop = dg.ResourceParam[Workshop]
 @dg.asset_check(asset=parsed_documents, partitions_def=files)
 def every_page_is_accounted_for(context: dg.AssetCheckExecutionContext, workshop: Shop) -> dg.AssetCheckResult:
     """Pages in the file = pages parsed + pages quarantined."""
-    parsed = workshop.artifacts.read("parsed_documents", context.partition_key, Part)
-    bad = {part.page_number for part in parsed if part.problem and part.page_number}
-    good = {part.page_number for part in parsed if not part.problem and part.page_number} - bad
+    try:
+        parsed = workshop.artifacts.read("parsed_documents", context.partition_key, Part)
+        parts = [(part.page_number, bool(part.problem)) for part in parsed]
+    except OutsideError as error:
+        return dg.AssetCheckResult(passed=False, description=str(error))
+    bad = {page for page, problem in parts if page and problem}
+    good = {page for page, problem in parts if page and not problem} - bad
     pages = parsed.manifest.counts.get("pages", 0)
     return dg.AssetCheckResult(
         passed=pages == len(good) + len(bad),

@@ -10,14 +10,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import wraps
+from typing import Any, TypeVar
 
 import dagster as dg
 
 from ingest_assets.buckets import Bucket
 from ingest_assets.errors import BadInput, ConfigError, IngestError, OutsideError
 from ingest_assets.file_ids import key_of, owner_of
-from ingest_assets.records import FileRecord, State
+from ingest_assets.records import FileRecord, SourceFile, State
 from ingest_assets.stores.contract import VectorStore
+
+R = TypeVar("R")
 
 RETRIES = 3
 FIRST_PAUSE_S = 2
@@ -31,47 +35,67 @@ class NamedEnds:
         *,
         bucket: Bucket,
         store: Callable[[], VectorStore],
-        media_type_of: Callable[[str], str],
+        source_of: Callable[[str], SourceFile | None],
         fingerprint_of: Callable[[FileRecord], str],
     ) -> None:
         self._bucket = bucket
         self._store = store
-        self._media_type_of = media_type_of
+        self._source_of = source_of
         self._fingerprint_of = fingerprint_of
 
     @contextmanager
-    def of(self, file_id: str, *, attempt: int = 0) -> Iterator[None]:
-        """Name the end of whatever fails inside the context; `attempt` counts from 0."""
+    def of(self, file_id: str, *, attempt: int = 0, receiving: bool = False) -> Iterator[None]:
+        """Name the end of whatever fails inside the context; `attempt` counts from 0.
+
+        The version that goes into the ledger is the one that was tried: what the bucket holds now while the file is
+        being received, what was received afterwards. A file that was replaced meanwhile is then new to the sensor.
+        """
+        received = None if receiving else self._source_of(file_id)
+        seen = self._bucket.stat(key_of(file_id)) if received is None else None
+        tried = received.version if received else seen.version if seen else ""
         try:
             yield
         except OutsideError as error:
             if attempt < RETRIES:
                 raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=FIRST_PAUSE_S * 2**attempt) from error
-            self.note(file_id, error)
+            self.note(file_id, error, version=tried)
             raise dg.Failure(description=_say(error, file_id), allow_retries=False) from error
         except (BadInput, ConfigError) as error:
-            self.note(file_id, error)
+            self.note(file_id, error, version=tried)
             raise dg.Failure(description=_say(error, file_id), allow_retries=False) from error
+        except (dg.Failure, dg.RetryRequested):
+            raise
         except Exception as error:
-            self.note(file_id, error)
+            self.note(file_id, error, version=tried)
             raise
 
-    def note(self, file_id: str, error: Exception) -> None:
-        """Put a failed attempt into the ledger; chunks that are in force stay there."""
-        kept = replace(self._store().file(file_id) or _blank(file_id), media_type=self._media_type_of(file_id))
-        seen = self._bucket.stat(kept.key)
+    def note(self, file_id: str, error: Exception, *, version: str) -> None:
+        """Put a failed attempt at a version into the ledger; chunks that are in force stay there."""
+        source = self._source_of(file_id)
+        kept = self._store().file(file_id) or _blank(file_id)
+        kept = replace(kept, media_type=source.media_type if source else kept.media_type)
         self._store().note(
             replace(
                 kept,
                 state=State.FAILED,
-                version=seen.version if seen else "",
-                size_bytes=seen.size_bytes if seen else 0,
+                version=version,
                 # The file's own fault holds until the file or our code changes; after others the schedule tries again.
                 fingerprint=self._fingerprint_of(kept) if isinstance(error, BadInput) else "",
                 error=_say(error, file_id),
                 updated_at=utc_now(),
             )
         )
+
+
+def named_end(compute: Callable[..., R]) -> Callable[..., R]:
+    """Name the end of an asset that fails before its IO manager makes anything."""
+
+    @wraps(compute)
+    def guarded(context: Any, workshop: Any, **inputs: Any) -> R:
+        with workshop.ends.of(context.partition_key, attempt=context.retry_number):
+            return compute(context, workshop, **inputs)
+
+    return guarded
 
 
 def utc_now() -> str:
@@ -91,5 +115,6 @@ def _say(error: Exception, file_id: str) -> str:
     """Name the file in front; parsers see a path of their own and cannot."""
     key = key_of(file_id)
     if isinstance(error, IngestError):
-        return str(error) if str(error).startswith(key) else f"{key}: {error}"
+        message = str(error).removeprefix(f"{key}: ").removeprefix(f"{owner_of(key)[2]}: ")
+        return f"{key}: {message}"
     return f"{key}: {type(error).__name__} in the program; the run's log has the details"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import dagster as dg
 
 from ingest_assets.artifacts import Artifacts, Manifest, Pending, Stored
+from ingest_assets.buckets import Bucket
 from ingest_assets.costs import measured
 from ingest_assets.defs.ends import NamedEnds, utc_now
 from ingest_assets.records import Caption, Chunk, EmbeddedChunk, FileRecord, Part, SourceFile
@@ -33,6 +34,8 @@ class Shelves(Protocol):
     """What the IO managers need of the workshop."""
 
     @property
+    def bucket(self) -> Bucket: ...
+    @property
     def artifacts(self) -> Artifacts: ...
     @property
     def store(self) -> VectorStore: ...
@@ -49,14 +52,15 @@ class ArtifactIOManager(dg.IOManager):
     def handle_output(self, context: dg.OutputContext, obj: Pending[Any]) -> None:
         """Make the sequence while writing it, and say what it cost."""
         asset = context.asset_key.path[-1]
-        with self._shelves.ends.of(context.partition_key, attempt=_attempt(context)):
+        receiving = asset == "raw_files"
+        with self._shelves.ends.of(context.partition_key, attempt=_attempt(context), receiving=receiving):
             manifest, made = self._shelves.artifacts.write(asset, context.partition_key, obj, RECORD_TYPES[asset])
         context.add_output_metadata(_metadata(manifest, made=made))
 
     def load_input(self, context: dg.InputContext) -> Stored[Any]:
         """Open the upstream asset's sequence; its records are read as they are iterated."""
         asset = context.asset_key.path[-1]
-        with self._shelves.ends.of(context.partition_key):
+        with self._shelves.ends.of(context.partition_key, attempt=_attempt(context)):
             return self._shelves.artifacts.read(asset, context.partition_key, RECORD_TYPES[asset])
 
 
@@ -83,6 +87,9 @@ class VectorStoreIOManager(dg.IOManager):
             with measured() as cost:
                 kept = publish(obj.record, obj.embedded(), store=store) if made else _seen_again(obj.record, found)
             kept = store.note(_with_cost(kept, cost.seconds, cost.peak_memory_mb) if made else kept)
+        if self._shelves.bucket.stat(kept.key) is None:
+            store.delete(kept.file_id)
+            raise dg.Failure(f"{kept.key}: deleted during its run; nothing of it was kept", allow_retries=False)
         context.add_output_metadata(
             _publication_metadata(kept, made=made)
             | {"seconds": round(cost.seconds, 3), "peak_memory_mb": round(cost.peak_memory_mb, 1)}
@@ -96,7 +103,7 @@ class VectorStoreIOManager(dg.IOManager):
         return record
 
 
-def _attempt(context: dg.OutputContext) -> int:
+def _attempt(context: dg.OutputContext | dg.InputContext) -> int:
     return context.step_context.previous_attempt_count
 
 

@@ -28,6 +28,7 @@ from ingest_assets.wiring import (
     open_artifacts,
     open_embedder,
     open_store,
+    receive_fingerprint,
 )
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Workshop:
         return NamedEnds(
             bucket=self.bucket,
             store=lambda: self.store,
-            media_type_of=self._media_type,
+            source_of=self._source,
             fingerprint_of=self.current_fingerprint,
         )
 
@@ -83,8 +84,7 @@ class Workshop:
         """Name a file's owner, size, hash and media type.
 
         Raises:
-            BadInput: the file is gone, empty or too large.
-            OutsideError: it changed meanwhile.
+            BadInput: the file is gone, empty or too large, or changed meanwhile.
         """
         with self.bucket.local(key) as path:
             return receive(
@@ -101,25 +101,27 @@ class Workshop:
         Raises:
             BadInput: no parser reads this kind of file.
         """
-        with self.ends.of(source.file_id):
-            return parser_for(source.media_type, filename=source.filename)
+        return parser_for(source.media_type, filename=source.filename)
 
     @contextmanager
     def holding(self, source: SourceFile) -> Iterator[Path]:
         """Give the file's bytes, and make sure that they are this version's before and after.
 
         Raises:
-            OutsideError: the file changed.
+            BadInput: the file changed.
         """
         with self.bucket.local(source.key) as path:
             self._require(source)
-            yield path
-            self._require(source)
+            try:
+                yield path
+            finally:
+                # Also where the parser gave up: half a file is what it may have seen.
+                self._require(source)
 
     def _require(self, source: SourceFile) -> None:
         now = self.bucket.stat(source.key)
         if now is None or now.version != source.version:
-            raise OutsideError(f"{source.key}: the file changed while it was being read; materialise raw_files again")
+            raise BadInput(f"{source.key}: the file changed while it was being read; materialise raw_files again")
 
     def fingerprints(self, source: SourceFile) -> Fingerprints:
         """Say what the results for a file depend on besides its bytes."""
@@ -131,15 +133,15 @@ class Workshop:
             parser = parser_for(record.media_type, filename=record.filename)
         except BadInput:
             # A later release may read what this one refuses.
-            return fingerprint("refused", version("ingest-assets"))
+            return fingerprint("refused", version("ingest-assets"), receive_fingerprint(self.settings))
         return fingerprints_of(self.settings, parser).whole
 
-    def _media_type(self, file_id: str) -> str:
+    def _source(self, file_id: str) -> SourceFile | None:
         try:
             (source,) = self.artifacts.read("raw_files", file_id, SourceFile)
-        except OutsideError:
-            return ""
-        return source.media_type
+        except (OutsideError, ValueError):
+            return None
+        return source
 
 
 def resources_for(settings: Settings) -> dict[str, Any]:

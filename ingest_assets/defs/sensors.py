@@ -6,6 +6,7 @@ import warnings
 
 import dagster as dg
 
+from ingest_assets.defs.dead_runs import report_dead_runs
 from ingest_assets.defs.jobs import PURGED_FILE_TAG, ingest_file, purge_file
 from ingest_assets.defs.partitions import files
 from ingest_assets.defs.resources import Workshop
@@ -42,16 +43,23 @@ Shop = dg.ResourceParam[Workshop]
 )
 def upload_bucket(context: dg.SensorEvaluationContext, workshop: Shop) -> dg.SensorResult:
     """Ask for the runs that make the store agree with the bucket."""
-    changes = look(workshop, context.instance, seen=json.loads(context.cursor or "{}"))
+    report_dead_runs(context.instance)
+    before = json.loads(context.cursor) if context.cursor else {"seen": {}, "missed": []}
+    changes = look(workshop, context.instance, seen=before["seen"], missed=before["missed"])
     busy = files_in_runs(context.instance)
-    arrivals = [arrival for arrival in changes.arrivals if arrival.file_id not in busy][:MAX_REQUESTS]
+    waiting = [arrival for arrival in changes.arrivals if arrival.file_id not in busy]
+    arrivals = waiting[:MAX_REQUESTS]
     gone = [file_id for file_id in changes.gone if file_id not in busy][: MAX_REQUESTS - len(arrivals)]
-    for problem in changes.misplaced:
-        context.log.warning(problem)
+    if changes.misplaced:
+        context.log.warning(
+            f"{len(changes.misplaced)} files in the bucket are nobody's, such as {changes.misplaced[0]}"
+        )
     context.instance.add_dynamic_partitions(files.name or "", [arrival.file_id for arrival in arrivals])
+    # What had to wait for the next look keeps its place in it.
+    seen = changes.unsettled | {arrival.key: arrival.version for arrival in waiting[MAX_REQUESTS:]}
     return dg.SensorResult(
         run_requests=[_ingest(arrival.file_id) for arrival in arrivals] + [_purge(file_id) for file_id in gone],
-        cursor=json.dumps(changes.unsettled),
+        cursor=json.dumps({"seen": seen, "missed": sorted(changes.missing.difference(gone))}),
         skip_reason=None if arrivals or gone else _idle(changes, len(busy)),
     )
 
@@ -63,21 +71,36 @@ def upload_bucket(context: dg.SensorEvaluationContext, workshop: Shop) -> dg.Sen
 )
 def lost_runs(context: dg.RunFailureSensorContext, workshop: Shop) -> None:
     """Note the failure of a run whose own process could not."""
-    file_id = context.dagster_run.tags.get(PARTITION_TAG)
+    _note_unless_known(workshop, context.dagster_run, "ended before it could say why")
+
+
+@dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.CANCELED,
+    monitored_jobs=[ingest_file],
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Puts a cancelled run into the ledger, so that its file is not asked for again at once.",
+)
+def cancelled_runs(context: dg.RunStatusSensorContext, workshop: Shop) -> None:
+    """Note that somebody cancelled a file's run."""
+    _note_unless_known(workshop, context.dagster_run, "was cancelled")
+
+
+def _note_unless_known(workshop: Workshop, run: dg.DagsterRun, end: str) -> None:
+    file_id = run.tags.get(PARTITION_TAG)
     record = workshop.store.file(file_id) if file_id else None
     seen = workshop.bucket.stat(key_of(file_id)) if file_id else None
     if file_id and seen is not None and (record is None or record.version != seen.version):
-        reason = OutsideError(f"{file_id}: run {context.dagster_run.run_id[:8]} ended before it could say why")
-        workshop.ends.note(file_id, reason)
+        workshop.ends.note(file_id, OutsideError(f"run {run.run_id[:8]} {end}"), version=seen.version)
 
 
-def look(workshop: Workshop, instance: dg.DagsterInstance, *, seen: dict[str, str]) -> Changes:
+def look(workshop: Workshop, instance: dg.DagsterInstance, *, seen: dict[str, str], missed: list[str]) -> Changes:
     """Compare the bucket with the ledger and the partitions."""
     return compare(
         _listing(workshop),
         ledger=ledger_versions(workshop.store),
         partitions=instance.get_dynamic_partitions(files.name or ""),
         seen=seen,
+        missed=missed,
         now=time.time(),
         settle_s=workshop.settings.settle_s,
     )

@@ -14,6 +14,9 @@ from pathlib import Path
 from ingest_assets.errors import BadInput
 from ingest_assets.parsers import encoding, ooxml
 
+VERSION = "1"
+"""Goes up whenever the same bytes yield another type."""
+
 EMPTY = "application/x-empty"
 UNKNOWN = "application/octet-stream"
 PDF = "application/pdf"
@@ -176,7 +179,7 @@ def _of_text(path: Path, head: bytes, *, filename: str) -> str:
     return suffix if suffix and _fits(suffix, lower) else _guess(lower)
 
 
-_HTML_START = re.compile(r"(<\?xml[^>]*\?>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html[\s>])", re.DOTALL)
+_HTML_START = re.compile(r"(<\?xml[^>]*\?>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*+<(!doctype\s+html|html[\s>])", re.DOTALL)
 _HTML_TAG = re.compile(r"<(html|head|body|title|table|div|p|h[1-6]|ul|ol|br|span|a|meta|script|style)(\s[^<>]*)?/?>")
 _MAIL_FIELD = re.compile(r"(?m)^(received|return-path|message-id|mime-version|delivered-to|dkim-signature):", re.ASCII)
 _MAIL_START = re.compile(r"(from [^\n]*\n)?[a-z][a-z0-9-]*:[ \t]", re.ASCII)

@@ -12,8 +12,9 @@ from ingest_assets.parsers.cleaning import one_line
 
 # A chunk holds some 3,000 characters; ten of them in one element keep a part small and a table readable.
 MAX_TABLE_CHARS = 30_000
-# One row of a million commas must not make a million cells of each of the others.
-_MAX_FILLED = 1_000
+# Short rows are filled for the eye; Markdown needs none of it. One row of a million commas must not make a million
+# cells of each of the others.
+_MAX_FILLED = 50
 
 
 def pipe_tables(rows: Iterable[Sequence[str]], *, max_chars: int = MAX_TABLE_CHARS) -> Iterator[str]:

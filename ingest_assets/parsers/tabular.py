@@ -110,6 +110,11 @@ def _delimiter(sample: list[str]) -> str:
     return best
 
 
+def _beside(header: list[str], block: list[list[str]]) -> list[str]:
+    """Cut a repeated header to the columns that the block has: nine thousand names over two cells are a bomb."""
+    return header[: max(map(_filled, block), default=1) or 1]
+
+
 def _blocks(rows: Iterator[list[str]]) -> Iterator[tuple[list[str], list[list[str]]]]:
     header = next(rows, None)
     if header is None:
@@ -121,7 +126,7 @@ def _blocks(rows: Iterator[list[str]]) -> Iterator[tuple[list[str], list[list[st
         block.append(row)
         chars += sum(map(len, row))
         if len(block) == _PART_ROWS or chars > _PART_CHARS:
-            yield header, block
+            yield _beside(header, block) if sent else header, block
             block, chars, sent = [], 0, True
     if block or not sent:
-        yield header, block
+        yield _beside(header, block) if sent else header, block

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ingest_assets.errors import BadInput
 from ingest_assets.parsers.contract import Limits
@@ -66,12 +66,17 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
         BadInput: not well-formed from the beginning on.
     """
     builder = PartBuilder(limits=limits, start=start)
-    for type_, text, level in _joined(_Walk().paragraphs(path)):
+    walk = _Walk()
+    for type_, text, level in _joined(walk.paragraphs(path)):
         builder.add(type_, text, level=level)
         if builder.chars >= _PART_CHARS:
             yield from builder.flush()
+    if walk.damage and builder.number == 0 and not builder.elements:
+        raise BadInput(f"cannot be read as XML ({walk.damage}); upload it again")
     if builder.elements or builder.number == 0:
         yield from builder.flush()
+    if walk.damage:
+        yield from builder.flush(problem=f"the XML is damaged ({walk.damage}); text may be missing from there on")
 
 
 def _joined(pieces: Iterator[tuple[ElementType, str, int]]) -> Iterator[tuple[ElementType, str, int]]:
@@ -98,6 +103,8 @@ class _Walk:
     def __init__(self) -> None:
         self._path: list[str] = []
         self._paragraph: etree._Element | None = None
+        self.damage = ""
+        """What the parser had to recover from, if anything: known once all is read."""
 
     def paragraphs(self, path: Path) -> Iterator[tuple[ElementType, str, int]]:
         from lxml import etree
@@ -125,6 +132,8 @@ class _Walk:
         except etree.XMLSyntaxError as error:
             if is_empty:
                 raise BadInput(f"cannot be read as XML ({error}); upload it again") from error
+            self.damage = str(error)
+        self.damage = self.damage or _first_error(events)
         if is_empty:
             raise BadInput("cannot be read as XML: it holds no element; upload it again")
 
@@ -152,6 +161,14 @@ class _Walk:
         if name in _ITEMS or any(open_ in _ITEMS for open_ in self._path[-3:-1]):
             return ElementType.LIST_ITEM, text, 0
         return ElementType.NARRATIVE_TEXT, text, 0
+
+
+def _first_error(events: etree.iterparse[Any]) -> str:
+    """Name the first error that the parser recovered from; an unknown entity loses its own characters only."""
+    for error in events.error_log:
+        if error.type_name != "ERR_UNDECLARED_ENTITY":
+            return f"line {error.line}: {error.message}"
+    return ""
 
 
 def _name(element: etree._Element) -> str:

@@ -6,7 +6,7 @@ still looks materialised there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from ingest_assets.errors import BadInput
@@ -30,7 +30,9 @@ class Changes:
     arrivals: tuple[Arrival, ...]
     """New and changed files that are whole, oldest first."""
     gone: tuple[str, ...]
-    """file_ids of records and partitions whose object was deleted."""
+    """file_ids of records and partitions whose object was not there at two looks."""
+    missing: frozenset[str]
+    """file_ids whose object is not there now; pass them to the next look."""
     unsettled: dict[str, str]
     """Key → version of files seen now that may still be growing; pass it to the next look."""
     unchanged: int
@@ -44,13 +46,15 @@ def compare(
     ledger: Mapping[str, str],
     partitions: Iterable[str] = (),
     seen: Mapping[str, str],
+    missed: Collection[str] = (),
     now: float,
     settle_s: float,
 ) -> Changes:
     """Tell new, changed, deleted and unfinished files apart; `ledger` maps file_id to the version last attempted.
 
     A file counts as whole when it has rested for `settle_s` seconds and looks as it did at the look before (`seen`), or
-    when no rest is asked for. Two signs, because a copy can stall and a clock can be wrong.
+    when no rest is asked for. Two signs, because a copy can stall and a clock can be wrong. A file counts as gone when
+    it was missing at the look before too (`missed`), so that a renamed one comes before its old name goes.
     """
     arrivals: list[tuple[float, Arrival]] = []
     unsettled: dict[str, str] = {}
@@ -70,10 +74,12 @@ def compare(
             arrivals.append((item.modified_at, Arrival(file_id=file_id, key=item.key, version=item.version)))
         else:
             unsettled[item.key] = item.version
+    missing = frozenset((ledger.keys() | set(partitions)) - present)
     arrivals.sort(key=lambda arrival: (arrival[0], arrival[1].file_id))
     return Changes(
         arrivals=tuple(arrival for _, arrival in arrivals),
-        gone=tuple(sorted((ledger.keys() | set(partitions)) - present)),
+        gone=tuple(sorted(missing.intersection(missed))),
+        missing=missing,
         unsettled=unsettled,
         unchanged=unchanged,
         misplaced=tuple(misplaced),

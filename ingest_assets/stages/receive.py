@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-from ingest_assets.errors import BadInput, OutsideError
+from ingest_assets.errors import BadInput
 from ingest_assets.file_ids import file_id_of, owner_of
 from ingest_assets.records import BucketObject, SourceFile
 
@@ -25,8 +25,7 @@ def receive(
     """Name the file's owner, size, hash and media type, which `detect` finds in the content.
 
     Raises:
-        BadInput: the file is gone, empty or larger than `max_bytes`.
-        OutsideError: it changed while it was being read.
+        BadInput: the file is gone, empty, larger than `max_bytes`, or changed while it was being read.
     """
     before = stat()
     if before is None:
@@ -42,7 +41,7 @@ def receive(
     sha256 = _sha256(path)
     media_type = detect()
     if stat() != before:
-        raise OutsideError(f"{key}: the file changed while it was being read; it is taken up again when it rests")
+        raise BadInput(f"{key}: the file changed while it was being read; it is taken up again when it rests")
     return SourceFile(
         file_id=file_id_of(key),
         user_id=user_id,

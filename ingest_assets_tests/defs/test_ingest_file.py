@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from ingest_assets.defs.schedules import stale_files
-from ingest_assets.records import EmbeddedChunk, State
+from ingest_assets.errors import BadInput
+from ingest_assets.records import EmbeddedChunk, Part, State
 from ingest_assets.stores.chroma import ChromaStore
 from ingest_assets.stores.chroma_read import row_names
 from ingest_assets_tests.defs.conftest import Project, checks, metadata
@@ -202,6 +203,61 @@ def test_a_vector_that_is_not_sound_is_never_published(project: Project, monkeyp
     with pytest.raises(ValueError, match="finite"):
         project.workshop.store.replace(replace(record), [broken])
     assert project.record(file_id) == record
+
+
+def test_a_file_replaced_during_its_run_is_new_to_the_sensor(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parser sees half of the file and gives up; by then the whole file is there."""
+    file_id = project.put("a.txt", "half")
+    seen = project.workshop.bucket.stat("ann/p/a.txt")
+
+    def half_read(path: Path, **_: object) -> Iterator[Part]:
+        project.put("a.txt", "whole and longer")
+        raise BadInput("truncated")
+        yield
+
+    monkeypatch.setattr("ingest_assets.parsers.text.read", half_read)
+    assert not project.ingest(file_id).success
+    record = project.record(file_id)
+    assert seen is not None
+    assert (record.state, record.version) == (State.FAILED, seen.version)
+    assert "changed while it was being read" in record.error
+
+
+def test_a_file_deleted_during_its_run_is_not_published(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    file_id = project.put("a.txt", "The lamp is lit at dusk.")
+    embed = type(project.workshop.embedder).embed
+
+    def delete_first(embedder: object, texts: list[str]) -> object:
+        project.path("a.txt").unlink(missing_ok=True)
+        return embed(embedder, texts)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(type(project.workshop.embedder), "embed", delete_first)
+    assert not project.ingest(file_id).success
+    assert project.workshop.store.file(file_id) is None
+    assert project.texts(file_id) == []
+
+
+def test_a_key_that_no_file_has_is_refused(project: Project) -> None:
+    assert not project.ingest("ann/p/a.txt").success
+    assert project.workshop.store.files() == []
+
+
+def test_a_refused_size_is_tried_again_when_the_limit_is_raised(project: Project, model_cache: Path) -> None:
+    small = Project(project.settings.home, model_cache, MAX_FILE_MB=1)
+    file_id = small.put("long.txt", "The lamp is lit at dusk. " * 50_000)
+    small.ingest(file_id)
+    assert "MAX_FILE_MB" in small.record(file_id).error
+    assert stale_files(small.workshop) == []
+    assert stale_files(project.workshop) == [file_id]
+
+
+def test_captions_that_were_finished_are_not_made_again(project: Project, samples: Path) -> None:
+    (pdf,) = samples.glob("*.pdf")
+    file_id = project.put("paper.pdf", pdf.read_bytes())
+    project.ingest(file_id)
+    folder = project.settings.artifacts / "image_captions" / file_id
+    (folder / "current.json").unlink()
+    assert metadata(project.ingest(file_id), "image_captions")["resumed"] == 3
 
 
 @contextmanager

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from ingest_assets.defs.schedules import out_of_date
+from ingest_assets.defs.dead_runs import PROCESS_TAG, this_process
+from ingest_assets.defs.schedules import out_of_date, stale_files
 from ingest_assets.defs.sensors import lost_runs, upload_bucket
 from ingest_assets.records import State
 from ingest_assets_tests.defs.conftest import Project
@@ -42,7 +45,9 @@ def test_an_ingested_file_is_left_alone_until_it_changes_or_goes(project: Projec
     project.put("a.txt", "hallo")
     assert asked(tick(project)) == [("ingest_file", file_id)]
     project.path("a.txt").unlink()
-    assert asked(tick(project)) == [("purge_file", file_id)]
+    first = tick(project)
+    assert asked(first) == []
+    assert asked(tick(project, first.cursor)) == [("purge_file", file_id)]
 
 
 def test_a_file_that_failed_is_not_tried_at_every_tick(project: Project) -> None:
@@ -71,7 +76,9 @@ def test_more_files_than_a_tick_takes_come_in_the_next(project: Project, monkeyp
     monkeypatch.setattr("ingest_assets.defs.sensors.MAX_REQUESTS", 2)
     for number in range(3):
         project.put(f"{number}.txt", "hello")
-    assert len(asked(tick(project))) == 2
+    first = tick(project)
+    assert len(asked(first)) == 2
+    assert len(json.loads(first.cursor or "")["seen"]) == 1
 
 
 def test_a_run_that_died_without_a_word_is_noted(project: Project) -> None:
@@ -92,3 +99,30 @@ def test_a_run_that_died_without_a_word_is_noted(project: Project) -> None:
     assert asked(tick(project)) == []
     schedule = dg.build_schedule_context(instance=project.instance)
     assert [request.partition_key for request in out_of_date(schedule, workshop=project.workshop)] == [file_id]
+
+
+def test_a_run_whose_process_is_gone_frees_its_slot(project: Project) -> None:
+    file_id = project.put("a.txt", "hello")
+    job = project.definitions.resolve_job_def("ingest_file")
+    tags = {"dagster/partition": file_id, PROCESS_TAG: this_process().rsplit(":", 1)[0] + ":1"}
+    run = project.instance.create_run_for_job(job, tags=tags, status=dg.DagsterRunStatus.STARTED)
+    assert asked(tick(project)) == [("ingest_file", file_id)]
+    ended = project.instance.get_run_by_id(run.run_id)
+    assert ended is not None
+    assert ended.status is dg.DagsterRunStatus.FAILURE
+
+
+def test_a_run_whose_process_lives_is_left_alone(project: Project) -> None:
+    file_id = project.put("a.txt", "hello")
+    job = project.definitions.resolve_job_def("ingest_file")
+    tags = {"dagster/partition": file_id, PROCESS_TAG: this_process()}
+    project.instance.create_run_for_job(job, tags=tags, status=dg.DagsterRunStatus.STARTED)
+    assert asked(tick(project)) == []
+
+
+def test_a_file_that_fails_every_night_does_not_stand_before_the_others(project: Project) -> None:
+    first, second = project.put("a.txt", "hello"), project.put("b.txt", "hello")
+    for file_id, when in ((first, "2026-02-02"), (second, "2026-01-01")):
+        project.ingest(file_id)
+        project.workshop.store.note(replace(project.record(file_id), fingerprint="old", updated_at=when))
+    assert stale_files(project.workshop) == [second, first]

@@ -83,3 +83,9 @@ def test_every_family_has_a_parser_that_fits() -> None:
         assert parser.VERSION
         assert callable(parser.count_pages)
         assert callable(parser.read)
+
+
+def test_a_thousand_comments_are_no_work(tmp_path: Path) -> None:
+    path = tmp_path / "notes.md"
+    path.write_text("<!-- lint -->\n" * 1_000 + "# Notes\n")
+    assert media_type.detect(path, filename="notes.md") == "text/markdown"

@@ -64,3 +64,14 @@ def test_a_header_alone_is_a_table(tmp_path: Path) -> None:
 def test_an_open_quote_over_megabytes_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="quote may be open"):
         parts_of(tabular, file(tmp_path, 'a,b\n1,"' + "x y z\n" * 400_000))
+
+
+def test_a_wide_header_over_narrow_rows_is_no_bomb(tmp_path: Path) -> None:
+    source = ",".join(f"c{number}" for number in range(9_000)) + "\n" + "1,2\n" * 9_000
+    path = file(tmp_path, source)
+    assert sum(map(len, texts_of(tabular, path))) < 6 * len(source)
+
+
+def test_a_row_that_is_wider_than_its_table_stands_as_it_was_written(tmp_path: Path) -> None:
+    texts = texts_of(tabular, file(tmp_path, "1,2\na,b\na,b,c\na,b\n"))
+    assert [text for text in texts if "|" not in text] == ["a,b,c"]

@@ -28,14 +28,16 @@ def test_fields_of_a_record_are_one_paragraph(tmp_path: Path) -> None:
     assert texts_of(xml_text, file(tmp_path, "<r><name>Ada</name><city>London</city></r>")) == ["Ada, London"]
 
 
-def test_entities_are_neither_expanded_nor_fetched(tmp_path: Path) -> None:
+def test_entities_that_multiply_are_refused(tmp_path: Path) -> None:
     laughs = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 12))
-    source = (
-        f'<!DOCTYPE x [<!ENTITY e0 "ha">{laughs}<!ENTITY f SYSTEM "file:///etc/passwd">]><x><p>a &e11; &f; b</p></x>'
-    )
-    text = " ".join(texts_of(xml_text, file(tmp_path, source)))
-    assert "ha" not in text
-    assert "root:" not in text
+    source = f'<!DOCTYPE x [<!ENTITY e0 "ha">{laughs}]><x><p>a &e11; b</p></x>'
+    with pytest.raises(BadInput, match="cannot be read as XML"):
+        parts_of(xml_text, file(tmp_path, source))
+
+
+def test_entities_are_not_fetched(tmp_path: Path) -> None:
+    source = '<!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passwd">]><x><p>before &f; behind</p></x>'
+    assert "root:" not in " ".join(texts_of(xml_text, file(tmp_path, source)))
 
 
 def test_a_broken_end_keeps_what_came_before(tmp_path: Path) -> None:
@@ -45,3 +47,14 @@ def test_a_broken_end_keeps_what_came_before(tmp_path: Path) -> None:
 def test_no_xml_at_all_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="cannot be read as XML"):
         parts_of(xml_text, file(tmp_path, "just words"))
+
+
+def test_a_file_that_was_cut_off_is_never_called_whole(tmp_path: Path) -> None:
+    parts = parts_of(xml_text, file(tmp_path, "<a><p>The lamp is lit at dusk.</p><p>And put out at"))
+    assert "lamp" in parts[0].elements[0].text
+    assert "damaged" in parts[-1].problem
+
+
+def test_damage_without_text_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="cannot be read as XML"):
+        parts_of(xml_text, file(tmp_path, "<a>" * 100_000))

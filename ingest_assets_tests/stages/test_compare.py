@@ -10,9 +10,11 @@ def item(name: str, *, version: str = "v1", age_s: float = 60.0) -> BucketObject
     return BucketObject(key=f"ann/p/{name}", size_bytes=1, version=version, modified_at=NOW - age_s)
 
 
-def look(*listing: BucketObject, seen: dict[str, str] | None = None, **ledger: str) -> Changes:
+def look(
+    *listing: BucketObject, seen: dict[str, str] | None = None, missed: frozenset[str] = frozenset(), **ledger: str
+) -> Changes:
     versions = {f"ann:p:{name}": version for name, version in ledger.items()}
-    return compare(listing, ledger=versions, seen=seen or {}, now=NOW, settle_s=5)
+    return compare(listing, ledger=versions, seen=seen or {}, missed=missed, now=NOW, settle_s=5)
 
 
 def test_a_new_file_is_taken_up_at_the_second_look() -> None:
@@ -45,12 +47,23 @@ def test_a_changed_file_is_taken_up_although_its_name_is_the_same() -> None:
     assert [arrival.version for arrival in changes.arrivals] == ["v2"]
 
 
-def test_a_deleted_file_is_gone() -> None:
-    assert look(item("a"), a="v1", b="v1").gone == ("ann:p:b",)
+def test_a_deleted_file_is_gone_at_the_second_look() -> None:
+    first = look(item("a"), a="v1", b="v1")
+    assert first.gone == ()
+    assert look(item("a"), missed=first.missing, a="v1", b="v1").gone == ("ann:p:b",)
+
+
+def test_a_renamed_file_arrives_before_its_old_name_goes() -> None:
+    first = look(item("new"), old="v1")
+    assert (first.arrivals, first.gone) == ((), ())
+    second = look(item("new"), seen=first.unsettled, missed=first.missing, old="v1")
+    assert [arrival.file_id for arrival in second.arrivals] == ["ann:p:new"]
+    assert second.gone == ("ann:p:old",)
 
 
 def test_a_partition_without_record_or_object_is_gone_too() -> None:
-    changes = compare([], ledger={}, partitions=["ann:p:z"], seen={}, now=NOW, settle_s=5)
+    missed = {"ann:p:z"}
+    changes = compare([], ledger={}, partitions=["ann:p:z"], seen={}, missed=missed, now=NOW, settle_s=5)
     assert changes.gone == ("ann:p:z",)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ingest_assets.buckets import FolderBucket
-from ingest_assets.errors import BadInput, OutsideError
+from ingest_assets.errors import BadInput
 from ingest_assets.records import SourceFile
 from ingest_assets.stages.receive import receive
 
@@ -54,12 +54,12 @@ def test_a_file_that_is_gone_is_refused(bucket: FolderBucket, tmp_path: Path) ->
         take(bucket, tmp_path)
 
 
-def test_a_file_that_changes_while_it_is_read_is_tried_again(bucket: FolderBucket, tmp_path: Path) -> None:
+def test_a_file_that_changes_while_it_is_read_is_refused_as_this_version(bucket: FolderBucket, tmp_path: Path) -> None:
     (tmp_path / KEY).write_bytes(b"hello")
 
     def grow() -> str:
         (tmp_path / KEY).write_bytes(b"hello, world")
         return "text/plain"
 
-    with pytest.raises(OutsideError, match="changed while it was being read"):
+    with pytest.raises(BadInput, match="changed while it was being read"):
         receive(KEY, path=tmp_path / KEY, stat=lambda: bucket.stat(KEY), detect=grow, max_bytes=1000)
