@@ -23,6 +23,9 @@ install: $(STAMP) ## make .venv and install the project with its tools
 $(STAMP): pyproject.toml constraints.txt
 	@echo "Installing into $(VENV) (torch and its kin are large: a few minutes on the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@# The pip that comes with older Pythons looks for versions that fit for many minutes.
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25' 2>$(VENV)/install.log \
+		|| { cat $(VENV)/install.log; exit 1; }
 	@$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[torch,dev]' 2>$(VENV)/install.log \
 		| grep --line-buffered -E '^(Collecting|Successfully)' | cut -c1-100 || { cat $(VENV)/install.log; exit 1; }
 	@rm -f $(VENV)/.installed-* && touch $@
