@@ -72,7 +72,7 @@ def document_row(path: Path, *, home: Path, first: Cost | None) -> Cost:
     return cost
 
 
-def unchanged_pass(home: Path, *, files: int = 200) -> None:
+def unchanged_pass(home: Path, *, files: int = 40) -> None:
     """Ingest many small files once, then time looking at them again."""
     folder = home / "small"
     folder.mkdir()

@@ -12,6 +12,7 @@ from ingest_assets.defs.partitions import files
 from ingest_assets.defs.resources import Workshop
 from ingest_assets.errors import OutsideError
 from ingest_assets.file_ids import key_of
+from ingest_assets.launcher.outcomes import OUTCOME_TAG
 from ingest_assets.records import BucketObject
 from ingest_assets.stages.compare import Changes, compare
 from ingest_assets.stores.contract import VectorStore
@@ -70,8 +71,10 @@ def upload_bucket(context: dg.SensorEvaluationContext, workshop: Shop) -> dg.Sen
     description="Puts a run that ended without a word (killed, host restarted) into the ledger.",
 )
 def lost_runs(context: dg.RunFailureSensorContext, workshop: Shop) -> None:
-    """Note the failure of a run whose own process could not."""
-    _note_unless_known(workshop, context.dagster_run, "ended before it could say why")
+    """Note the failure of a run whose own process could not, by the end that its launcher named."""
+    outcome = context.dagster_run.tags.get(OUTCOME_TAG, "")
+    end = f"ended {outcome.replace('_', ' ')}" if outcome else "ended before it could say why"
+    _note_unless_known(workshop, context.dagster_run, end)
 
 
 @dg.run_status_sensor(

@@ -1,0 +1,21 @@
+"""A run launcher for any Dagster project: each run is forked from a warm process, capped, watched, ended by name.
+
+`run_launcher.MemoryCappedRunLauncher` is what `dagster.yaml` names; `docs/launcher.md` is its manual. What reads what:
+
+run_launcher      what Dagster calls
+limits            configuration and tags in, one run's limits out
+host_memory       how much memory there is
+register          which runs are in whose charge, on disk
+protocol          one JSON line and one file descriptor over a socket
+warm_client       finding, starting and asking the warm process
+warm_process      the warm process
+cold_process      a run without it
+preload           importing once what every run needs
+supervisor        one run from its turn to its end
+run_process       the process in which Dagster executes the run
+caps, cgroups     how the cap is enforced
+process_tree      how much memory a run and its children hold
+log_file          what the run printed
+outcomes          the named ends, in words
+reporting         telling Dagster
+"""

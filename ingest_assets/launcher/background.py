@@ -1,0 +1,51 @@
+"""A function in, a process that runs it and nothing else out; and how a process leaves its starter."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+
+
+def go_to_background() -> None:
+    """Let the starter's wait end now, and belong to nobody: no zombie is left with whoever starts a process."""
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+
+
+def say_ready(why_not: str) -> None:
+    """Tell the starter that this process serves, or why it cannot; the starter waits for the end of the output."""
+    nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    line = (why_not or "ready").replace("\n", " ") + "\n"
+    try:
+        os.write(1, line.encode())
+    except OSError:
+        sys.stderr.write("the process that started this one did not wait for it\n")
+    for descriptor in (0, 1):
+        os.dup2(nothing, descriptor)
+    os.close(nothing)
+
+
+def fork(work: Callable[[], None], *, close: list[int]) -> int:
+    """Do the work in a forked process, with these files closed; return its id."""
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGCHLD, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        for descriptor in close:
+            os.close(descriptor)
+        work()
+        code = 0
+    except BaseException:  # noqa: BLE001 - the outermost loop of a process
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+    raise AssertionError("not reached")

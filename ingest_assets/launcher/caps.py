@@ -1,0 +1,91 @@
+"""A run's limits in, the strongest cap that this host allows out.
+
+cgroup v2 is the real thing. Where no group was delegated, each process gets `RLIMIT_DATA` at 90 % of the cap, which
+ends an allocation as a `MemoryError` that names its line, and a watchdog sums the whole tree and kills at 100 %: what
+the limit does not see are file mappings, shared memory and several processes that are over the cap together.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+from typing import Protocol
+
+from ingest_assets.launcher.cgroups import CgroupCap, usable_parent
+from ingest_assets.launcher.limits import Limits
+from ingest_assets.launcher.process_tree import Gauge, data_kb, own_kb
+
+# 10 % between a clean MemoryError and the kill: what Dagster needs to write the failure down.
+_RLIMIT_SHARE = 0.9
+
+
+class Cap(Protocol):
+    """What holds one run's memory."""
+
+    how: str
+    """In words, for the run's first event."""
+
+    @property
+    def peak_mb(self) -> float:
+        """The most that was held so far."""
+
+    def enter(self) -> None:
+        """Put this very process under the cap; called in the run's process, before anything else."""
+
+    def over_cap(self, pids: list[int]) -> bool:
+        """Look at the run's processes; True where they must be killed now."""
+
+    def was_exceeded(self) -> bool:
+        """Is there proof that the cap ended processes of the run?"""
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+
+
+class WatchedCap:
+    """`RLIMIT_DATA` for each process and a watchdog over all."""
+
+    def __init__(self, cap_mb: int, *, why_not_cgroup: str) -> None:
+        self._gauge = Gauge(cap_mb)
+        self._exceeded = False
+        self._limit_mb = int(cap_mb * _RLIMIT_SHARE)
+        self.how = f"RLIMIT_DATA at {self._limit_mb} MB and a watchdog at {cap_mb} MB (no cgroup v2: {why_not_cgroup})"
+
+    @property
+    def peak_mb(self) -> float:
+        return self._gauge.peak_mb
+
+    def enter(self) -> None:
+        # The kernel counts what was inherited from the warm process in full, the watchdog by the run's share in it.
+        inherited = data_kb() - own_kb(os.getpid())
+        limit = (inherited << 10) + (self._limit_mb << 20)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+    def over_cap(self, pids: list[int]) -> bool:
+        self._exceeded |= self._gauge.over_cap(pids)
+        return self._exceeded
+
+    def was_exceeded(self) -> bool:
+        return self._exceeded
+
+    def close(self) -> None:
+        return None
+
+
+def open_cap(run_id: str, limits: Limits) -> Cap:
+    """Return the cap for a run, ready to be entered."""
+    parent = usable_parent(limits.cgroup_root)
+    if isinstance(parent, str):
+        return WatchedCap(limits.cap_mb, why_not_cgroup=parent)
+    try:
+        return CgroupCap(parent, run_id, limits.cap_mb)
+    except OSError as error:
+        return WatchedCap(limits.cap_mb, why_not_cgroup=f"{parent}: {error.strerror}")
+
+
+def cap_in_force(cgroup_root: str | None) -> str:
+    """Say how caps are enforced on this host, for a person."""
+    parent = usable_parent(cgroup_root)
+    if isinstance(parent, str):
+        return f"RLIMIT_DATA and a watchdog (no cgroup v2: {parent})"
+    return f"cgroup v2 in {parent}"

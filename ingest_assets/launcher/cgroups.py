@@ -1,0 +1,118 @@
+"""A delegated cgroup v2 in, one group per run out, with its memory capped by the kernel.
+
+A group is usable when this user may make groups in it and hand the memory controller down to them. The kernel refuses
+the latter for a group that holds processes itself ("no internal processes"), so the usual places are: the folder that
+the operator names, this process's own group where it was prepared, and its parent (systemd's `Delegate=yes` with
+`DelegateSubgroup=`). Whether one is usable is found out by trying, on a group that is removed again.
+Files and rules: https://docs.kernel.org/admin-guide/cgroup-v2.html
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+
+_MB = 1 << 20
+_PREFIX = "memory-capped-"
+
+
+class CgroupCap:
+    """One run's group: the kernel enforces the cap, on the run and all its children at once."""
+
+    def __init__(self, parent: Path, run_id: str, cap_mb: int) -> None:
+        self._group = _make(parent, run_id, cap_mb)
+        self._seen_mb = 0.0
+        self.how = f"cgroup v2 (memory.max in {self._group})"
+
+    def enter(self) -> None:
+        """Move this process into the group."""
+        (self._group / "cgroup.procs").write_text("0")
+
+    def over_cap(self, pids: list[int]) -> bool:
+        """Note what is held; the kernel itself ends what goes over."""
+        with suppress(OSError, ValueError):
+            self._seen_mb = max(self._seen_mb, int((self._group / "memory.current").read_text()) / _MB)
+        return False
+
+    def was_exceeded(self) -> bool:
+        """Did the kernel kill for memory in this group?"""
+        events = dict(line.split() for line in _read(self._group / "memory.events").splitlines())
+        return int(events.get("oom_kill", 0)) > 0
+
+    @property
+    def peak_mb(self) -> float:
+        """The most that was held; `memory.peak` is there from Linux 5.19 on, below it the looks have to do."""
+        peak = _read(self._group / "memory.peak").strip()
+        return max(self._seen_mb, int(peak) / _MB if peak.isdigit() else 0.0)
+
+    def close(self, *, within_s: float = 2.0) -> None:
+        """Kill what is left in the group and remove it."""
+        with suppress(OSError):  # there from Linux 5.14 on; the supervisor kills by process as well
+            (self._group / "cgroup.kill").write_text("1")
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline:
+            try:
+                return self._group.rmdir()
+            except FileNotFoundError:
+                return None
+            except OSError:  # busy until the last process has been reaped
+                time.sleep(0.01)
+        return None
+
+
+def usable_parent(named: str | None, *, root: Path = Path("/sys/fs/cgroup"), proc: Path = Path("/proc")) -> Path | str:
+    """Return the group in which runs get theirs, or why there is none."""
+    candidates = [Path(named)] if named else _own_groups(root, proc)
+    reasons = [] if candidates else [f"no cgroup v2 hierarchy at {root}"]
+    for candidate in candidates:
+        reason = _unusable(candidate)
+        if not reason:
+            return candidate
+        reasons.append(f"{candidate}: {reason}")
+    return "; ".join(reasons)
+
+
+def _own_groups(root: Path, proc: Path) -> list[Path]:
+    if not (root / "cgroup.controllers").exists():
+        return []
+    for line in _read(proc / "self/cgroup").splitlines():
+        if line.startswith("0::"):
+            own = root / line[3:].lstrip("/")
+            return [own] if own == root else [own, own.parent]
+    return []
+
+
+def _unusable(group: Path) -> str:
+    """Try to use a group; return what the kernel objected to."""
+    if "memory" not in _read(group / "cgroup.controllers").split():
+        return "the memory controller is not there"
+    try:
+        if "memory" not in _read(group / "cgroup.subtree_control").split():
+            (group / "cgroup.subtree_control").write_text("+memory")
+        _make(group, f"probe-{os.getpid()}", 16).rmdir()
+    except OSError as error:
+        return str(error.strerror)
+    return ""
+
+
+def _make(parent: Path, name: str, cap_mb: int) -> Path:
+    group = parent / f"{_PREFIX}{name}"
+    group.mkdir(exist_ok=True)
+    try:
+        (group / "memory.max").write_text(str(cap_mb * _MB))
+        (group / "memory.oom.group").write_text("1")
+        if (group / "memory.swap.max").exists():  # not there where the kernel has no swap accounting
+            (group / "memory.swap.max").write_text("0")
+    except OSError:
+        group.rmdir()
+        raise
+    return group
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
