@@ -14,7 +14,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -26,6 +25,7 @@ import msgspec
 
 from ingest_assets.costs import measured
 from ingest_assets.errors import OutsideError
+from ingest_assets.manifests import Manifest, Summary, Tally
 from ingest_assets.slices import read_slices, write_slice, write_whole
 
 T = TypeVar("T")
@@ -42,34 +42,6 @@ else:
 
 
 _NAME_BYTES = 200  # file systems take 255; the rest is for suffixes
-_PREVIEW_CHARS = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """What a finished sequence is: enough to decide whether to make it again."""
-
-    fingerprint: str
-    digest: str
-    """sha256 of the records, whatever the window: equal digests mean equal content."""
-    records: int
-    counts: dict[str, int]
-    """Totals of the tally, such as elements or pictures."""
-    preview: str = ""
-    warnings: tuple[str, ...] = ()
-    resumed: int = 0
-    """How many records an earlier, unfinished attempt had left."""
-    seconds: float = 0.0
-    peak_memory_mb: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """What one record adds to the manifest."""
-
-    counts: dict[str, int] = field(default_factory=dict)
-    preview: str = ""
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -154,7 +126,7 @@ class Artifacts:
 
     def _make(self, folder: Path, pending: Pending[T], record_type: type[T]) -> Manifest:
         draft = Draft(folder, record_type=record_type, resume_token=pending.resume_token)
-        summary = _Summary(pending.tally)
+        summary = Summary(pending.tally)
         for record in draft.kept():
             summary.add(record)
         resumed = summary.records
@@ -229,39 +201,6 @@ class Stored(_Of[T]):
     def attachment(self, name: str) -> bytes:
         """Return the bytes that were kept under a name."""
         return (self.folder / "attachments" / name).read_bytes()
-
-
-class _Summary:
-    """Adds up records to a manifest."""
-
-    def __init__(self, tally: Callable[..., Tally]) -> None:
-        self._tally = tally
-        self._digest = hashlib.sha256()
-        self._counts: Counter[str] = Counter()
-        self._preview = ""
-        self._warnings: list[str] = []
-        self.records = 0
-
-    def add(self, record: object) -> bytes:
-        line = msgspec.json.encode(record)
-        tally = self._tally(record)
-        self._digest.update(line + b"\n")
-        self._counts.update(tally.counts)
-        self._preview = (self._preview + tally.preview)[:_PREVIEW_CHARS]
-        self._warnings += tally.warnings
-        self.records += 1
-        return line
-
-    def manifest(self, *, fingerprint: str, resumed: int, facts: dict[str, int]) -> Manifest:
-        return Manifest(
-            fingerprint=fingerprint,
-            digest=self._digest.hexdigest(),
-            records=self.records,
-            counts=dict(sorted({**self._counts, **facts}.items())),
-            preview=self._preview,
-            warnings=tuple(self._warnings),
-            resumed=resumed,
-        )
 
 
 def _remove_others(folder: Path, *, keep: str) -> None:

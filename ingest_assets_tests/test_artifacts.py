@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from ingest_assets.artifacts import Artifacts, Draft, Pending, Tally
+from ingest_assets.artifacts import Artifacts, Draft, Pending
 from ingest_assets.errors import OutsideError
+from ingest_assets.manifests import Tally
 from ingest_assets.records import Part
 
 FILE = "ann:p:a.txt"

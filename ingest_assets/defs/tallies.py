@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ingest_assets.artifacts import Tally
+from ingest_assets.manifests import Tally
 from ingest_assets.records import Caption, Chunk, ElementType, Part, SourceFile
 from ingest_assets.stages.caption import DECORATION
 

@@ -62,10 +62,8 @@ def compare(
     present: set[str] = set()
     unchanged = 0
     for item in listing:
-        try:
-            file_id = file_id_of(item.key)
-        except BadInput as error:
-            misplaced.append(str(error))
+        file_id = _placed(item, misplaced)
+        if file_id is None:
             continue
         present.add(file_id)
         if ledger.get(file_id) == item.version:
@@ -84,6 +82,14 @@ def compare(
         unchanged=unchanged,
         misplaced=tuple(misplaced),
     )
+
+
+def _placed(item: BucketObject, misplaced: list[str]) -> str | None:
+    try:
+        return file_id_of(item.key)
+    except BadInput as error:
+        misplaced.append(str(error))
+        return None
 
 
 def _is_whole(item: BucketObject, *, seen: Mapping[str, str], now: float, settle_s: float) -> bool:

@@ -1,0 +1,74 @@
+"""Records in, what is known of their sequence out: counts, digest, preview, warnings, cost."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import msgspec
+
+_PREVIEW_CHARS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a finished sequence is: enough to decide whether to make it again."""
+
+    fingerprint: str
+    digest: str
+    """sha256 of the records, whatever the window: equal digests mean equal content."""
+    records: int
+    counts: dict[str, int]
+    """Totals of the tally, such as elements or pictures."""
+    preview: str = ""
+    warnings: tuple[str, ...] = ()
+    resumed: int = 0
+    """How many records an earlier, unfinished attempt had left."""
+    seconds: float = 0.0
+    peak_memory_mb: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What one record adds to the manifest."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    preview: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+class Summary:
+    """Adds up records to a manifest."""
+
+    def __init__(self, tally: Callable[..., Tally]) -> None:
+        self._tally = tally
+        self._digest = hashlib.sha256()
+        self._counts: Counter[str] = Counter()
+        self._preview = ""
+        self._warnings: list[str] = []
+        self.records = 0
+
+    def add(self, record: object) -> bytes:
+        """Count a record; return it encoded, as one line."""
+        line = msgspec.json.encode(record)
+        tally = self._tally(record)
+        self._digest.update(line + b"\n")
+        self._counts.update(tally.counts)
+        self._preview = (self._preview + tally.preview)[:_PREVIEW_CHARS]
+        self._warnings += tally.warnings
+        self.records += 1
+        return line
+
+    def manifest(self, *, fingerprint: str, resumed: int, facts: dict[str, int]) -> Manifest:
+        """Return what is known now that all records are counted."""
+        return Manifest(
+            fingerprint=fingerprint,
+            digest=self._digest.hexdigest(),
+            records=self.records,
+            counts=dict(sorted({**self._counts, **facts}.items())),
+            preview=self._preview,
+            warnings=tuple(self._warnings),
+            resumed=resumed,
+        )
