@@ -59,7 +59,7 @@ class WatchedCap:
         # The kernel counts what was inherited from the warm process in full, the watchdog by the run's share in it.
         inherited = data_kb() - own_kb(os.getpid())
         limit = (inherited << 10) + (self._limit_mb << 20)
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, resource.RLIM_INFINITY))
 
     def over_cap(self, pids: list[int]) -> bool:
         self._exceeded |= self._gauge.over_cap(pids)
@@ -70,6 +70,13 @@ class WatchedCap:
 
     def close(self) -> None:
         return None
+
+
+def leave_room() -> None:
+    """Lift this process' own limit, once it has said that it ran out: the failure must be written down with what the
+    traceback still holds in memory. The watchdog goes on counting."""
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
 
 
 def open_cap(run_id: str, limits: Limits) -> Cap:

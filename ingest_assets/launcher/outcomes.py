@@ -43,6 +43,8 @@ class Verdict:
     """Where what it printed lies; empty where it printed nothing."""
     refused_memory: bool = False
     """It printed an allocator's refusal."""
+    resident_mb: float = 0.0
+    """Highest resident memory of the run's largest process, as the kernel tells it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _TRY_FOR_S = 60.0  # a database that restarts is back in a minute; later ends are told by the next health check
 _PAUSE_S = 1.0
+_NEARLY_ALL = 0.8  # RLIMIT_DATA refuses at 0.9 of the cap
 _NOT_REPEATED = {Outcome.OUT_OF_MEMORY, Outcome.TIMED_OUT}
 
 
@@ -41,7 +42,7 @@ def report(instance: DagsterInstance, run_id: str, verdict: Verdict) -> None:
     run = instance.get_run_by_id(run_id)
     if run is None:
         return
-    outcome = _outcome(run, verdict)
+    outcome = _outcome(instance, run, verdict)
     if outcome is Outcome.LOST and _will_be_resumed(instance):
         return
     tags = {
@@ -57,7 +58,7 @@ def report(instance: DagsterInstance, run_id: str, verdict: Verdict) -> None:
         _tell(instance, run, outcome, verdict)
 
 
-def _outcome(run: DagsterRun, verdict: Verdict) -> Outcome:
+def _outcome(instance: DagsterInstance, run: DagsterRun, verdict: Verdict) -> Outcome:
     """Put together what the run said and what its supervisor saw."""
     from dagster import DagsterRunStatus
 
@@ -65,11 +66,29 @@ def _outcome(run: DagsterRun, verdict: Verdict) -> Outcome:
         return Outcome.SUCCEEDED
     if run.status is DagsterRunStatus.CANCELED or (verdict.outcome is None and _is_cancelling(run)):
         return Outcome.CANCELLED
-    if run.status is DagsterRunStatus.FAILURE:
-        # The run noted by itself that a step was refused memory, before it failed (`run_process`).
-        said = run.tags.get(OUTCOME_TAG)
-        return verdict.outcome or (Outcome(said) if said in set(Outcome) else Outcome.FAILED)
-    return verdict.outcome or (Outcome.OUT_OF_MEMORY if verdict.refused_memory else Outcome.FAILED)
+    if verdict.outcome is not None:
+        return verdict.outcome
+    # The run noted by itself that a step was refused memory (`run_process`), unless it lacked the memory to do so.
+    said = run.tags.get(OUTCOME_TAG)
+    if said in set(Outcome):
+        return Outcome(said)
+    return Outcome.OUT_OF_MEMORY if _failed_for_memory(instance, run.run_id, verdict) else Outcome.FAILED
+
+
+def _failed_for_memory(instance: DagsterInstance, run_id: str, verdict: Verdict) -> bool:
+    """Read in the run's events whether an allocator refused a step.
+
+    A run that held nearly all it may, and failed without an event of a failed step, lacked the memory to write one.
+    """
+    from dagster import DagsterEventType
+
+    from ingest_assets.launcher.run_process import is_for_memory
+
+    failures = instance.all_logs(run_id, of_type=DagsterEventType.STEP_FAILURE)
+    if not failures:
+        return verdict.refused_memory or verdict.resident_mb >= _NEARLY_ALL * verdict.cap_mb
+    events = [entry.dagster_event for entry in failures if entry.dagster_event]
+    return any(is_for_memory(event.step_failure_data.error) for event in events)
 
 
 def _is_cancelling(run: DagsterRun) -> bool:

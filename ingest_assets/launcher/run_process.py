@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ingest_assets.launcher.caps import Cap
+from ingest_assets.launcher.caps import Cap, leave_room
 from ingest_assets.launcher.linux import be_picked_first, die_with
 from ingest_assets.launcher.log_file import LogFile
 from ingest_assets.launcher.outcomes import MEMORY_WORDS, OUTCOME_TAG, Outcome
@@ -119,7 +119,8 @@ def _note(event: DagsterEvent, *, instance: DagsterInstance, request: RunRequest
     """Do what must be done before the run goes on: its status and tags are then right when it ends."""
     from dagster import DagsterEventType, DagsterRunStatus
 
-    if event.is_step_failure and _is_for_memory(event.step_failure_data.error):
+    if event.is_step_failure and is_for_memory(event.step_failure_data.error):
+        leave_room()
         # Failure sensors find the tag, because the run has not failed yet.
         tags = _no_retries(instance.get_run_by_id(request.run_id))
         instance.add_run_tags(request.run_id, {OUTCOME_TAG: Outcome.OUT_OF_MEMORY.value, **tags})
@@ -133,7 +134,8 @@ def _no_retries(run: DagsterRun | None) -> dict[str, str]:
     return {} if run is None or "dagster/max_retries" in run.tags else {"dagster/max_retries": "0"}
 
 
-def _is_for_memory(error: Any) -> bool:
+def is_for_memory(error: Any) -> bool:
+    """Tell whether an error, or one behind it, is an allocator's refusal."""
     return any(word in f"{one.cls_name} {one.message}" for one in _with_causes(error) for word in MEMORY_WORDS)
 
 

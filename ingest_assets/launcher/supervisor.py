@@ -156,10 +156,18 @@ class _Watch:
             printed_memory_words=refused,
         )
         peak = self._cap.peak_mb
+        resident_mb = used.ru_maxrss / 1024  # of the largest process; exact, where the watchdog sees every 50 ms only
         outcome, reason = judge(ending, cap_mb=limits.cap_mb, timeout_s=limits.timeout_s, peak_mb=peak)
         cpu = used.ru_utime + used.ru_stime
         return Verdict(
-            outcome, reason, limits.cap_mb, peak, cpu, str(log) if log.exists() else "", refused_memory=refused
+            outcome,
+            reason,
+            limits.cap_mb,
+            peak,
+            cpu,
+            str(log) if log.exists() else "",
+            refused_memory=refused,
+            resident_mb=resident_mb,
         )
 
 
