@@ -1,7 +1,7 @@
 """The two retrieval sets in, the tables of README.md out: how well chunks are found, by the way they are embedded.
 
 The whole path is measured: parser, parse, chunk, embed, exact cosine search. `run.py` measures the way that is in
-force (3 minutes on two cores), `run.py --all` all ways beside it; vectors are kept in --cache from run to run.
+force, `run.py --all` all ways beside it; vectors are kept in --cache from run to run.
 """
 
 from __future__ import annotations
