@@ -15,7 +15,7 @@ import fcntl
 import hashlib
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -26,7 +26,8 @@ import msgspec
 from ingest_assets.costs import measured
 from ingest_assets.errors import OutsideError
 from ingest_assets.manifests import Manifest, Summary, Tally
-from ingest_assets.slices import read_slices, write_slice, write_whole
+from ingest_assets.slices import count_records, read_slices, write_slice, write_whole
+from ingest_assets.stages.attempts import Attempt
 
 T = TypeVar("T")
 
@@ -41,6 +42,9 @@ else:
             return cls
 
 
+_IN_HAND = "in_hand"
+_UNREAD_UNDER = "unread_under_cap_mb"
+_WHOLE = Attempt(window=16)
 _NAME_BYTES = 200  # file systems take 255; the rest is for suffixes
 
 
@@ -55,14 +59,15 @@ class Pending(_Of[T]):
     tally: Callable[[T], Tally] = field(default=lambda _: Tally())
     resume_token: str = ""
     """Finished records of an attempt with the same token are kept; empty where `produce` cannot go on after them."""
+    attempt: Attempt = field(default=_WHOLE)
+    """How many records are in memory at once, and in one slice; and which are left out because they do not fit."""
 
 
 class Artifacts:
     """The folder of all stages' results."""
 
-    def __init__(self, root: Path, *, window: int = 16) -> None:
+    def __init__(self, root: Path) -> None:
         self._root = root
-        self._window = window
 
     def write(self, asset: str, file_id: str, pending: Pending[T], record_type: type[T]) -> tuple[Manifest, bool]:
         """Make the sequence unless it is there already; return its manifest and whether it was made now.
@@ -74,14 +79,21 @@ class Artifacts:
         with self._owning(folder):
             current = self.manifest(asset, file_id)
             if current is not None and current.fingerprint == pending.fingerprint:
-                return current, False
-            return self._replace(folder, pending, record_type), True
+                if not _fits_now(current, pending.attempt, asset=asset):
+                    return current, False
+                # The manifest goes first: what a kill leaves behind is then a draft like any other.
+                (folder / "current.json").unlink()
+                shutil.rmtree(folder / pending.fingerprint[:16], ignore_errors=True)
+            return self._replace(folder, pending, record_type, leaves_out=pending.attempt.leaves_out(asset)), True
 
-    def _replace(self, folder: Path, pending: Pending[T], record_type: type[T]) -> Manifest:
+    def _replace(
+        self, folder: Path, pending: Pending[T], record_type: type[T], *, leaves_out: frozenset[int]
+    ) -> Manifest:
         with measured() as cost:
             made = self._make(folder / pending.fingerprint[:16], pending, record_type)
         peak_memory_mb = made.peak_memory_mb + cost.peak_memory_mb
-        manifest = replace(made, seconds=cost.seconds, peak_memory_mb=peak_memory_mb)
+        counts = made.counts | ({_UNREAD_UNDER: pending.attempt.cap_mb} if leaves_out else {})
+        manifest = replace(made, counts=counts, seconds=cost.seconds, peak_memory_mb=peak_memory_mb)
         write_whole(folder / "current.json", msgspec.json.encode(manifest))
         _remove_others(folder, keep=pending.fingerprint[:16])
         return manifest
@@ -114,6 +126,19 @@ class Artifacts:
         except (FileNotFoundError, msgspec.MsgspecError):
             return None
 
+    def culprit(self, asset: str, file_id: str) -> int:
+        """Return the number of the record that an attempt was at when it ended without a result."""
+        current = self.manifest(asset, file_id)
+        in_force = current.fingerprint[:16] if current else ""
+        folder = self._folder(asset, file_id)
+        drafts = [path for path in folder.glob("*") if path.is_dir() and path.name != in_force]
+        newest = max(drafts, key=lambda path: path.stat().st_mtime, default=None)
+        if newest is None:
+            return 1
+        with suppress(FileNotFoundError, ValueError):
+            return int((newest / _IN_HAND).read_text())
+        return count_records(newest) + 1
+
     def delete(self, file_id: str) -> None:
         """Remove everything that was kept for a file."""
         if not self._root.is_dir():
@@ -131,7 +156,7 @@ class Artifacts:
             summary.add(record)
         resumed = summary.records
         produced = pending.produce(draft)
-        while window := list(islice(produced, self._window)):
+        while window := list(islice(produced, pending.attempt.window)):
             first = summary.records + 1
             write_slice(folder, [summary.add(record) for record in window], first=first)
         made = summary.manifest(fingerprint=pending.fingerprint, resumed=resumed, facts=draft.facts)
@@ -155,6 +180,7 @@ class Draft(_Of[T]):
         if not resume_token or not token.is_file() or token.read_text() != resume_token:
             shutil.rmtree(folder, ignore_errors=True)
             write_whole(token, resume_token.encode())
+        (folder / _IN_HAND).unlink(missing_ok=True)
         self.facts: dict[str, int] = {}
         """Counts that no record tells, for the manifest: the pages a file says it has."""
         self.child_peak_mb = 0.0
@@ -163,6 +189,10 @@ class Draft(_Of[T]):
     def kept(self) -> Iterator[T]:
         """Yield the records that are finished already."""
         yield from read_slices(self._folder, self._record_type)
+
+    def mark(self, number: int) -> None:
+        """Say which record is being made, for whoever asks after this process was killed (`Artifacts.culprit`)."""
+        (self._folder / _IN_HAND).write_text(str(number))
 
     def attach(self, name: str, data: bytes) -> None:
         """Keep bytes beside the records."""
@@ -201,6 +231,14 @@ class Stored(_Of[T]):
     def attachment(self, name: str) -> bytes:
         """Return the bytes that were kept under a name."""
         return (self.folder / "attachments" / name).read_bytes()
+
+
+def _fits_now(current: Manifest, attempt: Attempt, *, asset: str) -> bool:
+    """Was something left out for want of memory, of which there is more now?"""
+    cap_then = current.counts.get(_UNREAD_UNDER)
+    if cap_then is None or attempt.leaves_out(asset):
+        return False
+    return attempt.cap_mb == 0 or attempt.cap_mb > cap_then > 0
 
 
 def _remove_others(folder: Path, *, keep: str) -> None:

@@ -15,7 +15,6 @@ from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from ingest_assets.cli_tables import Outcome, printable
 from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.file_ids import file_id_of, key_for
-from ingest_assets.home import prepare_home
 from ingest_assets.records import FileRecord, Scope, State
 from ingest_assets.settings import Settings
 
@@ -32,15 +31,14 @@ def add(paths: list[Path], *, scope: Scope, settings: Settings, quiet: bool) -> 
         BadInput: the owner cannot be part of a key, or two files would be one.
         ConfigError: the home cannot be used.
     """
-    import dagster as dg
-
     from ingest_assets.defs.resources import Workshop
+    from ingest_assets.local_runs import open_instance
 
     key_for(scope.user_id, scope.project_id, "any")
     wanted = list(_files(paths))
     _refuse_doubles(wanted)
     workshop = Workshop(settings)
-    with dg.DagsterInstance.from_config(str(prepare_home(settings))) as instance, _live(quiet) as bar:
+    with open_instance(settings) as instance, _live(quiet) as bar:
         return [_add_one(workshop, instance, bar, path=path, name=name, scope=scope) for path, name in wanted]
 
 
@@ -55,7 +53,7 @@ def _add_one(
             outcome = Outcome(kept, unchanged=True)
         else:
             workshop.bucket.put(key, path)
-            outcome = Outcome(_run(workshop, instance, key, show=lambda step: _show(bar, task, step)))
+            outcome = Outcome(ingest(workshop, instance, key, show=lambda step: _show(bar, task, step)))
     except (BadInput, OSError) as error:
         # One path that cannot be taken is one row of the answer; the others go on.
         outcome = Outcome(_refused(scope, name, error))
@@ -64,15 +62,20 @@ def _add_one(
     return outcome
 
 
-def _run(workshop: Workshop, instance: dg.DagsterInstance, key: str, *, show: Callable[[str], None]) -> FileRecord:
-    """Run a file's job to its end and return what the ledger then says of this version."""
+def ingest(workshop: Workshop, instance: dg.DagsterInstance, key: str, *, show: Callable[[str], None]) -> FileRecord:
+    """Run a file's job to its end and return what the ledger then says of this version.
+
+    Raises:
+        BadInput: it was deleted meanwhile.
+        OutsideError: no run could be started.
+    """
     from ingest_assets.local_runs import run_file
 
     file_id = file_id_of(key)
-    run = run_file(instance, file_id, on_progress=lambda progress: show(f"{progress.step} {progress.status}"))
+    run = run_file(instance, workshop, file_id, on_progress=lambda progress: show(f"{progress.step} {progress.status}"))
     record, arrived = workshop.store.file(file_id), workshop.bucket.stat(key)
     if arrived is not None and (record is None or record.version != arrived.version):
-        reason = f"its run {run.run_id[:8] if run else ''} ended before it could say why; add it again"
+        reason = f"its run {run.run_id[:8]} ended before it could say why; add it again"
         workshop.ends.note(file_id, OutsideError(reason), version=arrived.version)
         record = workshop.store.file(file_id)
     if record is None:

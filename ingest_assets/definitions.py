@@ -23,7 +23,7 @@ def build(settings: Settings) -> dg.Definitions:
             checks.vectors_are_sound,
         ],
         jobs=[jobs.ingest_file, jobs.purge_file],
-        sensors=[sensors.upload_bucket, sensors.lost_runs, sensors.cancelled_runs],
+        sensors=[sensors.upload_bucket, sensors.out_of_memory, sensors.lost_runs, sensors.cancelled_runs],
         schedules=[schedules.out_of_date],
         resources=resources_for(settings),
         executor=dg.in_process_executor,

@@ -1,36 +1,42 @@
-"""A file in, one Dagster run of its job out, in a process of its own on this machine.
+"""A file in, its Dagster runs out, one capped process each, on this machine and without a daemon.
 
-For the command line, which needs no daemon: a server process has Dagster and the definitions imported (the standard
-library's `forkserver`, one thread) and every run is forked from it, so a run starts in a fraction of a second, and its
-memory is gone when it ends. The run and its events are in the instance like any other's.
+For the command line: the runs are launched by the home's own `MemoryCappedRunLauncher`, past the queue but in its turn
+on the host, and are in the instance like any other's. What the sensor `out_of_memory` does for the daemon's runs is
+done here for these: each attempt is smaller than the one before, until the file has ended.
 """
 
 from __future__ import annotations
 
-import ctypes
-import multiprocessing
-import os
-import signal
-import uuid
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
+from dagster._core.instance.ref import InstanceRef
 
-from ingest_assets.defs.dead_runs import PROCESS_TAG, report_dead_runs, this_process
+from ingest_assets.defs.asking_process import PROCESS_TAG, this_process
+from ingest_assets.defs.follow_ups import ended_out_of_memory, follow_up
 from ingest_assets.defs.partitions import files
+from ingest_assets.defs.resources import Workshop
+from ingest_assets.defs.sensors import PARTITION_TAG, sweep_dead_runs
+from ingest_assets.errors import OutsideError
+from ingest_assets.home import prepare_home
+from ingest_assets.launcher.register import Register
+from ingest_assets.launcher.run_launcher import MemoryCappedRunLauncher
+from ingest_assets.settings import Settings
 
-_PRELOAD = ["ingest_assets.definitions", "dagster._core.executor.in_process"]
-_POLL_S = 0.2
-_PR_SET_PDEATHSIG = 1
+_POLL_S = 0.05
+_LAUNCHER = {"module": "ingest_assets.launcher.run_launcher", "class": "MemoryCappedRunLauncher", "config": {}}
 _STATUS = {
     dg.DagsterEventType.STEP_START: "started",
     dg.DagsterEventType.STEP_SUCCESS: "succeeded",
     dg.DagsterEventType.STEP_FAILURE: "failed",
     dg.DagsterEventType.STEP_UP_FOR_RETRY: "waiting to try again",
 }
-_DONE = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,47 +48,75 @@ class Progress:
     """started, succeeded, failed or waiting to try again."""
 
 
-def run_file(
-    instance: dg.DagsterInstance, file_id: str, *, on_progress: Callable[[Progress], None]
-) -> dg.DagsterRun | None:
-    """Run `ingest_file` for one file, telling what it does; return the run as it ended.
+@contextmanager
+def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    """Open the home's instance; where its dagster.yaml names another launcher, runs are capped all the same.
 
-    None where the process died before there was a run.
+    Raises:
+        ConfigError: the home cannot be used.
     """
-    report_dead_runs(instance)
+    home = str(prepare_home(settings))
+    instance = dg.DagsterInstance.from_config(home)
+    if not isinstance(instance.run_launcher, MemoryCappedRunLauncher):
+        instance.dispose()
+        overrides: Any = {"run_launcher": _LAUNCHER}
+        instance = dg.DagsterInstance.from_ref(InstanceRef.from_dir(home, overrides=overrides))
+    with instance:
+        yield instance
+
+
+def run_file(
+    instance: dg.DagsterInstance, workshop: Workshop, file_id: str, *, on_progress: Callable[[Progress], None]
+) -> dg.DagsterRun:
+    """Run `ingest_file` for one file until it has ended, in smaller and smaller attempts where memory runs out.
+
+    Raises:
+        OutsideError: no process could be started.
+    """
+    sweep_dead_runs(instance)
     instance.add_dynamic_partitions(files.name or "", [file_id])
-    run_id = str(uuid.uuid4())
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_PRELOAD)
-    process = context.Process(target=_execute, args=(run_id, file_id, instance.root_directory), daemon=False)
-    process.start()
-    cursor: str | None = None
-    while process.is_alive():
-        process.join(_POLL_S)
-        cursor = _tell(instance, run_id, cursor, on_progress)
-    _tell(instance, run_id, cursor, on_progress)
-    run = instance.get_run_by_id(run_id)
-    if run is not None and run.status not in _DONE:
-        instance.report_run_failed(run, f"the run's process ended with code {process.exitcode}")
-        run = instance.get_run_by_id(run_id)
-    process.close()
+    run = _run(instance, file_id, tags={}, on_progress=on_progress)
+    while ended_out_of_memory(run):
+        then = follow_up(run, file_id=file_id, instance=instance, workshop=workshop)
+        if then.tags is None:
+            break
+        run = _run(instance, file_id, tags=then.tags, on_progress=on_progress)
     return run
 
 
-def _execute(run_id: str, file_id: str, home: str) -> None:
-    """Run in the forked child: execute the job, everything it prints going to a log file of its own."""
-    from ingest_assets.definitions import defs
+def _run(
+    instance: dg.DagsterInstance, file_id: str, *, tags: Mapping[str, str], on_progress: Callable[[Progress], None]
+) -> dg.DagsterRun:
+    """Launch one run and see it through; whoever interrupts this cancels it."""
+    job = _job()
+    own = {PARTITION_TAG: file_id, PROCESS_TAG: this_process()}
+    run = instance.create_run_for_job(
+        job.get_definition(), tags={**tags, **own}, job_code_origin=job.get_python_origin()
+    )
+    try:
+        instance.launch_run(run.run_id, None)  # type: ignore[arg-type]
+    except Exception as error:  # Dagster's launch raises whatever a launcher does, and has noted it in the run
+        raise OutsideError(f"{file_id}: its run could not be started: {error}") from error
+    try:
+        _follow(instance, run.run_id, on_progress)
+    except KeyboardInterrupt:
+        instance.run_launcher.terminate(run.run_id)
+        _follow(instance, run.run_id, on_progress)
+        raise
+    ended = instance.get_run_by_id(run.run_id)
+    assert ended is not None, "a run that ended is in the instance"
+    return ended
 
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # with the command line goes its run
-    _print_to(Path(home) / "logs" / f"{run_id}.log")
-    with dg.DagsterInstance.from_config(home) as instance:
-        defs.resolve_job_def("ingest_file").execute_in_process(
-            instance=instance,
-            run_id=run_id,
-            partition_key=file_id,
-            raise_on_error=False,
-            tags={PROCESS_TAG: this_process()},
-        )
+
+def _follow(instance: dg.DagsterInstance, run_id: str, on_progress: Callable[[Progress], None]) -> None:
+    """Tell what a run does until it has ended and its end has a name."""
+    register = Register(Path(instance.root_directory) / "launcher")
+    cursor: str | None = None
+    while register.knows(run_id):
+        time.sleep(_POLL_S)
+        cursor = _tell(instance, run_id, cursor, on_progress)
+        sweep_dead_runs(instance)
+    _tell(instance, run_id, cursor, on_progress)
 
 
 def _tell(
@@ -97,9 +131,8 @@ def _tell(
     return connection.cursor
 
 
-def _print_to(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.dup2(descriptor, 1)
-    os.dup2(descriptor, 2)
-    os.close(descriptor)
+def _job() -> ReconstructableJob:
+    root = str(Path(__file__).resolve().parents[1])
+    return ReconstructableRepository.for_module("ingest_assets.definitions", "defs", root).get_reconstructable_job(
+        "ingest_file"
+    )

@@ -193,6 +193,8 @@ class FileRecord:
     parts: int = 0
     quarantined: tuple[int, ...] = ()
     """Numbers of the parts that could not be read."""
+    unread_pictures: int = 0
+    """Pictures that did not fit in memory."""
     elements: int = 0
     pictures: int = 0
     chunks: int = 0
@@ -211,6 +213,8 @@ class FileRecord:
     peak_memory_mb: float = 0.0
     updated_at: str = ""
     """UTC, ISO 8601."""
+    window: int = 0
+    """Parts in memory at once in the run that made this; 0 where no run did."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,11 @@ def read_slices(folder: Path, record_type: type[T]) -> Iterator[T]:
             yield from decoder.decode_lines(reader.read())
 
 
+def count_records(folder: Path) -> int:
+    """Count the records of a folder's slices by their names."""
+    return max((int(path.name.split(".")[0].split("-")[1]) for path in folder.glob(_SLICE)), default=0)
+
+
 def write_slice(folder: Path, lines: list[bytes], *, first: int) -> None:
     """Write encoded records as one slice; `first` is the number of the first of them, from 1."""
     import zstandard

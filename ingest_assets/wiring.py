@@ -16,6 +16,7 @@ import msgspec
 from ingest_assets.artifacts import Artifacts
 from ingest_assets.clients.no_captioner import NoCaptioner
 from ingest_assets.clients.rapidocr_captioner import RapidOcrCaptioner
+from ingest_assets.history import History
 from ingest_assets.parsers import media_type
 from ingest_assets.parsers.contract import Limits, Parser
 from ingest_assets.settings import Settings
@@ -32,7 +33,12 @@ if TYPE_CHECKING:
 
 def open_artifacts(settings: Settings) -> Artifacts:
     """Open the folder of the stages' results."""
-    return Artifacts(settings.artifacts, window=settings.window_parts)
+    return Artifacts(settings.artifacts)
+
+
+def open_history(settings: Settings) -> History:
+    """Open the memory of what files needed."""
+    return History(settings.artifacts / ".history")
 
 
 def open_store(settings: Settings) -> VectorStore:
@@ -53,15 +59,16 @@ def _without_password(url: str) -> tuple[str, dict[str, str]]:
     return urlunsplit(parts._replace(netloc=host)), {"Authorization": f"Basic {token}"}
 
 
-def open_embedder(settings: Settings) -> Embedder:
-    """Open the embedding model that the settings name."""
+def open_embedder(settings: Settings, *, window: int = 16) -> Embedder:
+    """Open the embedding model that the settings name; with a smaller window it takes fewer texts at once."""
     if settings.embedder == "torch":
-        from ingest_assets.clients.torch_embedder import TorchEmbedder
+        from ingest_assets.clients import torch_embedder as torch
 
-        return TorchEmbedder(settings.model_dir)
-    from ingest_assets.clients.openvino_embedder import OpenVINOEmbedder
+        return torch.TorchEmbedder(settings.model_dir, batch=max(1, min(torch.BATCH, window)))
+    from ingest_assets.clients import openvino_embedder as openvino
 
-    return OpenVINOEmbedder(settings.model_dir, cache_dir=settings.model_cache)
+    batch = max(1, min(openvino.BATCH, window // 2))
+    return openvino.OpenVINOEmbedder(settings.model_dir, cache_dir=settings.model_cache, batch=batch)
 
 
 def open_captioner(settings: Settings) -> NoCaptioner | RapidOcrCaptioner:

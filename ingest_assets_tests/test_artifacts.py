@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from ingest_assets.artifacts import Artifacts, Draft, Pending
 from ingest_assets.errors import OutsideError
 from ingest_assets.manifests import Tally
 from ingest_assets.records import Part
+from ingest_assets.stages.attempts import Attempt
 
 FILE = "ann:p:a.txt"
 
@@ -23,13 +25,17 @@ def parts(first: int, last: int) -> Iterator[Part]:
     return (Part(number=number) for number in range(first, last + 1))
 
 
-def pending(fingerprint: str, last: int, *, token: str = "v1") -> Pending[Part]:
+def pending(fingerprint: str, last: int, *, token: str = "v1", window: int = 4) -> Pending[Part]:
     def produce(draft: Draft[Part]) -> Iterator[Part]:
         kept = sum(1 for _ in draft.kept())
         return parts(kept + 1, last)
 
     return Pending(
-        fingerprint=fingerprint, produce=produce, tally=lambda _: Tally(counts={"parts": 1}), resume_token=token
+        fingerprint=fingerprint,
+        produce=produce,
+        tally=lambda _: Tally(counts={"parts": 1}),
+        resume_token=token,
+        attempt=Attempt(window),
     )
 
 
@@ -38,11 +44,11 @@ def explode_after(number: int) -> Pending[Part]:
         yield from parts(1, number)
         raise RuntimeError("the page exploded")
 
-    return Pending(fingerprint="f" * 32, produce=produce, resume_token="v1")
+    return Pending(fingerprint="f" * 32, produce=produce, resume_token="v1", attempt=Attempt(4))
 
 
 def test_records_come_back_in_order(tmp_path: Path) -> None:
-    artifacts = Artifacts(tmp_path, window=4)
+    artifacts = Artifacts(tmp_path)
     manifest, made = artifacts.write("parsed_documents", FILE, pending("a", 10), Part)
     assert (made, manifest.records, manifest.counts) == (True, 10, {"parts": 10})
     assert [part.number for part in artifacts.read("parsed_documents", FILE, Part)] == list(range(1, 11))
@@ -57,15 +63,15 @@ def test_what_is_there_already_is_not_made_again(tmp_path: Path) -> None:
 
 def test_the_digest_does_not_depend_on_the_window(tmp_path: Path) -> None:
     digests = {
-        Artifacts(tmp_path / str(window), window=window).write("chunks", FILE, pending("a", 33), Part)[0].digest
+        Artifacts(tmp_path / str(window)).write("chunks", FILE, pending("a", 33, window=window), Part)[0].digest
         for window in (1, 7, 100)
     }
     assert len(digests) == 1
 
 
 def test_a_killed_attempt_is_continued_after_its_finished_slices(tmp_path: Path) -> None:
-    whole, _ = Artifacts(tmp_path / "whole", window=4).write("parsed_documents", FILE, pending("f" * 32, 20), Part)
-    artifacts = Artifacts(tmp_path / "broken", window=4)
+    whole, _ = Artifacts(tmp_path / "whole").write("parsed_documents", FILE, pending("f" * 32, 20), Part)
+    artifacts = Artifacts(tmp_path / "broken")
     with pytest.raises(RuntimeError):
         artifacts.write("parsed_documents", FILE, explode_after(11), Part)
     with pytest.raises(OutsideError, match="materialise parsed_documents"):
@@ -76,7 +82,7 @@ def test_a_killed_attempt_is_continued_after_its_finished_slices(tmp_path: Path)
 
 
 def test_slices_of_another_version_of_the_file_are_not_taken_up(tmp_path: Path) -> None:
-    artifacts = Artifacts(tmp_path, window=4)
+    artifacts = Artifacts(tmp_path)
     with pytest.raises(RuntimeError):
         artifacts.write("parsed_documents", FILE, explode_after(11), Part)
     manifest, _ = artifacts.write("parsed_documents", FILE, pending("f" * 32, 20, token="v2"), Part)
@@ -84,7 +90,7 @@ def test_slices_of_another_version_of_the_file_are_not_taken_up(tmp_path: Path) 
 
 
 def test_the_old_sequence_stays_in_force_until_the_new_one_is_whole(tmp_path: Path) -> None:
-    artifacts = Artifacts(tmp_path, window=4)
+    artifacts = Artifacts(tmp_path)
     artifacts.write("parsed_documents", FILE, pending("a", 3), Part)
     with pytest.raises(RuntimeError):
         artifacts.write("parsed_documents", FILE, explode_after(11), Part)
@@ -126,6 +132,7 @@ import os, signal, sys
 from pathlib import Path
 from ingest_assets.artifacts import Artifacts, Pending
 from ingest_assets.records import Part
+from ingest_assets.stages.attempts import Attempt
 
 def produce(draft):
     for number in range(sum(1 for _ in draft.kept()) + 1, 21):
@@ -133,7 +140,8 @@ def produce(draft):
             os.kill(os.getpid(), signal.SIGKILL)
         yield Part(number=number)
 
-Artifacts(Path(sys.argv[1]), window=3).write("chunks", "f", Pending("a", produce, resume_token="v"), Part)
+pending = Pending("a", produce, resume_token="v", attempt=Attempt(3))
+Artifacts(Path(sys.argv[1])).write("chunks", "f", pending, Part)
 """
 
 
@@ -147,8 +155,8 @@ def test_after_a_kill_the_sequence_is_what_it_would_have_been(tmp_path: Path, nu
 
 
 def test_a_damaged_sequence_is_made_again(tmp_path: Path) -> None:
-    artifacts = Artifacts(tmp_path, window=2)
-    artifacts.write("chunks", FILE, pending("a", 6), Part)
+    artifacts = Artifacts(tmp_path)
+    artifacts.write("chunks", FILE, pending("a", 6, window=2), Part)
     next(tmp_path.rglob("00000003-*.zst")).unlink()
     with pytest.raises(OutsideError, match="4 records of 6"):
         list(artifacts.read("chunks", FILE, Part))
@@ -168,3 +176,30 @@ def test_two_processes_that_make_one_sequence_take_turns(tmp_path: Path) -> None
     both = [subprocess.Popen(command) for _ in range(2)]
     assert [process.wait(timeout=30) for process in both] == [0, 0]
     assert [part.number for part in Artifacts(tmp_path).read("chunks", "f", Part)] == list(range(1, 21))
+
+
+def test_a_killed_attempt_says_what_it_was_at(tmp_path: Path) -> None:
+    artifacts = Artifacts(tmp_path)
+    with pytest.raises(RuntimeError):
+        artifacts.write("parsed_documents", FILE, explode_after(11), Part)
+    assert artifacts.culprit("parsed_documents", FILE) == 9  # two slices of four are finished
+
+    def ahead(draft: Draft[Part]) -> Iterator[Part]:
+        draft.mark(17)
+        raise MemoryError
+        yield
+
+    with pytest.raises(MemoryError):
+        artifacts.write("parsed_documents", FILE, Pending("f" * 32, ahead, resume_token="v1"), Part)
+    assert artifacts.culprit("parsed_documents", FILE) == 17
+
+
+@pytest.mark.parametrize(("cap_mb", "made"), [(300, False), (200, False), (400, True), (0, True)])
+def test_what_did_not_fit_is_tried_again_only_under_a_larger_cap(tmp_path: Path, cap_mb: int, made: bool) -> None:
+    artifacts = Artifacts(tmp_path)
+    unread = Attempt(1, cap_mb=300, unread={"parsed_documents": (2,)})
+    artifacts.write("parsed_documents", FILE, replace(pending("f" * 32, 3), attempt=unread), Part)
+    again = replace(pending("f" * 32, 3), attempt=Attempt(4, cap_mb=cap_mb))
+    manifest, was_made = artifacts.write("parsed_documents", FILE, again, Part)
+    assert (was_made, manifest.resumed) == (made, 0)
+    assert len(list(artifacts.read("parsed_documents", FILE, Part))) == 3

@@ -43,6 +43,7 @@ class OpenVINOEmbedder:
         cache_dir: Path,
         precision: Precision = "auto",
         window_pieces: int = WINDOW_PIECES,
+        batch: int = BATCH,
     ) -> None:
         card = describe(weights)
         self.dimension = card.dimension
@@ -51,6 +52,9 @@ class OpenVINOEmbedder:
         self._weights = weights
         self._cache_dir = cache_dir
         self._precision = precision
+        self._batch = batch
+        # Each request in flight holds the working memory of a batch.
+        self._streams = min(STREAMS if batch > 1 else 1, os.cpu_count() or 1)
         self._turn = Lock()
 
     def embed(self, texts: Sequence[str]) -> Vector:
@@ -81,10 +85,10 @@ class OpenVINOEmbedder:
         precision = ("bf16" if bf16 else "f32") if self._precision == "auto" else self._precision
         options = {
             "INFERENCE_PRECISION_HINT": precision,
-            "NUM_STREAMS": min(STREAMS, os.cpu_count() or 1),
+            "NUM_STREAMS": self._streams,
         }
         compiled = core.compile_model(core.read_model(self._folder / MODEL_FILE), "CPU", options)
-        return openvino.AsyncInferQueue(compiled, options["NUM_STREAMS"])
+        return openvino.AsyncInferQueue(compiled, self._streams)
 
     def _read(self, windows: Sequence[PieceWindow]) -> Vector:
         """Return one vector per window."""
@@ -97,8 +101,8 @@ class OpenVINOEmbedder:
 
         self._queue.set_callback(keep)
         order = sorted(range(len(windows)), key=lambda row: len(windows[row].ids), reverse=True)
-        for first in range(0, len(order), BATCH):
-            rows = order[first : first + BATCH]
+        for first in range(0, len(order), self._batch):
+            rows = order[first : first + self._batch]
             self._queue.start_async(_padded([windows[row].ids for row in rows]), userdata=rows)
         self._queue.wait_all()
         return vectors

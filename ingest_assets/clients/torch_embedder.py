@@ -28,12 +28,13 @@ class TorchEmbedder:
         ConfigError: the folder of weights holds no model that can be used.
     """
 
-    def __init__(self, weights: Path | None = None, *, window_pieces: int = WINDOW_PIECES) -> None:
+    def __init__(self, weights: Path | None = None, *, window_pieces: int = WINDOW_PIECES, batch: int = BATCH) -> None:
         card = describe(weights)
         self.dimension = card.dimension
         self._window_pieces = min(window_pieces, card.max_pieces)
         self.model = identity(card, window_pieces=self._window_pieces)
         self._weights = weights
+        self._batch = batch
 
     def embed(self, texts: Sequence[str]) -> Vector:
         """Return one float32 unit vector per text, in the same order; every word of a text is in its vector.
@@ -44,7 +45,7 @@ class TorchEmbedder:
         windows = self._pieces.windows(texts)
         vectors = self._transformer.encode(
             [window.text for window in windows],
-            batch_size=BATCH,
+            batch_size=self._batch,
             convert_to_numpy=True,
             normalize_embeddings=True,
             show_progress_bar=False,

@@ -1,6 +1,7 @@
 """The way of a file, in five assets. This page is the graph: read it from top to bottom."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 import dagster as dg
@@ -16,9 +17,9 @@ from ingest_assets.file_ids import key_of, require_file_id
 from ingest_assets.records import Caption, Chunk, Part, SourceFile
 from ingest_assets.stages.caption import caption
 from ingest_assets.stages.chunk import chunk
-from ingest_assets.stages.embed import embed
+from ingest_assets.stages.embed import CHUNKS_PER_PART, embed
 from ingest_assets.stages.parse import parse
-from ingest_assets.wiring import chunk_sizes_of, fingerprint, open_captioner, receive_fingerprint
+from ingest_assets.wiring import chunk_sizes_of, fingerprint, open_captioner, open_embedder, receive_fingerprint
 
 Shop = dg.ResourceParam[Workshop]
 
@@ -42,9 +43,11 @@ def raw_files(context: dg.AssetExecutionContext, workshop: Shop) -> Pending[Sour
 def parsed_documents(context: dg.AssetExecutionContext, workshop: Shop, raw_files: Stored[SourceFile]) -> Pending[Part]:
     """The file's parts (page, slide, block of rows or text): elements in reading order, and each picture once."""
     (source,) = raw_files
-    parser, limits = workshop.parser(source), workshop.limits
+    parser, attempt = workshop.parser(source), workshop.attempt(context, source)
+    unread = attempt.leaves_out("parsed_documents")
 
     def produce(draft: Draft[Part]) -> Iterator[Part]:
+        limits = replace(workshop.limits, unread=unread, in_hand=draft.mark)
         with workshop.holding(source) as path:
             draft.facts["pages"] = parser.count_pages(path, limits=limits)
             yield from parse(path, parser=parser, limits=limits, keep=draft.attach, finished=draft.kept())
@@ -54,6 +57,7 @@ def parsed_documents(context: dg.AssetExecutionContext, workshop: Shop, raw_file
         produce=produce,
         tally=tallies.of_part,
         resume_token=source.version,
+        attempt=attempt,
     )
 
 
@@ -64,12 +68,14 @@ def image_captions(
 ) -> Pending[Caption]:
     """What each distinct picture shows: a caption, the text read from it, its page, and which model said so."""
     (source,) = raw_files
+    attempt = workshop.attempt(context, source)
+    unread = attempt.leaves_out("image_captions")
 
     def produce(draft: Draft[Caption]) -> Iterator[Caption]:
-        finished = {row.picture for row in draft.kept()}
-        pictures = (picture for part in parsed_documents for picture in part.pictures if picture.sha256 not in finished)
+        pictures = (picture for part in parsed_documents for picture in part.pictures)
+        load, finished = parsed_documents.attachment, draft.kept()
         with open_captioner(workshop.settings) as captioner:
-            yield from caption(pictures, load=parsed_documents.attachment, captioner=captioner)
+            yield from caption(pictures, load=load, captioner=captioner, finished=finished, unread=unread)
             draft.child_peak_mb = captioner.peak_memory_mb
 
     return Pending(
@@ -77,6 +83,7 @@ def image_captions(
         produce=produce,
         tally=tallies.of_caption,
         resume_token=parsed_documents.manifest.digest,
+        attempt=attempt,
     )
 
 
@@ -99,6 +106,7 @@ def chunks(
             parsed_documents, file_id=source.file_id, captions=captions, sizes=chunk_sizes_of(workshop.settings)
         ),
         tally=tallies.of_chunk,
+        attempt=workshop.attempt(context, source),
     )
 
 
@@ -114,8 +122,11 @@ def embeddings(
 ) -> Publication:
     """The file in the vector store: one unit vector per chunk, and the file's record; searchable from here on."""
     (source,) = raw_files
-    embedder = workshop.embedder
+    attempt, fingerprints = workshop.attempt(context, source), workshop.fingerprints(source)
+    embedder = open_embedder(workshop.settings, window=attempt.window)
+    known, window = partial(workshop.store.vectors_for, embedder.model), CHUNKS_PER_PART * attempt.window
     return Publication(
-        record=record_of(source, parsed_documents, image_captions, chunks, workshop.fingerprints(source)),
-        embedded=lambda: embed(chunks, embedder=embedder, known=partial(workshop.store.vectors_for, embedder.model)),
+        record=record_of(source, parsed_documents, image_captions, chunks, fingerprints, window=attempt.window),
+        embedded=lambda: embed(chunks, embedder=embedder, known=known, window=window),
+        attempt=attempt,
     )

@@ -18,6 +18,7 @@ import dagster as dg
 from ingest_assets.buckets import Bucket
 from ingest_assets.errors import BadInput, ConfigError, IngestError, OutsideError
 from ingest_assets.file_ids import key_of, owner_of
+from ingest_assets.launcher.outcomes import MEMORY_WORDS
 from ingest_assets.records import FileRecord, SourceFile, State
 from ingest_assets.stores.contract import VectorStore
 
@@ -25,6 +26,8 @@ R = TypeVar("R")
 
 RETRIES = 3
 FIRST_PAUSE_S = 2
+LONGEST_PAUSE_S = 60  # the run holds the host's one slot while it waits
+RETRY_RUN_TAG = "dagster/retry_on_asset_or_op_failure"
 
 
 class NamedEnds:
@@ -44,12 +47,15 @@ class NamedEnds:
         self._fingerprint_of = fingerprint_of
 
     @contextmanager
-    def of(self, file_id: str, *, attempt: int = 0, receiving: bool = False) -> Iterator[None]:
-        """Name the end of whatever fails inside the context; `attempt` counts from 0.
+    def of(self, step: Any, *, receiving: bool = False) -> Iterator[None]:
+        """Name the end of whatever fails inside the context; `step` is Dagster's context of the running step.
+
+        Want of memory is not named here: the launcher does, and `follow_ups` decides what comes of it.
 
         The version that goes into the ledger is the one that was tried: what the bucket holds now while the file is
         being received, what was received afterwards. A file that was replaced meanwhile is then new to the sensor.
         """
+        file_id, attempt = step.partition_key, step.previous_attempt_count
         received = None if receiving else self._source_of(file_id)
         seen = self._bucket.stat(key_of(file_id)) if received is None else None
         tried = received.version if received else seen.version if seen else ""
@@ -57,8 +63,10 @@ class NamedEnds:
             yield
         except OutsideError as error:
             if attempt < RETRIES:
-                raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=FIRST_PAUSE_S * 2**attempt) from error
+                raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=_pause_s(step, attempt)) from error
             self.note(file_id, error, version=tried)
+            # Dagster's run retries repeat it, with this run's window; after the last the schedule `out_of_date` does.
+            step.instance.add_run_tags(step.run_id, {RETRY_RUN_TAG: "true"})
             raise dg.Failure(description=_say(error, file_id), allow_retries=False) from error
         except (BadInput, ConfigError) as error:
             self.note(file_id, error, version=tried)
@@ -66,7 +74,8 @@ class NamedEnds:
         except (dg.Failure, dg.RetryRequested):
             raise
         except Exception as error:
-            self.note(file_id, error, version=tried)
+            if not refused_memory(error):
+                self.note(file_id, error, version=tried)
             raise
 
     def note(self, file_id: str, error: Exception, *, version: str) -> None:
@@ -92,10 +101,24 @@ def named_end(compute: Callable[..., R]) -> Callable[..., R]:
 
     @wraps(compute)
     def guarded(context: Any, workshop: Any, **inputs: Any) -> R:
-        with workshop.ends.of(context.partition_key, attempt=context.retry_number):
+        with workshop.ends.of(context.get_step_execution_context()):
             return compute(context, workshop, **inputs)
 
     return guarded
+
+
+def refused_memory(error: BaseException | None) -> bool:
+    """Is this, or what led to it, an allocator's refusal?"""
+    if error is None:
+        return False
+    said = f"{type(error).__name__}: {error}"
+    return any(word in said for word in MEMORY_WORDS) or refused_memory(error.__cause__ or error.__context__)
+
+
+def _pause_s(step: Any, attempt: int) -> float:
+    """Double the pause with every attempt of the step, and go on doubling when the run is repeated."""
+    runs_before = int(step.dagster_run.tags.get("dagster/retry_number", 0))
+    return float(min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (attempt + RETRIES * runs_before)))
 
 
 def utc_now() -> str:

@@ -15,8 +15,11 @@ from ingest_assets.artifacts import Artifacts, Pending, Stored
 from ingest_assets.buckets import Bucket
 from ingest_assets.costs import measured
 from ingest_assets.defs.ends import NamedEnds, utc_now
+from ingest_assets.history import History
 from ingest_assets.manifests import Manifest
 from ingest_assets.records import Caption, Chunk, EmbeddedChunk, FileRecord, Part, SourceFile
+from ingest_assets.stages.attempts import Attempt
+from ingest_assets.stages.predict import Experience
 from ingest_assets.stages.publish import is_published, publish
 
 if TYPE_CHECKING:
@@ -41,6 +44,8 @@ class Shelves(Protocol):
     @property
     def store(self) -> VectorStore: ...
     @property
+    def history(self) -> History: ...
+    @property
     def ends(self) -> NamedEnds: ...
 
 
@@ -54,14 +59,14 @@ class ArtifactIOManager(dg.IOManager):
         """Make the sequence while writing it, and say what it cost."""
         asset = context.asset_key.path[-1]
         receiving = asset == "raw_files"
-        with self._shelves.ends.of(context.partition_key, attempt=_attempt(context), receiving=receiving):
+        with self._shelves.ends.of(context.step_context, receiving=receiving):
             manifest, made = self._shelves.artifacts.write(asset, context.partition_key, obj, RECORD_TYPES[asset])
         context.add_output_metadata(_metadata(manifest, made=made))
 
     def load_input(self, context: dg.InputContext) -> Stored[Any]:
         """Open the upstream asset's sequence; its records are read as they are iterated."""
         asset = context.asset_key.path[-1]
-        with self._shelves.ends.of(context.partition_key, attempt=_attempt(context)):
+        with self._shelves.ends.of(context.step_context):
             return self._shelves.artifacts.read(asset, context.partition_key, RECORD_TYPES[asset])
 
 
@@ -71,6 +76,7 @@ class Publication:
 
     record: FileRecord
     embedded: Callable[[], Iterator[EmbeddedChunk]]
+    attempt: Attempt
 
 
 class VectorStoreIOManager(dg.IOManager):
@@ -82,12 +88,14 @@ class VectorStoreIOManager(dg.IOManager):
     def handle_output(self, context: dg.OutputContext, obj: Publication) -> None:
         """Embed and publish; what stands in the store already is left alone."""
         store = self._shelves.store
-        with self._shelves.ends.of(context.partition_key, attempt=_attempt(context)):
+        with self._shelves.ends.of(context.step_context):
             found = store.file(context.partition_key)
             made = not is_published(obj.record, found)
             with measured() as cost:
                 kept = publish(obj.record, obj.embedded(), store=store) if made else _seen_again(obj.record, found)
             kept = store.note(_with_cost(kept, cost.seconds, cost.peak_memory_mb) if made else kept)
+            if made:
+                self._shelves.history.add(_experience(kept, obj.attempt))
         if self._shelves.bucket.stat(kept.key) is None:
             store.delete(kept.file_id)
             raise dg.Failure(f"{kept.key}: deleted during its run; nothing of it was kept", allow_retries=False)
@@ -104,16 +112,25 @@ class VectorStoreIOManager(dg.IOManager):
         return record
 
 
-def _attempt(context: dg.OutputContext | dg.InputContext) -> int:
-    return context.step_context.previous_attempt_count
-
-
 def _with_cost(record: FileRecord, seconds: float, peak_memory_mb: float) -> FileRecord:
     return replace(
         record,
         seconds=round(record.seconds + seconds, 3),
         peak_memory_mb=round(max(record.peak_memory_mb, peak_memory_mb), 1),
         updated_at=utc_now(),
+    )
+
+
+def _experience(record: FileRecord, attempt: Attempt) -> Experience:
+    return Experience(
+        media_type=record.media_type,
+        size_bytes=record.size_bytes,
+        pages=record.pages,
+        pictures=record.pictures,
+        window=attempt.window,
+        cap_mb=attempt.cap_mb,
+        peak_mb=record.peak_memory_mb,
+        out_of_memory=False,
     )
 
 

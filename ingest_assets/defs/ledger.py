@@ -17,6 +17,8 @@ def record_of(
     captions: Stored[Caption],
     chunks: Stored[Chunk],
     fingerprints: Fingerprints,
+    *,
+    window: int,
 ) -> FileRecord:
     """Gather what the stages counted; `publish` settles state, generation and model."""
     stages = (parsed.manifest, captions.manifest, chunks.manifest)
@@ -34,6 +36,7 @@ def record_of(
         pages=parsed.manifest.counts.get("pages", 0),
         parts=parsed.manifest.records,
         quarantined=tuple(part.number for part in parsed if part.problem),
+        unread_pictures=captions.manifest.counts.get("quarantined", 0),
         elements=parsed.manifest.counts.get("elements", 0),
         pictures=parsed.manifest.counts.get("pictures", 0),
         chunks=chunks.manifest.records,
@@ -43,6 +46,7 @@ def record_of(
         seconds=round(sum(stage.seconds for stage in stages), 3),
         peak_memory_mb=round(max(stage.peak_memory_mb for stage in stages), 1),
         updated_at=utc_now(),
+        window=window,
     )
 
 

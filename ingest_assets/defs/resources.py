@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import dagster as dg
+
 from ingest_assets.artifacts import Artifacts
 from ingest_assets.buckets import Bucket, open_bucket
+from ingest_assets.defs.attempts import WINDOW_TAG, attempt_from
 from ingest_assets.defs.ends import NamedEnds
 from ingest_assets.defs.io_managers import ArtifactIOManager, VectorStoreIOManager
 from ingest_assets.errors import BadInput, OutsideError
+from ingest_assets.history import History
+from ingest_assets.launcher.outcomes import CAP_TAG
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.families import parser_for
 from ingest_assets.parsers.media_type import detect
 from ingest_assets.records import FileRecord, SourceFile
 from ingest_assets.settings import Settings
+from ingest_assets.stages.attempts import Attempt
+from ingest_assets.stages.predict import first_window
 from ingest_assets.stages.receive import receive
 from ingest_assets.wiring import (
     Fingerprints,
@@ -27,6 +34,7 @@ from ingest_assets.wiring import (
     limits_of,
     open_artifacts,
     open_embedder,
+    open_history,
     open_store,
     receive_fingerprint,
 )
@@ -42,6 +50,7 @@ class Workshop:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._windows: dict[str, int] = {}
 
     @cached_property
     def bucket(self) -> Bucket:
@@ -65,6 +74,37 @@ class Workshop:
         """The embedding model."""
         return open_embedder(self.settings)
 
+    @cached_property
+    def history(self) -> History:
+        """What files like these needed."""
+        return open_history(self.settings)
+
+    def attempt(self, context: dg.AssetExecutionContext, source: SourceFile) -> Attempt:
+        """Say how much of a file this run holds at once; where its tags do not, earlier files do, and it is tagged."""
+        tags = context.run.tags
+        if WINDOW_TAG not in tags and context.run.run_id not in self._windows:
+            window = self.first_window(source, cap_mb=int(tags.get(CAP_TAG) or 0))
+            context.instance.add_run_tags(context.run.run_id, {WINDOW_TAG: str(window)})
+            self._windows = {context.run.run_id: window}
+        return attempt_from(tags, window=self._windows.get(context.run.run_id, self.settings.window_parts))
+
+    def first_window(self, source: SourceFile, *, cap_mb: int) -> int:
+        """Choose the window for a file by what files like it needed."""
+        history, largest = self.history.of(source.media_type), self.settings.window_parts
+        if not history:
+            return largest
+        with self.bucket.local(source.key) as path, suppress(BadInput):
+            pages = self.parser(source).count_pages(path, limits=self.limits)
+            return first_window(
+                history,
+                media_type=source.media_type,
+                size_bytes=source.size_bytes,
+                pages=pages,
+                cap_mb=cap_mb,
+                largest=largest,
+            )
+        return largest
+
     @property
     def limits(self) -> Limits:
         """Bounds on what a file may claim."""
@@ -76,7 +116,7 @@ class Workshop:
         return NamedEnds(
             bucket=self.bucket,
             store=lambda: self.store,
-            source_of=self._source,
+            source_of=self.source,
             fingerprint_of=self.current_fingerprint,
         )
 
@@ -136,7 +176,8 @@ class Workshop:
             return fingerprint("refused", version("ingest-assets"), receive_fingerprint(self.settings))
         return fingerprints_of(self.settings, parser).whole
 
-    def _source(self, file_id: str) -> SourceFile | None:
+    def source(self, file_id: str) -> SourceFile | None:
+        """Return the version of a file that was received last; None before the first."""
         try:
             (source,) = self.artifacts.read("raw_files", file_id, SourceFile)
         except (OutsideError, ValueError):

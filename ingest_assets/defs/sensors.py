@@ -3,16 +3,21 @@
 import json
 import time
 import warnings
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 
-from ingest_assets.defs.dead_runs import report_dead_runs
+from ingest_assets.defs.asking_process import PROCESS_TAG, is_alive
+from ingest_assets.defs.follow_ups import SETTLED_TAG, ended_out_of_memory, follow_up
 from ingest_assets.defs.jobs import PURGED_FILE_TAG, ingest_file, purge_file
 from ingest_assets.defs.partitions import files
 from ingest_assets.defs.resources import Workshop
 from ingest_assets.errors import OutsideError
 from ingest_assets.file_ids import key_of
 from ingest_assets.launcher.outcomes import OUTCOME_TAG
+from ingest_assets.launcher.register import Register
+from ingest_assets.launcher.sweep import sweep
 from ingest_assets.records import BucketObject
 from ingest_assets.stages.compare import Changes, compare
 from ingest_assets.stores.contract import VectorStore
@@ -21,6 +26,10 @@ from ingest_assets.stores.contract import VectorStore
 warnings.filterwarnings("ignore", message="Parameter `owners` of initializer", category=dg.BetaWarning)
 
 INTERVAL_S = 15
+FAILURE_INTERVAL_S = 5
+NAMED_WITHIN_S = 3.0
+SETTLED_WITHIN_S = 60
+"""By then a sensor has put a failed run into the ledger; if none did, the file is asked for again."""
 MAX_REQUESTS = 100
 """Runs asked for in one tick. A tick with thousands passes Dagster's 60 s deadline and repeats for ever."""
 PARTITION_TAG = "dagster/partition"
@@ -44,10 +53,10 @@ Shop = dg.ResourceParam[Workshop]
 )
 def upload_bucket(context: dg.SensorEvaluationContext, workshop: Shop) -> dg.SensorResult:
     """Ask for the runs that make the store agree with the bucket."""
-    report_dead_runs(context.instance)
+    sweep_dead_runs(context.instance)
     before = json.loads(context.cursor) if context.cursor else {"seen": {}, "missed": []}
     changes = look(workshop, context.instance, seen=before["seen"], missed=before["missed"])
-    busy = files_in_runs(context.instance)
+    busy = files_in_runs(context.instance) | files_not_settled(context.instance)
     waiting = [arrival for arrival in changes.arrivals if arrival.file_id not in busy]
     arrivals = waiting[:MAX_REQUESTS]
     gone = [file_id for file_id in changes.gone if file_id not in busy][: MAX_REQUESTS - len(arrivals)]
@@ -66,26 +75,65 @@ def upload_bucket(context: dg.SensorEvaluationContext, workshop: Shop) -> dg.Sen
 
 
 @dg.run_failure_sensor(
-    monitored_jobs=[ingest_file],
+    request_job=ingest_file,
+    minimum_interval_seconds=FAILURE_INTERVAL_S,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Repeats a file whose run ended out of memory with half the window; at the smallest, without the part.",
+)
+def out_of_memory(context: dg.RunFailureSensorContext, workshop: Shop) -> dg.RunRequest | dg.SkipReason:
+    """Ask for the next, smaller attempt, unless whoever asked for the run is still there to do so."""
+    run = _with_its_end(context.instance, context.dagster_run)
+    file_id, asked_by = run.tags.get(PARTITION_TAG), run.tags.get(PROCESS_TAG)
+    if file_id is None or not ended_out_of_memory(run) or (asked_by and is_alive(asked_by)):
+        return dg.SkipReason(f"run {run.run_id[:8]} is not this sensor's")
+    then = follow_up(run, file_id=file_id, instance=context.instance, workshop=workshop)
+    if then.tags is None:
+        return dg.SkipReason(then.said)
+    return dg.RunRequest(run_key=run.run_id, job_name=ingest_file.name, partition_key=file_id, tags=then.tags)
+
+
+@dg.run_failure_sensor(
+    minimum_interval_seconds=FAILURE_INTERVAL_S,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Puts a run that ended without a word (killed, host restarted) into the ledger.",
 )
 def lost_runs(context: dg.RunFailureSensorContext, workshop: Shop) -> None:
     """Note the failure of a run whose own process could not, by the end that its launcher named."""
-    outcome = context.dagster_run.tags.get(OUTCOME_TAG, "")
+    run = _with_its_end(context.instance, context.dagster_run)
+    if PARTITION_TAG not in run.tags or ended_out_of_memory(run):
+        return
+    outcome = run.tags.get(OUTCOME_TAG, "")
     end = f"ended {outcome.replace('_', ' ')}" if outcome else "ended before it could say why"
-    _note_unless_known(workshop, context.dagster_run, end)
+    _note_unless_known(workshop, run, end)
+    context.instance.add_run_tags(run.run_id, {SETTLED_TAG: "noted"})
 
 
 @dg.run_status_sensor(
     run_status=dg.DagsterRunStatus.CANCELED,
-    monitored_jobs=[ingest_file],
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Puts a cancelled run into the ledger, so that its file is not asked for again at once.",
 )
 def cancelled_runs(context: dg.RunStatusSensorContext, workshop: Shop) -> None:
     """Note that somebody cancelled a file's run."""
     _note_unless_known(workshop, context.dagster_run, "was cancelled")
+
+
+def _with_its_end(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dg.DagsterRun:
+    """Return the run with the name of its end, which its launcher gives a moment after some failures."""
+    deadline = time.monotonic() + NAMED_WITHIN_S
+    while not run.tags.get(OUTCOME_TAG) and time.monotonic() < deadline and _is_in_charge(instance, run.run_id):
+        time.sleep(0.05)
+        run = instance.get_run_by_id(run.run_id) or run
+    return run
+
+
+def _is_in_charge(instance: dg.DagsterInstance, run_id: str) -> bool:
+    return Register(Path(instance.root_directory) / "launcher").knows(run_id)
+
+
+def sweep_dead_runs(instance: dg.DagsterInstance) -> None:
+    """Name the ends of runs that died with all who supervised them."""
+    sweep(Register(Path(instance.root_directory) / "launcher"), instance)
 
 
 def _note_unless_known(workshop: Workshop, run: dg.DagsterRun, end: str) -> None:
@@ -114,6 +162,13 @@ def files_in_runs(instance: dg.DagsterInstance) -> set[str]:
     runs = instance.get_runs(filters=dg.RunsFilter(statuses=_UNFINISHED))
     tags = [run.tags for run in runs]
     return {tag[name] for tag in tags for name in (PARTITION_TAG, PURGED_FILE_TAG) if name in tag}
+
+
+def files_not_settled(instance: dg.DagsterInstance) -> set[str]:
+    """Return the files whose run failed just now: what comes of it is being decided."""
+    since = datetime.now(UTC) - timedelta(seconds=SETTLED_WITHIN_S)
+    runs = instance.get_runs(filters=dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since))
+    return {run.tags[PARTITION_TAG] for run in runs if PARTITION_TAG in run.tags and SETTLED_TAG not in run.tags}
 
 
 def ledger_versions(store: VectorStore) -> dict[str, str]:

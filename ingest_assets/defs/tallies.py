@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ingest_assets.manifests import Tally
 from ingest_assets.records import Caption, Chunk, ElementType, Part, SourceFile
-from ingest_assets.stages.caption import DECORATION
+from ingest_assets.stages.caption import DECORATION, DOES_NOT_FIT
 
 _PREVIEW_CHARS = 300  # of one record: enough to recognise the document, too little to read it in the logs
 
@@ -33,7 +33,12 @@ def of_caption(caption: Caption) -> Tally:
     """Count a picture's words and problems."""
     decoration = caption.problem.startswith(DECORATION)
     unread = bool(caption.problem) and not decoration
-    counts = {"words": len(caption.text.split()), "decorations": int(decoration), "unread": int(unread)}
+    counts = {
+        "words": len(caption.text.split()),
+        "decorations": int(decoration),
+        "unread": int(unread),
+        "quarantined": int(caption.problem == DOES_NOT_FIT),
+    }
     warnings = (f"picture {caption.picture[:12]}: {caption.problem}",) if unread else ()
     return Tally(counts=counts, preview=_quote(caption.caption or caption.text), warnings=warnings)
 

@@ -6,6 +6,7 @@ watchdog, the cgroup or the kernel's own count of kills says so, and `lost` othe
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,6 +17,12 @@ CAP_TAG = "memory_capped/cap_mb"
 
 # What allocators say when they are refused: Python and numpy; C++; torch.
 MEMORY_WORDS = ("MemoryError", "bad_alloc", "DefaultCPUAllocator", "Cannot allocate memory")
+
+
+# RLIMIT_DATA refuses at 0.9 of the cap.
+NEARLY_ALL = 0.8
+# How C and C++ libraries end a process that they cannot go on in: PDFium by SIGTRAP or SIGILL, others by SIGABRT.
+_CRASHES = {signal.SIGABRT, signal.SIGTRAP, signal.SIGILL, signal.SIGSEGV, signal.SIGBUS}
 
 
 class Outcome(StrEnum):
@@ -73,6 +80,12 @@ def judge(ending: Ending, *, cap_mb: int, timeout_s: float | None, peak_mb: floa
         return Outcome.OUT_OF_MEMORY, f"The host ran out of memory and its kernel ended the run; {_held(peak_mb)}."
     if ending.exit_code not in (0, 1) and ending.printed_memory_words:
         return Outcome.OUT_OF_MEMORY, f"A library was refused memory and ended the run; {_held(peak_mb)}."
+    if -ending.exit_code in _CRASHES and peak_mb >= NEARLY_ALL * cap_mb:
+        name = signal.Signals(-ending.exit_code).name
+        return Outcome.OUT_OF_MEMORY, (
+            f"A library crashed ({name}) with nearly all that the run may have, as many do when they are refused more; "
+            f"{_held(peak_mb)} of {cap_mb} MB."
+        )
     if ending.exit_code < 0:
         return Outcome.LOST, (
             f"The run's process was ended by signal {-ending.exit_code}, which neither Dagster nor the launcher sent; "

@@ -9,14 +9,22 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from ingest_assets.launcher.outcomes import CAP_TAG, CPU_TAG, OUTCOME_TAG, PEAK_TAG, Outcome, Verdict, advice
+from ingest_assets.launcher.outcomes import (
+    CAP_TAG,
+    CPU_TAG,
+    NEARLY_ALL,
+    OUTCOME_TAG,
+    PEAK_TAG,
+    Outcome,
+    Verdict,
+    advice,
+)
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
 
 _TRY_FOR_S = 60.0  # a database that restarts is back in a minute; later ends are told by the next health check
 _PAUSE_S = 1.0
-_NEARLY_ALL = 0.8  # RLIMIT_DATA refuses at 0.9 of the cap
 _NOT_REPEATED = {Outcome.OUT_OF_MEMORY, Outcome.TIMED_OUT}
 
 
@@ -86,7 +94,7 @@ def _failed_for_memory(instance: DagsterInstance, run_id: str, verdict: Verdict)
 
     failures = instance.all_logs(run_id, of_type=DagsterEventType.STEP_FAILURE)
     if not failures:
-        return verdict.refused_memory or verdict.resident_mb >= _NEARLY_ALL * verdict.cap_mb
+        return verdict.refused_memory or verdict.resident_mb >= NEARLY_ALL * verdict.cap_mb
     events = [entry.dagster_event for entry in failures if entry.dagster_event]
     return any(is_for_memory(event.step_failure_data.error) for event in events)
 

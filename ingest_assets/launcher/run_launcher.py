@@ -25,7 +25,7 @@ from dagster._serdes import ConfigurableClass, ConfigurableClassData, serialize_
 from ingest_assets.errors import ConfigError
 from ingest_assets.launcher.host_memory import host_memory_mb
 from ingest_assets.launcher.limits import LauncherConfig, limits_for
-from ingest_assets.launcher.outcomes import OUTCOME_TAG, Outcome
+from ingest_assets.launcher.outcomes import CAP_TAG, CPU_TAG, OUTCOME_TAG, PEAK_TAG, Outcome
 from ingest_assets.launcher.register import Entry, Register
 from ingest_assets.launcher.request import RunRequest
 from ingest_assets.launcher.sweep import sweep
@@ -149,6 +149,7 @@ class MemoryCappedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass
             current = self._instance.get_run_by_id(run.run_id)
             if current is None or current.status in _GONE:
                 return register.close(run.run_id, os.dup(lock))
+            self._instance.add_run_tags(run.run_id, _first_tags(run.tags, request))
             if self._config.warm:
                 self._warm_client().launch(request, code=code, lock=lock)
             else:
@@ -189,6 +190,12 @@ class MemoryCappedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass
 
 def _field(kind: Any, default: Any, description: str) -> dg.Field:
     return dg.Field(kind, default_value=default, is_required=False, description=description)
+
+
+def _first_tags(tags: Mapping[str, str], request: RunRequest) -> dict[str, str]:
+    """Say what cap is in force; forget the end of the run that this one repeats, whose tags Dagster copied."""
+    inherited = {name: "" for name in (OUTCOME_TAG, PEAK_TAG, CPU_TAG) if name in tags}
+    return {CAP_TAG: str(request.limits.cap_mb), **inherited}
 
 
 def _code(context: LaunchRunContext | ResumeRunContext) -> Code:

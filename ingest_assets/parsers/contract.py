@@ -6,7 +6,7 @@ smaller window, or one that goes on after a crash, yields the same elements.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -30,6 +30,10 @@ class Limits:
     """Unpacked over packed size of an archive's member above 10 MB: more is a bomb."""
     max_part_chars: int = 2_000_000
     """Text of one part; a parser splits before it."""
+    unread: frozenset[int] = frozenset()
+    """Parts that do not fit in memory even alone: nothing about them is looked at."""
+    in_hand: Callable[[int], None] | None = None
+    """Told the number of a part before it is read out of turn, so that what explodes has a name."""
 
 
 class Parser(Protocol):
@@ -37,6 +41,8 @@ class Parser(Protocol):
 
     VERSION: str
     """Goes up whenever the same bytes yield other parts."""
+    PART: str
+    """What one part is, for a person: page, slide, block of rows, block of text."""
 
     def count_pages(self, path: Path, *, limits: Limits) -> int:
         """Count pages, slides or sheets without reading them; 0 where the format flows.

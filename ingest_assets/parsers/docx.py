@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lxml import etree
 
 VERSION = "1"
+PART = "block of text"
 
 # Paragraphs and tables of one part: some 10 pages.
 _PART_BLOCKS = 200

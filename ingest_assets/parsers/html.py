@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lxml import etree
 
 VERSION = "1"
+PART = "block of text"
 
 _PART_CHARS = 32_000
 _DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)

@@ -20,6 +20,7 @@ from ingest_assets.parsers.text import lines
 from ingest_assets.records import ElementType, Part
 
 VERSION = "1"
+PART = "block of text"
 
 _PART_CHARS = 32_000
 # Where a section may end although no blank line and no heading comes.

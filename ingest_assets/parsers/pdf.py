@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfiumError, PdfPage
 
 VERSION = "1"
+PART = "page"
 
 # Six places in the document, two pages each, since left and right pages have other headers.
 _SAMPLE_PLACES = 6
@@ -55,7 +56,9 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     with opened(path, limits=limits) as pdf:
         total = len(pdf)
         with _uncollected():
-            sample = {number: _text(pdf, number, limits=limits) for number in _sample(total)}
+            sample = {
+                number: _text(pdf, number, limits=limits) for number in _sample(total) if number not in limits.unread
+            }
         _refuse_unreadable(pdf, sample, limits=limits)
     typography = survey(page.flows for page in sample.values())
     for first in range(start, total + 1, _REOPEN_PAGES):
@@ -90,6 +93,8 @@ def _text(pdf: PdfDocument, number: int, *, limits: Limits) -> _Page:
     """Read the text of a page into rows in reading order, and whether there are pictures on it."""
     from pypdfium2 import PdfiumError
 
+    if limits.in_hand:
+        limits.in_hand(number)
     try:
         with closing(pdf[number - 1]) as page:
             return _text_of(page, walk(page), number, limits=limits)
@@ -103,6 +108,8 @@ def _with_pictures(pdf: PdfDocument, number: int, known: _Page | None, *, limits
 
     if known and not known.has_pictures:
         return known
+    if limits.in_hand:
+        limits.in_hand(number)
     try:
         with closing(pdf[number - 1]) as page:
             objects = walk(page)
@@ -136,6 +143,8 @@ def _refuse_unreadable(pdf: PdfDocument, sample: dict[int, _Page], *, limits: Li
         return
     broken = pictures = 0
     for number in range(1, len(pdf) + 1):
+        if number in limits.unread:
+            return
         page = sample.get(number) or _text(pdf, number, limits=limits)
         if page.flows:
             return

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lxml import etree
 
 VERSION = "1"
+PART = "slide"
 
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"

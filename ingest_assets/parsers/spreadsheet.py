@@ -19,6 +19,7 @@ from ingest_assets.parsers.spreadsheet_cells import rows_of
 from ingest_assets.records import ElementType, Part
 
 VERSION = "1"
+PART = "block of rows"
 
 _PART_ROWS = 200
 _PART_CHARS = 100_000

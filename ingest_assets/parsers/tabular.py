@@ -23,6 +23,7 @@ from ingest_assets.parsers.text import lines
 from ingest_assets.records import ElementType, Part
 
 VERSION = "1"
+PART = "block of rows"
 
 # 200 rows of ten short cells are some 10,000 characters: a part of three or four chunks.
 _PART_ROWS = 200

@@ -21,6 +21,7 @@ from ingest_assets.parsers.part_builder import PartBuilder
 from ingest_assets.records import ElementType, Part
 
 VERSION = "1"
+PART = "block of text"
 
 # A part is what a run with the smallest window holds: 32,000 characters are some ten chunks.
 _PART_CHARS = 32_000

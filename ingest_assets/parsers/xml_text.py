@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lxml import etree
 
 VERSION = "1"
+PART = "block of text"
 
 _PART_CHARS = 32_000
 _TITLES = {"title", "head", "heading", "article-title", "book-title"}

@@ -23,6 +23,11 @@ VERSION = "1"
 # How the problem of a picture begins that was left unread on purpose; nobody need act on it.
 DECORATION = "decoration"
 
+DOES_NOT_FIT = (
+    "it needs more memory than the run's cap, even alone, and was left unread: raise the cap and materialise the "
+    "file again"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -53,21 +58,38 @@ class Captioner(Protocol):
         ...
 
 
-def caption(pictures: Iterable[Picture], *, load: Callable[[str], bytes], captioner: Captioner) -> Iterator[Caption]:
-    """Caption each distinct picture once, in order; `load` gives the bytes of a sha256 whose picture carries none.
+def caption(
+    pictures: Iterable[Picture],
+    *,
+    load: Callable[[str], bytes],
+    captioner: Captioner,
+    finished: Iterable[Caption] = (),
+    unread: frozenset[int] = frozenset(),
+) -> Iterator[Caption]:
+    """Caption each distinct picture once, in order, after the finished ones.
+
+    `load` gives the bytes of a sha256 whose picture carries none. Pictures in `unread`, numbered from 1, are not tried:
+    they come out with their problem.
 
     Raises:
         OutsideError, ConfigError: from the captioner.
     """
+    done = {row.picture for row in finished}
     seen: set[str] = set()
     for picture in pictures:
-        if picture.sha256 not in seen:
-            seen.add(picture.sha256)
+        if picture.sha256 in seen:
+            continue
+        seen.add(picture.sha256)
+        if picture.sha256 in done:
+            continue
+        if len(seen) in unread:
+            yield replace(_blank(picture, captioner), problem=DOES_NOT_FIT)
+        else:
             yield _caption(picture, load=load, captioner=captioner)
 
 
 def _caption(picture: Picture, *, load: Callable[[str], bytes], captioner: Captioner) -> Caption:
-    blank = Caption(picture=picture.sha256, caption="", text="", page_number=picture.page_number, model=captioner.model)
+    blank = _blank(picture, captioner)
     if is_decoration(picture):
         return replace(blank, problem=_decoration(picture))
     data = picture.data or load(picture.sha256)
@@ -78,6 +100,10 @@ def _caption(picture: Picture, *, load: Callable[[str], bytes], captioner: Capti
     except BadInput as error:
         return replace(blank, problem=str(error))
     return replace(blank, caption=_clean(reading.caption), text=_clean(reading.text))
+
+
+def _blank(picture: Picture, captioner: Captioner) -> Caption:
+    return Caption(picture=picture.sha256, caption="", text="", page_number=picture.page_number, model=captioner.model)
 
 
 def _decoration(picture: Picture) -> str:

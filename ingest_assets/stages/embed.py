@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from ingest_assets.records import Vector
 
 
+CHUNKS_PER_PART = 16
+"""Chunks in memory at once for each part of a window: a dense page has two or three, a block of rows three or four."""
+
+
 class Embedder(Protocol):
     """A model that turns texts into vectors. Documents and questions go through the same one."""
 

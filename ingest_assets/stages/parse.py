@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from ingest_assets.parsers.contract import Limits, Parser
 from ingest_assets.records import Element, ElementType, Part, Picture
 
 VERSION = "1"
+
+# Parts that are pages of the document, with the page's number.
+PAGES = {"page", "slide"}
 
 
 def parse(
@@ -27,6 +31,8 @@ def parse(
 ) -> Iterator[Part]:
     """Yield the parts after the finished ones; `keep` takes each new picture's bytes under its sha256.
 
+    Parts in `limits.unread` are not read: they come out with their problem.
+
     Raises:
         BadInput: the file as a whole cannot be read.
     """
@@ -38,7 +44,7 @@ def parse(
         seen.update(picture.sha256 for picture in part.pictures)
         for element in part.elements:
             headings.place(element)
-    for part in parser.read(path, limits=limits, start=last + 1):
+    for part in _parts(parser, path, limits=limits, start=last + 1):
         fresh = [picture for picture in part.pictures if picture.sha256 not in seen]
         taken, too_many = fresh[: limits.max_pictures - len(seen)], fresh[max(0, limits.max_pictures - len(seen)) :]
         seen.update(picture.sha256 for picture in taken)
@@ -48,6 +54,21 @@ def parse(
             pictures=tuple(_kept(picture, keep) for picture in taken),
             warnings=part.warnings + _left_out(too_many, limits),
         )
+
+
+def _parts(parser: Parser, path: Path, *, limits: Limits, start: int) -> Iterator[Part]:
+    for number in sorted(number for number in limits.unread if number >= start):
+        yield from islice(parser.read(path, limits=limits, start=start), number - start)
+        yield Part(number, page_number=number if parser.PART in PAGES else None, problem=_does_not_fit(parser, number))
+        start = number + 1
+    yield from parser.read(path, limits=limits, start=start)
+
+
+def _does_not_fit(parser: Parser, number: int) -> str:
+    return (
+        f"{parser.PART} {number} needs more memory than the run's cap, even alone; it was left unread: raise the cap "
+        f"and materialise the file again, or split the {parser.PART}"
+    )
 
 
 class _Headings:

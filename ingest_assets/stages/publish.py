@@ -24,7 +24,7 @@ def publish(record: FileRecord, chunks: Iterable[EmbeddedChunk], *, store: Vecto
         OutsideError: the store is away, or another host published the same file meanwhile.
         ConfigError: the store is set up wrongly, or holds another model's vectors.
     """
-    if record.quarantined:
+    if record.quarantined or record.unread_pictures:
         return store.replace(replace(record, state=State.PARTIAL), chunks)
     # The state stands in the same write as the generation, so the first chunk is looked at before.
     iterator = iter(chunks)

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from ingest_assets.defs.dead_runs import PROCESS_TAG, this_process
+from ingest_assets.defs.asking_process import PROCESS_TAG, this_process
 from ingest_assets.defs.schedules import out_of_date, stale_files
-from ingest_assets.defs.sensors import lost_runs, upload_bucket
+from ingest_assets.defs.sensors import lost_runs, out_of_memory, upload_bucket
+from ingest_assets.launcher.outcomes import CAP_TAG, OUTCOME_TAG
+from ingest_assets.launcher.register import Entry, Register
 from ingest_assets.records import State
 from ingest_assets_tests.defs.conftest import Project
 
@@ -81,18 +84,64 @@ def test_more_files_than_a_tick_takes_come_in_the_next(project: Project, monkeyp
     assert len(json.loads(first.cursor or "")["seen"]) == 1
 
 
-def test_a_run_that_died_without_a_word_is_noted(project: Project) -> None:
-    file_id = project.put("a.txt", "hello")
+def failed(project: Project, file_id: str, **tags: str) -> dg.RunFailureSensorContext:
+    """Let a run of a file fail; return what a failure sensor is given."""
     job = project.definitions.resolve_job_def("ingest_file")
-    run = project.instance.create_run_for_job(job, tags={"dagster/partition": file_id})
+    run = project.instance.create_run_for_job(job, tags={"dagster/partition": file_id, **tags})
     project.instance.report_run_failed(run, "killed")
     failure = project.instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE).records[0]
     event = failure.event_log_entry.dagster_event
     assert event is not None
-    context = dg.build_run_status_sensor_context(
-        "lost_runs", event, project.instance, project.instance.get_run_by_id(run.run_id) or run
+    return dg.build_run_status_sensor_context(
+        "failure", event, project.instance, project.instance.get_run_by_id(run.run_id) or run
     ).for_run_failure()
-    lost_runs(context, workshop=project.workshop)
+
+
+OOM = {OUTCOME_TAG: "out_of_memory", CAP_TAG: "300"}
+
+
+def test_out_of_memory_asks_for_half_the_window_and_says_so(project: Project) -> None:
+    file_id = project.put("a.txt", "hello")
+    context = failed(project, file_id, **OOM, **{"ingest/window": "8", "memory_capped/memory_limit_mb": "300"})
+    assert asked(tick(project)) == []  # nobody else asks for it meanwhile
+    request = out_of_memory(context, workshop=project.workshop)
+    assert isinstance(request, dg.RunRequest)
+    assert (request.partition_key, request.tags["ingest/window"]) == (file_id, "4")
+    assert request.tags["memory_capped/memory_limit_mb"] == "300"
+    assert "repeated with 4" in project.record(file_id).error
+    assert asked(tick(project)) == []
+    again = out_of_memory(context, workshop=project.workshop)
+    assert isinstance(again, dg.RunRequest)
+    assert (again.run_key, again.tags) == (request.run_key, request.tags)
+
+
+def test_where_no_smaller_attempt_is_left_the_file_has_failed_by_name(project: Project) -> None:
+    file_id = project.put("a.txt", "hello")
+    said = out_of_memory(failed(project, file_id, **OOM, **{"ingest/window": "1"}), workshop=project.workshop)
+    assert isinstance(said, dg.SkipReason)
+    record = project.record(file_id)
+    assert record.state is State.FAILED
+    assert "raise memory_limit_mb" in record.error
+    assert stale_files(project.workshop) == []
+
+
+def test_the_sensor_leaves_alone_what_is_not_its_business(project: Project) -> None:
+    file_id = project.put("a.txt", "hello")
+    contexts = [
+        failed(project, file_id, **{OUTCOME_TAG: "failed"}),
+        failed(project, file_id, **OOM, **{PROCESS_TAG: this_process()}),
+    ]
+    for context in contexts:
+        assert isinstance(out_of_memory(context, workshop=project.workshop), dg.SkipReason)
+    assert project.workshop.store.file(file_id) is None
+    project.path("a.txt").unlink()
+    said = out_of_memory(failed(project, file_id, **OOM), workshop=project.workshop)
+    assert "deleted or replaced" in str(said)
+
+
+def test_a_run_that_died_without_a_word_is_noted(project: Project) -> None:
+    file_id = project.put("a.txt", "hello")
+    lost_runs(failed(project, file_id), workshop=project.workshop)
     record = project.record(file_id)
     assert record.state is State.FAILED
     assert "ended before it could say why" in record.error
@@ -104,9 +153,11 @@ def test_a_run_that_died_without_a_word_is_noted(project: Project) -> None:
 def test_a_run_whose_process_is_gone_frees_its_slot(project: Project) -> None:
     file_id = project.put("a.txt", "hello")
     job = project.definitions.resolve_job_def("ingest_file")
-    tags = {"dagster/partition": file_id, PROCESS_TAG: this_process().rsplit(":", 1)[0] + ":1"}
+    tags = {"dagster/partition": file_id}
     run = project.instance.create_run_for_job(job, tags=tags, status=dg.DagsterRunStatus.STARTED)
-    assert asked(tick(project)) == [("ingest_file", file_id)]
+    register = Register(Path(project.instance.root_directory) / "launcher")
+    os.close(register.open(Entry(run_id=run.run_id, ticket=1, cap_mb=300)))  # its holder is gone
+    assert asked(tick(project)) == []  # what comes of it is being decided
     ended = project.instance.get_run_by_id(run.run_id)
     assert ended is not None
     assert ended.status is dg.DagsterRunStatus.FAILURE
@@ -115,9 +166,13 @@ def test_a_run_whose_process_is_gone_frees_its_slot(project: Project) -> None:
 def test_a_run_whose_process_lives_is_left_alone(project: Project) -> None:
     file_id = project.put("a.txt", "hello")
     job = project.definitions.resolve_job_def("ingest_file")
-    tags = {"dagster/partition": file_id, PROCESS_TAG: this_process()}
-    project.instance.create_run_for_job(job, tags=tags, status=dg.DagsterRunStatus.STARTED)
+    run = project.instance.create_run_for_job(
+        job, tags={"dagster/partition": file_id}, status=dg.DagsterRunStatus.STARTED
+    )
+    register = Register(Path(project.instance.root_directory) / "launcher")
+    lock = register.open(Entry(run_id=run.run_id, ticket=1, cap_mb=300))
     assert asked(tick(project)) == []
+    register.close(run.run_id, lock)
 
 
 def test_a_file_that_fails_every_night_does_not_stand_before_the_others(project: Project) -> None:

@@ -30,7 +30,8 @@ QUIET = Ending(
         (replace(QUIET, exit_code=-9, timed_out=True), Outcome.TIMED_OUT),
         (replace(QUIET, exit_code=-6, printed_memory_words=True), Outcome.OUT_OF_MEMORY),
         (replace(QUIET, exit_code=-15, cancelled=True), Outcome.CANCELLED),
-        (replace(QUIET, exit_code=-11), Outcome.LOST),
+        (replace(QUIET, exit_code=-15), Outcome.LOST),
+        (replace(QUIET, exit_code=-5), Outcome.OUT_OF_MEMORY),
     ],
 )
 def test_every_end_has_its_name(ending: Ending, outcome: Outcome | None) -> None:
@@ -114,3 +115,8 @@ def test_memory_shared_after_a_fork_counts_once() -> None:
         os.waitpid(pid, 0)
     alone.over_cap([os.getpid()])
     assert gauge.peak_mb < alone.peak_mb + 32
+
+
+def test_a_crash_far_below_the_cap_is_not_called_out_of_memory() -> None:
+    crashed = replace(QUIET, exit_code=-11)
+    assert judge(crashed, cap_mb=500, timeout_s=1.0, peak_mb=120.0)[0] is Outcome.LOST

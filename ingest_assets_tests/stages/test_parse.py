@@ -15,6 +15,7 @@ class Book:
 
     parts: list[Part]
     VERSION: str = "1"
+    PART: str = "page"
 
     def count_pages(self, path: Path, *, limits: Limits) -> int:
         return len(self.parts)
@@ -81,3 +82,19 @@ def test_too_many_pictures_are_left_out_with_a_warning() -> None:
     parts = run(BOOK, limits=Limits(max_pictures=1))
     assert [len(part.pictures) for part in parts] == [1, 0, 0]
     assert "1 pictures left out" in parts[1].warnings[0]
+
+
+def test_a_part_that_does_not_fit_stands_with_its_problem_and_is_never_read() -> None:
+    whole = run(BOOK)
+    parts = run(BOOK, limits=Limits(unread=frozenset({2})))
+    assert [part.number for part in parts] == [1, 2, 3]
+    assert (parts[1].elements, parts[1].page_number) == ((), 2)
+    assert "page 2 needs more memory" in parts[1].problem
+    assert parts[0] == whole[0]
+
+
+def test_what_was_left_unread_before_stays_finished() -> None:
+    limits = Limits(unread=frozenset({1, 2}))
+    whole = run(BOOK, limits=limits)
+    for done in range(len(whole) + 1):
+        assert whole[:done] + run(BOOK, finished=whole[:done], limits=limits) == whole

@@ -1,0 +1,35 @@
+"""The name of a process in, whether it is still there out.
+
+A run that the command line asked for says by whom: for as long as that process is there, what happens after the run's
+end is its business, and afterwards the sensors'.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+PROCESS_TAG = "ingest/process"
+_START_TIME_FIELD = 19  # proc(5), field 22, counted behind the name in brackets
+
+
+def this_process() -> str:
+    """Name this process for ever: boot, pid and start time, because pids come again."""
+    return f"{_boot_id()}:{os.getpid()}:{_start_time(os.getpid())}"
+
+
+def is_alive(name: str) -> bool:
+    """Is the process of that name still there?"""
+    boot_id, pid, start_time = name.split(":")
+    return boot_id == _boot_id() and start_time == _start_time(int(pid))
+
+
+def _boot_id() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def _start_time(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[_START_TIME_FIELD]
+    except FileNotFoundError:
+        return ""
