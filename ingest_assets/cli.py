@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from ingest_assets import cli_add, cli_tables
+from ingest_assets import cli_add, cli_doctor, cli_tables
 from ingest_assets.errors import BadInput, ConfigError, OutsideError
 from ingest_assets.file_ids import file_id_of, key_for
 from ingest_assets.home import prepare_home
@@ -168,6 +168,15 @@ def remove(file: File, as_json: AsJson = False) -> None:
 def config(as_json: AsJson = False) -> None:
     """Show every setting: its value, where the value came from, and what it means."""
     cli_tables.show_settings(table(load_settings()), as_json=as_json)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Print this host's plan (memory, stack, cap, windows, runs at once) and what is wrong; change nothing."""
+    report = cli_doctor.examine(load_settings())
+    cli_doctor.show(report, as_json=as_json)
+    if report.problems:
+        raise typer.Exit(EXIT_USAGE if any(problem.wrong_setting for problem in report.problems) else EXIT_PROBLEM)
 
 
 def _workshop() -> Workshop:
