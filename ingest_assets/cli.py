@@ -1,7 +1,8 @@
 """The command line `ingest`: a thin door to the stages, the ledger and the runs.
 
 Exit codes: 0 all is well; 1 a file ended failed or partial, or was not found; 2 wrong usage or settings; 3 a service is
-away, try again later. `--json` prints what a program would read, one document, on standard output.
+away, try again later; 4 files are left (`ingest work`); 130 interrupted. `--json` prints what a program would read, one
+document, on standard output.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from ingest_assets import cli_add, cli_tables
+from ingest_assets import cli_add, cli_doctor, cli_tables, cli_work
 from ingest_assets.errors import BadInput, ConfigError, OutsideError
 from ingest_assets.file_ids import file_id_of, key_for
 from ingest_assets.home import prepare_home
@@ -32,7 +33,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-EXIT_PROBLEM, EXIT_USAGE, EXIT_OUTSIDE = 1, 2, 3
+EXIT_PROBLEM, EXIT_USAGE, EXIT_OUTSIDE, EXIT_LEFT, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
 _PAGE = 1000
 
 User = Annotated[str, typer.Option("--user", "-u", help="who owns the files")]
@@ -51,6 +52,8 @@ def main() -> None:
         _leave(error, EXIT_USAGE)
     except OutsideError as error:
         _leave(error, EXIT_OUTSIDE)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
 
 
 @app.command()
@@ -75,6 +78,30 @@ def add(
     cli_tables.show_outcomes(outcomes, as_json=as_json)
     if any(outcome.record.state in {State.FAILED, State.PARTIAL} for outcome in outcomes):
         raise typer.Exit(EXIT_PROBLEM)
+
+
+@app.command()
+def work(
+    max_files: Annotated[int | None, typer.Option("--max-files", min=1, help="stop after so many files")] = None,
+    until_empty: Annotated[
+        bool, typer.Option("--until-empty", help="go on until nothing is pending, files that still arrive included")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Process what is pending in the bucket, one file per capped process; for hosts without a daemon.
+
+    Exit codes: 0 all files ended well and none is left; 1 a file ended failed or partial; 4 files are left; else as
+    everywhere. Killed at any point, the next call goes on.
+    """
+    done = cli_work.Done()
+    for done in cli_work.work(load_settings(), max_files=max_files, until_empty=until_empty):
+        if not as_json and done.outcomes:
+            typer.echo(f"{len(done.outcomes)} files done, {done.left} left", err=True)
+    cli_tables.show_work(done.outcomes, purged=done.purged, left=done.left, as_json=as_json)
+    if not done.all_well:
+        raise typer.Exit(EXIT_PROBLEM)
+    if done.left:
+        raise typer.Exit(EXIT_LEFT)
 
 
 @app.command()
@@ -168,6 +195,15 @@ def remove(file: File, as_json: AsJson = False) -> None:
 def config(as_json: AsJson = False) -> None:
     """Show every setting: its value, where the value came from, and what it means."""
     cli_tables.show_settings(table(load_settings()), as_json=as_json)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Print this host's plan (memory, stack, cap, windows, runs at once) and what is wrong; change nothing."""
+    report = cli_doctor.examine(load_settings())
+    cli_doctor.show(report, as_json=as_json)
+    if report.problems:
+        raise typer.Exit(EXIT_USAGE if any(problem.wrong_setting for problem in report.problems) else EXIT_PROBLEM)
 
 
 def _workshop() -> Workshop:

@@ -45,6 +45,19 @@ def show_outcomes(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
     return None
 
 
+def show_work(outcomes: Sequence[Outcome], *, purged: Sequence[str], left: int, as_json: bool) -> None:
+    """Print what one call of `ingest work` did."""
+    if as_json:
+        return _json({"files": [_outcome_row(outcome) for outcome in outcomes], "purged": list(purged), "left": left})
+    if outcomes:
+        show_outcomes(outcomes, as_json=False)
+    console = _console()
+    for key in purged:
+        console.print(f"{_safe(key)}: gone from the bucket, removed")
+    console.print(f"{len(outcomes)} files processed, {len(purged)} removed, {left} left")
+    return None
+
+
 def show_files(records: Sequence[FileRecord], *, as_json: bool) -> None:
     """Print the ledger."""
     if as_json:

@@ -1,10 +1,12 @@
-"""Settings in, a Dagster home that is ready for use out."""
+"""Settings in, a Dagster home that is ready for use out; and how far a home has gone from the one that is shipped."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from pathlib import Path
+
+import yaml
 
 from ingest_assets.errors import ConfigError
 from ingest_assets.settings import Settings
@@ -27,3 +29,17 @@ def prepare_home(settings: Settings) -> Path:
         raise ConfigError(f"DAGSTER_HOME: cannot use the folder {home}: {error.strerror}") from error
     os.environ["DAGSTER_HOME"] = str(home)
     return home
+
+
+def changed_sections(home: Path) -> list[str] | None:
+    """Name the sections in which a home's dagster.yaml says something else than the shipped one; None: it has none."""
+    own = home / "dagster.yaml"
+    if not own.is_file():
+        return None
+    if not _SHIPPED.is_file():
+        return []
+    try:
+        here, shipped = (yaml.safe_load(path.read_text(encoding="utf-8")) or {} for path in (own, _SHIPPED))
+        return sorted(name for name in here.keys() | shipped.keys() if here.get(name) != shipped.get(name))
+    except (OSError, ValueError, AttributeError, yaml.YAMLError):
+        return []  # what cannot be read is named where it is needed

@@ -18,4 +18,7 @@ process_tree      how much memory a run and its children hold
 log_file          what the run printed
 outcomes          the named ends, in words
 reporting         telling Dagster
+instance_settings what dagster.yaml says about runs
+stack             the processes of a home, by role, and what they hold
+inspection, plan  what there is; what is in force and what is wrong with it
 """

@@ -11,7 +11,7 @@ import os
 import resource
 from typing import Protocol
 
-from ingest_assets.launcher.cgroups import CgroupCap, usable_parent
+from ingest_assets.launcher.cgroups import CgroupCap, likely_parent, usable_parent
 from ingest_assets.launcher.limits import Limits
 from ingest_assets.launcher.process_tree import Gauge, data_kb, own_kb
 
@@ -90,9 +90,9 @@ def open_cap(run_id: str, limits: Limits) -> Cap:
         return WatchedCap(limits.cap_mb, why_not_cgroup=f"{parent}: {error.strerror}")
 
 
-def cap_in_force(cgroup_root: str | None) -> str:
-    """Say how caps are enforced on this host, for a person."""
-    parent = usable_parent(cgroup_root)
+def cap_in_force(cgroup_root: str | None, *, pid: int | str = "self") -> str:
+    """Say how caps are enforced on runs that a process starts, for a person; nothing is changed."""
+    parent = likely_parent(cgroup_root, pid)
     if isinstance(parent, str):
         return f"RLIMIT_DATA and a watchdog (no cgroup v2: {parent})"
     return f"cgroup v2 in {parent}"

@@ -9,13 +9,16 @@ Files and rules: https://docs.kernel.org/admin-guide/cgroup-v2.html
 
 from __future__ import annotations
 
+import errno
 import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 _MB = 1 << 20
 _PREFIX = "memory-capped-"
+_NO_CONTROLLER = "the memory controller is not there"
 
 
 class CgroupCap:
@@ -64,20 +67,31 @@ class CgroupCap:
 
 def usable_parent(named: str | None, *, root: Path = Path("/sys/fs/cgroup"), proc: Path = Path("/proc")) -> Path | str:
     """Return the group in which runs get theirs, or why there is none."""
-    candidates = [Path(named)] if named else _own_groups(root, proc)
+    return _first(named, "self", root, proc, _unusable)
+
+
+def likely_parent(
+    named: str | None, pid: int | str, *, root: Path = Path("/sys/fs/cgroup"), proc: Path = Path("/proc")
+) -> Path | str:
+    """Return what `usable_parent` would for another process, as far as can be seen without changing a group."""
+    return _first(named, pid, root, proc, _looks_unusable)
+
+
+def _first(named: str | None, pid: int | str, root: Path, proc: Path, objection: Callable[[Path], str]) -> Path | str:
+    candidates = [Path(named)] if named else _groups_of(pid, root, proc)
     reasons = [] if candidates else [f"no cgroup v2 hierarchy at {root}"]
     for candidate in candidates:
-        reason = _unusable(candidate)
+        reason = objection(candidate)
         if not reason:
             return candidate
         reasons.append(f"{candidate}: {reason}")
     return "; ".join(reasons)
 
 
-def _own_groups(root: Path, proc: Path) -> list[Path]:
+def _groups_of(pid: int | str, root: Path, proc: Path) -> list[Path]:
     if not (root / "cgroup.controllers").exists():
         return []
-    for line in _read(proc / "self/cgroup").splitlines():
+    for line in _read(proc / str(pid) / "cgroup").splitlines():
         if line.startswith("0::"):
             own = root / line[3:].lstrip("/")
             return [own] if own == root else [own, own.parent]
@@ -87,7 +101,7 @@ def _own_groups(root: Path, proc: Path) -> list[Path]:
 def _unusable(group: Path) -> str:
     """Try to use a group; return what the kernel objected to."""
     if "memory" not in _read(group / "cgroup.controllers").split():
-        return "the memory controller is not there"
+        return _NO_CONTROLLER
     try:
         if "memory" not in _read(group / "cgroup.subtree_control").split():
             (group / "cgroup.subtree_control").write_text("+memory")
@@ -95,6 +109,19 @@ def _unusable(group: Path) -> str:
     except OSError as error:
         return str(error.strerror)
     return ""
+
+
+def _looks_unusable(group: Path) -> str:
+    """Look at a group; return what the kernel would object to."""
+    if "memory" not in _read(group / "cgroup.controllers").split():
+        return _NO_CONTROLLER
+    # The root group alone may hold processes and hand a controller down; it has no cgroup.type.
+    if "memory" not in _read(group / "cgroup.subtree_control").split():
+        if (group / "cgroup.type").exists() and _read(group / "cgroup.procs").strip():
+            return os.strerror(errno.EBUSY)
+        if not os.access(group / "cgroup.subtree_control", os.W_OK):
+            return os.strerror(errno.EACCES)
+    return "" if os.access(group, os.W_OK | os.X_OK) else os.strerror(errno.EACCES)
 
 
 def _make(parent: Path, name: str, cap_mb: int) -> Path:

@@ -57,8 +57,13 @@ def limits_for(tags: Mapping[str, str], *, config: LauncherConfig, host_mb: int)
     """Say what holds for a run with these tags on a host with this memory.
 
     Raises:
-        ConfigError: a value is no number, the cap is below what an empty run needs, or the host is too small.
+        ConfigError: a value makes no sense, the cap is below what an empty run needs, or the host is too small.
     """
+    if config.max_parallel < 1:
+        raise ConfigError(
+            f"max_parallel is {config.max_parallel} in the run launcher's config, so no run would ever start; "
+            f"set it to 1 or more"
+        )
     budget = host_mb - config.reserve_mb
     if budget < SMALLEST_CAP_MB:
         raise ConfigError(
@@ -71,7 +76,7 @@ def limits_for(tags: Mapping[str, str], *, config: LauncherConfig, host_mb: int)
     if cap < SMALLEST_CAP_MB:
         raise ConfigError(
             f"a memory cap of {cap} MB is below the {SMALLEST_CAP_MB} MB that a run which does nothing needs; "
-            f"raise memory_limit_mb in the run launcher's config or the run's tag {MEMORY_TAG}"
+            f"raise memory_limit_mb or memory_ceiling_mb in the run launcher's config, or the run's tag {MEMORY_TAG}"
         )
     return Limits(
         cap_mb=cap,

@@ -89,12 +89,19 @@ def check_private(folder: Path) -> None:
         ConfigError: somebody else may enter it, or it is not a folder.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if objection := why_not_private(folder, user=os.geteuid()):
+        raise ConfigError(objection)
+
+
+def why_not_private(folder: Path, *, user: int) -> str:
+    """Say why a folder that is there is not one user's alone; empty where it is."""
     status = folder.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
-        raise ConfigError(
-            f"{folder} must be a folder that belongs to user {os.geteuid()} with mode 0700; it is mode "
-            f"{stat.S_IMODE(status.st_mode):04o} of user {status.st_uid}. Remove it, and it is made anew"
-        )
+    if stat.S_ISDIR(status.st_mode) and status.st_uid == user and not status.st_mode & 0o077:
+        return ""
+    return (
+        f"{folder} must be a folder that belongs to user {user} with mode 0700; it is mode "
+        f"{stat.S_IMODE(status.st_mode):04o} of user {status.st_uid}. Remove it, and it is made anew"
+    )
 
 
 @contextmanager

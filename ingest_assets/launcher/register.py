@@ -148,6 +148,16 @@ class Register:
                 entries.append(entry)
         return sorted(entries, key=lambda entry: (entry.ticket, entry.run_id))
 
+    def orphaned(self) -> list[str]:
+        """Return the runs whose holder died and whose end nobody has told yet."""
+        found = []
+        for run_id in self.run_ids():
+            descriptor = self.adopt(run_id)
+            if descriptor is not None:
+                os.close(descriptor)
+                found.append(run_id)
+        return found
+
     def _mark(self, run_id: str, kind: str) -> bool:
         if not self.knows(run_id):
             return False

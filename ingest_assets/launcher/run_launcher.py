@@ -48,6 +48,11 @@ class MemoryCappedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass
         """Return what `dagster.yaml` said."""
         return self._inst_data
 
+    @property
+    def config(self) -> LauncherConfig:
+        """Return the settings, with the defaults of those that `dagster.yaml` does not name."""
+        return self._config
+
     @classmethod
     def config_type(cls) -> Any:
         """Return the settings; each has a default."""

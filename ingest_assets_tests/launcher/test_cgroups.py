@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ingest_assets.launcher.caps import open_cap
-from ingest_assets.launcher.cgroups import CgroupCap, usable_parent
+from ingest_assets.launcher.cgroups import CgroupCap, likely_parent, usable_parent
 from ingest_assets.launcher.limits import LauncherConfig, limits_for
 
 MB = 1 << 20
@@ -103,3 +103,30 @@ def test_without_cgroup_v2_the_fallback_says_why() -> None:
 @pytest.mark.parametrize("missing", ["cgroup.controllers", "cgroup.subtree_control"])
 def test_an_empty_tree_is_no_group(tmp_path: Path, missing: str) -> None:
     assert isinstance(usable_parent(None, root=tmp_path, proc=tmp_path), str)
+
+
+def test_a_look_at_a_prepared_group_finds_it_and_changes_nothing(tmp_path: Path) -> None:
+    group = delegated(tmp_path)
+    before = {path: path.read_text() for path in group.iterdir()}
+    assert likely_parent(str(group), "self") == group
+    assert {path: path.read_text() for path in group.iterdir()} == before
+
+
+def test_a_look_says_what_the_kernel_would(tmp_path: Path) -> None:
+    group = delegated(tmp_path, handed_down="")
+    assert likely_parent(str(group), "self") == group
+    (group / "cgroup.type").write_text("domain\n")
+    (group / "cgroup.procs").write_text("17\n")
+    assert "busy" in str(likely_parent(str(group), "self"))
+    (group / "cgroup.controllers").write_text("cpu\n")
+    assert "memory controller is not there" in str(likely_parent(str(group), "self"))
+
+
+def test_a_look_is_taken_from_where_the_launching_process_stands(tmp_path: Path) -> None:
+    root, proc = tmp_path / "cgroup", tmp_path / "proc"
+    (proc / "7").mkdir(parents=True)
+    (proc / "7/cgroup").write_text("0::/dagster\n")
+    root.mkdir()
+    (root / "cgroup.controllers").write_text("memory\n")
+    group = delegated(root)
+    assert likely_parent(None, 7, root=root, proc=proc) == group
