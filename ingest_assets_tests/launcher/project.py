@@ -11,6 +11,8 @@ import dagster as dg
 import numpy as np
 import numpy.random  # so that the generator is seeded in the warm process
 
+from ingest_assets_tests.launcher.patience import patient
+
 MB = 1 << 20
 
 
@@ -20,7 +22,7 @@ def ok() -> None:
 
 def sleep() -> None:
     """Hang until something ends it."""
-    time.sleep(120)
+    time.sleep(patient(120))
 
 
 def fail() -> None:
@@ -44,10 +46,10 @@ def hoard_in_children() -> None:
     for _ in range(20):
         if os.fork() == 0:
             kept = bytearray(os.urandom(16)) * (80 * MB // 16)
-            time.sleep(120)
+            time.sleep(patient(120))
             os._exit(len(kept) % 2)
         time.sleep(0.05)
-    time.sleep(120)
+    time.sleep(patient(120))
 
 
 def hoard_in_shared_memory() -> None:
@@ -68,7 +70,7 @@ def share_with_children() -> None:
     for _ in range(5):
         pid = os.fork()
         if pid == 0:
-            time.sleep(1.0)
+            time.sleep(patient(1.0))
             os._exit(len(kept) % 2)
         pids.append(pid)
     for pid in pids:
@@ -101,7 +103,7 @@ def leave_children() -> None:
 
 def leave_children_and_sleep() -> None:
     leave_children()
-    time.sleep(120)
+    time.sleep(patient(120))
 
 
 def make_zombies() -> None:
@@ -111,7 +113,7 @@ def make_zombies() -> None:
             if os.fork() == 0:
                 os._exit(0)
             os._exit(0)
-    time.sleep(0.3)
+    time.sleep(patient(0.3))
 
 
 def print_without_end() -> None:
