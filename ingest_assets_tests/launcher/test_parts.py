@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ingest_assets.launcher.background import fork
 from ingest_assets.launcher.log_file import LogFile, keep_the_newest
 from ingest_assets.launcher.outcomes import Ending, Outcome, judge
 from ingest_assets.launcher.process_tree import Gauge, descendants, kill_descendants
@@ -114,3 +116,16 @@ def test_memory_shared_after_a_fork_counts_once() -> None:
         os.waitpid(pid, 0)
     alone.over_cap([os.getpid()])
     assert gauge.peak_mb < alone.peak_mb + 32
+
+
+def test_a_child_that_cannot_say_its_last_words_ends_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A warm process's output is a file, and its disk may be full."""
+
+    def fail() -> None:
+        raise ValueError("no")
+
+    with Path("/dev/full").open("w", buffering=1) as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        pid = fork(fail, close=[])
+        monkeypatch.undo()
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
