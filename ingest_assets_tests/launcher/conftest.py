@@ -77,9 +77,13 @@ class Host:
         """Launch a run and wait for its end."""
         return self.end_of(self.launch(partition, **tags))
 
-    def end_of(self, run_id: str) -> dg.DagsterRun:
+    def end_of(self, run_id: str, *, within_s: float = WAIT_S) -> dg.DagsterRun:
         """Wait until a run has ended, its end was named, and nobody is in charge of it any more."""
-        until(lambda: self.read(run_id).is_finished and not self.register.knows(run_id), f"the end of {run_id}")
+        until(
+            lambda: self.read(run_id).is_finished and not self.register.knows(run_id),
+            f"the end of {run_id}",
+            within_s=within_s,
+        )
         return self.read(run_id)
 
     def read(self, run_id: str) -> dg.DagsterRun:
@@ -174,10 +178,10 @@ def outcome(run: dg.DagsterRun) -> str:
     return run.tags.get(OUTCOME_TAG, "none")
 
 
-def until(holds: Callable[[], bool], what: str, *, within_s: float = WAIT_S) -> None:
+def until(holds: Callable[[], bool], what: str, *, within_s: float = WAIT_S, look_every_s: float = 0.01) -> None:
     """Wait for something that other processes do, for as long as it may take on a machine of its own."""
     deadline = time.monotonic() + patient(within_s)
     while not holds():
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {patient(within_s):g} s: {what}")
-        time.sleep(0.01)
+        time.sleep(look_every_s)

@@ -41,6 +41,15 @@ def hoard_in_numpy() -> None:
         kept.append(np.ones(4 * MB // 8))
 
 
+def hoard_in_torch() -> None:
+    """Allocate where Python does not see it."""
+    import torch
+
+    kept = []
+    while True:
+        kept.append(torch.ones(8 * MB // 4))
+
+
 def hoard_in_children() -> None:
     """Hold 80 MB in each of many processes: none is over the cap, together they are."""
     for _ in range(20):
@@ -135,6 +144,7 @@ BEHAVIOURS = {
         fail,
         hoard_in_python,
         hoard_in_numpy,
+        hoard_in_torch,
         hoard_in_children,
         hoard_in_shared_memory,
         share_with_children,

@@ -7,7 +7,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 
 import dagster as dg
@@ -57,6 +60,34 @@ def test_a_warm_process_killed_during_a_run_leaves_it_supervised(host: Host) -> 
     host.running(run_id)
     os.kill(host.warm(), signal.SIGKILL)
     assert outcome(host.end_of(run_id)) == "timed_out"
+
+
+def test_a_warm_process_killed_during_launches_costs_no_run(host: Host) -> None:
+    """It is killed whenever it is seen: before it takes a run, while it forks, while the run is on its way."""
+    moments = cycle([0.0, 0.005, 0.02, 0.1])
+    killed: list[int] = []
+    over = threading.Event()
+
+    def kill() -> None:
+        while not over.is_set():
+            if warm := host.warm():
+                time.sleep(patient(next(moments)))
+                os.kill(warm, signal.SIGKILL)
+                killed.append(warm)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        runs = [host.launch("ok") for _ in range(5)]
+        ends = [outcome(host.end_of(run_id)) for run_id in runs]
+    finally:
+        over.set()
+        killer.join()
+    assert ends == ["succeeded"] * 5
+    assert len(killed) > 1
+    assert host.register.run_ids() == []
+    assert outcome(host.run("ok")) == "succeeded"
+    until(lambda: host.processes() == [host.warm()], "the end of everything but the warm process", within_s=3)
 
 
 def test_children_do_not_survive_their_run_without_a_warm_process_either(host: Host) -> None:
