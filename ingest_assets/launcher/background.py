@@ -7,6 +7,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from typing import NoReturn
 
 
 def go_to_background() -> None:
@@ -46,6 +47,18 @@ def fork(work: Callable[[], None], *, close: list[int]) -> int:
     except BaseException:  # noqa: BLE001 - the outermost loop of a process
         traceback.print_exc()
     finally:
-        sys.stderr.flush()
-        os._exit(code)
+        exit_now(code)
     raise AssertionError("not reached")
+
+
+def exit_now(code: int) -> NoReturn:
+    """End this process without the exit handlers, which belong to the process that it was forked from.
+
+    Whatever happens: a child that went on with its parent's work because the last words found a full disk or a closed
+    file would be a second warm process.
+    """
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(code)

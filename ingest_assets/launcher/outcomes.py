@@ -15,8 +15,8 @@ PEAK_TAG = "memory_capped/peak_mb"
 CPU_TAG = "memory_capped/cpu_s"
 CAP_TAG = "memory_capped/cap_mb"
 
-# What allocators say when they are refused: Python and numpy; C++; torch.
-MEMORY_WORDS = ("MemoryError", "bad_alloc", "DefaultCPUAllocator", "Cannot allocate memory")
+# What is said when memory is refused: by Python and numpy; C++; torch; the C library; the loader of a library.
+MEMORY_WORDS = ("MemoryError", "bad_alloc", "DefaultCPUAllocator", "Cannot allocate memory", "failed to map segment")
 
 
 # RLIMIT_DATA refuses at 0.9 of the cap.

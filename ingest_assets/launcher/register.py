@@ -21,7 +21,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from ingest_assets.errors import ConfigError
+from ingest_assets.errors import ConfigError, OutsideError
 
 _SAFE_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.-]{0,127}")
 
@@ -62,15 +62,23 @@ class Register:
 
         Raises:
             ConfigError: somebody is in charge already, or the run's id cannot be a file's name.
+            OutsideError: the disk does not take it; nothing of the run is in the register then.
         """
         path = self._path(entry.run_id, "lock")
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise self._refused(entry, error) from error
         if not _lock(descriptor):
             os.close(descriptor)
             raise ConfigError(f"run {entry.run_id} was launched already and has not ended; wait for it or cancel it")
         for kind in ("claim", "cancel", "asked"):
             self._path(entry.run_id, kind).unlink(missing_ok=True)
-        self.write(entry)
+        try:
+            self.write(entry)
+        except OSError as error:
+            self.close(entry.run_id, descriptor)
+            raise self._refused(entry, error) from error
         return descriptor
 
     def adopt(self, run_id: str) -> int | None:
@@ -119,11 +127,19 @@ class Register:
         return self._path(run_id, "cancel").exists()
 
     def write(self, entry: Entry) -> None:
-        """Say where a run stands; readers see the old entry or the new one."""
+        """Say where a run stands; readers see the old entry or the new one.
+
+        Raises:
+            OSError: the disk does not take it; the old entry stands.
+        """
         path = self._path(entry.run_id, "json")
         new = path.with_suffix(".new")
-        new.write_text(json.dumps(asdict(entry)))
-        new.replace(path)
+        try:
+            new.write_text(json.dumps(asdict(entry)))
+            new.replace(path)
+        except OSError:
+            new.unlink(missing_ok=True)
+            raise
 
     def read(self, run_id: str) -> Entry | None:
         """Return what the register says of a run."""
@@ -166,6 +182,11 @@ class Register:
             return True
         self._path(run_id, kind).unlink(missing_ok=True)  # it ended at this very moment
         return False
+
+    def _refused(self, entry: Entry, error: OSError) -> OutsideError:
+        return OutsideError(
+            f"run {entry.run_id} cannot be noted in {self._root}: {error.strerror}; make room there and launch it again"
+        )
 
     def _path(self, run_id: str, kind: str) -> Path:
         if not _SAFE_ID.fullmatch(run_id):

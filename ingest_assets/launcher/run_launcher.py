@@ -22,7 +22,7 @@ from dagster._core.launcher import (
 )
 from dagster._serdes import ConfigurableClass, ConfigurableClassData, serialize_value
 
-from ingest_assets.errors import ConfigError
+from ingest_assets.errors import ConfigError, OutsideError
 from ingest_assets.launcher.host_memory import host_memory_mb
 from ingest_assets.launcher.limits import LauncherConfig, limits_for
 from ingest_assets.launcher.outcomes import CAP_TAG, CPU_TAG, OUTCOME_TAG, PEAK_TAG, Outcome
@@ -144,35 +144,38 @@ class MemoryCappedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass
         return Path(self._instance.root_directory) / "launcher"
 
     def _start(self, context: LaunchRunContext | ResumeRunContext, *, resume: bool) -> None:
-        run = context.dagster_run
-        request, code = self._request(run, resume=resume), _code(context)
+        run_id = context.dagster_run.run_id
         register = Register(self._folder)
-        sweep(register, self._instance)
-        entry = Entry(run_id=run.run_id, ticket=time.time_ns(), cap_mb=request.limits.cap_mb)
-        lock = register.open(entry)
         try:
-            current = self._instance.get_run_by_id(run.run_id)
+            self._hand_over(self._request(context.dagster_run, resume=resume), register, code=_code(context))
+        except (ConfigError, OutsideError):
+            if not register.knows(run_id):  # else it was launched before, and its end is another's to name
+                self._instance.add_run_tags(run_id, {OUTCOME_TAG: Outcome.FAILED.value})
+            raise
+
+    def _hand_over(self, request: RunRequest, register: Register, *, code: Code) -> None:
+        run_id = request.run_id
+        sweep(register, self._instance)
+        lock = register.open(Entry(run_id=run_id, ticket=time.time_ns(), cap_mb=request.limits.cap_mb))
+        try:
+            current = self._instance.get_run_by_id(run_id)
             if current is None or current.status in _GONE:
-                return register.close(run.run_id, os.dup(lock))
-            self._instance.add_run_tags(run.run_id, _first_tags(run.tags, request))
+                return register.close(run_id, os.dup(lock))
+            self._instance.add_run_tags(run_id, _first_tags(current.tags, request))
             if self._config.warm:
                 self._warm_client().launch(request, code=code, lock=lock)
             else:
                 launch_cold(request, code=code, lock=lock, why="warm is off in the run launcher's config")
         except BaseException:
-            if register.claim(run.run_id):  # no supervisor has it, and none that comes late will
-                register.close(run.run_id, os.dup(lock))
+            if register.claim(run_id):  # no supervisor has it, and none that comes late will
+                register.close(run_id, os.dup(lock))
             raise
         finally:
             os.close(lock)
         return None
 
     def _request(self, run: dg.DagsterRun, *, resume: bool) -> RunRequest:
-        try:
-            limits = limits_for(run.tags, config=self._config, host_mb=host_memory_mb())
-        except ConfigError:
-            self._instance.add_run_tags(run.run_id, {OUTCOME_TAG: Outcome.FAILED.value})
-            raise
+        limits = limits_for(run.tags, config=self._config, host_mb=host_memory_mb())
         root = Path(self._instance.root_directory)
         return RunRequest(
             run_id=run.run_id,

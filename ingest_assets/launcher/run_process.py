@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from ingest_assets.launcher.background import exit_now
 from ingest_assets.launcher.caps import Cap, leave_room
 from ingest_assets.launcher.linux import be_picked_first, die_with
 from ingest_assets.launcher.log_file import LogFile
@@ -42,10 +43,7 @@ def execute_and_exit(request: RunRequest, *, cap: Cap, log: LogFile, supervisor:
     except BaseException:  # noqa: BLE001 - the outermost loop of a process
         traceback.print_exc()
     finally:
-        # Not sys.exit: the exit handlers belong to the process that this one was forked from.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+        exit_now(code)
 
 
 def _forget_inherited_signals() -> None:

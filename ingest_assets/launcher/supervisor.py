@@ -20,7 +20,7 @@ from ingest_assets.launcher.linux import adopt_orphans
 from ingest_assets.launcher.log_file import LogFile, keep_the_newest
 from ingest_assets.launcher.outcomes import MEMORY_WORDS, Ending, Outcome, Verdict, judge
 from ingest_assets.launcher.process_tree import descendants, kill_descendants
-from ingest_assets.launcher.register import Register, Stage, may_start
+from ingest_assets.launcher.register import Entry, Register, Stage, may_start
 from ingest_assets.launcher.reporting import report_from
 from ingest_assets.launcher.request import RunRequest
 from ingest_assets.launcher.run_process import execute_and_exit
@@ -41,17 +41,24 @@ def supervise(request: RunRequest, lock: int) -> None:
     for number in _STOPS:
         signal.signal(number, lambda *_: register.cancel(request.run_id))
     entry = replace(entry, pid=os.getpid())
-    register.write(entry)
+    _note(register, entry)
     if _wait_for_turn(request, register):
         entry = replace(entry, stage=Stage.RUNNING)
-        register.write(entry)
+        _note(register, entry)
         verdict = _Watch(request, register).run(lock)
     else:
         verdict = Verdict(Outcome.CANCELLED, "The run was cancelled while it waited.", request.limits.cap_mb)
-    register.write(replace(entry, stage=Stage.ENDING, verdict=asdict(verdict)))
+    _note(register, replace(entry, stage=Stage.ENDING, verdict=asdict(verdict)))
     report_from(request.instance_ref, request.run_id, verdict)
     register.close(request.run_id, lock)
     keep_the_newest(Path(request.log_path).parent)
+
+
+def _note(register: Register, entry: Entry) -> None:
+    """Say where the run stands. A full disk keeps the news from others, and not the supervisor from its watch: while a
+    run is noted as waiting those behind it wait, too, so caps never add up to more than the budget."""
+    with suppress(OSError):
+        register.write(entry)
 
 
 def _wait_for_turn(request: RunRequest, register: Register) -> bool:

@@ -77,7 +77,7 @@ class WarmClient:
                 self._start(code, request.instance_ref)
                 reply = self._ask(code, fields, lock)
             return "" if reply["ok"] else str(reply["why"])
-        except (ConfigError, OutsideError) as error:
+        except (ConfigError, OutsideError, OSError) as error:
             self._not_before[code.socket_name] = (time.monotonic() + _DO_NOT_TRY_AGAIN_FOR_S, str(error))
             return str(error)
 
@@ -134,8 +134,8 @@ def _start_process(
 ) -> str:
     """Start a background process; return the line in which it says that it is ready, or why not."""
     executable = code.executable if os.access(code.executable, os.X_OK) else "python3"
-    with log.open("wb") as errors:
-        try:
+    try:
+        with log.open("wb") as errors:
             done = subprocess.run(
                 [executable, "-m", f"ingest_assets.launcher.{module}"],
                 input=json.dumps(start).encode() + b"\n",
@@ -145,10 +145,10 @@ def _start_process(
                 pass_fds=keep_open,
                 check=False,
             )
-        except subprocess.TimeoutExpired:
-            return f"it was not ready after {timeout_s:g} s"
-        except OSError as error:
-            return f"{executable}: {error.strerror}"
+    except subprocess.TimeoutExpired:
+        return f"it was not ready after {timeout_s:g} s"
+    except OSError as error:
+        return f"{error.filename}: {error.strerror}"
     return done.stdout.decode(errors="replace").strip()
 
 

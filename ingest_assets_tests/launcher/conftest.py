@@ -20,6 +20,7 @@ from ingest_assets.launcher.preload import environment_digest
 from ingest_assets.launcher.protocol import ask
 from ingest_assets.launcher.register import Register, Stage
 from ingest_assets.launcher.run_launcher import MemoryCappedRunLauncher
+from ingest_assets_tests.launcher.patience import patient
 
 PROJECT = "ingest_assets_tests.launcher.project"
 WAIT_S = 15.0
@@ -31,7 +32,14 @@ class Host:
     def __init__(self, home: Path, **config: Any) -> None:
         self.home = home
         home.mkdir(parents=True, exist_ok=True)
-        settings = {"memory_limit_mb": 300, "max_parallel": 1, "cancel_grace_s": 2.0, "warm_idle_s": 60.0} | config
+        settings = {
+            "memory_limit_mb": 300,
+            "max_parallel": 1,
+            "cancel_grace_s": patient(2.0),
+            "warm_start_timeout_s": patient(60.0),
+            "warm_idle_s": patient(60.0),
+            **config,
+        }
         launcher = {"module": "ingest_assets.launcher.run_launcher", "class": "MemoryCappedRunLauncher"}
         no_logs = {"module": "dagster.core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
         instance = {
@@ -69,9 +77,13 @@ class Host:
         """Launch a run and wait for its end."""
         return self.end_of(self.launch(partition, **tags))
 
-    def end_of(self, run_id: str) -> dg.DagsterRun:
+    def end_of(self, run_id: str, *, within_s: float = WAIT_S) -> dg.DagsterRun:
         """Wait until a run has ended, its end was named, and nobody is in charge of it any more."""
-        until(lambda: self.read(run_id).is_finished and not self.register.knows(run_id), f"the end of {run_id}")
+        until(
+            lambda: self.read(run_id).is_finished and not self.register.knows(run_id),
+            f"the end of {run_id}",
+            within_s=within_s,
+        )
         return self.read(run_id)
 
     def read(self, run_id: str) -> dg.DagsterRun:
@@ -102,7 +114,7 @@ class Host:
         for path in (self.home / "launcher/warm").glob("*.sock"):
             try:
                 fields = {"op": "ping", "environment": environment_digest(), "version": ""}
-                return int(ask(path.parent, path.name, fields, timeout_s=5)["pid"])
+                return int(ask(path.parent, path.name, fields, timeout_s=patient(5))["pid"])
             except (OutsideError, KeyError):
                 continue
         return 0
@@ -123,9 +135,16 @@ class Host:
         until(lambda: not self.register.living(), "the end of all runs")
         for path in (self.home / "launcher/warm").glob("*.sock"):
             with suppress(OutsideError, ConfigError):
-                ask(path.parent, path.name, {"op": "leave"}, timeout_s=5)
+                ask(path.parent, path.name, {"op": "leave"}, timeout_s=patient(5))
         self.instance.dispose()
         until(lambda: not self.processes(), "the end of the instance's processes")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each of these tests the patience that this machine needs."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent) and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(patient(float(item.config.getini("timeout")))))
 
 
 @pytest.fixture
@@ -159,11 +178,10 @@ def outcome(run: dg.DagsterRun) -> str:
     return run.tags.get(OUTCOME_TAG, "none")
 
 
-def until(holds: Callable[[], bool], what: str, *, within_s: float = WAIT_S) -> float:
-    """Wait for something that other processes do; return how long it took."""
-    began = time.monotonic()
+def until(holds: Callable[[], bool], what: str, *, within_s: float = WAIT_S, look_every_s: float = 0.01) -> None:
+    """Wait for something that other processes do, for as long as it may take on a machine of its own."""
+    deadline = time.monotonic() + patient(within_s)
     while not holds():
-        if time.monotonic() - began > within_s:
-            raise AssertionError(f"not within {within_s:g} s: {what}")
-        time.sleep(0.01)
-    return time.monotonic() - began
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {patient(within_s):g} s: {what}")
+        time.sleep(look_every_s)

@@ -11,6 +11,8 @@ import dagster as dg
 import numpy as np
 import numpy.random  # so that the generator is seeded in the warm process
 
+from ingest_assets_tests.launcher.patience import patient
+
 MB = 1 << 20
 
 
@@ -20,7 +22,7 @@ def ok() -> None:
 
 def sleep() -> None:
     """Hang until something ends it."""
-    time.sleep(120)
+    time.sleep(patient(120))
 
 
 def fail() -> None:
@@ -39,15 +41,24 @@ def hoard_in_numpy() -> None:
         kept.append(np.ones(4 * MB // 8))
 
 
+def hoard_in_torch() -> None:
+    """Allocate where Python does not see it."""
+    import torch
+
+    kept = []
+    while True:
+        kept.append(torch.ones(8 * MB // 4))
+
+
 def hoard_in_children() -> None:
     """Hold 80 MB in each of many processes: none is over the cap, together they are."""
     for _ in range(20):
         if os.fork() == 0:
             kept = bytearray(os.urandom(16)) * (80 * MB // 16)
-            time.sleep(120)
+            time.sleep(patient(120))
             os._exit(len(kept) % 2)
         time.sleep(0.05)
-    time.sleep(120)
+    time.sleep(patient(120))
 
 
 def hoard_in_shared_memory() -> None:
@@ -68,7 +79,7 @@ def share_with_children() -> None:
     for _ in range(5):
         pid = os.fork()
         if pid == 0:
-            time.sleep(1.0)
+            time.sleep(patient(1.0))
             os._exit(len(kept) % 2)
         pids.append(pid)
     for pid in pids:
@@ -101,7 +112,7 @@ def leave_children() -> None:
 
 def leave_children_and_sleep() -> None:
     leave_children()
-    time.sleep(120)
+    time.sleep(patient(120))
 
 
 def make_zombies() -> None:
@@ -111,7 +122,7 @@ def make_zombies() -> None:
             if os.fork() == 0:
                 os._exit(0)
             os._exit(0)
-    time.sleep(0.3)
+    time.sleep(patient(0.3))
 
 
 def print_without_end() -> None:
@@ -133,6 +144,7 @@ BEHAVIOURS = {
         fail,
         hoard_in_python,
         hoard_in_numpy,
+        hoard_in_torch,
         hoard_in_children,
         hoard_in_shared_memory,
         share_with_children,

@@ -7,8 +7,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 
 import dagster as dg
@@ -16,6 +18,7 @@ import pytest
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 
 from ingest_assets_tests.launcher.conftest import Host, outcome, until
+from ingest_assets_tests.launcher.patience import patient
 
 pytestmark = pytest.mark.slow
 
@@ -25,11 +28,10 @@ def test_a_killed_supervisor_takes_its_run_along_and_the_end_is_named_within_two
     supervisor = host.running(run_id)
     until((host.home / "left_behind").exists, "the run's children")
     os.kill(supervisor, signal.SIGKILL)
-    took = until(lambda: host.read(run_id).is_finished, "the end of the run")
+    until(lambda: host.read(run_id).is_finished, "the end of the run", within_s=2)
     run = host.end_of(run_id)
     assert (run.status, outcome(run)) == (dg.DagsterRunStatus.FAILURE, "lost")
     assert "supervised the run died" in host.said(run_id)
-    assert took < 2.0
     until(lambda: host.processes() == [host.warm()], "the end of everything the run had started", within_s=3)
     assert outcome(host.run("ok")) == "succeeded"
 
@@ -39,7 +41,7 @@ def test_a_killed_run_ends_by_name_within_two_seconds(host: Host) -> None:
     supervisor = host.running(run_id)
     (pid,) = map(int, Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split())
     os.kill(pid, signal.SIGKILL)
-    assert until(lambda: host.read(run_id).is_finished, "the end of the run") < 2.0
+    until(lambda: host.read(run_id).is_finished, "the end of the run", within_s=2)
     assert outcome(host.end_of(run_id)) == "lost"
 
 
@@ -54,14 +56,42 @@ def test_a_warm_process_killed_between_runs_is_started_again(host: Host) -> None
 
 
 def test_a_warm_process_killed_during_a_run_leaves_it_supervised(host: Host) -> None:
-    run_id = host.launch("sleep", timeout_s="3")
+    run_id = host.launch("sleep", timeout_s=f"{patient(3)}")
     host.running(run_id)
     os.kill(host.warm(), signal.SIGKILL)
     assert outcome(host.end_of(run_id)) == "timed_out"
 
 
+def test_a_warm_process_killed_during_launches_costs_no_run(host: Host) -> None:
+    """It is killed whenever it is seen: before it takes a run, while it forks, while the run is on its way."""
+    moments = cycle([0.0, 0.005, 0.02, 0.1])
+    killed: list[int] = []
+    over = threading.Event()
+
+    def kill() -> None:
+        while not over.is_set():
+            if warm := host.warm():
+                time.sleep(patient(next(moments)))
+                os.kill(warm, signal.SIGKILL)
+                killed.append(warm)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        runs = [host.launch("ok") for _ in range(5)]
+        ends = [outcome(host.end_of(run_id)) for run_id in runs]
+    finally:
+        over.set()
+        killer.join()
+    assert ends == ["succeeded"] * 5
+    assert len(killed) > 1
+    assert host.register.run_ids() == []
+    assert outcome(host.run("ok")) == "succeeded"
+    until(lambda: host.processes() == [host.warm()], "the end of everything but the warm process", within_s=3)
+
+
 def test_children_do_not_survive_their_run_without_a_warm_process_either(host: Host) -> None:
-    run_id = host.launch("leave_children_and_sleep", timeout_s="3")
+    run_id = host.launch("leave_children_and_sleep", timeout_s=f"{patient(3)}")
     host.running(run_id)
     os.kill(host.warm(), signal.SIGKILL)
     assert outcome(host.end_of(run_id)) == "timed_out"
@@ -69,8 +99,8 @@ def test_children_do_not_survive_their_run_without_a_warm_process_either(host: H
 
 
 def test_a_warm_process_that_hangs_is_replaced(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingest_assets.launcher.warm_client._ANSWER_S", 0.5)
-    monkeypatch.setattr("ingest_assets.launcher.warm_client._PING_S", 0.5)
+    monkeypatch.setattr("ingest_assets.launcher.warm_client._ANSWER_S", patient(0.5))
+    monkeypatch.setattr("ingest_assets.launcher.warm_client._PING_S", patient(0.5))
     host.run("ok")
     hanging = host.warm()
     os.kill(hanging, signal.SIGSTOP)
@@ -91,13 +121,13 @@ def test_warm_process_and_supervisor_both_killed_is_found_by_the_next_health_che
 
 
 def test_the_launching_process_killed_leaves_its_run_running_and_supervised(host: Host) -> None:
-    run = host.create("sleep", timeout_s="4")
+    run = host.create("sleep", timeout_s=f"{patient(4)}")
     script = (
         "import sys, time, dagster as dg\n"
         "instance = dg.DagsterInstance.from_config(sys.argv[1])\n"
         "instance.launch_run(sys.argv[2], None)\n"
         "print('launched', flush=True)\n"
-        "time.sleep(60)\n"
+        "time.sleep(600)\n"
     )
     daemon = subprocess.Popen([sys.executable, "-c", script, str(host.home), run.run_id], stdout=subprocess.PIPE)
     assert daemon.stdout is not None
@@ -171,7 +201,7 @@ def test_definitions_that_start_threads_are_run_cold(host: Host, tmp_path: Path)
     code = tmp_path / "code"
     (code / "threaded").mkdir(parents=True)
     text = Path(__file__).with_name("project.py").read_text()
-    start = "\nimport threading\nthreading.Thread(target=time.sleep, args=(30,), daemon=True).start()\n"
+    start = "\nimport threading\nthreading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n"
     (code / "threaded/__init__.py").write_text(text + start)
     host.repository = ReconstructableRepository.for_module("threaded", "defs", str(code))
     run = host.run("ok")
@@ -189,9 +219,7 @@ def test_a_warm_process_leaves_when_the_instance_is_gone(host: Host) -> None:
 
 
 def test_a_warm_process_leaves_when_nobody_asks_any_more(make_host: Callable[..., Host]) -> None:
-    host = make_host(warm_idle_s=1.0)
+    host = make_host(warm_idle_s=patient(1.0))
     host.run("ok")
-    began = time.monotonic()
     until(lambda: not host.processes(), "the end of the warm process", within_s=6)
-    assert time.monotonic() - began < 6
     assert list((host.home / "launcher/warm").glob("*.sock")) == []

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ingest_assets.launcher.background import fork
 from ingest_assets.launcher.log_file import LogFile, keep_the_newest
 from ingest_assets.launcher.outcomes import Ending, Outcome, judge
 from ingest_assets.launcher.process_tree import Gauge, descendants, kill_descendants
@@ -120,3 +122,16 @@ def test_memory_shared_after_a_fork_counts_once() -> None:
 def test_a_crash_far_below_the_cap_is_not_called_out_of_memory() -> None:
     crashed = replace(QUIET, exit_code=-11)
     assert judge(crashed, cap_mb=500, timeout_s=1.0, peak_mb=120.0)[0] is Outcome.LOST
+
+
+def test_a_child_that_cannot_say_its_last_words_ends_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A warm process's output is a file, and its disk may be full."""
+
+    def fail() -> None:
+        raise ValueError("no")
+
+    with Path("/dev/full").open("w", buffering=1) as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        pid = fork(fail, close=[])
+        monkeypatch.undo()
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1

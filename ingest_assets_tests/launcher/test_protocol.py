@@ -12,6 +12,7 @@ import pytest
 
 from ingest_assets.errors import ConfigError, OutsideError
 from ingest_assets.launcher import protocol
+from ingest_assets_tests.launcher.patience import patient
 
 
 def serve_once(folder: Path, work: Callable[[dict[str, Any], list[int]], dict[str, Any]]) -> threading.Thread:
@@ -36,7 +37,9 @@ def test_a_request_and_an_open_file_arrive(tmp_path: Path) -> None:
     thread = serve_once(tmp_path / "socket", read)
     (tmp_path / "note").write_text("hello")
     with (tmp_path / "note").open() as file:
-        reply = protocol.ask(tmp_path / "socket", "s", {"op": "x" * 100_000}, timeout_s=5, descriptor=file.fileno())
+        reply = protocol.ask(
+            tmp_path / "socket", "s", {"op": "x" * 100_000}, timeout_s=patient(5), descriptor=file.fileno()
+        )
     thread.join()
     assert reply == {"echo": "x" * 100_000, "file": "hello"}
 
@@ -78,7 +81,7 @@ def test_a_folder_that_another_user_made_first_is_refused_by_the_server_too(tmp_
 def test_a_path_longer_than_a_sockets_address_works(tmp_path: Path) -> None:
     folder = tmp_path / ("long" * 30) / "socket"
     thread = serve_once(folder, lambda request, _: request)
-    assert protocol.ask(folder, "s", {"op": "ping"}, timeout_s=5) == {"op": "ping"}
+    assert protocol.ask(folder, "s", {"op": "ping"}, timeout_s=patient(5)) == {"op": "ping"}
     thread.join()
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ingest_assets.errors import ConfigError
+from ingest_assets.errors import ConfigError, OutsideError
 from ingest_assets.launcher.register import Entry, Register, Stage, may_start
 
 ENTRY = Entry(run_id="r1", ticket=1, cap_mb=500)
@@ -118,3 +119,18 @@ def running(run_id: str, cap_mb: int = 500) -> Entry:
 )
 def test_a_run_starts_in_its_turn_and_when_its_cap_fits(entries: list[Entry], starts: bool) -> None:
     assert may_start("me", entries, budget_mb=1000, max_parallel=2) is starts
+
+
+def test_a_run_that_the_disk_does_not_take_is_not_in_the_register(
+    register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", _no_room)
+        with pytest.raises(OutsideError, match=r"run r1 cannot be noted in .*: No space left on device; make room"):
+            register.open(ENTRY)
+    assert not register.knows("r1")
+    register.close("r1", register.open(ENTRY))
+
+
+def _no_room(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

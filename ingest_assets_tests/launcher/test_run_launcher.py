@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import dagster as dg
@@ -14,6 +15,7 @@ import pytest
 
 from ingest_assets.launcher.register import Stage
 from ingest_assets_tests.launcher.conftest import Host, outcome, until
+from ingest_assets_tests.launcher.patience import patient
 
 pytestmark = pytest.mark.slow
 
@@ -22,8 +24,10 @@ pytestmark = pytest.mark.slow
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     """One host for all these tests, as one host serves all runs."""
     home = tmp_path_factory.mktemp("host") / "home"
+    temporary = tmp_path_factory.mktemp("tmp")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", str(home))
+        patch.setenv("TMPDIR", str(temporary))
         one = Host(home)
         yield one
         one.close()
@@ -33,7 +37,7 @@ def test_a_run_succeeds_and_says_what_it_cost(host: Host) -> None:
     run = host.run("ok")
     assert outcome(run) == "succeeded"
     assert 5 < float(run.tags["memory_capped/peak_mb"]) < 300
-    assert 0 < float(run.tags["memory_capped/cpu_s"]) < 10
+    assert 0 < float(run.tags["memory_capped/cpu_s"]) < patient(10)
     assert "Memory cap 300 MB, by" in host.said(run.run_id)
     assert "Launched cold" not in host.said(run.run_id)
 
@@ -62,6 +66,13 @@ def test_a_refused_allocation_is_out_of_memory_whoever_writes_it_down(host: Host
         assert outcome(host.run("hoard_in_python", memory_limit_mb="600")) == "out_of_memory"
 
 
+@pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed; it comes with the extra `torch`")
+def test_torch_refused_memory_in_native_code_is_out_of_memory(host: Host) -> None:
+    run = host.end_of(host.launch("hoard_in_torch", memory_limit_mb="700"), within_s=60)
+    assert (run.status, outcome(run)) == (dg.DagsterRunStatus.FAILURE, "out_of_memory")
+    assert float(run.tags["memory_capped/peak_mb"]) > 400  # it was imported, and hoarded
+
+
 def test_memory_that_children_share_is_counted_once(host: Host) -> None:
     run = host.run("share_with_children", memory_limit_mb="230")
     assert outcome(run) == "succeeded"
@@ -85,10 +96,14 @@ def test_a_cap_that_no_run_fits_in_is_refused_by_name(host: Host) -> None:
 
 
 def test_a_run_that_hangs_is_timed_out(host: Host) -> None:
-    run = host.run("sleep", timeout_s="1.5")
+    limit_s = patient(1.5)
+    run = host.run("sleep", timeout_s=f"{limit_s}")
     assert (run.status, outcome(run)) == (dg.DagsterRunStatus.FAILURE, "timed_out")
     said = host.said(run.run_id)
-    assert "Timed out: The run was stopped after 1.5 s, its time limit. It was in work of partition sleep." in said
+    assert (
+        f"Timed out: The run was stopped after {limit_s:g} s, its time limit. It was in work of partition sleep."
+        in said
+    )
 
 
 def test_a_run_killed_from_outside_is_lost_and_not_called_out_of_memory(host: Host) -> None:
@@ -156,9 +171,24 @@ def test_cancelling_at_any_moment_of_the_launch_ends_the_run(host: Host, after_s
     run = host.create("sleep")
     launch = threading.Thread(target=host.instance.launch_run, args=(run.run_id, None))
     launch.start()
-    time.sleep(after_s)  # the moment under test
+    time.sleep(patient(after_s))  # the moment under test
     with dg.DagsterInstance.from_config(str(host.home)) as other:
         until(lambda: host.read(run.run_id).status is not dg.DagsterRunStatus.NOT_STARTED, "the launch")
+        other.run_launcher.terminate(run.run_id)
+    launch.join()
+    run = host.end_of(run.run_id)
+    assert (run.status, outcome(run)) == (dg.DagsterRunStatus.CANCELED, "cancelled")
+
+
+@pytest.mark.parametrize("sign", ["lock", "json", "claim"])
+def test_cancelling_between_the_launch_and_the_fork_ends_the_run(host: Host, sign: str) -> None:
+    """As soon as a sign of the run stands in the register: it is handed over, then claimed, then forked."""
+    run = host.create("sleep")
+    launch = threading.Thread(target=host.instance.launch_run, args=(run.run_id, None))
+    with dg.DagsterInstance.from_config(str(host.home)) as other:
+        launch.start()
+        path = host.home / "launcher/runs" / f"{run.run_id}.{sign}"
+        until(path.exists, f"the run's {sign}", look_every_s=0.0)
         other.run_launcher.terminate(run.run_id)
     launch.join()
     run = host.end_of(run.run_id)
@@ -183,17 +213,17 @@ def test_runs_go_side_by_side_where_the_operator_lets_them(make_host: Callable[.
     assert len(supervisors) == 2
 
 
-def names(folder: str) -> list[str]:
+def names(folder: str | Path) -> list[str]:
     return sorted(path.name for path in Path(folder).iterdir())
 
 
-def test_twenty_runs_leave_nothing_behind(host: Host) -> None:
+def test_fifty_runs_leave_nothing_behind(host: Host) -> None:
     host.run("ok")
     warm = host.warm()
     descriptors = names(f"/proc/{warm}/fd")
     own = len(names("/proc/self/fd"))
     shared = names("/dev/shm")
-    for _ in range(20):
+    for _ in range(50):
         assert outcome(host.run("ok")) == "succeeded"
     assert host.warm() == warm
     until(lambda: host.processes() == [warm], "the end of the last supervisor")
@@ -201,8 +231,9 @@ def test_twenty_runs_leave_nothing_behind(host: Host) -> None:
     # The warm process lets go of a run's descriptors when it has reaped its supervisor, a moment after the run's end.
     until(lambda: len(names(f"/proc/{warm}/fd")) <= len(descriptors), "no more descriptors than before", within_s=5)
     assert abs(len(names("/proc/self/fd")) - own) <= 1
-    assert names("/dev/shm") == shared
-    assert list((host.home / "launcher/runs").iterdir()) == []
+    assert set(names("/dev/shm")) <= set(shared)
+    assert names(host.home / "launcher/runs") == []
+    assert names(os.environ["TMPDIR"]) == []
 
 
 def test_health_is_told_of_the_living_and_the_dead(host: Host) -> None:
