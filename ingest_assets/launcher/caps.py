@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import resource
+from pathlib import Path
 from typing import Protocol
 
 from ingest_assets.launcher.cgroups import CgroupCap, likely_parent, usable_parent
@@ -24,6 +25,10 @@ class Cap(Protocol):
 
     how: str
     """In words, for the run's first event."""
+
+    @property
+    def group(self) -> Path | None:
+        """The run's cgroup, for whoever clears up after a supervisor that died."""
 
     @property
     def peak_mb(self) -> float:
@@ -44,6 +49,8 @@ class Cap(Protocol):
 
 class WatchedCap:
     """`RLIMIT_DATA` for each process and a watchdog over all."""
+
+    group: Path | None = None
 
     def __init__(self, cap_mb: int, *, why_not_cgroup: str) -> None:
         self._gauge = Gauge(cap_mb)

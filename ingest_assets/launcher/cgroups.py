@@ -25,44 +25,49 @@ class CgroupCap:
     """One run's group: the kernel enforces the cap, on the run and all its children at once."""
 
     def __init__(self, parent: Path, run_id: str, cap_mb: int) -> None:
-        self._group = _make(parent, run_id, cap_mb)
+        self.group = _make(parent, run_id, cap_mb)
         self._seen_mb = 0.0
-        self.how = f"cgroup v2 (memory.max in {self._group})"
+        self.how = f"cgroup v2 (memory.max in {self.group})"
 
     def enter(self) -> None:
         """Move this process into the group."""
-        (self._group / "cgroup.procs").write_text("0")
+        (self.group / "cgroup.procs").write_text("0")
 
     def over_cap(self, pids: list[int]) -> bool:
         """Note what is held; the kernel itself ends what goes over."""
         with suppress(OSError, ValueError):
-            self._seen_mb = max(self._seen_mb, int((self._group / "memory.current").read_text()) / _MB)
+            self._seen_mb = max(self._seen_mb, int((self.group / "memory.current").read_text()) / _MB)
         return False
 
     def was_exceeded(self) -> bool:
         """Did the kernel kill for memory in this group?"""
-        events = dict(line.split() for line in _read(self._group / "memory.events").splitlines())
+        events = dict(line.split() for line in _read(self.group / "memory.events").splitlines())
         return int(events.get("oom_kill", 0)) > 0
 
     @property
     def peak_mb(self) -> float:
         """The most that was held; `memory.peak` is there from Linux 5.19 on, below it the looks have to do."""
-        peak = _read(self._group / "memory.peak").strip()
+        peak = _read(self.group / "memory.peak").strip()
         return max(self._seen_mb, int(peak) / _MB if peak.isdigit() else 0.0)
 
     def close(self, *, within_s: float = 2.0) -> None:
         """Kill what is left in the group and remove it."""
-        with suppress(OSError):  # there from Linux 5.14 on; the supervisor kills by process as well
-            (self._group / "cgroup.kill").write_text("1")
-        deadline = time.monotonic() + within_s
-        while time.monotonic() < deadline:
-            try:
-                return self._group.rmdir()
-            except FileNotFoundError:
-                return None
-            except OSError:  # busy until the last process has been reaped
-                time.sleep(0.01)
-        return None
+        remove(self.group, within_s=within_s)
+
+
+def remove(group: Path, *, within_s: float = 2.0) -> None:
+    """Kill what is left in a run's group and remove it."""
+    with suppress(OSError):  # there from Linux 5.14 on; the supervisor kills by process as well
+        (group / "cgroup.kill").write_text("1")
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        try:
+            return group.rmdir()
+        except FileNotFoundError:
+            return None
+        except OSError:  # busy until the last process has been reaped
+            time.sleep(0.01)
+    return None
 
 
 def usable_parent(named: str | None, *, root: Path = Path("/sys/fs/cgroup"), proc: Path = Path("/proc")) -> Path | str:

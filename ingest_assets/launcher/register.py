@@ -46,6 +46,8 @@ class Entry:
     stage: Stage = Stage.WAITING
     pid: int = 0
     """The supervisor; to be read by people, nothing is decided by it."""
+    group: str = ""
+    """Its cgroup, while it has one: to be removed with what is in it should the supervisor die."""
     verdict: dict[str, Any] | None = None
     """How it ended, while Dagster has not been told yet."""
 

@@ -43,9 +43,10 @@ def supervise(request: RunRequest, lock: int) -> None:
     entry = replace(entry, pid=os.getpid())
     _note(register, entry)
     if _wait_for_turn(request, register):
-        entry = replace(entry, stage=Stage.RUNNING)
+        watch = _Watch(request, register)
+        entry = replace(entry, stage=Stage.RUNNING, group=str(watch.group or ""))
         _note(register, entry)
-        verdict = _Watch(request, register).run(lock)
+        verdict = watch.run(lock)
     else:
         verdict = Verdict(Outcome.CANCELLED, "The run was cancelled while it waited.", request.limits.cap_mb)
     _note(register, replace(entry, stage=Stage.ENDING, verdict=asdict(verdict)))
@@ -80,6 +81,7 @@ class _Watch:
         self._register = register
         self._log = LogFile(Path(request.log_path))
         self._cap = open_cap(request.run_id, request.limits)
+        self.group = self._cap.group
         self._kernel_kills = _kernel_kills()
         self._began = time.monotonic()
         self._over_cap = self._timed_out = False

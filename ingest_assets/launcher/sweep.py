@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ingest_assets.launcher.cgroups import remove
 from ingest_assets.launcher.outcomes import Outcome, Verdict
 from ingest_assets.launcher.register import Register
 from ingest_assets.launcher.reporting import report, report_from
@@ -19,6 +21,7 @@ def report_dead(request: RunRequest) -> None:
     descriptor = register.adopt(request.run_id)
     if descriptor is None:
         return
+    _clear_away(register, request.run_id)
     report_from(request.instance_ref, request.run_id, _verdict(register, request.run_id))
     register.close(request.run_id, descriptor)
 
@@ -29,10 +32,18 @@ def sweep(register: Register, instance: DagsterInstance) -> list[str]:
     for run_id in register.run_ids():
         descriptor = register.adopt(run_id)
         if descriptor is not None:
+            _clear_away(register, run_id)
             report(instance, run_id, _verdict(register, run_id))
             register.close(run_id, descriptor)
             dead.append(run_id)
     return dead
+
+
+def _clear_away(register: Register, run_id: str) -> None:
+    """End what a supervisor that died left running in the run's cgroup, and remove the group."""
+    entry = register.read(run_id)
+    if entry is not None and entry.group:
+        remove(Path(entry.group))
 
 
 def _verdict(register: Register, run_id: str) -> Verdict:

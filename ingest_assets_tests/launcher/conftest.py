@@ -184,4 +184,4 @@ def until(holds: Callable[[], bool], what: str, *, within_s: float = WAIT_S, loo
     while not holds():
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {patient(within_s):g} s: {what}")
-        time.sleep(look_every_s)
+        time.sleep(patient(look_every_s))
