@@ -53,12 +53,13 @@ class OcrReader:
 
     def __init__(self) -> None:
         import cv2
-        from openvino import Core
         from rapidocr.ch_ppocr_det.utils import DBPostProcess
         from rapidocr.ch_ppocr_rec.utils import CTCLabelDecode
 
+        from ingest_assets.clients.openvino_runtime import openvino
+
         cv2.setNumThreads(1)
-        core = Core()
+        core = openvino.Core()
         core.set_property("CPU", {"INFERENCE_NUM_THREADS": 2, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"})
         detector = core.read_model(_model_path(DETECTION_MODEL))
         detector.reshape([1, 3, CANVAS_PX, CANVAS_PX])

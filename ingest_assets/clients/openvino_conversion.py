@@ -79,9 +79,10 @@ def _convert_in_child(folder: Path | None, *, target: Path) -> None:
 
 def _convert(weights: Path, target: Path) -> None:
     """Convert in this process: token ids and their mask in, one unit vector per row out."""
-    import openvino
     import torch
     from transformers import AutoModel
+
+    from ingest_assets.clients.openvino_runtime import openvino
 
     class MeanPooled(torch.nn.Module):
         def __init__(self) -> None:

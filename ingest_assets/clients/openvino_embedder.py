@@ -78,7 +78,7 @@ class OpenVINOEmbedder:
     @cached_property
     def _queue(self) -> Any:
         """Compile the model, once, and give it as many requests as there are streams."""
-        import openvino
+        from ingest_assets.clients.openvino_runtime import openvino
 
         core = openvino.Core()
         bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")

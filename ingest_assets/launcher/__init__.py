@@ -11,8 +11,10 @@ warm_client       finding, starting and asking the warm process
 warm_process      the warm process
 cold_process      a run without it
 preload           importing once what every run needs
+migrations        what Dagster's storages read anew whenever they are opened, read once
 supervisor        one run from its turn to its end
 run_process       the process in which Dagster executes the run
+connections       its SQLite connections, kept for as long as it lasts
 caps, cgroups     how the cap is enforced
 process_tree      how much memory a run and its children hold
 log_file          what the run printed

@@ -6,7 +6,7 @@ asked for and not granted is said in `notes`, which become part of the run's fir
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ingest_assets.errors import ConfigError
@@ -36,6 +36,8 @@ class LauncherConfig:
     warm: bool = True
     warm_start_timeout_s: float = 60.0
     warm_idle_s: float = 1800.0
+    preload_modules: Sequence[str] = ()
+    """What runs of this code import and its definitions do not."""
 
 
 @dataclass(frozen=True, slots=True)

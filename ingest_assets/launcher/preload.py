@@ -12,9 +12,12 @@ import importlib
 import os
 import sys
 import sysconfig
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from ingest_assets.launcher.migrations import remember_migrations
 
 # Linear algebra libraries start a pool of threads on import, and a fork would inherit its locks without its threads.
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -61,15 +64,19 @@ def restore_threads() -> None:
             os.environ[name] = value
 
 
-def preload(repository_origin: str, instance_ref: str) -> None:
-    """Import what every run of this code needs, and build its definitions."""
+def preload(repository_origin: str, instance_ref: str, *, modules: Sequence[str] = ()) -> None:
+    """Import what every run of this code needs, and build its definitions.
+
+    Definitions import heavy libraries where they use them, so as to be loaded quickly; `modules` names those here.
+    """
     from dagster._core.instance.ref import InstanceRef
     from dagster._serdes import ConfigurableClassData, deserialize_value
 
     parts = [part for part in deserialize_value(instance_ref, InstanceRef) if isinstance(part, ConfigurableClassData)]
-    for name in [*_MODULES, *(part.module_name for part in parts)]:
+    for name in [*_MODULES, *(part.module_name for part in parts), *modules]:
         with suppress(ImportError):  # where a run needs it, the run will say so
             importlib.import_module(name)
+    remember_migrations()
     build(deserialize_value(repository_origin))
 
 

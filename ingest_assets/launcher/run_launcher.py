@@ -68,6 +68,7 @@ class MemoryCappedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass
             "warm": _field(dg.BoolSource, True, "fork runs from a warm process"),
             "warm_start_timeout_s": _field(dg.Float, 60.0, "what the warm process has to import the definitions"),
             "warm_idle_s": _field(dg.Float, 1800.0, "after so long without a run the warm process leaves"),
+            "preload_modules": _field([str], [], "modules that the warm process imports beside the definitions"),
         }
 
     @classmethod
@@ -191,7 +192,10 @@ class MemoryCappedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass
         if self._client is None:
             config = self._config
             self._client = WarmClient(
-                self._folder, start_timeout_s=config.warm_start_timeout_s, idle_s=config.warm_idle_s
+                self._folder,
+                start_timeout_s=config.warm_start_timeout_s,
+                idle_s=config.warm_idle_s,
+                modules=config.preload_modules,
             )
         return self._client
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingest_assets.launcher.background import exit_now
 from ingest_assets.launcher.caps import Cap, leave_room
+from ingest_assets.launcher.connections import kept_connections
 from ingest_assets.launcher.linux import be_picked_first, die_with
 from ingest_assets.launcher.log_file import LogFile
 from ingest_assets.launcher.outcomes import MEMORY_WORDS, OUTCOME_TAG, Outcome
@@ -71,6 +72,7 @@ def _execute(request: RunRequest, *, how: str) -> int:
     setup_interrupt_handlers()  # SIGTERM interrupts the steps, as in Dagster's own command line
     with (
         capture_interrupts(),
+        kept_connections(),
         DagsterInstance.from_ref(deserialize_value(request.instance_ref, InstanceRef)) as instance,
     ):
         run = instance.get_run_by_id(request.run_id)

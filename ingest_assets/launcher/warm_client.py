@@ -13,6 +13,7 @@ import logging
 import os
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -47,10 +48,11 @@ class Code:
 class WarmClient:
     """Hands runs over, and remembers when not to try."""
 
-    def __init__(self, folder: Path, *, start_timeout_s: float, idle_s: float) -> None:
+    def __init__(self, folder: Path, *, start_timeout_s: float, idle_s: float, modules: Sequence[str] = ()) -> None:
         self._folder = folder / "warm"
         self._start_timeout_s = start_timeout_s
         self._idle_s = idle_s
+        self._modules = list(modules)
         self._not_before: dict[str, tuple[float, str]] = {}
 
     def launch(self, request: RunRequest, *, code: Code, lock: int) -> str:
@@ -106,6 +108,7 @@ class WarmClient:
                 "folder": str(self._folder),
                 "name": code.socket_name,
                 "idle_s": self._idle_s,
+                "modules": self._modules,
                 "version": code.version,
             }
             log = self._folder / f"{code.socket_name}.log"

@@ -48,13 +48,14 @@ def main() -> None:
     go_to_background()
     preload.hold_threads()
     try:
-        preload.preload(start["repository_origin"], start["instance_ref"])
+        preload.preload(start["repository_origin"], start["instance_ref"], modules=start["modules"])
     except Exception as error:  # noqa: BLE001 - the outermost loop of a process; user code may raise anything
         traceback.print_exc()
         return say_ready(f"the definitions could not be imported: {type(error).__name__}: {error}")
     if threads() != 1:
         return say_ready(
-            f"importing the definitions started {threads() - 1} threads, and a process with threads cannot fork"
+            f"importing the definitions and preload_modules started {threads() - 1} threads, and a process with "
+            "threads cannot fork"
         )
     gc.collect()
     gc.freeze()  # the collector would write to pages that children share

@@ -164,7 +164,13 @@ behaviours = dg.StaticPartitionsDefinition(list(BEHAVIOURS))
 def work(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     """Behave as the partition is called."""
     BEHAVIOURS[context.partition_key]()
-    return dg.MaterializeResult(metadata={"pid": os.getpid(), "threads": os.environ.get("OMP_NUM_THREADS", "unset")})
+    return dg.MaterializeResult(
+        metadata={
+            "pid": os.getpid(),
+            "threads": os.environ.get("OMP_NUM_THREADS", "unset"),
+            "imported": "colorsys" in sys.modules,
+        }
+    )
 
 
 defs = dg.Definitions(assets=[work], jobs=[dg.define_asset_job("job", [work])], executor=dg.in_process_executor)

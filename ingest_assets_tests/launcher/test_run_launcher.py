@@ -6,9 +6,10 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -142,11 +143,18 @@ def test_forked_runs_roll_different_dice(host: Host) -> None:
 
 
 def test_a_run_sees_the_operators_threads_and_not_the_warm_process_s(host: Host) -> None:
-    run = host.run("ok")
+    assert reported(host, host.run("ok"))["threads"].value == os.environ.get("OMP_NUM_THREADS", "unset")
+
+
+def test_a_run_finds_the_modules_imported_that_the_operator_named(make_host: Callable[..., Host]) -> None:
+    host = make_host(preload_modules=["colorsys", "there.is.no.such.module"])
+    assert reported(host, host.run("ok"))["imported"].value is True
+
+
+def reported(host: Host, run: dg.DagsterRun) -> Mapping[str, dg.MetadataValue[Any]]:
     (event,) = host.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
     assert event.dagster_event is not None
-    metadata = event.dagster_event.step_materialization_data.materialization.metadata
-    assert metadata["threads"].value == os.environ.get("OMP_NUM_THREADS", "unset")
+    return event.dagster_event.step_materialization_data.materialization.metadata
 
 
 def test_cancelling_a_running_run_ends_it_as_cancelled(host: Host) -> None:
