@@ -6,7 +6,7 @@ asked for and not granted is said in `notes`, which become part of the run's fir
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ingest_assets.errors import ConfigError
@@ -36,7 +36,7 @@ class LauncherConfig:
     warm: bool = True
     warm_start_timeout_s: float = 60.0
     warm_idle_s: float = 1800.0
-    preload_modules: Sequence[str] = ()
+    preload_modules: tuple[str, ...] = ()
     """What runs of this code import and its definitions do not."""
 
 

@@ -74,7 +74,8 @@ class MemoryCappedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
         """Make one as `dagster.yaml` says."""
-        return cls(LauncherConfig(**config_value), inst_data)
+        modules = tuple(config_value["preload_modules"])
+        return cls(LauncherConfig(**{**config_value, "preload_modules": modules}), inst_data)
 
     def launch_run(self, context: LaunchRunContext) -> None:
         """Have the run executed."""
