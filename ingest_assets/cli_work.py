@@ -80,9 +80,9 @@ def _pending(workshop: Workshop, instance: dg.DagsterInstance) -> tuple[Changes,
     from ingest_assets.defs.sensors import files_in_runs, look, sweep_dead_runs
 
     sweep_dead_runs(instance)
+    busy = files_in_runs(instance)  # first: a run that ends between the two looks is then in the ledger
     first = look(workshop, instance, seen={}, missed=[])
     changes = look(workshop, instance, seen=first.unsettled, missed=sorted(first.missing))
-    busy = files_in_runs(instance)
     arrivals = [arrival for arrival in changes.arrivals if arrival.file_id not in busy]
     return changes, arrivals, [file_id for file_id in changes.gone if file_id not in busy]
 

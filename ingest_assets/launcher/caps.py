@@ -18,8 +18,8 @@ from ingest_assets.launcher.process_tree import Gauge, data_kb, own_kb
 
 # 10 % between a clean MemoryError and the kill: what Dagster needs to write the failure down.
 _RLIMIT_SHARE = 0.9
-# The kernel counts what is reserved, too: thread stacks and allocators' arenas. A run with OpenVINO and Chroma in it was
-# refused memory at a limit of 193 MB while it held 137 and would have ended at 194; libraries then fail in words of
+# The kernel counts what is reserved, too: thread stacks and allocators' arenas. A run with OpenVINO and Chroma in it
+# was refused memory at a limit of 193 MB while it held 137 and would have ended at 194; libraries then fail in words of
 # their own. What is really held is the watchdog's to judge.
 _RESERVED_MB = 192
 
