@@ -66,13 +66,11 @@ class Register:
             ConfigError: somebody is in charge already, or the run's id cannot be a file's name.
             OutsideError: the disk does not take it; nothing of the run is in the register then.
         """
-        path = self._path(entry.run_id, "lock")
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = self._locked(entry.run_id)
         except OSError as error:
             raise self._refused(entry, error) from error
-        if not _lock(descriptor):
-            os.close(descriptor)
+        if descriptor is None:
             raise ConfigError(f"run {entry.run_id} was launched already and has not ended; wait for it or cancel it")
         for kind in ("claim", "cancel", "asked"):
             self._path(entry.run_id, kind).unlink(missing_ok=True)
@@ -81,6 +79,26 @@ class Register:
         except OSError as error:
             self.close(entry.run_id, descriptor)
             raise self._refused(entry, error) from error
+        return descriptor
+
+    def _locked(self, run_id: str) -> int | None:
+        """Make a run's lock file and take it; None where somebody holds it.
+
+        It gets its name when it is locked: a file that is there and free tells others of a lost run.
+        """
+        path, new = self._path(run_id, "lock"), self._path(run_id, f"{os.getpid()}.opening")
+        descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            _lock(descriptor)
+            os.link(new, path)
+        except FileExistsError:
+            os.close(descriptor)
+            return self.adopt(run_id)
+        except OSError:
+            os.close(descriptor)
+            raise
+        finally:
+            new.unlink(missing_ok=True)
         return descriptor
 
     def adopt(self, run_id: str) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +28,25 @@ def test_a_run_is_in_charge_of_one_holder_only(register: Register) -> None:
         register.open(ENTRY)
     register.close("r1", lock)
     assert register.run_ids() == []
+
+
+def test_a_run_that_is_being_launched_never_looks_lost(register: Register) -> None:
+    """Others look for lost runs all the time: one that they could adopt would be reported as dead before it began."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        deadline = time.monotonic() + 1.0
+        adopted = any(register.adopt("r1") is not None for _ in iter(lambda: time.monotonic() < deadline, False))
+        os.write(writer, b"adopted" if adopted else b"never")
+        os._exit(0)
+    deadline = time.monotonic() + 1.2
+    while time.monotonic() < deadline:
+        register.close("r1", register.open(ENTRY))
+    os.waitpid(pid, 0)
+    assert os.read(reader, 16) == b"never"
+    assert [path.name for path in (register._root).iterdir()] == []
+    for descriptor in (reader, writer):
+        os.close(descriptor)
 
 
 def test_a_run_whose_holder_died_can_be_adopted_once(register: Register) -> None:
