@@ -46,8 +46,8 @@ def upload_bucket(context: dg.SensorEvaluationContext, workshop: Shop) -> dg.Sen
     """Ask for the runs that make the store agree with the bucket."""
     report_dead_runs(context.instance)
     before = json.loads(context.cursor) if context.cursor else {"seen": {}, "missed": []}
+    busy = files_in_runs(context.instance)  # first: a run that ends between the two looks is then in the ledger
     changes = look(workshop, context.instance, seen=before["seen"], missed=before["missed"])
-    busy = files_in_runs(context.instance)
     waiting = [arrival for arrival in changes.arrivals if arrival.file_id not in busy]
     arrivals = waiting[:MAX_REQUESTS]
     gone = [file_id for file_id in changes.gone if file_id not in busy][: MAX_REQUESTS - len(arrivals)]
