@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
+from ingest_assets.clients.openvino_compiled import compiled
 from ingest_assets.clients.openvino_conversion import MODEL_FILE, TOKENIZER_FILE, converted
 from ingest_assets.clients.weights import describe
 from ingest_assets.clients.wordpieces import WINDOW_PIECES, PieceWindow, WordPieces, identity, merge
@@ -87,8 +88,7 @@ class OpenVINOEmbedder:
             "INFERENCE_PRECISION_HINT": precision,
             "NUM_STREAMS": self._streams,
         }
-        compiled = core.compile_model(core.read_model(self._folder / MODEL_FILE), "CPU", options)
-        return openvino.AsyncInferQueue(compiled, self._streams)
+        return openvino.AsyncInferQueue(compiled(core, self._folder / MODEL_FILE, options), self._streams)
 
     def _read(self, windows: Sequence[PieceWindow]) -> Vector:
         """Return one vector per window."""
@@ -101,8 +101,9 @@ class OpenVINOEmbedder:
 
         self._queue.set_callback(keep)
         order = sorted(range(len(windows)), key=lambda row: len(windows[row].ids), reverse=True)
-        for first in range(0, len(order), self._batch):
-            rows = order[first : first + self._batch]
+        size = max(1, min(self._batch, -(-len(order) // self._streams)))  # of a short text, each core gets its share
+        for first in range(0, len(order), size):
+            rows = order[first : first + size]
             self._queue.start_async(_padded([windows[row].ids for row in rows]), userdata=rows)
         self._queue.wait_all()
         return vectors

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
 # Each holds its own reference to `create_engine`; where Dagster has moved one, its databases are opened as before.
@@ -67,8 +67,18 @@ def _engine(url: str, **options: Any) -> Engine:
     if url not in _engines:
         # No limit: a nested look would wait for ever for the connection that its caller holds.
         kept = {"poolclass": _KeptPool, "max_overflow": -1}
-        _engines.setdefault(url, create_engine(url, **options | kept))
+        event.listen(_engines.setdefault(url, create_engine(url, **options | kept)), "connect", _sync_at_checkpoints)
     return _engines[url]
+
+
+def _sync_at_checkpoints(connection: Any, _: object) -> None:
+    """Do not wait for the disk at each of a run's hundred commits, 2 to 5 ms each.
+
+    With a write-ahead log that is safe whoever is killed; a power cut takes the last moments of a run that it ended too
+    (https://www.sqlite.org/pragma.html#pragma_synchronous).
+    """
+    if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+        connection.execute("PRAGMA synchronous=NORMAL")
 
 
 def _forget() -> None:

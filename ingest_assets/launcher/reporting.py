@@ -34,10 +34,13 @@ def report_from(instance_ref: str, run_id: str, verdict: Verdict) -> None:
     from dagster._core.instance.ref import InstanceRef
     from dagster._serdes import deserialize_value
 
+    from ingest_assets.launcher.connections import kept_connections
+
     deadline = time.monotonic() + _TRY_FOR_S
     while True:
         try:
-            with DagsterInstance.from_ref(deserialize_value(instance_ref, InstanceRef)) as instance:
+            reference = deserialize_value(instance_ref, InstanceRef)
+            with kept_connections(), DagsterInstance.from_ref(reference) as instance:
                 return report(instance, run_id, verdict)
         except Exception:  # each storage has its own errors; the outermost loop of a process
             if time.monotonic() > deadline:

@@ -27,6 +27,8 @@ from ingest_assets.launcher.run_process import execute_and_exit
 
 # A run that allocates 1 GB/s passes its cap by 50 MB at most; a look costs a fraction of a millisecond.
 _LOOK_EVERY_S = 0.05
+# The next in line looks more often, so that the slot stands empty for 5 ms and not 25; a look costs 0.2 ms.
+_NEXT_LOOKS_EVERY_S = 0.01
 _STOPS = {signal.SIGTERM, signal.SIGINT}
 
 
@@ -69,7 +71,8 @@ def _wait_for_turn(request: RunRequest, register: Register) -> bool:
         entries = register.living()
         if may_start(request.run_id, entries, budget_mb=limits.budget_mb, max_parallel=limits.max_parallel):
             return True
-        time.sleep(_LOOK_EVERY_S)
+        waiting = [entry.run_id for entry in entries if entry.stage is Stage.WAITING]
+        time.sleep(_NEXT_LOOKS_EVERY_S if waiting[:1] == [request.run_id] else _LOOK_EVERY_S)
     return False
 
 

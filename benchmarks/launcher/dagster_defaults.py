@@ -1,0 +1,23 @@
+"""The project's own assets, checks and sensor under the executor that Dagster takes where nobody names one."""
+
+import dagster as dg
+
+from ingest_assets.defs import assets, checks, sensors
+from ingest_assets.defs.jobs import purge_file
+from ingest_assets.defs.resources import resources_for
+from ingest_assets.settings import load_settings
+
+pipeline = [assets.raw_files, assets.parsed_documents, assets.image_captions, assets.chunks, assets.embeddings]
+ingest_file = dg.define_asset_job("ingest_file", selection=dg.AssetSelection.assets(*pipeline))
+
+defs = dg.Definitions(
+    assets=pipeline,
+    asset_checks=[
+        checks.every_page_is_accounted_for,
+        checks.chunks_vectors_and_rows_agree,
+        checks.vectors_are_sound,
+    ],
+    jobs=[ingest_file, purge_file],
+    sensors=[sensors.upload_bucket.with_attributes(jobs=[ingest_file, purge_file])],
+    resources=resources_for(load_settings()),
+)
