@@ -18,8 +18,8 @@ from ingest_assets import cli_add, cli_doctor, cli_tables, cli_work
 from ingest_assets.errors import BadInput, ConfigError, OutsideError
 from ingest_assets.file_ids import file_id_of, key_for
 from ingest_assets.home import prepare_home
-from ingest_assets.records import FileRecord, Scope, State
 from ingest_assets.settings import load_settings, table
+from ingest_assets.stored import FileRecord, Scope, State
 
 if TYPE_CHECKING:
     from ingest_assets.defs.resources import Workshop

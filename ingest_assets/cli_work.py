@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from ingest_assets.cli_add import ingest
 from ingest_assets.cli_tables import Outcome
 from ingest_assets.errors import BadInput
-from ingest_assets.records import State
 from ingest_assets.settings import Settings
+from ingest_assets.stored import State
 
 if TYPE_CHECKING:
     import dagster as dg

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ingest_assets.artifacts import Stored
 from ingest_assets.defs.ends import utc_now
-from ingest_assets.records import Caption, Chunk, FileRecord, Part, SourceFile, State
+from ingest_assets.records import Caption, Chunk, Part, SourceFile
+from ingest_assets.stored import FileRecord, State
 from ingest_assets.wiring import Fingerprints
 
 SUMMARY_CHARS = 300

@@ -22,11 +22,12 @@ from ingest_assets.launcher.outcomes import CAP_TAG
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.families import parser_for
 from ingest_assets.parsers.media_type import detect
-from ingest_assets.records import FileRecord, SourceFile
+from ingest_assets.records import SourceFile
 from ingest_assets.settings import Settings
 from ingest_assets.stages.attempts import Attempt
 from ingest_assets.stages.predict import first_window
 from ingest_assets.stages.receive import receive
+from ingest_assets.stored import FileRecord
 from ingest_assets.wiring import (
     Fingerprints,
     fingerprint,

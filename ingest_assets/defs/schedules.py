@@ -8,7 +8,7 @@ import dagster as dg
 from ingest_assets.defs.jobs import ingest_file
 from ingest_assets.defs.resources import Workshop
 from ingest_assets.defs.sensors import MAX_REQUESTS, files_in_runs
-from ingest_assets.records import FileRecord
+from ingest_assets.stored import FileRecord
 
 _PAGE = 1000
 

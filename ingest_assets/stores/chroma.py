@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ingest_assets.errors import OutsideError
-from ingest_assets.records import Audit, Chunk, EmbeddedChunk, FileRecord, Hit, Scope
+from ingest_assets.records import Chunk, EmbeddedChunk
 from ingest_assets.soundness import fault
+from ingest_assets.stored import Audit, FileRecord, Hit, Scope
 from ingest_assets.stores.batches import batches
 from ingest_assets.stores.chroma_client import Moved, Place
 from ingest_assets.stores.chroma_embedded import EmbeddedChroma

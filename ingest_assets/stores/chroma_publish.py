@@ -20,8 +20,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from ingest_assets.errors import OutsideError
-from ingest_assets.records import EmbeddedChunk, FileRecord
+from ingest_assets.records import EmbeddedChunk
 from ingest_assets.soundness import fault, refuse_unsound
+from ingest_assets.stored import FileRecord
 from ingest_assets.stores.batches import batches
 from ingest_assets.stores.chroma_read import entry_in, row_names
 from ingest_assets.stores.chroma_rows import OPEN, Entry, chunk_row, in_force, ledger_row, parts_of, row_id

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ingest_assets.records import Audit, Chunk
+from ingest_assets.records import Chunk
 from ingest_assets.soundness import Fault, fault
+from ingest_assets.stored import Audit
 from ingest_assets.stores.batches import batches
 from ingest_assets.stores.chroma_client import Moved
 from ingest_assets.stores.chroma_rows import Entry, chunk_of, entry_of, in_force

@@ -17,7 +17,8 @@ from typing import Any
 
 import msgspec
 
-from ingest_assets.records import Chunk, EmbeddedChunk, FileRecord, Hit, Scope
+from ingest_assets.records import Chunk, EmbeddedChunk
+from ingest_assets.stored import FileRecord, Hit, Scope
 
 OPEN = 2**53
 """`until` of a row that no later generation has closed. The largest integer that every JSON reader keeps exact."""

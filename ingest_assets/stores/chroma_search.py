@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ingest_assets.errors import OutsideError
-from ingest_assets.records import Hit, Scope
+from ingest_assets.stored import Hit, Scope
 from ingest_assets.stores.chroma_client import Moved
 from ingest_assets.stores.chroma_rows import Entry, Row, entry_of, hit_of, in_force, scope_key
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from ingest_assets.records import Audit, Chunk, EmbeddedChunk, FileRecord, Hit, Scope
+from ingest_assets.records import Chunk, EmbeddedChunk
+from ingest_assets.stored import Audit, FileRecord, Flags, Hit, Scope, StoredChunk
 
 if TYPE_CHECKING:
     from ingest_assets.records import Vector
@@ -30,6 +31,17 @@ class VectorStore(Protocol):
         Raises:
             ValueError: a vector is not finite, not of norm 1 ± 1e-3, or of another length than the others;
                 or two chunks share an id. Nothing becomes visible then.
+        """
+        ...
+
+    def add(self, record: FileRecord, chunks: Iterable[EmbeddedChunk]) -> FileRecord:
+        """Put these chunks beside those that the file has, at once; return the record as kept.
+
+        For documents whose chunks are handed in one by one (`Origin.CLIENT`). The record's `chunks` is the number in
+        force afterwards, `embedded` and `reused` are those of this call.
+
+        Raises:
+            ValueError: as `replace`; or the file has a chunk of that id already. Nothing becomes visible then.
         """
         ...
 
@@ -62,11 +74,58 @@ class VectorStore(Protocol):
         ...
 
     def chunks(self, file_id: str, *, limit: int = 100, offset: int = 0) -> list[Chunk]:
-        """List a file's current chunks in document order."""
+        """List a file's current chunks in document order: by index, then by chunk id."""
+        ...
+
+    def chunks_named(self, file_id: str, chunk_ids: Sequence[str]) -> dict[str, Chunk]:
+        """Return those of a file's current chunks that have one of these ids, by id."""
         ...
 
     def audit(self, file_id: str) -> Audit:
-        """Count what is really there, from the rows, not from the record."""
+        """Count what is really there, from the rows, not from the record (`audit.py`)."""
+        ...
+
+    def rows(self, file_id: str) -> Iterator[StoredChunk]:
+        """Yield every row of a file, in force or not, by index and then by name; some hundred are held at a time.
+
+        For whoever checks or copies: rows of a publication that is under way are among them.
+        """
+        ...
+
+    def owners(self, *, after: str = "", limit: int = 1000) -> list[str]:
+        """List, in order, the file_ids behind `after` that the ledger or any row names; rows may have no entry."""
+        ...
+
+    def remove_rows(self, file_id: str, names: Sequence[str]) -> int:
+        """Delete rows of a file by name; return how many went. The record stays as it is."""
+        ...
+
+    def flag(self, file_id: str, flags: Mapping[str, Flags]) -> int:
+        """Set `rag_strict` and `source_only` of a file's rows, by name; return how many rows changed."""
+        ...
+
+    def compact(self) -> str:
+        """Give back space, renew statistics and indexes; say in a sentence what was done. Readers may have to wait."""
+        ...
+
+    def current_space(self) -> str:
+        """Return the space of this place that is in use; "" is the first.
+
+        A place holds one space for each model that is in use or being built: collections or tables `chunks` and
+        `files`, with `_` and the space's name behind them for all but the first. A store object works on one space.
+        """
+        ...
+
+    def switch(self, space: str) -> None:
+        """Make another space of this place the one in use, in one write."""
+        ...
+
+    def drop(self) -> None:
+        """Remove this object's own space with all that is in it.
+
+        Raises:
+            ValueError: it is the space in use.
+        """
         ...
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from ingest_assets.defs.schedules import out_of_date, stale_files
 from ingest_assets.defs.sensors import lost_runs, out_of_memory, upload_bucket
 from ingest_assets.launcher.outcomes import CAP_TAG, OUTCOME_TAG
 from ingest_assets.launcher.register import Entry, Register
-from ingest_assets.records import State
+from ingest_assets.stored import State
 from ingest_assets_tests.defs.conftest import Project
 
 pytestmark = pytest.mark.slow
