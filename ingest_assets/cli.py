@@ -8,7 +8,6 @@ document, on standard output.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -20,6 +19,7 @@ from ingest_assets.file_ids import file_id_of, key_for
 from ingest_assets.home import prepare_home
 from ingest_assets.settings import load_settings, table
 from ingest_assets.stored import FileRecord, Scope, State
+from ingest_assets.stores.ledger import ledger
 
 if TYPE_CHECKING:
     from ingest_assets.defs.resources import Workshop
@@ -34,7 +34,6 @@ app = typer.Typer(
 )
 
 EXIT_PROBLEM, EXIT_USAGE, EXIT_OUTSIDE, EXIT_LEFT, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
-_PAGE = 1000
 
 User = Annotated[str, typer.Option("--user", "-u", help="who owns the files")]
 Project = Annotated[str, typer.Option("--project", "-p", help="the project they belong to")]
@@ -114,7 +113,7 @@ def status(
     workshop = _workshop()
     if file:
         return cli_tables.show_file(_record(workshop, file), as_json=as_json)
-    records = list(_ledger(workshop))
+    records = list(ledger(workshop.store))
     known = {record.file_id: record.version for record in records}
     arrived = [(_file_id(item.key), item.version) for item in workshop.bucket.list()]
     waiting = sum(bool(file_id) and known.get(file_id) != version for file_id, version in arrived)
@@ -129,7 +128,9 @@ def files(
 ) -> None:
     """List the files of the ledger, with what came of each."""
     chosen = [
-        record for record in _ledger(_workshop()) if user in {"", record.user_id} and project in {"", record.project_id}
+        record
+        for record in ledger(_workshop().store)
+        if user in {"", record.user_id} and project in {"", record.project_id}
     ]
     cli_tables.show_files(chosen, as_json=as_json)
 
@@ -232,13 +233,6 @@ def _file_id(key: str) -> str:
         return file_id_of(key)
     except BadInput:
         return ""
-
-
-def _ledger(workshop: Workshop) -> Iterator[FileRecord]:
-    offset = 0
-    while page := workshop.store.files(limit=_PAGE, offset=offset):
-        yield from page
-        offset += len(page)
 
 
 def _leave(error: Exception, code: int) -> NoReturn:

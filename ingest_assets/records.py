@@ -6,6 +6,7 @@ and encode to JSON without help (`artifacts.py`).
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
@@ -149,6 +150,11 @@ class Chunk:
     pages: tuple[int, ...] = ()
     section: tuple[str, ...] = ()
     words: int = 0
+
+    @property
+    def text_is_whole(self) -> bool:
+        """Whether the text is what its hash says."""
+        return hashlib.sha256(self.text.encode("utf-8", "surrogatepass")).hexdigest() == self.text_sha256
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,8 @@ class FileRecord:
     window: int = 0
     """Parts in memory at once in the run that made this; 0 where no run did."""
     origin: Origin = Origin.BUCKET
+    chunks_digest: str = ""
+    """Digest of the kept chunks that were published; empty where there are none, as of chunks handed in one by one."""
     duplicates: int = 0
     """Chunks of the document that were taken out of the store because their text stands in it once already."""
 

@@ -41,6 +41,7 @@ def record_of(
         elements=parsed.manifest.counts.get("elements", 0),
         pictures=parsed.manifest.counts.get("pictures", 0),
         chunks=chunks.manifest.records,
+        chunks_digest=chunks.manifest.digest,
         fingerprint=fingerprints.whole,
         summary=_summary(chunks.manifest.preview),
         warnings=(*parsed.manifest.warnings, *captions.manifest.warnings)[:_KEPT_WARNINGS],

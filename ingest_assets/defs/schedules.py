@@ -8,9 +8,8 @@ import dagster as dg
 from ingest_assets.defs.jobs import ingest_file
 from ingest_assets.defs.resources import Workshop
 from ingest_assets.defs.sensors import MAX_REQUESTS, files_in_runs
-from ingest_assets.stored import FileRecord
-
-_PAGE = 1000
+from ingest_assets.stored import Origin
+from ingest_assets.stores.ledger import ledger
 
 
 @dg.schedule(
@@ -31,10 +30,10 @@ def out_of_date(
 
 def stale_files(workshop: Workshop) -> list[str]:
     """List files that today's code, settings or models would treat differently, or whose failure was not theirs."""
-    stale: list[FileRecord] = []
-    offset = 0
-    while page := workshop.store.files(limit=_PAGE, offset=offset):
-        stale += [record for record in page if record.fingerprint != workshop.current_fingerprint(record)]
-        offset += len(page)
+    stale = [
+        record
+        for record in ledger(workshop.store)
+        if record.origin is Origin.BUCKET and record.fingerprint != workshop.current_fingerprint(record)
+    ]
     # The longest untouched first: files that fail every time must not stand before all others.
     return [record.file_id for record in sorted(stale, key=lambda record: (record.updated_at, record.file_id))]

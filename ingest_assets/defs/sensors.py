@@ -20,7 +20,9 @@ from ingest_assets.launcher.register import Register
 from ingest_assets.launcher.sweep import sweep
 from ingest_assets.records import BucketObject
 from ingest_assets.stages.compare import Changes, compare
+from ingest_assets.stored import Origin
 from ingest_assets.stores.contract import VectorStore
+from ingest_assets.stores.ledger import ledger
 
 # Dagster copies every sensor and then warns of a parameter of its own that nobody gave.
 warnings.filterwarnings("ignore", message="Parameter `owners` of initializer", category=dg.BetaWarning)
@@ -33,7 +35,6 @@ SETTLED_WITHIN_S = 60
 MAX_REQUESTS = 100
 """Runs asked for in one tick. A tick with thousands passes Dagster's 60 s deadline and repeats for ever."""
 PARTITION_TAG = "dagster/partition"
-_PAGE = 1000
 _UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -173,11 +174,8 @@ def files_not_settled(instance: dg.DagsterInstance) -> set[str]:
 
 
 def ledger_versions(store: VectorStore) -> dict[str, str]:
-    """Return the version of each file at its last attempt."""
-    versions: dict[str, str] = {}
-    while page := store.files(limit=_PAGE, offset=len(versions)):
-        versions.update((record.file_id, record.version) for record in page)
-    return versions
+    """Return the version of each of the bucket's files at its last attempt."""
+    return {record.file_id: record.version for record in ledger(store) if record.origin is Origin.BUCKET}
 
 
 def _listing(workshop: Workshop) -> list[BucketObject]:

@@ -19,7 +19,7 @@ from ingest_assets.stores.chroma_rows import Entry, Row, entry_of, hit_of, in_fo
 if TYPE_CHECKING:
     from ingest_assets.records import Vector
     from ingest_assets.stores.chroma_client import Handle
-    from ingest_assets.stores.chroma_publish import Turns
+    from ingest_assets.stores.chroma_turns import Turns
 
 _SPARE = 10
 """Rows asked for beyond k, so that a few rows of a generation not in force cost no second look."""

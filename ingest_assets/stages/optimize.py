@@ -1,0 +1,130 @@
+"""A file's rows in, the same rows tidier out: duplicates by content gone, metadata complete, flags set.
+
+What an answer may rest on is decided from the rows as they are (`Flags`), for systems that search the store by
+themselves. A file that `validate` has more to say about than its metadata is left to `repair`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TypeAlias
+
+from ingest_assets.records import EmbeddedChunk
+from ingest_assets.stages.embed import Embedder
+from ingest_assets.stages.repair import repair
+from ingest_assets.stages.validate import Examined, Kept, Problem, faults_of
+from ingest_assets.stored import FileRecord, Flags, State, StoredChunk
+from ingest_assets.stores.contract import VectorStore
+
+SUMMARY_CHARS = 300
+_FLAGGED_AT_ONCE = 500
+_TIDIED = {Problem.WRONG_OWNER, Problem.STALE}
+"""What is mended on the way; it needs no text and no new vector."""
+
+
+class Duplicates(StrEnum):
+    """Which chunks of equal text are one too many."""
+
+    KEEP = "keep"
+    FILE = "file"
+    """A text that stands in its file before."""
+    PROJECT = "project"
+    """A text that stands in its project before, in this file or one whose file_id comes first. If that one is deleted
+    later, the text is gone from the project's searches until the other file is ingested again."""
+
+
+Seen: TypeAlias = Callable[[FileRecord, str], bool]
+"""Whether a text hash has come before where the policy looks; remembers it."""
+Captions: TypeAlias = Callable[[FileRecord], Collection[str]]
+"""Sentences that a model wrote about a file's pictures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tidied:
+    """What was done to one file."""
+
+    file_id: str
+    duplicates: int = 0
+    """Rows removed because their text stands in the store already."""
+    completed: int = 0
+    """Rows whose owner, name, source or type was put right, and records whose summary was filled in."""
+    flagged: int = 0
+    """Rows whose flags changed."""
+    needs_repair: bool = False
+    """`validate` finds more here than `optimize` mends; nothing was done."""
+
+
+def optimize(
+    examined: Examined,
+    *,
+    store: VectorStore,
+    seen: Seen | None,
+    kept: Kept,
+    captions: Captions,
+    embedder: Embedder,
+) -> Tidied:
+    """Tidy one file; `seen` is None where duplicates are kept.
+
+    Raises:
+        OutsideError: the store is away, or the file is being published.
+    """
+    record, problems = examined.record, {finding.problem for finding in examined.findings}
+    if record is None or problems - _TIDIED:
+        return Tidied(examined.file_id, needs_repair=True)
+    completed = sum(finding.problem is Problem.WRONG_OWNER for finding in examined.findings)
+    if problems:
+        repair(examined, store=store, kept=kept, embedder=embedder)
+    removed = _remove_duplicates(store, record, seen) if seen else 0
+    filled_in = _fill_in_summary(store, store.file(record.file_id) or record)
+    flagged = _flag(store, record, captions(record))
+    return Tidied(record.file_id, duplicates=removed, completed=completed + filled_in, flagged=flagged)
+
+
+def _remove_duplicates(store: VectorStore, record: FileRecord, seen: Seen) -> int:
+    """Publish the file without the chunks whose text has come before; the vectors of the others are reused."""
+    current = (row for row in store.rows(record.file_id) if row.in_force)
+    surplus = {row.chunk.chunk_id for row in current if seen(record, row.chunk.text_sha256)}
+    if surplus:
+        now = store.file(record.file_id) or record
+        fewer = replace(now, duplicates=now.duplicates + len(surplus))
+        store.note(store.replace(fewer, _all_but(store, record, surplus)))
+    return len(surplus)
+
+
+def _all_but(store: VectorStore, record: FileRecord, surplus: Collection[str]) -> Iterator[EmbeddedChunk]:
+    for row in store.rows(record.file_id):
+        if row.in_force and row.vector is not None and row.chunk.chunk_id not in surplus:
+            yield EmbeddedChunk(chunk=row.chunk, vector=row.vector, model=row.model, reused=True)
+
+
+def _fill_in_summary(store: VectorStore, record: FileRecord) -> int:
+    first = store.chunks(record.file_id, limit=1)
+    if record.summary or not first:
+        return 0
+    store.note(replace(record, summary=first[0].text[:SUMMARY_CHARS].strip()))
+    return 1
+
+
+def _flag(store: VectorStore, record: FileRecord, captions: Collection[str]) -> int:
+    changed, waiting = 0, dict[str, Flags]()
+    for row in store.rows(record.file_id):
+        if not row.in_force or (flags := flags_of(row, record, captions)) == row.flags:
+            continue
+        waiting[row.name] = flags
+        if len(waiting) == _FLAGGED_AT_ONCE:
+            changed += store.flag(record.file_id, waiting)
+            waiting = {}
+    return changed + (store.flag(record.file_id, waiting) if waiting else 0)
+
+
+def flags_of(row: StoredChunk, record: FileRecord, captions: Collection[str]) -> Flags:
+    """Say what an answer may be built on a row."""
+    complete = bool(row.chunk.text.strip() and row.source and row.filename and row.media_type)
+    cited = bool(row.chunk.pages) or not record.pages
+    sound = record.state is not State.FAILED and not any(faults_of(row, record))
+    return Flags(
+        rag_strict=complete and cited and sound,
+        source_only=not any(caption in row.chunk.text for caption in captions),
+    )
