@@ -111,6 +111,8 @@ class Part:
     """Why this part could not be read; then it is quarantined and holds no elements."""
     warnings: tuple[str, ...] = ()
     """What was left out of a part that was read, for the person who owns the file."""
+    last_row: int = 0
+    """Number of its last row in the table or sheet, from 1; 0 where it holds no rows."""
 
 
 @dataclass(frozen=True, slots=True)

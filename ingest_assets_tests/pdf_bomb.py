@@ -5,16 +5,16 @@ from __future__ import annotations
 import zlib
 from collections.abc import Collection
 
-_PATHS = 2_500_000  # PDFium makes some 150 bytes of each
+PATHS = 2_500_000  # PDFium makes some 150 bytes of each
 _LINES = 30
 
 
-def pdf(pages: int, *, exploding: Collection[int] = ()) -> bytes:
-    """Return a PDF with a page of text for each number, and with millions of lines drawn on the exploding ones."""
+def pdf(pages: int, *, exploding: Collection[int] = (), paths: int = PATHS) -> bytes:
+    """Return a PDF with a page of text for each number, and with so many lines drawn on the exploding ones."""
     objects = [b"<< /Type /Catalog /Pages 2 0 R >>", b"", b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"]
     kids = []
     for number in range(1, pages + 1):
-        content = _text(number) + (b"\n0 0 m 9 9 l S" * _PATHS if number in exploding else b"")
+        content = _text(number) + (b"\n0 0 m 9 9 l S" * paths if number in exploding else b"")
         packed = zlib.compress(content, 9)
         objects.append(b"<< /Length %d /Filter /FlateDecode >>\nstream\n%s\nendstream" % (len(packed), packed))
         objects.append(

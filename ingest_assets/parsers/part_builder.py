@@ -80,7 +80,7 @@ class PartBuilder:
         if len(self._elements) == 1 and self._elements[0].type is ElementType.TITLE:
             self._chars -= len(self._elements.pop().text)
 
-    def flush(self, *, page_number: int | None = None, problem: str = "") -> Iterator[Part]:
+    def flush(self, *, page_number: int | None = None, problem: str = "", last_row: int = 0) -> Iterator[Part]:
         """Close the part, and yield it where it is wanted."""
         self.number += 1
         if self.number >= self._start:
@@ -92,6 +92,7 @@ class PartBuilder:
                 page_number=page_number,
                 problem=problem,
                 warnings=tuple(self._warnings),
+                last_row=last_row,
             )
         self._elements, self._pictures, self._warnings, self._chars = [], [], [], 0
 

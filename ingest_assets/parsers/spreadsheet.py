@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from ingest_assets.errors import BadInput
 from ingest_assets.parsers import ooxml, spreadsheet_drawings
@@ -25,6 +25,9 @@ _PART_ROWS = 200
 _PART_CHARS = 100_000
 # More rows of one cell than this on top are a list, not headings.
 _MAX_HEADINGS = 5
+
+_Row: TypeAlias = tuple[int, dict[int, str]]
+"""Number of a row, and its texts by column, both from 1."""
 
 
 def count_pages(path: Path, *, limits: Limits) -> int:
@@ -76,15 +79,16 @@ def _sheet(workbook: Any, sheet: Any, package: Path, *, builder: PartBuilder, pa
     if getattr(sheet, "sheet_state", "visible") != "visible":
         builder.warn(f"sheet {sheet.title!r} is hidden in the workbook; it was read")
     problem = ""
-    flushed = builder.number
+    flushed, last_row = builder.number, 0
     try:
         # A sheet that is one chart has no cells.
         if hasattr(sheet, "_get_source"):
             rows = _without_headings(rows_of(workbook, sheet, package), builder=builder, page_number=page_number)
-            for number, (header, block) in enumerate(_blocks(rows)):
-                if number:
-                    yield from builder.flush(page_number=page_number)
+            for header, block, last in _blocks(rows):
+                if last_row:
+                    yield from builder.flush(page_number=page_number, last_row=last_row)
                 builder.add_table([header, *block], page_number=page_number)
+                last_row = last
             for drawing in spreadsheet_drawings.drawings(package, sheet._worksheet_path):
                 _add_drawing(drawing, builder=builder, page_number=page_number)
     except MemoryError:
@@ -93,7 +97,7 @@ def _sheet(workbook: Any, sheet: Any, package: Path, *, builder: PartBuilder, pa
         problem = f"sheet {sheet.title!r} cannot be read to its end ({type(error).__name__}: {error})"
     if builder.number == flushed:
         builder.drop_lone_title()
-    yield from builder.flush(page_number=page_number, problem=problem)
+    yield from builder.flush(page_number=page_number, problem=problem, last_row=last_row)
 
 
 def _add_drawing(drawing: bytes | str, *, builder: PartBuilder, page_number: int) -> None:
@@ -103,16 +107,14 @@ def _add_drawing(drawing: bytes | str, *, builder: PartBuilder, page_number: int
         builder.add(ElementType.NARRATIVE_TEXT, drawing, page_number=page_number)
 
 
-def _without_headings(
-    rows: Iterator[dict[int, str]], *, builder: PartBuilder, page_number: int
-) -> Iterator[dict[int, str]]:
+def _without_headings(rows: Iterator[_Row], *, builder: PartBuilder, page_number: int) -> Iterator[_Row]:
     """Take the single cells above a table as text: the first row with several cells is its header."""
-    held: list[dict[int, str]] = []
+    held: list[_Row] = []
     for row in rows:
-        if len(row) == 1 and len(held) < _MAX_HEADINGS:
+        if len(row[1]) == 1 and len(held) < _MAX_HEADINGS:
             held.append(row)
             continue
-        for heading in held:
+        for _, heading in held:
             builder.add(ElementType.NARRATIVE_TEXT, " ".join(heading.values()), page_number=page_number)
         yield row
         yield from rows
@@ -120,22 +122,22 @@ def _without_headings(
     yield from held
 
 
-def _blocks(rows: Iterator[dict[int, str]]) -> Iterator[tuple[list[str], list[list[str]]]]:
-    """Yield the first row with each block of the others; columns that are empty in both are left out."""
-    header = next(rows, None)
+def _blocks(rows: Iterator[_Row]) -> Iterator[tuple[list[str], list[list[str]], int]]:
+    """Yield the first row with each block of the others but for empty columns, and the number of its last row."""
+    last, header = next(rows, (0, None))
     if header is None:
         return
     block: list[dict[int, str]] = []
     chars = 0
     sent = False
-    for row in rows:
+    for last, row in rows:
         block.append(row)
         chars += sum(map(len, row.values()))
         if len(block) == _PART_ROWS or chars > _PART_CHARS:
-            yield _aligned(header, block)
+            yield *_aligned(header, block), last
             block, chars, sent = [], 0, True
     if block or not sent:
-        yield _aligned(header, block)
+        yield *_aligned(header, block), last
 
 
 def _aligned(header: dict[int, str], block: list[dict[int, str]]) -> tuple[list[str], list[list[str]]]:

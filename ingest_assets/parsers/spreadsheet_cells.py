@@ -18,8 +18,8 @@ _MAX_COLUMN = 16_384
 _MAX_MERGED = 20_000
 
 
-def rows_of(workbook: Any, sheet: Any, package: Path) -> Iterator[dict[int, str]]:
-    """Yield the texts of each row that has any, by column from 1."""
+def rows_of(workbook: Any, sheet: Any, package: Path) -> Iterator[tuple[int, dict[int, str]]]:
+    """Yield the number of each row that has any text, and its texts by column from 1."""
     from openpyxl.worksheet._reader import WorkSheetParser
 
     merged = _Merged(package, sheet._worksheet_path)
@@ -41,7 +41,7 @@ def rows_of(workbook: Any, sheet: Any, package: Path) -> Iterator[dict[int, str]
             texts = {cell["column"]: _text(cell, percent=percent) for cell in cells if cell["column"] <= _MAX_COLUMN}
             texts = {column: text for column, text in texts.items() if text}
             if texts:
-                yield merged.repeat(row_number, texts)
+                yield row_number, merged.repeat(row_number, texts)
 
 
 def _row_elements(source: IO[bytes]) -> Iterator[ElementTree.Element]:

@@ -51,10 +51,10 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     builder = PartBuilder(limits=limits, start=start)
     rows = _rows(path)
     sample = list(islice(rows, _SAMPLE_LINES))
-    width = _width(sample)
-    for header, block in _blocks(chain(sample, rows)):
+    width = _width([row for _, row in sample])
+    for header, block, last_row in _blocks(chain(sample, rows)):
         _add(header, block, width=width, builder=builder)
-        yield from builder.flush()
+        yield from builder.flush(last_row=last_row)
     if builder.number == 0:
         yield from builder.flush()
 
@@ -81,7 +81,8 @@ def _filled(row: list[str]) -> int:
     return max((number for number, cell in enumerate(row, start=1) if cell.strip()), default=0)
 
 
-def _rows(path: Path) -> Iterator[list[str]]:
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number of each row that has any text, from 1, and its cells."""
     source = lines(encoding.decode(path, encoding.detect(path)))
     sample = [line for line, _ in zip(source, range(_SAMPLE_LINES), strict=False)]
     delimiter = _delimiter(sample)
@@ -90,9 +91,10 @@ def _rows(path: Path) -> Iterator[list[str]]:
         delimiter = sample.pop(0)[4]
     csv.field_size_limit(_FIELD_CHARS)
     try:
-        for row in csv.reader((f"{line}\n" for line in chain(sample, source)), delimiter=delimiter):
+        rows = csv.reader((f"{line}\n" for line in chain(sample, source)), delimiter=delimiter)
+        for number, row in enumerate(rows, start=1):
             if any(cell.strip() for cell in row):
-                yield row
+                yield number, row
     except csv.Error as error:
         raise BadInput(f"cannot be read as CSV ({error}): a quote may be open; check it and upload it again") from error
 
@@ -116,18 +118,19 @@ def _beside(header: list[str], block: list[list[str]]) -> list[str]:
     return header[: max(map(_filled, block), default=1) or 1]
 
 
-def _blocks(rows: Iterator[list[str]]) -> Iterator[tuple[list[str], list[list[str]]]]:
-    header = next(rows, None)
+def _blocks(rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[list[str], list[list[str]], int]]:
+    """Yield the header with each block of the others, and the number of the block's last row."""
+    last, header = next(rows, (0, None))
     if header is None:
         return
     block: list[list[str]] = []
     chars = 0
     sent = False
-    for row in rows:
+    for last, row in rows:
         block.append(row)
         chars += sum(map(len, row))
         if len(block) == _PART_ROWS or chars > _PART_CHARS:
-            yield _beside(header, block) if sent else header, block
+            yield _beside(header, block) if sent else header, block, last
             block, chars, sent = [], 0, True
     if block or not sent:
-        yield _beside(header, block) if sent else header, block
+        yield _beside(header, block) if sent else header, block, last

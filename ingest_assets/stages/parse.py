@@ -38,13 +38,13 @@ def parse(
     """
     headings = _Headings()
     seen: set[str] = set()
-    last = 0
+    last = Part(0)
     for part in finished:
-        last = part.number
+        last = part
         seen.update(picture.sha256 for picture in part.pictures)
         for element in part.elements:
             headings.place(element)
-    for part in _parts(parser, path, limits=limits, start=last + 1):
+    for part in _parts(parser, path, limits=limits, after=last):
         fresh = [picture for picture in part.pictures if picture.sha256 not in seen]
         taken, too_many = fresh[: limits.max_pictures - len(seen)], fresh[max(0, limits.max_pictures - len(seen)) :]
         seen.update(picture.sha256 for picture in taken)
@@ -56,18 +56,23 @@ def parse(
         )
 
 
-def _parts(parser: Parser, path: Path, *, limits: Limits, start: int) -> Iterator[Part]:
+def _parts(parser: Parser, path: Path, *, limits: Limits, after: Part) -> Iterator[Part]:
+    start = after.number + 1
     for number in sorted(number for number in limits.unread if number >= start):
-        yield from islice(parser.read(path, limits=limits, start=start), number - start)
-        yield Part(number, page_number=number if parser.PART in PAGES else None, problem=_does_not_fit(parser, number))
+        for after in islice(parser.read(path, limits=limits, start=start), number - start):
+            yield after
+        problem = _does_not_fit(parser, number, after=after)
+        yield Part(number, page_number=number if parser.PART in PAGES else None, problem=problem)
         start = number + 1
     yield from parser.read(path, limits=limits, start=start)
 
 
-def _does_not_fit(parser: Parser, number: int) -> str:
+def _does_not_fit(parser: Parser, number: int, *, after: Part) -> str:
+    sheet = f" of sheet {after.page_number}" if after.page_number else ""
+    place = f", behind row {after.last_row}{sheet}," if after.last_row else ""
     return (
-        f"{parser.PART} {number} needs more memory than the run's cap, even alone; it was left unread: raise the cap "
-        f"and materialise the file again, or split the {parser.PART}"
+        f"{parser.PART} {number}{place} needs more memory than the run's cap, even alone; it was left unread: "
+        f"raise the cap and materialise the file again, or split the {parser.PART}"
     )
 
 

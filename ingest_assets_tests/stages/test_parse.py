@@ -4,6 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import openpyxl
+
+from ingest_assets.parsers import spreadsheet, tabular
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.records import Element, ElementType, Part, Picture
 from ingest_assets.stages.parse import parse
@@ -98,3 +101,21 @@ def test_what_was_left_unread_before_stays_finished() -> None:
     whole = run(BOOK, limits=limits)
     for done in range(len(whole) + 1):
         assert whole[:done] + run(BOOK, finished=whole[:done], limits=limits) == whole
+
+
+def test_a_block_of_rows_that_was_left_unread_is_named_by_its_place(tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("name,count\n" + "".join(f"lamp {number},{number}\n" for number in range(500)))
+    workbook = tmp_path / "book.xlsx"
+    book = openpyxl.Workbook()
+    for row in range(500):
+        book.active.append([f"lamp {row}", row])
+    book.save(workbook)
+    for path, parser, place in (
+        (table, tabular, "behind row 201,"),
+        (workbook, spreadsheet, "behind row 201 of sheet 1,"),
+    ):
+        limits = Limits(unread=frozenset({2}))
+        parts = list(parse(path, parser=parser, limits=limits, keep=lambda name, data: None))
+        assert [bool(part.problem) for part in parts] == [False, True, False]
+        assert f"block of rows 2, behind {place}" in parts[1].problem

@@ -1,0 +1,112 @@
+"""One real pass on a small host: demo, daemon, launcher, a run that is killed for memory and recovers.
+
+    benchmarks/launcher/guest.sh -- .venv/bin/python benchmarks/launcher/guest_pass.py MODELS
+
+MODELS is a folder of converted models (`INGEST_MODEL_CACHE`). A sample goes through `ingest add`; then a real
+`dagster-daemon` finds in the bucket a PDF whose third page needs some 900 MB, under a cap of 700 MB. A bystander holds
+300 MB all the while and must find them as they were. Nothing here is timed: it is for what holds.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import dagster as dg
+import yaml
+
+from ingest_assets.defs.resources import Workshop
+from ingest_assets.launcher.outcomes import OUTCOME_TAG, PEAK_TAG
+from ingest_assets.launcher.register import Register
+from ingest_assets.records import FileRecord, State
+from ingest_assets.settings import Settings
+from ingest_assets_tests.pdf_bomb import pdf
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+CAP_MB, PATHS, EXPLODING = 700, 6_000_000, 3
+WITHIN_S = 3000.0
+BYSTANDER = """
+import sys
+held = bytes(range(256)) * (300 * 4096)
+print("holding", flush=True)
+sys.stdin.read()
+sys.exit(held != bytes(range(256)) * (300 * 4096))
+"""
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        settings = {"DAGSTER_HOME": str(home), "INGEST_MODEL_CACHE": sys.argv[1]}
+        environment = {**os.environ, **settings, "HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "ignore"}
+        shipped = yaml.safe_load((ROOT / "dagster.yaml").read_text())
+        shipped["run_launcher"]["config"]["memory_limit_mb"] = CAP_MB
+        (home / "dagster.yaml").write_text(yaml.safe_dump(shipped))
+        bystander = subprocess.Popen([sys.executable, "-c", BYSTANDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert bystander.stdout is not None
+        bystander.stdout.readline()
+        ingest(environment, "add", str(ROOT / "samples/log-book.txt"), "--user", "demo", "--project", "samples")
+        ingest(environment, "doctor", check=False)
+        workshop = Workshop(Settings.model_validate(settings))
+        record = under_the_daemon(home, environment, workshop)
+        tell(home, record)
+        bystander.communicate()
+        say(f"bystander ended with {bystander.returncode}")
+        well = bystander.returncode == 0 and record.state is State.PARTIAL and record.quarantined == (EXPLODING,)
+        left = Register(home / "launcher").run_ids()
+        say(f"runs left behind: {left}")
+        sys.exit(not well or bool(left))
+
+
+def under_the_daemon(home: Path, environment: dict[str, str], workshop: Workshop) -> FileRecord:
+    """Drop the PDF into the bucket of a home with a daemon, and wait for the end that it comes to."""
+    command = [str(BIN / "dagster-daemon"), "run", "-m", "ingest_assets.definitions"]
+    with (home / "daemon.log").open("wb") as log:
+        daemon = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+    try:
+        made = home / "made.pdf"
+        made.write_bytes(pdf(6, exploding=[EXPLODING], paths=PATHS))
+        place = home / "bucket/demo/samples"
+        place.mkdir(parents=True, exist_ok=True)
+        shutil.move(made, place / "explodes.pdf")
+        deadline = time.monotonic() + WITHIN_S
+        while time.monotonic() < deadline:
+            record = workshop.store.file("demo:samples:explodes.pdf")
+            if record is not None and record.state is not State.FAILED and not Register(home / "launcher").run_ids():
+                return record
+            time.sleep(5)
+        raise TimeoutError((home / "daemon.log").read_text()[-4000:])
+    finally:
+        daemon.send_signal(signal.SIGINT)
+        daemon.wait()
+
+
+def tell(home: Path, record: FileRecord) -> None:
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        for run in reversed(instance.get_runs()):
+            tags = run.tags
+            part = {
+                name: tags[name] for name in ("dagster/partition", "ingest/window", "ingest/unread") if name in tags
+            }
+            say(f"{run.status.value} {tags.get(OUTCOME_TAG)} peak {tags.get(PEAK_TAG)} MB {part}")
+    say(f"{record.state.value}: {record.chunks} chunks, unread {record.quarantined}, warnings {record.warnings}")
+
+
+def ingest(environment: dict[str, str], *arguments: str, check: bool = True) -> None:
+    subprocess.run([str(BIN / "ingest"), *arguments], env=environment, check=check)
+
+
+def say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
