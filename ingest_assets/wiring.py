@@ -16,6 +16,7 @@ import msgspec
 from ingest_assets.artifacts import Artifacts
 from ingest_assets.clients.no_captioner import NoCaptioner
 from ingest_assets.clients.rapidocr_captioner import RapidOcrCaptioner
+from ingest_assets.errors import ConfigError
 from ingest_assets.history import History
 from ingest_assets.parsers import media_type
 from ingest_assets.parsers.contract import Limits, Parser
@@ -41,12 +42,37 @@ def open_history(settings: Settings) -> History:
     return History(settings.artifacts / ".history")
 
 
-def open_store(settings: Settings) -> VectorStore:
-    """Open the team's vector store."""
-    from ingest_assets.stores.chroma import ChromaStore
+def open_store(settings: Settings, *, space: str = "") -> VectorStore:
+    """Open the team's vector store, the space of one model in it."""
+    return open_store_at(settings, settings.store, space=space)
 
-    location, headers = _without_password(settings.chroma)
-    return ChromaStore(location, tenant=settings.chroma_tenant, database=settings.chroma_database, headers=headers)
+
+def open_store_at(settings: Settings, kind: str, location: str = "", *, space: str = "") -> VectorStore:
+    """Open a store of a kind (chroma, pgvector, atlas) at a folder or URL; by default where the settings say.
+
+    Raises:
+        ConfigError: there is no such kind, or the settings say of none where it is.
+    """
+    if kind == "pgvector" and (url := location or settings.pgvector):
+        from ingest_assets.stores.pgvector import PgVectorStore
+
+        dimension = open_embedder(settings).dimension
+        return PgVectorStore(url, dimension=dimension, halfvec=settings.pgvector_halfvec, space=space)
+    if kind == "atlas" and (uri := location or settings.mongo_uri):
+        from ingest_assets.stores.atlas import AtlasStore
+
+        dimension, search = open_embedder(settings).dimension, settings.atlas_vector
+        return AtlasStore(uri, database=settings.mongo_db, dimension=dimension, vector_search=search, space=space)
+    if kind == "chroma":
+        from ingest_assets.stores.chroma import ChromaStore
+
+        place, headers = _without_password(location or settings.chroma)
+        tenant, database = settings.chroma_tenant, settings.chroma_database
+        return ChromaStore(place, tenant=tenant, database=database, headers=headers, space=space)
+    raise ConfigError(
+        f"no store {kind}:{location and '…'}; write chroma:FOLDER, chroma:http://HOST:PORT, "
+        "pgvector:postgresql://… or atlas:mongodb://…, or set INGEST_PGVECTOR or MONGO_URI"
+    )
 
 
 def _without_password(url: str) -> tuple[str, dict[str, str]]:

@@ -24,8 +24,8 @@ import yaml
 from ingest_assets.defs.resources import Workshop
 from ingest_assets.launcher.outcomes import OUTCOME_TAG, PEAK_TAG
 from ingest_assets.launcher.register import Register
-from ingest_assets.records import FileRecord, State
 from ingest_assets.settings import Settings
+from ingest_assets.stored import FileRecord, State
 from ingest_assets_tests.pdf_bomb import pdf
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,4 +1,4 @@
-"""What was found of a file in, the file mended out: its rows are its chunks again, and only what is missing is embedded.
+"""What was found of a file in, the file mended out: its rows are its chunks again; only what is missing is embedded.
 
 Rows that are damaged are taken out first and then written anew, so a search may miss them for the moment in between; it
 never sees a damaged one in their stead. Killed at any point, the next `validate` finds what is left and a second

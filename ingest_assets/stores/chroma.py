@@ -12,12 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ingest_assets.batches import batches
 from ingest_assets.errors import OutsideError
 from ingest_assets.records import Chunk, EmbeddedChunk
 from ingest_assets.soundness import fault
 from ingest_assets.stored import Audit, FileRecord, Flags, Hit, Scope, StoredChunk
 from ingest_assets.stores.audit import audit_of
-from ingest_assets.stores.batches import batches
 from ingest_assets.stores.chroma_client import Moved, Place
 from ingest_assets.stores.chroma_embedded import EmbeddedChroma
 from ingest_assets.stores.chroma_publish import BATCH, add_generation, publish_generation, remove_rows

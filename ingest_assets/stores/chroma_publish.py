@@ -19,11 +19,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from ingest_assets.batches import batches
 from ingest_assets.errors import OutsideError
 from ingest_assets.records import EmbeddedChunk
 from ingest_assets.soundness import fault, refuse_unsound
 from ingest_assets.stored import FileRecord
-from ingest_assets.stores.batches import batches
 from ingest_assets.stores.chroma_read import row_names
 from ingest_assets.stores.chroma_rows import OPEN, Entry, chunk_row, in_force, parts_of, row_id
 from ingest_assets.stores.chroma_turns import Turns, ledger_entry, write_entry

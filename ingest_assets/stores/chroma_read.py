@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ingest_assets.batches import batches
 from ingest_assets.records import Chunk
 from ingest_assets.soundness import fault
 from ingest_assets.stored import Origin
-from ingest_assets.stores.batches import batches
 from ingest_assets.stores.chroma_client import Moved
 from ingest_assets.stores.chroma_rows import Entry, chunk_of, entry_of, in_force
 
@@ -36,7 +36,10 @@ def page_of_chunks(store: Handle, file_id: str, *, limit: int, offset: int) -> l
     """Return the chunks in force from `offset` on, in document order."""
     entry = entry_in(store, file_id)
     if entry is not None and entry.record.origin is Origin.CLIENT:
-        where: dict[str, Any] = {"ids": _client_page(store, entry, limit=limit, offset=offset)}
+        names = _client_page(store, entry, limit=limit, offset=offset)
+        if not names:
+            return []
+        where: dict[str, Any] = {"ids": names}
     else:
         where = {"where": places(file_id, offset, offset + limit)}
     found = store.chunks.get(**where, include=["metadatas", "documents"])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ingest_assets.batches import batches
 from ingest_assets.stored import Flags, StoredChunk
-from ingest_assets.stores.batches import batches
 from ingest_assets.stores.chroma_read import entry_in, places, row_names
 from ingest_assets.stores.chroma_rows import Entry, Row, chunk_of, in_force, owner
 from ingest_assets.stores.chroma_turns import Settled
@@ -57,7 +57,7 @@ def _named(store: Handle, *, file_id: str, names: Sequence[str]) -> list[StoredC
     return _stored(store, file_id, store.chunks.get(ids=list(names), include=["metadatas", "documents"]))
 
 
-def _stored(store: Handle, file_id: str, found: dict[str, list[str]]) -> list[StoredChunk]:
+def _stored(store: Handle, file_id: str, found: dict[str, Any]) -> list[StoredChunk]:
     entry = entry_in(store, file_id)
     vectors = _vectors_by_name(store, found["ids"])
     rows = zip(found["ids"], found["metadatas"], found["documents"], strict=True)
@@ -97,6 +97,8 @@ def _file_ids(store: Handle, *, names: list[str]) -> set[str]:
 def _vectors_by_name(store: Handle, names: list[str]) -> dict[str, Vector]:
     from chromadb.errors import InternalError
 
+    if not names:
+        return {}
     try:
         embeddings = store.chunks.get(ids=names, include=["embeddings"])
     except InternalError:  # one row without a vector spoils the answer for all
