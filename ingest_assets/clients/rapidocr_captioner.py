@@ -136,6 +136,8 @@ def _died(return_code: int) -> Exception:
         return OutsideError(
             f"OCR: its process was killed (signal {-return_code}), probably for want of memory; run the file again"
         )
+    if return_code == -signal.SIGABRT:  # how C++ ends a process whose allocation was refused
+        return MemoryError("OCR: its process gave up (signal 6), as it does where memory is refused")
     if return_code < 0:
         return BadInput(f"picture: crashed its reader (signal {-return_code}); left out")
     return ConfigError(f"OCR: its process ended with code {return_code}; its own message stands on stderr")

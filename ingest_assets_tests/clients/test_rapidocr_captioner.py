@@ -117,7 +117,8 @@ def test_a_crash_costs_its_picture_and_a_kill_the_run(children: Callable[[], lis
     data = saved(page(["Hello again"], width=500, height=120))
     with RapidOcrCaptioner() as captioner:
         captioner.caption(data)
-        for number, error in ((signal.SIGSEGV, BadInput), (signal.SIGKILL, OutsideError)):
+        ends = ((signal.SIGSEGV, BadInput), (signal.SIGKILL, OutsideError), (signal.SIGABRT, MemoryError))
+        for number, error in ends:
             (worker,) = children()
             os.kill(worker.pid, number)
             with pytest.raises(error, match=f"signal {number.value}"):
