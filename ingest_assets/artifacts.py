@@ -228,6 +228,16 @@ class Stored(_Of[T]):
                 f"{self.folder}: {count} records of {self.manifest.records} are there; materialise {self.asset} again"
             )
 
+    def is_whole(self) -> bool:
+        """Tell whether every record is there and can be read; read them all, one slice in memory at a time."""
+        import zstandard
+
+        try:
+            count = sum(1 for _ in read_slices(self.folder, self.record_type))
+        except (OSError, msgspec.MsgspecError, zstandard.ZstdError):
+            return False
+        return count == self.manifest.records
+
     def attachment(self, name: str) -> bytes:
         """Return the bytes that were kept under a name."""
         return (self.folder / "attachments" / name).read_bytes()

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from ingest_assets import cli_add, cli_doctor, cli_tables, cli_work
+from ingest_assets import cli_add, cli_doctor, cli_store, cli_tables, cli_work
+from ingest_assets.cli_options import AsJson, Project, User, scope_of
 from ingest_assets.errors import BadInput, ConfigError, OutsideError
-from ingest_assets.file_ids import file_id_of, key_for
+from ingest_assets.file_ids import file_id_of
 from ingest_assets.home import prepare_home
 from ingest_assets.settings import load_settings, table
-from ingest_assets.stored import FileRecord, Scope, State
+from ingest_assets.stored import FileRecord, State
 from ingest_assets.stores.ledger import ledger
 
 if TYPE_CHECKING:
@@ -35,9 +36,6 @@ app = typer.Typer(
 
 EXIT_PROBLEM, EXIT_USAGE, EXIT_OUTSIDE, EXIT_LEFT, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
 
-User = Annotated[str, typer.Option("--user", "-u", help="who owns the files")]
-Project = Annotated[str, typer.Option("--project", "-p", help="the project they belong to")]
-AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 File = Annotated[str, typer.Argument(metavar="FILE", help="USER/PROJECT/FILENAME, or the partition key of the file")]
 
 
@@ -73,7 +71,7 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Put files into the bucket and process them; unchanged ones are skipped."""
-    outcomes = cli_add.add(paths, scope=_scope(user, project), settings=load_settings(), quiet=as_json)
+    outcomes = cli_add.add(paths, scope=scope_of(user, project), settings=load_settings(), quiet=as_json)
     cli_tables.show_outcomes(outcomes, as_json=as_json)
     if any(outcome.record.state in {State.FAILED, State.PARTIAL} for outcome in outcomes):
         raise typer.Exit(EXIT_PROBLEM)
@@ -159,7 +157,7 @@ def search(
     """Find the chunks of one project that are nearest in meaning, with file, page and score."""
     from ingest_assets.stages.search import search as find
 
-    workshop, scope = _workshop(), _scope(user, project)
+    workshop, scope = _workshop(), scope_of(user, project)
     try:
         hits = find(query, k=k, scope=scope, embedder=workshop.embedder, store=workshop.store)
     except ValueError as error:
@@ -207,17 +205,14 @@ def doctor(as_json: AsJson = False) -> None:
         raise typer.Exit(EXIT_USAGE if any(problem.wrong_setting for problem in report.problems) else EXIT_PROBLEM)
 
 
+for command in (cli_store.validate, cli_store.repair, cli_store.optimize, cli_store.put_chunks, cli_store.migrate):
+    app.command()(command)
+
+
 def _workshop() -> Workshop:
     from ingest_assets.defs.resources import Workshop
 
     return Workshop(load_settings())
-
-
-def _scope(user: str, project: str) -> Scope:
-    if not user or not project:
-        raise ConfigError("--user and --project must not be empty")
-    key_for(user, project, "any")
-    return Scope(user_id=user, project_id=project)
 
 
 def _record(workshop: Workshop, file: str) -> FileRecord:

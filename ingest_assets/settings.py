@@ -64,7 +64,9 @@ class Settings(BaseSettings):
         description="PostgreSQL: keep vectors as 16-bit numbers, in half the space",
     )
     mongo_uri: str = Field(
-        default="", validation_alias="MONGO_URI", description="MongoDB: mongodb:// or mongodb+srv:// with user and password"
+        default="",
+        validation_alias="MONGO_URI",
+        description="MongoDB: mongodb:// or mongodb+srv:// with user and password",
     )
     mongo_db: str = Field(
         default="studybuddy", min_length=1, validation_alias="MONGO_DB", description="MongoDB: name of the database"
@@ -151,7 +153,10 @@ class Settings(BaseSettings):
             raise ValueError("INGEST_CHUNK_OVERLAP_WORDS must not be more than half of INGEST_CHUNK_MAX_WORDS")
         if self.model_dir is not None and not self.model_dir.is_dir():
             raise ValueError(f"INGEST_MODEL_DIR: {self.model_dir} is no folder; name one that holds the weights")
-        for store, name, value in (("pgvector", "INGEST_PGVECTOR", self.pgvector), ("atlas", "MONGO_URI", self.mongo_uri)):
+        for store, name, value in (
+            ("pgvector", "INGEST_PGVECTOR", self.pgvector),
+            ("atlas", "MONGO_URI", self.mongo_uri),
+        ):
             if self.store == store and not value:
                 raise ValueError(f"{name}: INGEST_STORE is {store}; say here where it is")
         home = self.home.absolute()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from ingest_assets.artifacts import Artifacts
+from ingest_assets.artifacts import Artifacts, Stored
 from ingest_assets.buckets import Bucket, open_bucket
 from ingest_assets.defs.attempts import WINDOW_TAG, attempt_from
 from ingest_assets.defs.ends import NamedEnds
@@ -22,7 +22,7 @@ from ingest_assets.launcher.outcomes import CAP_TAG
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.families import parser_for
 from ingest_assets.parsers.media_type import detect
-from ingest_assets.records import SourceFile
+from ingest_assets.records import Chunk, SourceFile
 from ingest_assets.settings import Settings
 from ingest_assets.stages.attempts import Attempt
 from ingest_assets.stages.predict import first_window
@@ -120,6 +120,20 @@ class Workshop:
             source_of=self.source,
             fingerprint_of=self.current_fingerprint,
         )
+
+    def kept_chunks(self, record: FileRecord) -> Stored[Chunk] | None:
+        """Open the chunks that a record was published from; None where others are kept, or none.
+
+        Raises:
+            OutsideError: they are damaged.
+        """
+        manifest = self.artifacts.manifest("chunks", record.file_id)
+        if manifest is None or not record.chunks_digest or manifest.digest != record.chunks_digest:
+            return None
+        stored = self.artifacts.read("chunks", record.file_id, Chunk)
+        if not stored.is_whole():
+            raise OutsideError(f"{record.file_id}: its kept chunks cannot be read; materialise chunks for it again")
+        return stored
 
     def receive(self, key: str) -> SourceFile:
         """Name a file's owner, size, hash and media type.

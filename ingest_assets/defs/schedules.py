@@ -3,13 +3,18 @@
 `build_schedule_from_partitioned_job` refuses dynamic partitions yet, so the schedule asks for its runs itself.
 """
 
+from datetime import UTC, datetime, timedelta
+
 import dagster as dg
 
-from ingest_assets.defs.jobs import ingest_file
+from ingest_assets.defs.jobs import ingest_file, validate_store
 from ingest_assets.defs.resources import Workshop
 from ingest_assets.defs.sensors import MAX_REQUESTS, files_in_runs
-from ingest_assets.stored import Origin
+from ingest_assets.stored import Origin, State
 from ingest_assets.stores.ledger import ledger
+
+PAUSE = timedelta(hours=1)
+"""What failed is not tried again before: whatever failed it is seldom mended in the ten minutes to the next look."""
 
 
 @dg.schedule(
@@ -30,10 +35,23 @@ def out_of_date(
 
 def stale_files(workshop: Workshop) -> list[str]:
     """List files that today's code, settings or models would treat differently, or whose failure was not theirs."""
+    lately = (datetime.now(UTC) - PAUSE).isoformat(timespec="seconds")
     stale = [
         record
         for record in ledger(workshop.store)
-        if record.origin is Origin.BUCKET and record.fingerprint != workshop.current_fingerprint(record)
+        if record.origin is Origin.BUCKET
+        and record.fingerprint != workshop.current_fingerprint(record)
+        and not (record.state is State.FAILED and record.updated_at > lately)
     ]
     # The longest untouched first: files that fail every time must not stand before all others.
     return [record.file_id for record in sorted(stale, key=lambda record: (record.updated_at, record.file_id))]
+
+
+nightly_validation = dg.ScheduleDefinition(
+    name="nightly_validation",
+    job=validate_store,
+    cron_schedule="30 5 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Compares ledger, artifacts and store; its run fails where they disagree.",
+)

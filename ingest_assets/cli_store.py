@@ -1,0 +1,164 @@
+"""The command line's doors to the store: validate, repair, optimize, put-chunks, migrate."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, BinaryIO
+
+import typer
+
+from ingest_assets import cli_store_tables as tables
+from ingest_assets.cli_options import AsJson, Project, User, scope_of
+from ingest_assets.errors import BadInput, ConfigError
+from ingest_assets.settings import load_settings
+from ingest_assets.stages.client_chunks import client_chunks
+from ingest_assets.stages.migrate import migrate as copy
+from ingest_assets.stages.optimize import Duplicates
+from ingest_assets.stages.prechunk import Status, add_chunks
+from ingest_assets.stages.validate import validate as examine
+from ingest_assets.wiring import open_store_at
+
+if TYPE_CHECKING:
+    from ingest_assets.defs.resources import Workshop
+    from ingest_assets.stores.contract import VectorStore
+
+EXIT_PROBLEM = 1
+
+
+def validate(as_json: AsJson = False) -> None:
+    """Compare ledger, kept chunks and store, and name everything that disagrees; change nothing.
+
+    Exit codes: 0 all agrees; 1 something does not; else as everywhere.
+    """
+    from ingest_assets.defs.upkeep import check
+
+    report = tables.Report()
+    for examined in check(_workshop()):
+        report.add(examined)
+    tables.show_report(report, as_json=as_json)
+    if report.counts:
+        raise typer.Exit(EXIT_PROBLEM)
+
+
+def repair(
+    apply: Annotated[bool, typer.Option("--apply", help="mend; without it, only say what would be done")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Mend what `validate` finds, embedding only what is missing. A dry run unless `--apply` is given.
+
+    Exit codes: 0 nothing is left to mend; 1 something is; else as everywhere.
+    """
+    from ingest_assets.defs.upkeep import is_mended, mend
+
+    done = list(mend(_workshop(), apply=apply))
+    tables.show_repairs(done, applied=apply, as_json=as_json)
+    if done and not (apply and all(map(is_mended, done))):
+        raise typer.Exit(EXIT_PROBLEM)
+
+
+def optimize(
+    duplicates: Annotated[
+        Duplicates, typer.Option(help="which chunks of equal text go: none, later ones of a file, or of a project")
+    ] = Duplicates.FILE,
+    as_json: AsJson = False,
+) -> None:
+    """Remove duplicates, complete metadata, set the flags rag_strict and source_only, and compact the store.
+
+    Exit codes: 0 done; 1 some files need `ingest repair` first and were left alone; else as everywhere.
+    """
+    from ingest_assets.defs.upkeep import tidy
+
+    workshop = _workshop()
+    report = tables.Tidiness()
+    for tidied in tidy(workshop, duplicates=duplicates):
+        report.add(tidied)
+    report.compacted = workshop.store.compact()
+    tables.show_tidiness(report, as_json=as_json)
+    if report.need_repair:
+        raise typer.Exit(EXIT_PROBLEM)
+
+
+def put_chunks(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines, or - for standard input")],
+    user: User,
+    project: Project,
+    as_json: AsJson = False,
+) -> None:
+    """Put chunks that were cut elsewhere into the store: one JSON object a line, with doc_id, chunk_id and text.
+
+    Each line is answered inserted, identical, conflict or rejected; `--json` prints the answers, a line each, as they
+    come. Exit codes: 0 all are in the store; 1 some were rejected or are in conflict; else as everywhere.
+    """
+    workshop, counts = _workshop(), Counter[Status]()
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    with _opened(file) as stream:
+        answers = add_chunks(
+            client_chunks(stream),
+            scope=scope_of(user, project),
+            store=workshop.store,
+            embedder=workshop.embedder,
+            now=now,
+        )
+        for answer in answers:
+            counts[answer.status] += 1
+            tables.show_answer(answer, as_json=as_json)
+    if not as_json:
+        typer.echo(", ".join(f"{counts[status]} {status.value}" for status in Status))
+    if counts[Status.CONFLICT] or counts[Status.REJECTED]:
+        raise typer.Exit(EXIT_PROBLEM)
+
+
+def migrate(
+    source: Annotated[str, typer.Option("--from", help="KIND:WHERE, such as chroma:FOLDER, or just KIND")],
+    target: Annotated[str, typer.Option("--to", help="KIND:WHERE, such as pgvector:postgresql://HOST/DATABASE")],
+    as_json: AsJson = False,
+) -> None:
+    """Copy everything from one store to another, vectors as they are, then validate both; run again, it goes on.
+
+    Exit codes: 0 both sides agree; 1 they do not, or one of them has something to repair; else as everywhere.
+    """
+    there, here = _place(source), _place(target)
+    if source == target:
+        raise ConfigError("--from and --to are the same store")
+    counts = Counter[bool]()
+    try:
+        for store in (there, here):
+            store.prepare()
+        for moved in copy(there, here):
+            counts[moved.copied] += 1
+        found = [tables.Report.of(examine(store, kept=lambda record: None)) for store in (there, here)]
+    finally:
+        there.close()
+        here.close()
+    tables.show_migration(copied=counts[True], there_already=counts[False], sides=found, as_json=as_json)
+    if any(side.counts for side in found):
+        raise typer.Exit(EXIT_PROBLEM)
+
+
+def _workshop() -> Workshop:
+    from ingest_assets.defs.resources import Workshop
+
+    return Workshop(load_settings())
+
+
+def _place(address: str) -> VectorStore:
+    kind, _, location = address.partition(":")
+    return open_store_at(load_settings(), kind, location)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[BinaryIO]:
+    if str(file) == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        stream = file.open("rb")
+    except OSError as error:
+        raise BadInput(f"{file}: cannot be read ({error.strerror})") from error
+    with stream:
+        yield stream
