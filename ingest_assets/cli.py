@@ -205,7 +205,7 @@ def doctor(as_json: AsJson = False) -> None:
         raise typer.Exit(EXIT_USAGE if any(problem.wrong_setting for problem in report.problems) else EXIT_PROBLEM)
 
 
-for command in (cli_store.validate, cli_store.repair, cli_store.optimize, cli_store.put_chunks, cli_store.migrate):
+for command in cli_store.COMMANDS:
     app.command()(command)
 
 

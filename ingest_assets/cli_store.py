@@ -140,6 +140,22 @@ def migrate(
         raise typer.Exit(EXIT_PROBLEM)
 
 
+def change_model(
+    drop_old: Annotated[bool, typer.Option("--drop-old", help="remove the old vectors after the switch")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Build the vectors of INGEST_NEXT_MODEL_DIR beside those in use, then switch in one step; nothing is parsed again.
+
+    Searches and ingestion use the old ones until the switch. Killed at any point, run it again. Afterwards move the
+    folder from INGEST_NEXT_MODEL_DIR to INGEST_MODEL_DIR whenever it suits.
+    """
+    from ingest_assets.defs.upkeep import change_model as change
+
+    settings = load_settings()
+    done = change(settings, drop_old=drop_old, show=lambda built: None if as_json else tables.show_built(built))
+    tables.show_model_change(files=done.files, chunks=done.chunks, model=done.model, as_json=as_json)
+
+
 def _workshop() -> Workshop:
     from ingest_assets.defs.resources import Workshop
 
@@ -162,3 +178,6 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
         raise BadInput(f"{file}: cannot be read ({error.strerror})") from error
     with stream:
         yield stream
+
+
+COMMANDS = (validate, repair, optimize, put_chunks, migrate, change_model)

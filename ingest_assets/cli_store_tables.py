@@ -11,6 +11,7 @@ import msgspec
 from rich.console import Console
 
 from ingest_assets.cli_tables import printable
+from ingest_assets.stages.change_model import Built
 from ingest_assets.stages.optimize import Tidied
 from ingest_assets.stages.prechunk import Answer, Status
 from ingest_assets.stages.repair import Repair
@@ -142,6 +143,20 @@ def show_migration(*, copied: int, there_already: int, sides: Sequence[Report], 
     for name, side in zip(("source", "target"), sides, strict=True):
         out.print(f"{name}: ", end="")
         _print_report(out, side)
+    return None
+
+
+def show_built(built: Built) -> None:
+    """Print a file that stands in the new space now."""
+    if built.changed:
+        sys.stdout.write(printable(f"{built.file_id}: {built.chunks} chunks") + "\n")
+
+
+def show_model_change(*, files: int, chunks: int, model: str, as_json: bool) -> None:
+    """Print what is in use now."""
+    if as_json:
+        return _json({"files": files, "chunks": chunks, "model": model})
+    _console().print(f"searches use {model} now: {files} files, {chunks} chunks", markup=False)
     return None
 
 

@@ -86,6 +86,11 @@ class Settings(BaseSettings):
         validation_alias="INGEST_MODEL_DIR",
         description="folder with the weights of all-MiniLM-L6-v2 (default: the installed package, then the model hub)",
     )
+    next_model_dir: Path | None = Field(
+        default=None,
+        validation_alias="INGEST_NEXT_MODEL_DIR",
+        description="folder of the model that `ingest change-model` changes to; used from the switch on",
+    )
     model_cache: Path = Field(
         default=Path(),
         validation_alias="INGEST_MODEL_CACHE",
@@ -151,8 +156,9 @@ class Settings(BaseSettings):
             )
         if self.overlap_words > self.max_words // 2:
             raise ValueError("INGEST_CHUNK_OVERLAP_WORDS must not be more than half of INGEST_CHUNK_MAX_WORDS")
-        if self.model_dir is not None and not self.model_dir.is_dir():
-            raise ValueError(f"INGEST_MODEL_DIR: {self.model_dir} is no folder; name one that holds the weights")
+        for name, folder in (("INGEST_MODEL_DIR", self.model_dir), ("INGEST_NEXT_MODEL_DIR", self.next_model_dir)):
+            if folder is not None and not folder.is_dir():
+                raise ValueError(f"{name}: {folder} is no folder; name one that holds the weights")
         for store, name, value in (
             ("pgvector", "INGEST_PGVECTOR", self.pgvector),
             ("atlas", "MONGO_URI", self.mongo_uri),

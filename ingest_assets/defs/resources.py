@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,14 +29,14 @@ from ingest_assets.stages.receive import receive
 from ingest_assets.stored import FileRecord
 from ingest_assets.wiring import (
     Fingerprints,
-    fingerprint,
+    fingerprint_of,
     fingerprints_of,
     limits_of,
     open_artifacts,
     open_embedder,
     open_history,
     open_store,
-    receive_fingerprint,
+    settings_of_space,
 )
 
 if TYPE_CHECKING:
@@ -54,6 +53,27 @@ class Workshop:
         self._windows: dict[str, int] = {}
 
     @cached_property
+    def space(self) -> str:
+        """The space of the store that is in use."""
+        store = open_store(self.settings)
+        try:
+            return store.current_space()
+        finally:
+            store.close()
+
+    @cached_property
+    def model_settings(self) -> Settings:
+        """The settings, with the model that the space in use was built with."""
+        return settings_of_space(self.settings, self.space)
+
+    def look_again(self) -> None:
+        """Follow a change of model: for whoever lives longer than a run."""
+        if "store" in self.__dict__ and self.store.current_space() != self.space:
+            self.store.close()
+            for name in ("space", "model_settings", "store", "embedder"):
+                self.__dict__.pop(name, None)
+
+    @cached_property
     def bucket(self) -> Bucket:
         """Where files arrive."""
         return open_bucket(self.settings.bucket)
@@ -66,14 +86,14 @@ class Workshop:
     @cached_property
     def store(self) -> VectorStore:
         """The team's vector store, ready for use."""
-        store = open_store(self.settings)
+        store = open_store(self.model_settings, space=self.space)
         store.prepare()
         return store
 
     @cached_property
     def embedder(self) -> Embedder:
         """The embedding model."""
-        return open_embedder(self.settings)
+        return open_embedder(self.model_settings)
 
     @cached_property
     def history(self) -> History:
@@ -180,16 +200,11 @@ class Workshop:
 
     def fingerprints(self, source: SourceFile) -> Fingerprints:
         """Say what the results for a file depend on besides its bytes."""
-        return fingerprints_of(self.settings, self.parser(source))
+        return fingerprints_of(self.model_settings, self.parser(source))
 
     def current_fingerprint(self, record: FileRecord) -> str:
         """Return the fingerprint that a file's record would have if it were ingested now."""
-        try:
-            parser = parser_for(record.media_type, filename=record.filename)
-        except BadInput:
-            # A later release may read what this one refuses.
-            return fingerprint("refused", version("ingest-assets"), receive_fingerprint(self.settings))
-        return fingerprints_of(self.settings, parser).whole
+        return fingerprint_of(self.model_settings, record)
 
     def source(self, file_id: str) -> SourceFile | None:
         """Return the version of a file that was received last; None before the first."""

@@ -28,6 +28,7 @@ def out_of_date(
     context: dg.ScheduleEvaluationContext, workshop: dg.ResourceParam[Workshop]
 ) -> list[dg.RunRequest] | dg.SkipReason:
     """Ask for a run of each file whose fingerprint is not today's."""
+    workshop.look_again()
     busy = files_in_runs(context.instance)
     stale = [file_id for file_id in stale_files(workshop) if file_id not in busy][:MAX_REQUESTS]
     return [dg.RunRequest(partition_key=file_id) for file_id in stale] or dg.SkipReason("everything is up to date")

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from ingest_assets.defs.resources import Workshop
-from ingest_assets.errors import OutsideError
+from ingest_assets.errors import ConfigError, OutsideError
 from ingest_assets.records import Caption
 from ingest_assets.seen_texts import SeenTexts
+from ingest_assets.settings import Settings
+from ingest_assets.stages.change_model import Built, build_beside
 from ingest_assets.stages.optimize import Duplicates, Seen, Tidied, optimize
 from ingest_assets.stages.repair import Action, Repair, plan, repair
 from ingest_assets.stages.validate import Examined, validate
 from ingest_assets.stored import FileRecord
+from ingest_assets.wiring import fingerprint_of, next_settings, open_embedder, open_store, space_of
 
 
 def check(workshop: Workshop) -> Iterator[Examined]:
@@ -46,6 +50,54 @@ def tidy(workshop: Workshop, *, duplicates: Duplicates) -> Iterator[Tidied]:
                 captions=lambda record: _captions(workshop, record),
                 embedder=workshop.embedder,
             )
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChange:
+    """What searches use after a change of model."""
+
+    model: str
+    files: int
+    chunks: int
+
+
+def change_model(settings: Settings, *, drop_old: bool, show: Callable[[Built], None]) -> ModelChange:
+    """Build the next model's vectors beside today's, switch, and follow up what was published meanwhile.
+
+    Raises:
+        ConfigError: there is no next model, or it is the one in use.
+    """
+    workshop, following = Workshop(settings), next_settings(settings)
+    if following is None:
+        raise ConfigError("INGEST_NEXT_MODEL_DIR names no folder: say there which model to change to")
+    space = space_of(following)
+    if space == workshop.space:
+        raise ConfigError("INGEST_NEXT_MODEL_DIR names the model in use; move it to INGEST_MODEL_DIR")
+    old, new = workshop.store, open_store(following, space=space)
+    embedder = open_embedder(following)
+    new.prepare()
+
+    def fingerprint(record: FileRecord) -> str:
+        """Under the new model it is up to date where it was so under the old one."""
+        current = record.fingerprint == workshop.current_fingerprint(record)
+        return fingerprint_of(following, record) if current else ""
+
+    def one_pass() -> list[Built]:
+        passed = []
+        for built in build_beside(old, new, kept=workshop.kept_chunks, embedder=embedder, fingerprint_of=fingerprint):
+            show(built)
+            passed.append(built)
+        return passed
+
+    while any(built.changed for built in one_pass()):
+        pass
+    old.switch(space)
+    built = one_pass()  # what was published between the last look and the switch
+    if drop_old:
+        old.drop()
+    old.close()
+    new.close()
+    return ModelChange(embedder.model, files=len(built), chunks=sum(each.chunks for each in built))
 
 
 def problems_of(found: Iterable[Examined]) -> tuple[int, int, Counter[str]]:

@@ -311,3 +311,40 @@ def test_everything_moves_to_another_store_and_back(open_store: Opener, other: C
     assert all(moved.copied for moved in migrate(other, store))
     assert all(not each.findings for each in validate(store, kept=nothing_kept))
     assert len(store.files()) == 3
+
+
+# another model
+
+
+def test_another_models_vectors_are_built_beside_and_switched_to_in_one_step(open_spaces: SpaceOpener) -> None:
+    old, embedder = open_spaces(""), CountingEmbedder("next-model", 48)
+    publish(old, NOTES, TEXTS)
+    publish(old, record_of("other.txt"), texts_of("other", 3))
+    old.note(replace(record_of("bad.pdf"), state=State.FAILED, error="encrypted"))
+    new = open_spaces("mnext", dimension=48)
+
+    def build() -> list[Built]:
+        passes = build_beside(old, new, kept=kept, embedder=embedder, fingerprint_of=lambda record: "new")
+        return list(passes)
+
+    assert [built.changed for built in build()] == [True, True, True]
+    assert len(embedder.texts) == 15
+    assert found(old, vector_of(TEXTS[0])) == TEXTS[0]
+    publish(old, record_of("late.txt"), ["late"])
+    old.delete("other.txt")
+    assert sum(built.changed for built in build()) == 2
+    assert (old.current_space(), new.current_space()) == ("", "")
+    old.switch("mnext")
+    assert (old.current_space(), new.current_space()) == ("mnext", "mnext")
+    assert found(new, vector_of("late", 48)) == "late"
+    assert [record.file_id for record in new.files()] == [NOTES.file_id, "bad.pdf", "late.txt"]
+    assert all(not each.findings for each in validate(new, kept=kept))
+    with pytest.raises(ValueError, match="in use"):
+        new.drop()
+    old.drop()
+    assert texts_in(open_spaces("mnext", dimension=48), NOTES.file_id) == TEXTS
+
+
+def found(store: VectorStore, vector: Vector) -> str:
+    (hit,) = store.search(vector, k=1, scope=SCOPE)
+    return hit.chunk.text
