@@ -28,9 +28,10 @@ from ingest_assets.stores.chroma_publish import (
     write_entry,
 )
 from ingest_assets.stores.chroma_read import audit_rows, page_of_chunks, row_names, vectors_of
-from ingest_assets.stores.chroma_rows import Entry, entry_of, plain, scope_key
+from ingest_assets.stores.chroma_rows import Entry, entry_of, scope_key
 from ingest_assets.stores.chroma_search import Searcher
 from ingest_assets.stores.chroma_server import ServedChroma
+from ingest_assets.stores.filters import plain
 
 if TYPE_CHECKING:
     from ingest_assets.records import Vector

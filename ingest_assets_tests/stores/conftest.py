@@ -13,12 +13,19 @@ import pytest
 
 from ingest_assets.stores.chroma import ChromaStore
 from ingest_assets.stores.contract import VectorStore
+from ingest_assets.stores.pgvector import PgVectorStore
+from ingest_assets_tests.stores.builders import DIMENSION
+from ingest_assets_tests.stores.postgres import Postgres, postgres
 from ingest_assets_tests.stores.servers import free_port, running
 
 Opener = Callable[[], VectorStore]
 """Opens one more store on the same place; the place is empty at first."""
 
-BACKENDS = ["chroma_embedded", pytest.param("chroma_server", marks=pytest.mark.slow)]
+BACKENDS = [
+    "chroma_embedded",
+    pytest.param("chroma_server", marks=pytest.mark.slow),
+    pytest.param("pgvector", marks=pytest.mark.slow),
+]
 
 _databases = count()
 
@@ -68,3 +75,16 @@ def chroma_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     with running(command, answers=f"{url}/api/v2/heartbeat", log=folder / "log"):
         yield url
+
+
+@pytest.fixture
+def pgvector(postgres_server: Postgres) -> Opener:
+    url = postgres_server.new_database()
+    return lambda: PgVectorStore(url, dimension=DIMENSION)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    """A PostgreSQL server of this test run."""
+    with postgres() as server:
+        yield server
