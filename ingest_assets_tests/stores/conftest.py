@@ -18,8 +18,8 @@ from ingest_assets_tests.stores.builders import DIMENSION
 from ingest_assets_tests.stores.postgres import Postgres, postgres
 from ingest_assets_tests.stores.servers import free_port, running
 
-Opener = Callable[[], VectorStore]
-"""Opens one more store on the same place; the place is empty at first."""
+Opener = Callable[..., VectorStore]
+"""Opens one more store on the same place, on the space that is named; the place is empty at first."""
 
 BACKENDS = [
     "chroma_embedded",
@@ -36,8 +36,8 @@ def open_store(request: pytest.FixtureRequest) -> Iterator[Opener]:
     opener: Opener = request.getfixturevalue(request.param)
     opened: list[VectorStore] = []
 
-    def open_one() -> VectorStore:
-        opened.append(opener())
+    def open_one(*space: str) -> VectorStore:
+        opened.append(opener(*space))
         opened[-1].prepare()
         return opened[-1]
 
@@ -80,7 +80,7 @@ def chroma_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def pgvector(postgres_server: Postgres) -> Opener:
     url = postgres_server.new_database()
-    return lambda: PgVectorStore(url, dimension=DIMENSION)
+    return lambda space="": PgVectorStore(url, dimension=DIMENSION, space=space)
 
 
 @pytest.fixture(scope="session")
