@@ -22,12 +22,13 @@ from ingest_assets.stores.chroma_client import Moved, Place
 from ingest_assets.stores.chroma_embedded import EmbeddedChroma
 from ingest_assets.stores.chroma_publish import BATCH, add_generation, publish_generation, remove_rows
 from ingest_assets.stores.chroma_read import named_chunks, page_of_chunks, row_names, vectors_of
-from ingest_assets.stores.chroma_rows import Entry, entry_of, plain, scope_key
+from ingest_assets.stores.chroma_rows import Entry, entry_of, scope_key
 from ingest_assets.stores.chroma_search import Searcher
 from ingest_assets.stores.chroma_server import ServedChroma
 from ingest_assets.stores.chroma_spaces import drop_space, space_in_use, use_space
 from ingest_assets.stores.chroma_turns import Turns, ledger_entry, write_entry
 from ingest_assets.stores.chroma_walk import owners, walk
+from ingest_assets.stores.filters import plain
 
 if TYPE_CHECKING:
     from ingest_assets.records import Vector

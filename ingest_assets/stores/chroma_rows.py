@@ -19,6 +19,7 @@ import msgspec
 
 from ingest_assets.records import Chunk, EmbeddedChunk
 from ingest_assets.stored import FileRecord, Hit, Scope
+from ingest_assets.stores.filters import plain
 
 OPEN = 2**53
 """`until` of a row that no later generation has closed. The largest integer that every JSON reader keeps exact."""
@@ -155,14 +156,3 @@ def entry_of(row: Row) -> Entry:
 def scope_key(scope: Scope) -> str:
     """Return a scope as one value: Chroma answers one condition a third faster than two."""
     return json.dumps([plain(scope.user_id), plain(scope.project_id)], ensure_ascii=False)
-
-
-def plain(value: object) -> str:
-    """Return a value that may stand in a filter.
-
-    Raises:
-        ValueError: it is empty, or no text: a dict there would be read as an operator.
-    """
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"a filter takes a text that is not empty, not {value!r}")
-    return value

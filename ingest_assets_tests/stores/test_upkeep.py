@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ingest_assets.records import Chunk
 from ingest_assets.seen_texts import SeenTexts
+from ingest_assets.stages.change_model import Built, build_beside
 from ingest_assets.stages.client_chunks import client_chunks
 from ingest_assets.stages.migrate import migrate
 from ingest_assets.stages.optimize import Tidied, optimize
@@ -23,7 +24,7 @@ from ingest_assets.stages.validate import Examined, Problem, examine, validate
 from ingest_assets.stored import FileRecord, Origin, Scope, State
 from ingest_assets.stores.chroma import ChromaStore
 from ingest_assets.stores.contract import VectorStore
-from ingest_assets_tests.stores.builders import chunks_of, record_of, scope_of, texts_of, vector_of
+from ingest_assets_tests.stores.builders import Vector, chunks_of, record_of, scope_of, texts_of, vector_of
 from ingest_assets_tests.stores.conftest import Opener
 from ingest_assets_tests.stores.fakes import CountingEmbedder
 
@@ -316,12 +317,12 @@ def test_everything_moves_to_another_store_and_back(open_store: Opener, other: C
 # another model
 
 
-def test_another_models_vectors_are_built_beside_and_switched_to_in_one_step(open_spaces: SpaceOpener) -> None:
-    old, embedder = open_spaces(""), CountingEmbedder("next-model", 48)
+def test_another_models_vectors_are_built_beside_and_switched_to_in_one_step(open_store: Opener) -> None:
+    old, embedder = open_store(""), CountingEmbedder("next-model", 48)
     publish(old, NOTES, TEXTS)
     publish(old, record_of("other.txt"), texts_of("other", 3))
     old.note(replace(record_of("bad.pdf"), state=State.FAILED, error="encrypted"))
-    new = open_spaces("mnext", dimension=48)
+    new = open_store("mnext", dimension=48)
 
     def build() -> list[Built]:
         passes = build_beside(old, new, kept=kept, embedder=embedder, fingerprint_of=lambda record: "new")
@@ -342,7 +343,7 @@ def test_another_models_vectors_are_built_beside_and_switched_to_in_one_step(ope
     with pytest.raises(ValueError, match="in use"):
         new.drop()
     old.drop()
-    assert texts_in(open_spaces("mnext", dimension=48), NOTES.file_id) == TEXTS
+    assert texts_in(open_store("mnext", dimension=48), NOTES.file_id) == TEXTS
 
 
 def found(store: VectorStore, vector: Vector) -> str:
