@@ -109,7 +109,7 @@ class VectorStore(Protocol):
         ...
 
     def current_space(self) -> str:
-        """Return the space of this place that is in use; "" is the first.
+        """Return the space of this place that is in use; "" is the first. Nothing need be prepared for it.
 
         A place holds one space for each model that is in use or being built: collections or tables `chunks` and
         `files`, with `_` and the space's name behind them for all but the first. A store object works on one space.

@@ -128,7 +128,7 @@ def migrate(connection: Connection[Any], tables: Tables, *, location: str, upto:
 
 def applied(connection: Connection[Any], tables: Tables) -> set[int] | None:
     """Return the numbers of the steps done in this space; None where nothing was ever prepared."""
-    if not _exists(connection, tables.schema, "ingest_migrations"):
+    if not exists(connection, tables.schema, "ingest_migrations"):
         return None
     rows = connection.execute(tables.sql("SELECT number FROM {ingest_migrations} WHERE space = %s"), (tables.space,))
     return {number for (number,) in rows}
@@ -183,7 +183,7 @@ def _lay_foundations(connection: Connection[Any], tables: Tables, *, location: s
             _make_extension(connection, location=location)
         if not connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (tables.schema,)).fetchone():
             connection.execute(tables.sql("CREATE SCHEMA {schema}"))
-        if not _exists(connection, tables.schema, "ingest_space"):
+        if not exists(connection, tables.schema, "ingest_space"):
             connection.execute(tables.sql(_FOUNDATIONS))
 
 
@@ -214,7 +214,8 @@ def _take_turns(connection: Connection[Any], tables: Tables) -> None:
     connection.execute("SELECT pg_advisory_xact_lock(%s)", (key,))
 
 
-def _exists(connection: Connection[Any], schema: str, table: str) -> bool:
+def exists(connection: Connection[Any], schema: str, table: str) -> bool:
+    """Tell whether a schema holds a table."""
     found = connection.execute(
         "SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
         " WHERE n.nspname = %s AND c.relname = %s",

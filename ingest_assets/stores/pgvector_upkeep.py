@@ -10,6 +10,7 @@ from ingest_assets.errors import ConfigError
 from ingest_assets.stored import Flags
 from ingest_assets.stores.pgvector_client import Client
 from ingest_assets.stores.pgvector_rows import chunk_ids_of
+from ingest_assets.stores.pgvector_schema import exists
 from ingest_assets.stores.pgvector_tables import Tables
 
 if TYPE_CHECKING:
@@ -68,8 +69,10 @@ def compact_tables(client: Client) -> str:
 
 
 def current_space(client: Client) -> str:
-    """Return the space in use."""
-    with client.transaction() as connection:
+    """Return the space in use; the first, where nothing was prepared yet."""
+    with client.alone() as connection:  # also where this object's own space is not ready
+        if not exists(connection, client.tables.schema, "ingest_space"):
+            return ""
         found = connection.execute(client.tables.sql("SELECT space FROM {ingest_space}")).fetchone()
     return str(found[0]) if found else ""
 
