@@ -57,11 +57,11 @@ class Postgres:
         quoted = "".join(f"%{byte:02X}" for byte in password.encode())
         return f"postgresql://{user}:{quoted}@127.0.0.1:{self.port}/{database}"
 
-    def new_database(self) -> str:
+    def new_database(self, *, tablespace: str = "pg_default") -> str:
         """Make an empty database with the extension; return its address."""
         name = f"test{next(self._databases)}"
         with psycopg.connect(self.url(), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE ready")
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE ready TABLESPACE {tablespace}")
         return self.url(name)
 
     def start(self) -> None:
@@ -114,9 +114,14 @@ def postgres(**options: str) -> Iterator[Postgres]:
         shutil.rmtree(folder)
 
 
-def _make_cluster(folder: Path) -> None:
+def give_away(folder: Path) -> None:
+    """Let a folder belong to the user that the server runs as."""
     if os.geteuid() == 0:
         os.chown(folder, _NOBODY, _NOBODY)
+
+
+def _make_cluster(folder: Path) -> None:
+    give_away(folder)
     secret = folder / "password"
     secret.write_text(PASSWORD)
     command = [BIN / "initdb", "-D", folder / "data", "-U", "postgres", "--pwfile", secret, "-A", "scram-sha-256"]
