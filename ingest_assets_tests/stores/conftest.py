@@ -11,14 +11,23 @@ from pathlib import Path
 
 import pytest
 
+from ingest_assets.stores.atlas import AtlasStore
 from ingest_assets.stores.chroma import ChromaStore
 from ingest_assets.stores.contract import VectorStore
+from ingest_assets_tests.stores import mongo
+from ingest_assets_tests.stores.builders import DIMENSION
 from ingest_assets_tests.stores.servers import free_port, running
 
 Opener = Callable[[], VectorStore]
 """Opens one more store on the same place; the place is empty at first."""
 
-BACKENDS = ["chroma_embedded", pytest.param("chroma_server", marks=pytest.mark.slow)]
+BACKENDS = [
+    "chroma_embedded",
+    pytest.param("chroma_server", marks=pytest.mark.slow),
+    pytest.param("atlas_transactions", marks=pytest.mark.slow),
+    pytest.param("atlas_standalone", marks=pytest.mark.slow),
+    pytest.param("atlas_vector_search", marks=pytest.mark.slow),
+]
 
 _databases = count()
 
@@ -68,3 +77,42 @@ def chroma_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     with running(command, answers=f"{url}/api/v2/heartbeat", log=folder / "log"):
         yield url
+
+
+@pytest.fixture
+def atlas_transactions(mongo_replica_set: mongo.Mongod) -> Opener:
+    database = f"test{next(_databases)}"
+    return lambda: AtlasStore(mongo_replica_set.uri, database=database, dimension=DIMENSION)
+
+
+@pytest.fixture
+def atlas_standalone(mongo_standalone: mongo.Mongod) -> Opener:
+    database = f"test{next(_databases)}"
+    return lambda: AtlasStore(mongo_standalone.uri, database=database, dimension=DIMENSION)
+
+
+@pytest.fixture
+def atlas_vector_search(atlas_search_uri: str) -> Opener:
+    database = f"test{next(_databases)}"
+    return lambda: AtlasStore(atlas_search_uri, database=database, dimension=DIMENSION, vector_search=True)
+
+
+@pytest.fixture(scope="session")
+def mongo_replica_set(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mongo.Mongod]:
+    """A MongoDB of this test run, with transactions."""
+    with mongo.replica_set(tmp_path_factory.mktemp("replica_set")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mongo_standalone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mongo.Mongod]:
+    """A MongoDB of this test run, without transactions."""
+    with mongo.standalone(tmp_path_factory.mktemp("standalone")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def atlas_search_uri(mongo_replica_set: mongo.Mongod) -> Iterator[str]:
+    """The same with Vector Search in front of it."""
+    with mongo.with_search(mongo_replica_set) as uri:
+        yield uri
