@@ -139,7 +139,7 @@ class Proxy:
                 length, request, _, operation = struct.unpack("<iiii", header)
                 body = await reader.readexactly(length - 16)
                 reply = await self.answered(body, request) if operation == OP_MSG else None
-                if isinstance(reply, Document):
+                if isinstance(reply, dict):
                     writer.write(message(reply, request=1, answers=request))
                     await writer.drain()
                 else:
