@@ -13,8 +13,9 @@ Killed before 5 the old generation is in force, after it the new one; what is le
 
 Where the server has transactions, 5 and 6 are one: a reader's view of one moment shows no row that went, and a kill
 leaves none behind. Only up to `AT_ONCE` rows, since a transaction must end within a minute and holds what it changes in
-memory. The writing itself is in no transaction on any server: it lasts as long as the document is long, and a search
-index sees rows only once they are committed.
+memory; and after a kill inside one, the next attempt waits until the server has ended it. The writing itself is in no
+transaction on any server: it lasts as long as the document is long, and a search index sees rows only once they are
+committed.
 """
 
 from __future__ import annotations

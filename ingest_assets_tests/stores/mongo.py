@@ -102,8 +102,12 @@ def standalone(folder: Path, *arguments: str) -> Iterator[Mongod]:
 
 @contextmanager
 def replica_set(folder: Path, *arguments: str) -> Iterator[Mongod]:
-    """Run a replica set of one server until the block ends."""
-    with standalone(folder, "--replSet", REPLICA_SET, "--oplogSize", "64", *arguments) as server:
+    """Run a replica set of one server until the block ends.
+
+    It ends a transaction whose client was killed after two seconds; a minute is MongoDB's own.
+    """
+    limit = ("--setParameter", "transactionLifetimeLimitSeconds=2")
+    with standalone(folder, "--replSet", REPLICA_SET, "--oplogSize", "64", *limit, *arguments) as server:
         member = {"_id": 0, "host": f"127.0.0.1:{server.port}"}
         server.admin("replSetInitiate", {"_id": REPLICA_SET, "members": [member]})
         wait_for_primary(server)
