@@ -12,9 +12,11 @@ from typing import Protocol
 
 import pytest
 
+from ingest_assets.stores.atlas import AtlasStore
 from ingest_assets.stores.chroma import ChromaStore
 from ingest_assets.stores.contract import VectorStore
 from ingest_assets.stores.pgvector import PgVectorStore
+from ingest_assets_tests.stores import mongo
 from ingest_assets_tests.stores.builders import DIMENSION
 from ingest_assets_tests.stores.postgres import Postgres, postgres
 from ingest_assets_tests.stores.servers import free_port, running
@@ -30,6 +32,9 @@ BACKENDS = [
     "chroma_embedded",
     pytest.param("chroma_server", marks=pytest.mark.slow),
     pytest.param("pgvector", marks=pytest.mark.slow),
+    pytest.param("atlas_transactions", marks=pytest.mark.slow),
+    pytest.param("atlas_standalone", marks=pytest.mark.slow),
+    pytest.param("atlas_vector_search", marks=pytest.mark.slow),
 ]
 
 _databases = count()
@@ -93,3 +98,48 @@ def postgres_server() -> Iterator[Postgres]:
     """A PostgreSQL server of this test run."""
     with postgres() as server:
         yield server
+
+
+def _atlas(uri: str, *, vector_search: bool = False) -> Opener:
+    database = f"test{next(_databases)}"
+
+    def open_one(space: str = "", *, dimension: int = DIMENSION) -> VectorStore:
+        return AtlasStore(uri, database=database, dimension=dimension, vector_search=vector_search, space=space)
+
+    return open_one
+
+
+@pytest.fixture
+def atlas_transactions(mongo_replica_set: mongo.Mongod) -> Opener:
+    return _atlas(mongo_replica_set.uri)
+
+
+@pytest.fixture
+def atlas_standalone(mongo_standalone: mongo.Mongod) -> Opener:
+    return _atlas(mongo_standalone.uri)
+
+
+@pytest.fixture
+def atlas_vector_search(atlas_search_uri: str) -> Opener:
+    return _atlas(atlas_search_uri, vector_search=True)
+
+
+@pytest.fixture(scope="session")
+def mongo_replica_set(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mongo.Mongod]:
+    """A MongoDB of this test run, with transactions."""
+    with mongo.replica_set(tmp_path_factory.mktemp("replica_set")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mongo_standalone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mongo.Mongod]:
+    """A MongoDB of this test run, without transactions."""
+    with mongo.standalone(tmp_path_factory.mktemp("standalone")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def atlas_search_uri(mongo_replica_set: mongo.Mongod) -> Iterator[str]:
+    """The same with Vector Search in front of it."""
+    with mongo.with_search(mongo_replica_set) as uri:
+        yield uri
