@@ -134,14 +134,10 @@ def hit_of(row: Row, text: str, *, distance: float) -> Hit:
 def ledger_row(entry: Entry) -> dict[str, Any]:
     """Return a ledger entry's metadata: the record whole, and beside it what a reader may filter by."""
     record = entry.record
-    return {
+    single = {name: value for name, value in msgspec.to_builtins(record).items() if isinstance(value, str | int | float)}
+    return single | {
         "record": msgspec.json.encode(record).decode(),
-        "user_id": record.user_id,
-        "project_id": record.project_id,
         "scope": scope_key(Scope(record.user_id, record.project_id)),
-        "filename": record.filename,
-        "state": record.state.value,
-        "generation": record.generation,
         "token": entry.token,
         "gone": int(entry.gone),
     }
