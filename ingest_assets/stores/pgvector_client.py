@@ -58,7 +58,8 @@ class Client:
         self._limits = limits
         self._parts: dict[str, Any] = _DEFAULTS | parts
         self._pool: ConnectionPool | None = None
-        self._opening = threading.Lock()
+        self._in_use = 0
+        self._opening, self._counting = threading.Lock(), threading.Lock()
 
     def prepare(self) -> None:
         """Bring the tables to what this release needs."""
@@ -101,21 +102,35 @@ class Client:
 
     @contextmanager
     def _connection(self) -> Iterator[Connection[Any]]:
+        pool, connection = self._taken()
+        self._count(1)
+        try:
+            yield connection
+        finally:
+            self._count(-1)
+            pool.putconn(connection)
+
+    def _count(self, taken: int) -> None:
+        with self._counting:
+            self._in_use += taken
+
+    def _taken(self) -> tuple[ConnectionPool, Connection[Any]]:
         from psycopg_pool import PoolTimeout
 
         pool = self._opened()
         try:
-            connection = pool.getconn()
+            return pool, pool.getconn()
         except PoolTimeout as error:
-            with self._direct():  # says why, where the server refuses; the pool knows only that it waited
-                pass
-            raise OutsideError(
-                f"{self.location}: all {_CONNECTIONS} connections were in use for {_PATIENCE_S:.0f} s; try again later"
-            ) from error
-        try:
-            yield connection
-        finally:
-            pool.putconn(connection)
+            if self._in_use >= _CONNECTIONS:
+                raise OutsideError(
+                    f"{self.location}: all {_CONNECTIONS} connections were in use for {_PATIENCE_S:.0f} s; "
+                    "try again later"
+                ) from error
+        # The pool cannot say why it got no connection, and waits longer after each attempt. Opening another one says
+        # why, or finds that the server is back.
+        self.close()
+        pool = self._opened()
+        return pool, pool.getconn()
 
     def _opened(self) -> ConnectionPool:
         with self._opening:

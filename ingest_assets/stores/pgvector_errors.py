@@ -6,7 +6,7 @@ password stands in no message: places are named by `place_of`, and an address th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -80,25 +80,23 @@ def translated(location: str) -> Iterator[None]:
         BadInput: a name is too long for an index.
         ConfigError: address, rights, extension or tables are not as they must be.
         OutsideError: the server is away, too slow, full, or gave up the transaction.
+        ValueError: a value cannot be sent, as a text with NUL in it.
     """
     from psycopg import Error
 
     try:
         yield
     except Error as error:
-        ours = _ours(location, error)
+        ours = _without_code(location, error) if error.sqlstate is None else _with_code(location, error)
         if ours is None:
             raise
         raise ours from error
 
 
-def _ours(location: str, error: Error) -> IngestError | None:
+def _with_code(location: str, error: Error) -> IngestError | None:
     from psycopg import ProgrammingError
 
-    said = " ".join(str(error).split())
-    name = type(error).__name__
-    if error.sqlstate is None:
-        return _at_the_door(location, said)
+    said, name = _said(error), type(error).__name__
     if name == "ProgramLimitExceeded" and "index" in said:
         return BadInput(f"{location}: {said}; the file's name is too long for an index, shorten it")
     if name == "DataException" and "dimensions" in said:
@@ -112,15 +110,22 @@ def _ours(location: str, error: Error) -> IngestError | None:
     return None  # a statement of ours that is wrong: nobody outside can mend it
 
 
-def _at_the_door(location: str, said: str) -> IngestError:
-    advice = _first(_REFUSED_AT_THE_DOOR, said)
+def _without_code(location: str, error: Error) -> Exception | None:
+    from psycopg import DataError, InterfaceError, OperationalError
+
+    said = _said(error)
+    if isinstance(error, DataError):
+        return ValueError(f"{location}: {said}")
+    if not isinstance(error, OperationalError | InterfaceError):
+        return None
+    advice = next((advice for words, advice in _REFUSED_AT_THE_DOOR.items() if words in said), "")
     if advice:
         return ConfigError(f"{location}: {said}; {advice}")
     return OutsideError(f"{location} cannot be reached or hung up: {said}; is it there?")
 
 
-def _first(table: Mapping[str, str], said: str) -> str:
-    return next((advice for words, advice in table.items() if words in said), "")
+def _said(error: Error) -> str:
+    return " ".join(str(error).split())
 
 
 def another_length(location: str, said: str) -> ConfigError:

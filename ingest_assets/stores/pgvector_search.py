@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
     from ingest_assets.records import Vector
 
-EXACT_ROWS = 5000
-"""A scope of so many rows is compared row by row."""
+EXACT_ROWS = 10_000
+"""A scope of so many rows is compared row by row: 50 ms at 384 dimensions, less than HNSW for 8,000 rows of 100,000."""
+_BREADTH = "800"
+"""Candidates that HNSW keeps (`hnsw.ef_search`). Recall@10 in scopes of 8,000 and 20,000 rows of 100,000: 0.74 and 0.78
+with 100, 0.94 and 0.97 with 400, 0.995 and 0.993 with 800, for half as much time again."""
 _SPARE = 10
 """Rows asked for beyond k: equal distances at the end, or a row that is not in force, cost no second look."""
-_BREADTH = (100, 1000)
-"""Least and most candidates that HNSW keeps (`hnsw.ef_search`)."""
 
 _COUNT = "SELECT count(*) FROM (SELECT 1 FROM {chunks} WHERE user_id = %s AND project_id = %s LIMIT %s) AS few"
 
@@ -43,7 +44,7 @@ def nearest(client: Client, vector: Vector, *, k: int, scope: Scope) -> list[Hit
     with client.transaction() as connection:
         exact = _rows_in(client, connection, scope) <= EXACT_ROWS
         while True:
-            _prefer(connection, exact=exact, wanted=wanted)
+            _prefer(connection, exact=exact)
             near = _look(client, connection, vector, scope=scope, wanted=wanted)
             hits = [hit_of(row) for row in near if row["in_force"]]
             if len(hits) >= k or (exact and len(near) < wanted):
@@ -61,13 +62,12 @@ def _rows_in(client: Client, connection: Connection[Any], scope: Scope) -> int:
     return int(found[0]) if found else 0
 
 
-def _prefer(connection: Connection[Any], *, exact: bool, wanted: int) -> None:
+def _prefer(connection: Connection[Any], *, exact: bool) -> None:
     # HNSW can be read as an index scan only, all other indexes also bit by bit.
-    least, most = _BREADTH
     connection.execute(
         "SELECT set_config('enable_indexscan', %s, true), set_config('hnsw.iterative_scan', 'strict_order', true),"
         " set_config('hnsw.ef_search', %s, true)",
-        ("off" if exact else "on", str(min(most, max(least, 2 * wanted)))),
+        ("off" if exact else "on", _BREADTH),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 import weakref
@@ -15,10 +16,10 @@ import numpy as np
 import psycopg
 import pytest
 
-from ingest_assets.errors import ConfigError
+from ingest_assets.errors import BadInput, ConfigError
 from ingest_assets.records import EmbeddedChunk
 from ingest_assets.stored import Flags, Scope, State
-from ingest_assets.stores import pgvector_search
+from ingest_assets.stores import pgvector_search, pgvector_upkeep
 from ingest_assets.stores.pgvector import PgVectorStore
 from ingest_assets.stores.pgvector_publish import BATCH
 from ingest_assets_tests.stores.builders import (
@@ -178,7 +179,15 @@ def test_text_that_cannot_be_written_is_refused_by_name(store: PgVectorStore, te
         store.replace(NOTES, with_text(text))
     with pytest.raises(ValueError, match="filename"):
         store.note(replace(NOTES, filename=text))
+    with pytest.raises(ValueError, match=r"NUL|surrogate"):
+        store.search(vector_of("x"), k=1, scope=Scope(text, "engines"))
     assert store.files() == []
+
+
+def test_a_name_too_long_for_an_index_is_the_files_fault(store: PgVectorStore) -> None:
+    long = "".join(hashlib.sha256(str(number).encode()).hexdigest() for number in range(200))
+    with pytest.raises(BadInput, match="name is too long"):
+        store.replace(record_of(long), chunks_of(record_of(long), TEXTS))
 
 
 NASTY = "x'; DROP TABLE chunks; --"
@@ -211,6 +220,30 @@ def test_rows_that_no_record_stands_behind_are_not_in_force(url: str, store: PgV
     assert not any(row.in_force for row in store.rows(NOTES.file_id))
     assert store.search(vector_of("x"), k=5, scope=scope_of(NOTES)) == []
     assert store.delete(NOTES.file_id) == 12
+
+
+# upkeep
+
+
+@pytest.mark.parametrize(("halfvec", "dimension"), [(False, 384), (True, 384)])
+def test_an_index_is_rebuilt_where_it_is_much_larger_than_a_new_one(
+    url: str, monkeypatch: pytest.MonkeyPatch, halfvec: bool, dimension: int
+) -> None:
+    monkeypatch.setattr(pgvector_upkeep, "_SMALL_BYTES", 0)
+    store = PgVectorStore(url, dimension=dimension, halfvec=halfvec)
+    store.prepare()
+
+    def publish(count: int) -> None:
+        chunks = chunks_of(NOTES, texts_of("notes", count))
+        store.replace(NOTES, (with_vector(each, vector_of(each.chunk.text, dimension)) for each in chunks))
+
+    publish(600)
+    assert store.compact().startswith("left the vector index")
+    publish(60)
+    assert store.compact().startswith("rebuilt the vector index")
+    assert store.compact().startswith("left the vector index")
+    assert store.audit(NOTES.file_id).rows == 60
+    store.close()
 
 
 # two writers
