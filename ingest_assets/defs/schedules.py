@@ -14,7 +14,7 @@ from ingest_assets.stored import Origin, State
 from ingest_assets.stores.ledger import ledger
 
 PAUSE = timedelta(hours=1)
-"""What failed is not tried again before: whatever failed it is seldom mended in the ten minutes to the next look."""
+"""What failed by no fault of the file is not tried again before: it is seldom mended in ten minutes."""
 
 
 @dg.schedule(
@@ -42,7 +42,7 @@ def stale_files(workshop: Workshop) -> list[str]:
         for record in ledger(workshop.store)
         if record.origin is Origin.BUCKET
         and record.fingerprint != workshop.current_fingerprint(record)
-        and not (record.state is State.FAILED and record.updated_at > lately)
+        and not (record.state is State.FAILED and not record.fingerprint and record.updated_at > lately)
     ]
     # The longest untouched first: files that fail every time must not stand before all others.
     return [record.file_id for record in sorted(stale, key=lambda record: (record.updated_at, record.file_id))]

@@ -134,7 +134,8 @@ def hit_of(row: Row, text: str, *, distance: float) -> Hit:
 def ledger_row(entry: Entry) -> dict[str, Any]:
     """Return a ledger entry's metadata: the record whole, and beside it what a reader may filter by."""
     record = entry.record
-    single = {name: value for name, value in msgspec.to_builtins(record).items() if isinstance(value, str | int | float)}
+    fields = msgspec.to_builtins(record).items()
+    single = {name: value for name, value in fields if isinstance(value, str | int | float)}
     return single | {
         "record": msgspec.json.encode(record).decode(),
         "scope": scope_key(Scope(record.user_id, record.project_id)),

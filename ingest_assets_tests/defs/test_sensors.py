@@ -147,6 +147,8 @@ def test_a_run_that_died_without_a_word_is_noted(project: Project) -> None:
     assert "ended before it could say why" in record.error
     assert asked(tick(project)) == []
     schedule = dg.build_schedule_context(instance=project.instance)
+    assert isinstance(out_of_date(schedule, workshop=project.workshop), dg.SkipReason)  # not again within the hour
+    project.workshop.store.note(replace(record, updated_at="2026-01-01T00:00:00+00:00"))
     assert [request.partition_key for request in out_of_date(schedule, workshop=project.workshop)] == [file_id]
 
 
