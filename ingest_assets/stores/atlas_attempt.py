@@ -14,7 +14,7 @@ from ingest_assets.records import EmbeddedChunk
 from ingest_assets.soundness import NORM_TOLERANCE, fault, refuse_unsound
 from ingest_assets.stored import FileRecord
 from ingest_assets.stores import atlas_ledger as ledger
-from ingest_assets.stores.atlas_ledger import Entry
+from ingest_assets.stores.atlas_entry import Entry, entry_of, record_of
 from ingest_assets.stores.atlas_remove import names_in_force
 from ingest_assets.stores.atlas_rows import chunk_id_of, new_row, parts_of, row_name, unpacked
 from ingest_assets.stores.batches import batches
@@ -64,7 +64,7 @@ class Named:
 def begin(handle: Handle, record: FileRecord, *, adding: bool) -> Attempt:
     """Claim the file, remove what an earlier attempt left, and note what is in force."""
     row = ledger.claim(handle, record.file_id)
-    before, known = ledger.entry_of(row), ledger.record_of(row)
+    before, known = entry_of(row), record_of(row)
     attempt = Attempt(record=replace(record, generation=before.claimed), before=before, adding=adding)
     attempt.lowest = before.floor if adding and before.generation else before.claimed
     if adding and known and known.chunks:

@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 
 _FLOAT32_HEADER = b"\x27\x00"
 """Element type float32, no padding bits (BSON binary vector specification)."""
+_BLANK: Row = dict.fromkeys(
+    (
+        *("file_id", "user_id", "project_id", "filename", "source", "media_type", "chunk_id", "text", "text_sha256"),
+        *("prefix", "model", "created"),
+    ),
+    "",
+) | {"index": 0, "start": 0, "end": 0, "pages": [], "section": [], "words": 0, "dimension": 0, "generation": 0}
 
 
 def row_name(embedded: EmbeddedChunk, record: FileRecord, *, incarnation: str) -> str:
@@ -39,8 +46,10 @@ def row_name(embedded: EmbeddedChunk, record: FileRecord, *, incarnation: str) -
     return f"{incarnation}/{embedded.chunk.chunk_id}/{digest}@{record.generation}"
 
 
-def parts_of(name: str) -> tuple[str, str, int]:
+def parts_of(name: object) -> tuple[str, str, int]:
     """Take a row's name apart: incarnation, chunk id with digest, generation; of a stranger's row "", "", 0."""
+    if not isinstance(name, str):
+        return "", "", 0
     incarnation, _, rest = name.partition("/")
     content, _, generation = rest.rpartition("@")
     return (incarnation, content, int(generation)) if generation.isdecimal() else ("", "", 0)
@@ -107,10 +116,11 @@ def chunk_of(row: Row) -> Chunk:
 
 
 def stored_chunk_of(row: Row, *, in_force: bool) -> StoredChunk:
-    """Read a row as it really is."""
+    """Read a row as it really is, a stranger's too, which may lack anything."""
+    row = _BLANK | row
     flagged = row.get("rag_strict") is not None and row.get("source_only") is not None
     return StoredChunk(
-        name=row["_id"],
+        name=str(row["_id"]),
         chunk=chunk_of(row),
         vector=unpacked(row.get("embedding")),
         model=row["model"],

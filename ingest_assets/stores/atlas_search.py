@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any
 from ingest_assets.errors import OutsideError
 from ingest_assets.stored import Hit, Scope
 from ingest_assets.stores import atlas_ledger as ledger
+from ingest_assets.stores.atlas_entry import Entry
 from ingest_assets.stores.atlas_exact import searchable
 from ingest_assets.stores.atlas_index import SearchIndex, pauses
-from ingest_assets.stores.atlas_ledger import Entry
 from ingest_assets.stores.atlas_read import settled
 from ingest_assets.stores.atlas_rows import chunk_of, within
 from ingest_assets.stores.batches import batches
