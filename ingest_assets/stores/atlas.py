@@ -25,6 +25,7 @@ from ingest_assets.stores import atlas_exact, atlas_publish, atlas_read, atlas_r
 from ingest_assets.stores import atlas_ledger as ledger
 from ingest_assets.stores.atlas_attempt import BATCH, refuse_other_length
 from ingest_assets.stores.atlas_client import Place
+from ingest_assets.stores.atlas_entry import entry_of, record_of
 from ingest_assets.stores.atlas_index import SearchIndex
 from ingest_assets.stores.atlas_rows import within
 from ingest_assets.stores.atlas_search import Searcher
@@ -106,7 +107,7 @@ class AtlasStore:
         """Return the ledger's entry of a file."""
         with self._place.asked() as handle:
             row = ledger.find(handle, plain(file_id))
-        return ledger.record_of(row) if row else None
+        return record_of(row) if row else None
 
     def files(self, scope: Scope | None = None, *, limit: int = 1000, offset: int = 0) -> list[FileRecord]:
         """List the ledger by file_id; without a scope, for the operator."""
@@ -136,7 +137,7 @@ class AtlasStore:
         """Yield every row of a file, in force or not, by index and then by name; some hundred are held at a time."""
         with self._place.asked() as handle:
             row = ledger.find(handle, plain(file_id))
-            yield from atlas_read.rows_of(handle, file_id, ledger.entry_of(row) if row else None)
+            yield from atlas_read.rows_of(handle, file_id, entry_of(row) if row else None)
 
     def owners(self, *, after: str = "", limit: int = 1000) -> list[str]:
         """List, in order, the file_ids behind `after` that the ledger or any row names; rows may have no entry."""

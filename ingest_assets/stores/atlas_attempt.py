@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from ingest_assets.batches import batches
 from ingest_assets.errors import ConfigError, OutsideError
 from ingest_assets.records import EmbeddedChunk
-from ingest_assets.soundness import fault, refuse_unsound
+from ingest_assets.soundness import NORM_TOLERANCE, fault, refuse_unsound
 from ingest_assets.stored import FileRecord
 from ingest_assets.stores import atlas_ledger as ledger
-from ingest_assets.stores.atlas_ledger import Entry
+from ingest_assets.stores.atlas_entry import Entry, entry_of, record_of
 from ingest_assets.stores.atlas_remove import names_in_force
 from ingest_assets.stores.atlas_rows import chunk_id_of, new_row, parts_of, row_name, unpacked
 
@@ -64,7 +64,7 @@ class Named:
 def begin(handle: Handle, record: FileRecord, *, adding: bool) -> Attempt:
     """Claim the file, remove what an earlier attempt left, and note what is in force."""
     row = ledger.claim(handle, record.file_id)
-    before, known = ledger.entry_of(row), ledger.record_of(row)
+    before, known = entry_of(row), record_of(row)
     attempt = Attempt(record=replace(record, generation=before.claimed), before=before, adding=adding)
     attempt.lowest = before.floor if adding and before.generation else before.claimed
     if adding and known and known.chunks:
@@ -80,13 +80,14 @@ def begin(handle: Handle, record: FileRecord, *, adding: bool) -> Attempt:
 def checked(handle: Handle, attempt: Attempt, batch: Sequence[EmbeddedChunk]) -> list[Named]:
     """Name the rows of a batch; raise ValueError where a chunk is not fit, ConfigError where the store is another's."""
     named = []
-    for embedded in batch:
+    if batch and not attempt.seen:
+        refuse_other_length(handle, batch[0].vector)
+        attempt.model = attempt.model or batch[0].model
+        attempt.record = replace(attempt.record, model=attempt.model, dimension=handle.dimension)
+    for embedded, sound in zip(batch, _sound([each.vector for each in batch], handle.dimension), strict=True):
         chunk = embedded.chunk
-        if not attempt.seen:
-            refuse_other_length(handle, embedded.vector)
-            attempt.model = attempt.model or embedded.model
-            attempt.record = replace(attempt.record, model=attempt.model, dimension=handle.dimension)
-        refuse_unsound(embedded, dimension=handle.dimension)
+        if not sound:
+            refuse_unsound(embedded, dimension=handle.dimension)
         if chunk.file_id != attempt.record.file_id:
             raise ValueError(f"{attempt.record.file_id}: chunk {chunk.chunk_id} belongs to {chunk.file_id}")
         if embedded.model != attempt.model:
@@ -97,6 +98,17 @@ def checked(handle: Handle, attempt: Attempt, batch: Sequence[EmbeddedChunk]) ->
         attempt.reused += embedded.reused
         named.append(Named(row_name(embedded, attempt.record, incarnation=attempt.before.incarnation), embedded))
     return named
+
+
+def _sound(vectors: Sequence[Vector], dimension: int) -> list[bool]:
+    """Tell of vectors at once whether nothing at all is wrong with them: a tenth of the time of one by one."""
+    import numpy as np
+
+    if any(vector.shape != (dimension,) for vector in vectors):
+        return [False] * len(vectors)
+    matrix = np.stack(vectors).astype(np.float64)
+    norms = np.sqrt(np.einsum("ij,ij->i", matrix, matrix))
+    return list(np.abs(norms - 1.0) <= NORM_TOLERANCE / 2)  # what is not finite is not within any distance
 
 
 def refuse_other_length(handle: Handle, vector: Vector) -> None:
@@ -116,7 +128,7 @@ def unwritten(handle: Handle, attempt: Attempt, named: Sequence[Named]) -> list[
     for each in named:
         chunk_id = each.embedded.chunk.chunk_id
         there = attempt.going.get(chunk_id, "")
-        if there and there not in broken and parts_of(there)[:2] == parts_of(each.name)[:2]:
+        if there and there not in broken and there.rpartition("@")[0] == each.name.rpartition("@")[0]:
             attempt.lowest = min(attempt.lowest, parts_of(there)[2])
             del attempt.going[chunk_id]
         else:

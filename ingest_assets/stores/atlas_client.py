@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from ingest_assets.stores.atlas_errors import translated, where_of
+from ingest_assets.stores.atlas_errors import translated, unreadable, where_of
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
@@ -59,7 +59,9 @@ class Handle:
 
     def at_once(self, work: Callable[[ClientSession], T]) -> T:
         """Do all of the work or nothing; it may be called again where two transactions met."""
-        with self.client.start_session() as session:
+        import pymongo
+
+        with pymongo.timeout(self.client.options.timeout), self.client.start_session() as session:
             return session.with_transaction(work)
 
 
@@ -97,7 +99,10 @@ class Place:
     def _open(self) -> Handle:
         from pymongo import MongoClient
 
-        client: MongoClient[Row] = MongoClient(self._uri, **self._options())
+        try:
+            client: MongoClient[Row] = MongoClient(self._uri, **self._options())
+        except (ValueError, TypeError) as error:
+            raise unreadable(self.where, error) from None  # the chain would show the string, password and all
         try:
             hello = client.admin.command("hello")
             database, suffix = client[self._database], f"_{self.space}" if self.space else ""

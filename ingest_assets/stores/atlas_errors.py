@@ -30,9 +30,9 @@ NO_SEARCH = frozenset({59, 31082, 40324, 6047401})
 
 def where_of(uri: str, database: str) -> str:
     """Name the hosts and the database of a connection string, without user, password and options."""
-    scheme, _, rest = uri.partition("://")
+    scheme, found, rest = uri.partition("://") if "://" in uri else ("", "", uri)
     hosts = re.split(r"[/?]", rest.rpartition("@")[2], maxsplit=1)[0]
-    return f"{scheme}://{hosts}/{database}"
+    return f"{scheme}{found}{hosts}/{database}"
 
 
 @contextmanager
@@ -48,7 +48,7 @@ def translated(where: str) -> Iterator[None]:
     try:
         yield
     except errors.ConfigurationError as error:
-        raise _unreadable(where, error) from None  # the chain would show the string, password and all
+        raise unreadable(where, error) from None  # the chain would show the string, password and all
     except errors.BulkWriteError as error:
         raise _half_written(where, error) from error
     except errors.OperationFailure as error:
@@ -69,7 +69,8 @@ def said_of(error: OperationFailure) -> str:
     return str(details.get("errmsg") or str(error).partition(", full error")[0])
 
 
-def _unreadable(where: str, error: Exception) -> ConfigError:
+def unreadable(where: str, error: Exception) -> ConfigError:
+    """Say that a connection string is none."""
     known = re.search(r"DNS|SRV|dnspython|Unknown option|tls|ssl", str(error))
     about = f" ({known.group()})" if known else ""
     return ConfigError(

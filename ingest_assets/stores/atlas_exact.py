@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ingest_assets.batches import batches
 from ingest_assets.stored import Hit, Scope
-from ingest_assets.stores.atlas_ledger import Entry
+from ingest_assets.stores.atlas_entry import Entry
 from ingest_assets.stores.atlas_read import settled
 from ingest_assets.stores.atlas_rows import chunk_of, unpacked, within
 

@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ingest_assets.errors import ConfigError, OutsideError
-from ingest_assets.stores.atlas_ledger import Entry
+from ingest_assets.stores.atlas_entry import Entry
 from ingest_assets.stores.atlas_rows import packed
 
 if TYPE_CHECKING:

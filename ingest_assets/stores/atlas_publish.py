@@ -31,7 +31,7 @@ from ingest_assets.stored import FileRecord, Scope
 from ingest_assets.stores import atlas_attempt
 from ingest_assets.stores import atlas_ledger as ledger
 from ingest_assets.stores.atlas_attempt import Attempt, Named, begin, checked, refuse_known, unwritten, write
-from ingest_assets.stores.atlas_ledger import Entry
+from ingest_assets.stores.atlas_entry import Entry
 from ingest_assets.stores.atlas_remove import remove_rows
 
 if TYPE_CHECKING:

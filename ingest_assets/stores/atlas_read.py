@@ -11,7 +11,7 @@ from ingest_assets.records import Chunk
 from ingest_assets.soundness import fault
 from ingest_assets.stored import FileRecord, StoredChunk
 from ingest_assets.stores import atlas_ledger as ledger
-from ingest_assets.stores.atlas_ledger import Entry
+from ingest_assets.stores.atlas_entry import Entry, record_of
 from ingest_assets.stores.atlas_rows import chunk_of, stored_chunk_of, unpacked
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def rows_at_rest(handle: Handle, file_id: str, look: Callable[[FileRecord | None
 
     def looked(entries: dict[str, Entry], session: ClientSession | None) -> T:
         row = handle.files.find_one(_only(file_id), session=session)
-        record = ledger.record_of(row) if row else None
+        record = record_of(row) if row else None
         return look(record, rows_of(handle, file_id, entries.get(file_id), session))
 
     return settled(handle, _only(file_id), looked)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ingest_assets.batches import batches
 from ingest_assets.stored import FileRecord
 from ingest_assets.stores import atlas_ledger as ledger
-from ingest_assets.stores.atlas_ledger import Entry
+from ingest_assets.stores.atlas_entry import Entry, entry_of, record_fields, record_of
 
 if TYPE_CHECKING:
     from pymongo.client_session import ClientSession
@@ -43,20 +43,20 @@ def note(handle: Handle, record: FileRecord) -> FileRecord:
     """Keep the record of an attempt that published nothing; the chunks and generation in force stay."""
     from pymongo import ReturnDocument
 
-    said = ledger.record_fields(record)
+    said = record_fields(record)
     for stays in ("generation", "chunks", "model", "dimension"):
         del said[stays]
     shown = {"_id": {"$eq": record.file_id}, "gone": False}
     row = handle.files.find_one_and_update(shown, {"$set": said}, return_document=ReturnDocument.AFTER)
     if row is None:
         return _first_note(handle, replace(record, generation=0, chunks=0))
-    kept = ledger.record_of(row)
+    kept = record_of(row)
     assert kept is not None
     return kept
 
 
 def _first_note(handle: Handle, record: FileRecord) -> FileRecord:
-    claimed = ledger.entry_of(ledger.claim(handle, record.file_id))
+    claimed = entry_of(ledger.claim(handle, record.file_id))
     names_in_force(handle, claimed)
     ledger.keep(handle, replace(claimed, floor=0, dead=frozenset(), going=frozenset(), untidy=False), record)
     return record
@@ -67,7 +67,7 @@ def names_in_force(handle: Handle, claimed: Entry) -> list[str]:
     names = row_names(handle, claimed.file_id)
     ledger.still_ours(handle, claimed.file_id, claimed)  # or rows of a later attempt would be among the stray
     in_force = [name for name in names if claimed.holds(name)]
-    remove_rows(handle, sorted(set(names).difference(in_force)))
+    remove_rows(handle, [name for name in names if not claimed.holds(name)])
     return in_force
 
 

@@ -8,11 +8,11 @@ come into force (`atlas_publish.py`). If the count is the same before the index 
 then each publication was either announced before, so that the index had all rows of it; or is not yet in force, and
 nothing of the generation in force has been removed. Otherwise: look again.
 
-*Nothing is missing.* An answer shorter than was asked for is compared with the rows themselves. If there are more in
-force than were found, the index is behind or not there, which Atlas does not say; then wait, and at last say so.
+*Nothing is missing.* An answer shorter than was asked for must be all rows in force of one moment, by name. If it is
+not, the index is behind or not there, which Atlas does not say; then look again, and at last say so.
 
-Rows that the index still returns and that are not in force take places among the nearest. Then more are asked for, and
-of the files they belong to only the generations in force.
+Rows that the index still returns and that are not in force, or not even there any more, take places among the nearest.
+Then more are asked for, and of the files they belong to only the generations in force.
 """
 
 from __future__ import annotations
@@ -24,12 +24,15 @@ from ingest_assets.batches import batches
 from ingest_assets.errors import OutsideError
 from ingest_assets.stored import Hit, Scope
 from ingest_assets.stores import atlas_ledger as ledger
+from ingest_assets.stores.atlas_entry import Entry
 from ingest_assets.stores.atlas_exact import searchable
 from ingest_assets.stores.atlas_index import SearchIndex, pauses
-from ingest_assets.stores.atlas_ledger import Entry
+from ingest_assets.stores.atlas_read import settled
 from ingest_assets.stores.atlas_rows import chunk_of, within
 
 if TYPE_CHECKING:
+    from pymongo.client_session import ClientSession
+
     from ingest_assets.records import Vector
     from ingest_assets.stores.atlas_client import Handle, Row
 
@@ -37,6 +40,7 @@ SEARCH_S = 20.0
 """How long a search waits for an index that is behind: rows come into force only when the index has them."""
 _SPARE = 10
 """Rows asked for beyond k, so that a few rows not in force cost no second question."""
+_MOST_SPARE = 10_000
 _MORE = 4
 _ROWS = 200
 
@@ -49,23 +53,25 @@ class Searcher:
 
     def nearest(self, handle: Handle, vector: Vector, *, k: int, scope: Scope) -> list[Hit]:
         """Return the k nearest chunks in force, best first."""
-        missing = False
+        spare, missing = _SPARE, False
         for _ in pauses(SEARCH_S):
             before = ledger.publications(handle, scope)
-            rows = self._look(handle, vector, k=k, scope=scope)
-            if ledger.publications(handle, scope) != before:
-                continue
-            missing = len(rows) < k and _more_in_force(handle, vector, scope=scope, found=len(rows))
-            if not missing:
+            rows = self._look(handle, vector, k=k, spare=spare, scope=scope)
+            missing = len(rows) < k
+            whole = (
+                _all_in_force(handle, vector, scope, rows) if missing else ledger.publications(handle, scope) == before
+            )
+            if whole:
                 return _ranked(rows, k=k)
+            spare = min(_MOST_SPARE, spare * _MORE)
         if missing:
             raise self._index.behind(handle, f"{scope.user_id}/{scope.project_id}")
         raise OutsideError(f"MongoDB at {handle.where}: files were published all the time; search again")
 
-    def _look(self, handle: Handle, vector: Vector, *, k: int, scope: Scope) -> list[Row]:
+    def _look(self, handle: Handle, vector: Vector, *, k: int, spare: int, scope: Scope) -> list[Row]:
         """Look once: the rows in force among the nearest."""
         here = [{name: value} for name, value in within(scope).items()]
-        wanted, where, exact = k + _SPARE, here, False
+        wanted, where, exact = k + spare, here, spare > _SPARE
         crowding: set[str] = set()
         while True:
             near = list(self._index.nearest(handle, vector, limit=wanted, where=where, exact=exact))
@@ -97,16 +103,21 @@ def _narrowed(file_ids: Sequence[str], entries: Mapping[str, Entry]) -> dict[str
     return {"$or": [{"file_id": {"$nin": list(file_ids)}}, *in_force]}
 
 
-def _more_in_force(handle: Handle, vector: Vector, *, scope: Scope, found: int) -> bool:
-    """Tell whether the scope has more rows in force than were found; it reads no further than to the first of them."""
-    entries = {entry.file_id: entry for entry in ledger.entries(handle, within(scope))}
-    count = 0
-    rows = handle.chunks.find(within(scope), {"file_id": 1, "embedding": 1}, batch_size=_ROWS) if entries else ()
-    for batch in batches(rows, _ROWS):
-        count += len(searchable(batch, entries, vector.size))
-        if count > found:
-            return True
-    return False
+def _all_in_force(handle: Handle, vector: Vector, scope: Scope, rows: Sequence[Row]) -> bool:
+    """Tell whether these are all of the scope's rows in force; it reads no further than to the first of the others."""
+    names = {row["_id"] for row in rows}
+
+    def look(entries: dict[str, Entry], session: ClientSession | None) -> bool:
+        fields = {"file_id": 1, "embedding": 1}
+        there = handle.chunks.find(within(scope), fields, session=session, batch_size=_ROWS) if entries else ()
+        seen: set[str] = set()
+        for batch in batches(there, _ROWS):
+            seen |= {row["_id"] for row, _ in searchable(batch, entries, vector.size)}
+            if not seen <= names:
+                return False
+        return seen == names
+
+    return settled(handle, within(scope), look)
 
 
 def _ranked(rows: Sequence[Row], *, k: int) -> list[Hit]:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from ingest_assets.stores.atlas_index import SearchIndex
 
 _BATCH = 1000
+_COMPACT_S = 3600.0
+"""A minute for some ten gigabytes; longer than any other request."""
 _CHUNK_INDEXES = {
     # With the name and the generation in it, this one alone says which rows of a file there are and are in force.
     "file": ["file_id", "index", "_id", "generation"],
@@ -40,7 +42,8 @@ def make_collections(handle: Handle) -> None:
             _make(handle, collection.name)
     for collection, indexes in ((handle.chunks, _CHUNK_INDEXES), (handle.files, _FILE_INDEXES)):
         collection.create_indexes([IndexModel(fields, name=name) for name, fields in indexes.items()])
-    other = handle.chunks.find_one({"dimension": {"$ne": handle.dimension}}, {"dimension": 1})
+    filled = {"gone": False, "chunks": {"$gt": 0}}
+    other = handle.files.find_one(filled | {"dimension": {"$ne": handle.dimension}}, {"dimension": 1})
     if other is not None:
         raise ConfigError(
             f"MongoDB at {handle.where} holds vectors of another length: {other['dimension']}, not {handle.dimension}. "
@@ -85,13 +88,15 @@ def remove_named(handle: Handle, file_id: str, names: Sequence[str]) -> int:
 
 def compact(handle: Handle) -> str:
     """Have the server give back the space of deleted rows; say what it did."""
+    import pymongo
     from pymongo.errors import OperationFailure
 
     freed = 0
     for collection in (handle.chunks, handle.files):
         try:
             # A primary refuses without force: before MongoDB 4.4 it stood still for it, now readers go on.
-            answer = collection.database.command({"compact": collection.name, "force": True})
+            with pymongo.timeout(_COMPACT_S):
+                answer = collection.database.command({"compact": collection.name, "force": True})
         except OperationFailure as error:
             return (
                 f"nothing was compacted: MongoDB at {handle.where} does not do it ({said_of(error)}); on Atlas it "
