@@ -35,11 +35,14 @@ def record_of(number: int, *, scopes: int = 1) -> FileRecord:
     )
 
 
-def chunks_of(record: FileRecord, count: int, *, edited: frozenset[int] = frozenset()) -> Iterator[EmbeddedChunk]:
-    """Yield a document's chunks of 150 words; the edited ones have another text of the same length."""
+def chunks_of(
+    record: FileRecord, count: int, *, edited: frozenset[int] = frozenset(), longer: str = ""
+) -> Iterator[EmbeddedChunk]:
+    """Yield a document's chunks of 150 words; the edited ones have another text, as long or so much longer."""
     place = 0
     for index in range(count):
         text = text_of(f"{record.file_id} {index}{' edited' if index in edited else ''}")
+        text += longer if index in edited else ""
         text_sha256 = hashlib.sha256(text.encode()).hexdigest()
         chunk = Chunk(
             chunk_id=hashlib.sha256(f"{record.file_id} {text_sha256}".encode()).hexdigest()[:32],
@@ -60,7 +63,7 @@ def chunks_of(record: FileRecord, count: int, *, edited: frozenset[int] = frozen
 def text_of(seed: str) -> str:
     """Return 150 words, always the same for a seed, of 1,500 characters."""
     numbers = np.random.default_rng(_number(seed)).integers(len(_WORDS), size=150)
-    return " ".join(_WORDS[number] for number in numbers).ljust(1_500)[:1_500].rstrip() + "."
+    return " ".join(_WORDS[number] for number in numbers).ljust(1_499, ".")[:1_499] + "."
 
 
 def vector_of(seed: str) -> Vector:

@@ -61,7 +61,7 @@ def main() -> None:
 
 def insert(name: str, new_place: Callable[[], Place]) -> None:
     """Time a document's first insert, the plain library's, and the change of ten of its chunks."""
-    firsts, plains, changes = [], [], []
+    firsts, plains, changes, moves = [], [], [], []
     rows = megabytes_first = megabytes_change = 0.0
     for _ in range(ROUNDS):
         place = new_place()
@@ -78,10 +78,12 @@ def insert(name: str, new_place: Callable[[], Place]) -> None:
         changes.append(_replacing(store, record, changed))
         megabytes_change = place.written() - before
         rows = sum(row.generation == 2 for row in store.rows(record.file_id))
+        moves.append(_replacing(store, record, list(chunks_of(record, DOCUMENT, edited=edited, longer=" more"))))
         store.close()
-    first, plain, change = (statistics.median(each) for each in (firsts, plains, changes))
+    first, plain, change, move = (statistics.median(each) for each in (firsts, plains, changes, moves))
     print(
         f"| {name} | {first:.2f} | {plain:.2f} | {first / plain:.2f} | {change:.3f} | {change / first:.0%} | "
+        f"{move / first:.0%} | "
         f"{rows:.0f} | {megabytes_first:.1f} | {megabytes_change:.2f} |",
         flush=True,
     )
