@@ -16,7 +16,7 @@ import typer
 from ingest_assets import cli_add, cli_doctor, cli_store, cli_tables, cli_work
 from ingest_assets.cli_options import AsJson, Project, User, scope_of
 from ingest_assets.errors import BadInput, ConfigError, OutsideError
-from ingest_assets.file_ids import file_id_of
+from ingest_assets.file_ids import client_file_id, file_id_of, is_in_bucket
 from ingest_assets.home import prepare_home
 from ingest_assets.settings import load_settings, table
 from ingest_assets.stored import FileRecord, State
@@ -179,7 +179,8 @@ def remove(file: File, as_json: AsJson = False) -> None:
     with dg.DagsterInstance.from_config(str(prepare_home(workshop.settings))) as instance:
         if record.file_id in files_in_runs(instance):
             raise OutsideError(f"{record.key}: it is being ingested; remove it when its run has ended")
-        workshop.bucket.delete(record.key)
+        if is_in_bucket(record.file_id):
+            workshop.bucket.delete(record.key)
         rows = purge(
             record.file_id,
             bucket=workshop.bucket,
@@ -224,8 +225,10 @@ def _record(workshop: Workshop, file: str) -> FileRecord:
 
 
 def _file_id(key: str) -> str:
+    owner, handed_in, doc_id = key.partition("//")
+    user, _, project = owner.partition("/")
     try:
-        return file_id_of(key)
+        return client_file_id(user, project, doc_id) if handed_in else file_id_of(key)
     except BadInput:
         return ""
 

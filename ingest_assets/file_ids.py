@@ -55,6 +55,11 @@ def client_file_id(user_id: str, project_id: str, doc_id: str) -> str:
     return ":".join((user, project, "", *segments))
 
 
+def is_in_bucket(file_id: str) -> bool:
+    """Tell a file of the bucket from a document whose chunks were handed in."""
+    return "" not in file_id.split(":")
+
+
 def require_file_id(file_id: str) -> None:
     """Refuse a partition key that no file has.
 

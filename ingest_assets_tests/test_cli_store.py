@@ -100,8 +100,11 @@ def test_chunks_that_were_cut_elsewhere_are_answered_and_stay(ingest: Home) -> N
     assert ingest.json("search", "fog horn", *OWNER, "-k", "1")[0]["filename"] == "manual"
     assert "0 files processed, 0 removed" in ingest("work", INGEST_SETTLE_S="0")
     assert {record["filename"] for record in ingest.json("files")} == {"manual", "oil.txt", "tides.md"}
+    ingest("add", ingest.file("manual", "A file of the same name.\n"), *OWNER)
+    assert "fog horn" in ingest("chunks", "ann/p//manual")
     ingest("remove", "ann:p::manual")
-    assert len(ingest.json("files")) == 2
+    assert sorted(record["file_id"] for record in ingest.json("files")) == ["ann:p:manual", "ann:p:oil.txt", TIDES]
+    assert "0 files processed, 0 removed" in ingest("work", INGEST_SETTLE_S="0")
 
 
 def test_everything_moves_to_another_store(ingest: Home, tmp_path: Path) -> None:
