@@ -55,11 +55,12 @@ class Workshop:
     @cached_property
     def space(self) -> str:
         """The space of the store that is in use."""
-        store = open_store(self.settings)
-        try:
-            return store.current_space()
-        finally:
-            store.close()
+        return self._first_space.current_space()
+
+    @cached_property
+    def _first_space(self) -> VectorStore:
+        """The store as it is before any change of model; what is in use, mostly, so it is opened once."""
+        return open_store(self.settings)
 
     @cached_property
     def model_settings(self) -> Settings:
@@ -70,7 +71,7 @@ class Workshop:
         """Follow a change of model: for whoever lives longer than a run."""
         if "store" in self.__dict__ and self.store.current_space() != self.space:
             self.store.close()
-            for name in ("space", "model_settings", "store", "embedder"):
+            for name in ("space", "_first_space", "model_settings", "store", "embedder"):
                 self.__dict__.pop(name, None)
 
     @cached_property
@@ -86,7 +87,10 @@ class Workshop:
     @cached_property
     def store(self) -> VectorStore:
         """The team's vector store, ready for use."""
-        store = open_store(self.model_settings, space=self.space)
+        store = self._first_space
+        if self.space:
+            store.close()
+            store = open_store(self.model_settings, space=self.space)
         store.prepare()
         return store
 
