@@ -126,6 +126,14 @@ class Artifacts:
         except (FileNotFoundError, msgspec.MsgspecError):
             return None
 
+    def forget(self, asset: str, file_id: str) -> None:
+        """Take the sequence in force out of force: it cannot be read, and the next run makes it again."""
+        manifest = self.manifest(asset, file_id)
+        folder = self._folder(asset, file_id)
+        (folder / "current.json").unlink(missing_ok=True)
+        if manifest is not None:
+            shutil.rmtree(folder / manifest.fingerprint[:16], ignore_errors=True)
+
     def culprit(self, asset: str, file_id: str) -> int:
         """Return the number of the record that an attempt was at when it ended without a result."""
         current = self.manifest(asset, file_id)

@@ -170,9 +170,9 @@ def remove(file: File, as_json: AsJson = False) -> None:
     """Delete a file from the bucket, and its chunks, record, artifacts and partition with it."""
     import dagster as dg
 
+    from ingest_assets.defs.busy_files import files_in_runs
     from ingest_assets.defs.partitions import files as partitions
     from ingest_assets.defs.purge import purge
-    from ingest_assets.defs.sensors import files_in_runs
 
     workshop = _workshop()
     record = _record(workshop, file)

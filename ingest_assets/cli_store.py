@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
@@ -15,19 +15,25 @@ import typer
 from ingest_assets import cli_store_tables as tables
 from ingest_assets.cli_options import AsJson, Project, User, scope_of
 from ingest_assets.errors import BadInput, ConfigError
+from ingest_assets.home import prepare_home
 from ingest_assets.settings import load_settings
 from ingest_assets.stages.client_chunks import client_chunks
 from ingest_assets.stages.migrate import migrate as copy
 from ingest_assets.stages.optimize import Duplicates
 from ingest_assets.stages.prechunk import Status, add_chunks
 from ingest_assets.stages.validate import validate as examine
-from ingest_assets.wiring import open_store_at
+from ingest_assets.stored import FileRecord
+from ingest_assets.stores.ledger import ledger
+from ingest_assets.wiring import open_store_at, settings_of_space
 
 if TYPE_CHECKING:
     from ingest_assets.defs.resources import Workshop
+    from ingest_assets.stages.embed import Embedder
     from ingest_assets.stores.contract import VectorStore
 
 EXIT_PROBLEM = 1
+_PASSES = 10
+"""Over a source that is written to meanwhile."""
 
 
 def validate(as_json: AsJson = False) -> None:
@@ -37,9 +43,8 @@ def validate(as_json: AsJson = False) -> None:
     """
     from ingest_assets.defs.upkeep import check
 
-    report = tables.Report()
-    for examined in check(_workshop()):
-        report.add(examined)
+    workshop = _workshop()
+    report = tables.Report.of(check(workshop, busy=_busy(workshop)))
     tables.show_report(report, as_json=as_json)
     if report.counts:
         raise typer.Exit(EXIT_PROBLEM)
@@ -53,11 +58,12 @@ def repair(
 
     Exit codes: 0 nothing is left to mend; 1 something is; else as everywhere.
     """
-    from ingest_assets.defs.upkeep import is_mended, mend
+    from ingest_assets.defs.upkeep import mend
 
-    done = list(mend(_workshop(), apply=apply))
+    workshop = _workshop()
+    done = list(mend(workshop, apply=apply, busy=_busy(workshop)))
     tables.show_repairs(done, applied=apply, as_json=as_json)
-    if done and not (apply and all(map(is_mended, done))):
+    if done and not (apply and all(each.is_whole for each in done)):
         raise typer.Exit(EXIT_PROBLEM)
 
 
@@ -75,7 +81,7 @@ def optimize(
 
     workshop = _workshop()
     report = tables.Tidiness()
-    for tidied in tidy(workshop, duplicates=duplicates):
+    for tidied in tidy(workshop, duplicates=duplicates, busy=_busy(workshop)):
         report.add(tidied)
     report.compacted = workshop.store.compact()
     tables.show_tidiness(report, as_json=as_json)
@@ -95,15 +101,13 @@ def put_chunks(
     come. Exit codes: 0 all are in the store; 1 some were rejected or are in conflict; else as everywhere.
     """
     workshop, counts = _workshop(), Counter[Status]()
-    now = datetime.now(UTC).isoformat(timespec="seconds")
+
+    def opened() -> tuple[VectorStore, Embedder]:
+        workshop.look_again()
+        return workshop.store, workshop.embedder
+
     with _opened(file) as stream:
-        answers = add_chunks(
-            client_chunks(stream),
-            scope=scope_of(user, project),
-            store=workshop.store,
-            embedder=workshop.embedder,
-            now=now,
-        )
+        answers = add_chunks(client_chunks(stream), scope=scope_of(user, project), opened=opened, now=_now)
         for answer in answers:
             counts[answer.status] += 1
             tables.show_answer(answer, as_json=as_json)
@@ -122,21 +126,22 @@ def migrate(
 
     Exit codes: 0 both sides agree; 1 they do not, or one of them has something to repair; else as everywhere.
     """
-    there, here = _place(source), _place(target)
     if source == target:
         raise ConfigError("--from and --to are the same store")
-    counts = Counter[bool]()
-    try:
+    with closing(_place(source)) as there, closing(_place(target)) as here:
         for store in (there, here):
             store.prepare()
-        for moved in copy(there, here):
-            counts[moved.copied] += 1
+        counts = Counter[bool]()
+        for _ in range(_PASSES):
+            copied = Counter(moved.copied for moved in copy(there, here))
+            counts[True] += copied[True]
+            counts[False] = counts[False] or copied[False]
+            if not copied[True]:
+                break
         found = [tables.Report.of(examine(store, kept=lambda record: None)) for store in (there, here)]
-    finally:
-        there.close()
-        here.close()
-    tables.show_migration(copied=counts[True], there_already=counts[False], sides=found, as_json=as_json)
-    if any(side.counts for side in found):
+        agree = not copied[True] and all(_is_there(record, here) for record in ledger(there))
+    tables.show_migration(copied=counts[True], there_already=counts[False], sides=found, agree=agree, as_json=as_json)
+    if not agree or any(side.counts for side in found):
         raise typer.Exit(EXIT_PROBLEM)
 
 
@@ -162,9 +167,33 @@ def _workshop() -> Workshop:
     return Workshop(load_settings())
 
 
+def _busy(workshop: Workshop) -> set[str]:
+    """The files that runs are about."""
+    import dagster as dg
+
+    from ingest_assets.defs.busy_files import files_in_runs
+
+    with dg.DagsterInstance.from_config(str(prepare_home(workshop.settings))) as instance:
+        return files_in_runs(instance)
+
+
 def _place(address: str) -> VectorStore:
-    kind, _, location = address.partition(":")
-    return open_store_at(load_settings(), kind, location)
+    """Open the space in use of a store."""
+    settings, (kind, _, location) = load_settings(), address.partition(":")
+    store = open_store_at(settings, kind, location)
+    if not (space := store.current_space()):
+        return store
+    store.close()
+    return open_store_at(settings_of_space(settings, space), kind, location, space=space)
+
+
+def _is_there(record: FileRecord, store: VectorStore) -> bool:
+    there = store.file(record.file_id)
+    return there is not None and (there.version, there.chunks) == (record.version, record.chunks)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 @contextmanager

@@ -99,8 +99,9 @@ def show_repairs(done: Sequence[Repair], *, applied: bool, as_json: bool) -> Non
         return _json({"applied": applied, "files": rows})
     out = _console()
     for each in done:
-        cost = f"; {each.removed} rows removed, {each.embedded} chunks embedded" if applied else ""
-        out.print(printable(f"{each.file_id}: {each.action.value} ({each.findings} findings{cost})"), markup=False)
+        cost = f"; {each.embedded} chunks embedded" if applied and not each.reason else ""
+        line = f"{each.file_id}: {each.action.value} ({each.findings} findings{cost}) {each.reason}"
+        out.print(printable(line.rstrip()), markup=False)
     if not done:
         out.print("nothing to mend")
     elif not applied:
@@ -133,13 +134,16 @@ def show_answer(answer: Answer, *, as_json: bool) -> None:
     return None
 
 
-def show_migration(*, copied: int, there_already: int, sides: Sequence[Report], as_json: bool) -> None:
+def show_migration(*, copied: int, there_already: int, sides: Sequence[Report], agree: bool, as_json: bool) -> None:
     """Print what was copied, and what both sides hold afterwards."""
     if as_json:
         source, target = (side.plain() for side in sides)
-        return _json({"copied": copied, "there_already": there_already, "source": source, "target": target})
+        counts = {"copied": copied, "there_already": there_already, "agree": agree}
+        return _json({**counts, "source": source, "target": target})
     out = _console()
     out.print(f"{copied} files copied, {there_already} there already")
+    if not agree:
+        out.print("the source changed meanwhile, or files of it are not in the target; run it again")
     for name, side in zip(("source", "target"), sides, strict=True):
         out.print(f"{name}: ", end="")
         _print_report(out, side)

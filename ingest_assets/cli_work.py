@@ -77,7 +77,8 @@ def work(settings: Settings, *, max_files: int | None, until_empty: bool) -> Ite
 
 def _pending(workshop: Workshop, instance: dg.DagsterInstance) -> tuple[Changes, list[Arrival], list[str]]:
     """Look twice, as the sensor does from tick to tick; leave out what other processes are at."""
-    from ingest_assets.defs.sensors import files_in_runs, look, sweep_dead_runs
+    from ingest_assets.defs.busy_files import files_in_runs
+    from ingest_assets.defs.sensors import look, sweep_dead_runs
 
     sweep_dead_runs(instance)
     busy = files_in_runs(instance)  # first: a run that ends between the two looks is then in the ledger

@@ -83,6 +83,18 @@ def space_of(settings: Settings) -> str:
     return "m" + hashlib.sha256(open_embedder(settings).model.encode()).hexdigest()[:12]
 
 
+def space_before(settings: Settings) -> str:
+    """Name the space that today's model was in before a change: its own, or the first where it has none."""
+    own = space_of(settings)
+    store = open_store(settings, space=own)
+    try:
+        return own if store.files(limit=1) else ""
+    except ConfigError:  # nothing was ever prepared there
+        return ""
+    finally:
+        store.close()
+
+
 def next_settings(settings: Settings) -> Settings | None:
     """Return the settings with the next model in place of today's; None where there is no next one."""
     if settings.next_model_dir is None:

@@ -8,13 +8,12 @@ from collections import Counter
 import dagster as dg
 
 from ingest_assets.defs import assets
+from ingest_assets.defs.busy_files import files_in_runs
 from ingest_assets.defs.partitions import files
 from ingest_assets.defs.purge import purge
 from ingest_assets.defs.resources import Workshop
 from ingest_assets.defs.upkeep import check, mend, problems_of, tidy
 from ingest_assets.stages.optimize import Duplicates
-
-PURGED_FILE_TAG = "ingest/file_id"
 
 ingest_file = dg.define_asset_job(
     name="ingest_file",
@@ -58,7 +57,7 @@ def purge_file() -> None:
 @dg.op
 def compare_store(context: dg.OpExecutionContext, workshop: dg.ResourceParam[Workshop]) -> None:
     """Compare ledger, kept chunks and store; fail where anything disagrees."""
-    files, rows, counts = problems_of(check(workshop))
+    files, rows, counts = problems_of(check(workshop, busy=files_in_runs(context.instance)))
     context.add_output_metadata({"files": files, "rows": rows, **counts})
     if counts:
         listing = "; ".join(f"{count} × {problem}" for problem, count in counts.most_common())
@@ -85,7 +84,7 @@ class RepairConfig(dg.Config):
 def mend_store(context: dg.OpExecutionContext, config: RepairConfig, workshop: dg.ResourceParam[Workshop]) -> None:
     """Mend each file that disagrees, or say what would mend it."""
     files = embedded = 0
-    for repaired in mend(workshop, apply=config.apply):
+    for repaired in mend(workshop, apply=config.apply, busy=files_in_runs(context.instance)):
         files, embedded = files + 1, embedded + repaired.embedded
         context.log.info(f"{repaired.file_id}: {repaired.action.value} ({repaired.findings} findings)")
     context.add_output_metadata({"files": files, "embedded": embedded, "applied": config.apply})
@@ -110,7 +109,7 @@ class OptimizeConfig(dg.Config):
 def tidy_store(context: dg.OpExecutionContext, config: OptimizeConfig, workshop: dg.ResourceParam[Workshop]) -> None:
     """Remove duplicates, complete metadata, set flags, compact."""
     totals = Counter[str]()
-    for tidied in tidy(workshop, duplicates=config.duplicates):
+    for tidied in tidy(workshop, duplicates=config.duplicates, busy=files_in_runs(context.instance)):
         totals.update(files=1, duplicates=tidied.duplicates, completed=tidied.completed, flagged=tidied.flagged)
         totals.update(need_repair=tidied.needs_repair)
     context.add_output_metadata({**totals, "compacted": workshop.store.compact()})

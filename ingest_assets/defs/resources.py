@@ -48,14 +48,16 @@ if TYPE_CHECKING:
 class Workshop:
     """What the assets work with, for one set of settings."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, space: str | None = None) -> None:
+        """Take the settings; a space of the store is named only by whoever wants another than the one in use."""
         self.settings = settings
+        self._given_space = space
         self._windows: dict[str, int] = {}
 
     @cached_property
     def space(self) -> str:
         """The space of the store that is in use."""
-        return self._first_space.current_space()
+        return self._first_space.current_space() if self._given_space is None else self._given_space
 
     @cached_property
     def _first_space(self) -> VectorStore:

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from ingest_assets.defs.busy_files import files_in_runs
 from ingest_assets.defs.jobs import ingest_file, validate_store
 from ingest_assets.defs.resources import Workshop
-from ingest_assets.defs.sensors import MAX_REQUESTS, files_in_runs
+from ingest_assets.defs.sensors import MAX_REQUESTS
 from ingest_assets.stored import Origin, State
 from ingest_assets.stores.ledger import ledger
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import dagster as dg
 
 from ingest_assets.defs.asking_process import PROCESS_TAG, is_alive
+from ingest_assets.defs.busy_files import PARTITION_TAG, PURGED_FILE_TAG, files_in_runs
 from ingest_assets.defs.follow_ups import SETTLED_TAG, ended_out_of_memory, follow_up
-from ingest_assets.defs.jobs import PURGED_FILE_TAG, ingest_file, purge_file
+from ingest_assets.defs.jobs import ingest_file, purge_file
 from ingest_assets.defs.partitions import files
 from ingest_assets.defs.resources import Workshop
 from ingest_assets.errors import OutsideError
@@ -34,14 +35,6 @@ SETTLED_WITHIN_S = 60
 """By then a sensor has put a failed run into the ledger; if none did, the file is asked for again."""
 MAX_REQUESTS = 100
 """Runs asked for in one tick. A tick with thousands passes Dagster's 60 s deadline and repeats for ever."""
-PARTITION_TAG = "dagster/partition"
-_UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 
 Shop = dg.ResourceParam[Workshop]
 
@@ -159,13 +152,6 @@ def look(workshop: Workshop, instance: dg.DagsterInstance, *, seen: dict[str, st
         now=time.time(),
         settle_s=workshop.settings.settle_s,
     )
-
-
-def files_in_runs(instance: dg.DagsterInstance) -> set[str]:
-    """Return the files that a queued or running run is about."""
-    runs = instance.get_runs(filters=dg.RunsFilter(statuses=_UNFINISHED))
-    tags = [run.tags for run in runs]
-    return {tag[name] for tag in tags for name in (PARTITION_TAG, PURGED_FILE_TAG) if name in tag}
 
 
 def files_not_settled(instance: dg.DagsterInstance) -> set[str]:

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
+from ingest_assets.errors import OutsideError
 from ingest_assets.records import Chunk
 from ingest_assets.stages.embed import Embedder, embed
-from ingest_assets.stages.validate import Kept
+from ingest_assets.stages.validate import Kept, owners_of
 from ingest_assets.stored import FileRecord
 from ingest_assets.stores.contract import VectorStore
 
@@ -34,42 +35,42 @@ def build_beside(
     kept: Kept,
     embedder: Embedder,
     fingerprint_of: Callable[[FileRecord], str],
-    page: int = 1000,
+    in_use: bool = False,
 ) -> Iterator[Built]:
     """Bring the new space up to date with the old one, file by file; what the old one no longer has goes.
 
+    Once the new space is in use (`in_use`), only what the old one got later is brought over, and nothing goes.
     `fingerprint_of` gives the fingerprint of a file that is up to date under the new model; empty where it is not.
 
     Raises:
-        OutsideError: the store or the embedder is away.
+        OutsideError: the store or the embedder is away, or rows of a file are damaged.
     """
-    for file_id in _owners(old, page=page):
+    for file_id in owners_of(old):
         record, there = old.file(file_id), new.file(file_id)
         if record is None:
             continue
-        if there is not None and _source(there) == _source(record):
+        stands = there is not None and (
+            there.updated_at >= record.updated_at if in_use else _source(there) == _source(record)
+        )
+        if there is not None and stands:
             yield Built(file_id, there.chunks, changed=False)
-            continue
-        record = replace(record, fingerprint=fingerprint_of(record))
-        if record.generation:
-            chunks = embed(
-                _chunks(old, record, kept), embedder=embedder, known=partial(new.vectors_for, embedder.model)
-            )
-            record = new.replace(record, chunks)
         else:
-            record = new.note(record)
-        yield Built(file_id, record.chunks, changed=True)
-    for file_id in _owners(new, page=page):
+            yield _build(replace(record, fingerprint=fingerprint_of(record)), old, new, kept=kept, embedder=embedder)
+    for file_id in () if in_use else owners_of(new):
         if old.file(file_id) is None:
             new.delete(file_id)
             yield Built(file_id, 0, changed=True)
 
 
-def _owners(store: VectorStore, *, page: int) -> Iterator[str]:
-    after = ""
-    while owners := store.owners(after=after, limit=page):
-        yield from owners
-        after = owners[-1]
+def _build(record: FileRecord, old: VectorStore, new: VectorStore, *, kept: Kept, embedder: Embedder) -> Built:
+    if not record.generation:
+        return Built(record.file_id, new.note(record).chunks, changed=True)
+    known = partial(new.vectors_for, embedder.model)
+    try:
+        built = new.replace(record, embed(_chunks(old, record, kept), embedder=embedder, known=known))
+    except ValueError as error:
+        raise OutsideError(f"{error}; run `ingest validate` and `ingest repair` first") from error
+    return Built(record.file_id, built.chunks, changed=True)
 
 
 def _chunks(old: VectorStore, record: FileRecord, kept: Kept) -> Iterable[Chunk]:
@@ -80,4 +81,4 @@ def _chunks(old: VectorStore, record: FileRecord, kept: Kept) -> Iterable[Chunk]
 
 def _source(record: FileRecord) -> tuple[object, ...]:
     """What a file's chunks come from, and its last attempt."""
-    return record.version, record.sha256, record.state, record.chunks, record.duplicates, record.updated_at
+    return record.version, record.sha256, record.state, record.duplicates, record.size_bytes, record.updated_at

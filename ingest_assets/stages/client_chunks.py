@@ -11,7 +11,7 @@ import msgspec
 MAX_LINE_BYTES = 1_000_000
 """A chunk's text is some kilobytes; what is longer than this is a document."""
 MAX_TEXT_CHARS = 100_000
-_ID = msgspec.Meta(min_length=1, max_length=512)
+_ID = msgspec.Meta(min_length=1, max_length=256)  # an index of PostgreSQL holds some 2,700 bytes of both
 
 
 class _Line(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -86,7 +86,12 @@ def _read(line: bytes, number: int) -> ClientChunk | Refused:
 
 
 def _problem(read: _Line) -> str:
-    for name, value in (("text", read.text), ("chunk_id", read.chunk_id), ("section", "".join(read.section))):
+    for name, value in (
+        ("text", read.text),
+        ("doc_id", read.doc_id),
+        ("chunk_id", read.chunk_id),
+        ("section", "".join(read.section)),
+    ):
         if "\0" in value:
             return f"{name} holds the character NUL, which no store keeps; take it out"
     if not read.text.strip():

@@ -1,7 +1,7 @@
 """A store in, everything in it in another store out, file by file; no vector is computed again.
 
-A file's record is written last, so a file whose record is the same on both sides has been copied whole: a second call
-goes on where the first one stopped, and costs one look per file where nothing is left.
+A file's record gets the bucket's version last, so a file whose record is the same on both sides has been copied whole:
+a second call goes on where the first one stopped, and costs one look per file where nothing is left.
 """
 
 from __future__ import annotations
@@ -11,8 +11,14 @@ from dataclasses import dataclass, replace
 
 from ingest_assets.errors import OutsideError
 from ingest_assets.records import EmbeddedChunk
+from ingest_assets.stages.validate import owners_of
 from ingest_assets.stored import FileRecord, Flags
 from ingest_assets.stores.contract import VectorStore
+
+_TRIES = 5
+"""Of a file that is published again while it is copied."""
+_HALF_COPIED = "being copied"
+"""Version of a record whose flags and costs are not there yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,37 +31,49 @@ class Moved:
     """False where it was there already."""
 
 
-def migrate(source: VectorStore, target: VectorStore, *, page: int = 1000) -> Iterator[Moved]:
+def migrate(source: VectorStore, target: VectorStore) -> Iterator[Moved]:
     """Copy every file of the source that the target does not hold as it is there; leave the target's others alone.
 
     Raises:
         OutsideError: a store is away, or rows of a file are damaged in the source: `ingest repair` mends them.
     """
-    after = ""
-    while owners := source.owners(after=after, limit=page):
-        for file_id in owners:
-            record = source.file(file_id)
-            if record is not None:  # rows that belong to no file are nobody's to move
-                yield _move(record, source, target)
-        after = owners[-1]
+    for file_id in owners_of(source):
+        record = source.file(file_id)
+        if record is None:  # rows that belong to no file are nobody's to move
+            continue
+        if _as_kept(target.file(file_id)) == _as_kept(record):
+            yield Moved(file_id, record.chunks, copied=False)
+        else:
+            yield _move(record, source, target)
 
 
 def _move(record: FileRecord, source: VectorStore, target: VectorStore) -> Moved:
-    if _as_kept(target.file(record.file_id)) == _as_kept(record):
-        return Moved(record.file_id, record.chunks, copied=False)
+    for _ in range(_TRIES):
+        _copy(record, source, target)
+        now = source.file(record.file_id)
+        if now is None:
+            target.delete(record.file_id)
+            return Moved(record.file_id, 0, copied=True)
+        if now == record:
+            return Moved(record.file_id, record.chunks, copied=True)
+        record = now
+    raise OutsideError(f"{record.file_id}: it was published {_TRIES} times while it was copied; run it again")
+
+
+def _copy(record: FileRecord, source: VectorStore, target: VectorStore) -> None:
     flags: dict[str, Flags] = {}
     if record.generation:
-        copied = target.replace(record, _embedded(record, source, flags))
-        if copied.chunks != record.chunks:
-            raise OutsideError(
-                f"{record.file_id}: {copied.chunks} of {record.chunks} chunks are in force in the source; "
-                "run `ingest validate` and `ingest repair` on it first"
-            )
+        try:
+            copied = target.replace(replace(record, version=_HALF_COPIED), _embedded(record, source, flags))
+        except ValueError as error:
+            raise _damaged(record, str(error)) from error
+        now = source.file(record.file_id)
+        if copied.chunks != record.chunks and now == record:
+            raise _damaged(record, f"{copied.chunks} of {record.chunks} chunks are in force in the source")
     if flags:
         names = {row.chunk.chunk_id: row.name for row in target.rows(record.file_id) if row.in_force}
         target.flag(record.file_id, {names[chunk_id]: each for chunk_id, each in flags.items()})
     target.note(record)  # with the counts and costs of the run that made it
-    return Moved(record.file_id, record.chunks, copied=True)
 
 
 def _embedded(record: FileRecord, source: VectorStore, flags: dict[str, Flags]) -> Iterator[EmbeddedChunk]:
@@ -64,10 +82,14 @@ def _embedded(record: FileRecord, source: VectorStore, flags: dict[str, Flags]) 
         if not row.in_force:
             continue
         if row.vector is None:
-            raise OutsideError(f"{record.file_id}: row {row.name} has no vector; run `ingest repair` on the source")
+            raise _damaged(record, f"row {row.name} has no vector")
         if row.flags is not None:
             flags[row.chunk.chunk_id] = row.flags
         yield EmbeddedChunk(chunk=row.chunk, vector=row.vector, model=row.model, reused=True)
+
+
+def _damaged(record: FileRecord, what: str) -> OutsideError:
+    return OutsideError(f"{record.file_id}: {what}; run `ingest validate` and `ingest repair` on the source first")
 
 
 def _as_kept(record: FileRecord | None) -> FileRecord | None:

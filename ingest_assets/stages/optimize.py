@@ -14,11 +14,11 @@ from typing import TypeAlias
 from ingest_assets.records import EmbeddedChunk
 from ingest_assets.stages.embed import Embedder
 from ingest_assets.stages.repair import repair
+from ingest_assets.stages.summary import summary_of
 from ingest_assets.stages.validate import Examined, Kept, Problem, faults_of
-from ingest_assets.stored import FileRecord, Flags, State, StoredChunk
+from ingest_assets.stored import FileRecord, Flags, Origin, State, StoredChunk
 from ingest_assets.stores.contract import VectorStore
 
-SUMMARY_CHARS = 300
 _FLAGGED_AT_ONCE = 500
 _TIDIED = {Problem.WRONG_OWNER, Problem.STALE}
 """What is mended on the way; it needs no text and no new vector."""
@@ -37,8 +37,8 @@ class Duplicates(StrEnum):
 
 Seen: TypeAlias = Callable[[FileRecord, str], bool]
 """Whether a text hash has come before where the policy looks; remembers it."""
-Captions: TypeAlias = Callable[[FileRecord], Collection[str]]
-"""Sentences that a model wrote about a file's pictures."""
+Captions: TypeAlias = Callable[[FileRecord], Collection[str] | None]
+"""Lines that a model wrote about a file's pictures or read from them; None where they cannot be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +73,15 @@ def optimize(
     record, problems = examined.record, {finding.problem for finding in examined.findings}
     if record is None or problems - _TIDIED:
         return Tidied(examined.file_id, needs_repair=True)
-    completed = sum(finding.problem is Problem.WRONG_OWNER for finding in examined.findings)
+    wrong = {finding.row for finding in examined.findings if finding.problem is Problem.WRONG_OWNER}
+    completed = len(wrong)
     if problems:
-        repair(examined, store=store, kept=kept, embedder=embedder)
-    removed = _remove_duplicates(store, record, seen) if seen else 0
-    filled_in = _fill_in_summary(store, store.file(record.file_id) or record)
+        repair(examined, store=store, kept=kept, forget=lambda _: None, embedder=embedder)
+    record, filled_in = _with_summary(store, store.file(record.file_id) or record)
+    # A client that hands in a repetition again is told that it is there: it has to be.
+    removed = _remove_duplicates(store, record, seen) if seen and record.origin is Origin.BUCKET else 0
+    if filled_in and not removed:
+        store.note(record)
     flagged = _flag(store, record, captions(record))
     return Tidied(record.file_id, duplicates=removed, completed=completed + filled_in, flagged=flagged)
 
@@ -87,9 +91,8 @@ def _remove_duplicates(store: VectorStore, record: FileRecord, seen: Seen) -> in
     current = (row for row in store.rows(record.file_id) if row.in_force)
     surplus = {row.chunk.chunk_id for row in current if seen(record, row.chunk.text_sha256)}
     if surplus:
-        now = store.file(record.file_id) or record
-        fewer = replace(now, duplicates=now.duplicates + len(surplus))
-        store.note(store.replace(fewer, _all_but(store, record, surplus)))
+        fewer = replace(record, duplicates=record.duplicates + len(surplus))
+        store.replace(fewer, _all_but(store, record, surplus), expecting=record.generation)
     return len(surplus)
 
 
@@ -99,15 +102,13 @@ def _all_but(store: VectorStore, record: FileRecord, surplus: Collection[str]) -
             yield EmbeddedChunk(chunk=row.chunk, vector=row.vector, model=row.model, reused=True)
 
 
-def _fill_in_summary(store: VectorStore, record: FileRecord) -> int:
-    first = store.chunks(record.file_id, limit=1)
-    if record.summary or not first:
-        return 0
-    store.note(replace(record, summary=first[0].text[:SUMMARY_CHARS].strip()))
-    return 1
+def _with_summary(store: VectorStore, record: FileRecord) -> tuple[FileRecord, int]:
+    """Return the record with a summary, and whether it had none."""
+    first = [] if record.summary else store.chunks(record.file_id, limit=1)
+    return (replace(record, summary=summary_of(first[0].text)), 1) if first else (record, 0)
 
 
-def _flag(store: VectorStore, record: FileRecord, captions: Collection[str]) -> int:
+def _flag(store: VectorStore, record: FileRecord, captions: Collection[str] | None) -> int:
     changed, waiting = 0, dict[str, Flags]()
     for row in store.rows(record.file_id):
         if not row.in_force or (flags := flags_of(row, record, captions)) == row.flags:
@@ -119,12 +120,12 @@ def _flag(store: VectorStore, record: FileRecord, captions: Collection[str]) -> 
     return changed + (store.flag(record.file_id, waiting) if waiting else 0)
 
 
-def flags_of(row: StoredChunk, record: FileRecord, captions: Collection[str]) -> Flags:
+def flags_of(row: StoredChunk, record: FileRecord, captions: Collection[str] | None) -> Flags:
     """Say what an answer may be built on a row."""
     complete = bool(row.chunk.text.strip() and row.source and row.filename and row.media_type)
     cited = bool(row.chunk.pages) or not record.pages
     sound = record.state is not State.FAILED and not any(faults_of(row, record))
     return Flags(
         rag_strict=complete and cited and sound,
-        source_only=not any(caption in row.chunk.text for caption in captions),
+        source_only=captions is not None and not any(line in row.chunk.text for line in captions),
     )

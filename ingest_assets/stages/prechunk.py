@@ -8,7 +8,7 @@ come does not matter. Each batch of a document becomes visible at once.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
@@ -20,13 +20,13 @@ from ingest_assets.file_ids import client_file_id, key_of
 from ingest_assets.records import Chunk
 from ingest_assets.stages.client_chunks import ClientChunk, Refused
 from ingest_assets.stages.embed import Embedder, embed
+from ingest_assets.stages.summary import summary_of
 from ingest_assets.stored import FileRecord, Origin, Scope, State
-from ingest_assets.stores.contract import VectorStore
+from ingest_assets.stores.contract import ChunkKnown, Overtaken, VectorStore
 
 BATCH = 256
 """Chunks in memory at once."""
 MEDIA_TYPE = "application/x-ndjson"
-_SUMMARY_CHARS = 300
 _TRIES = 5
 """Of a batch whose document another client adds to at the same moment."""
 
@@ -54,21 +54,28 @@ class Answer:
 
 
 def add_chunks(
-    items: Iterable[ClientChunk | Refused], *, scope: Scope, store: VectorStore, embedder: Embedder, now: str
+    items: Iterable[ClientChunk | Refused],
+    *,
+    scope: Scope,
+    opened: Callable[[], tuple[VectorStore, Embedder]],
+    now: Callable[[], str],
 ) -> Iterator[Answer]:
-    """Put chunks into the store, batch by batch, and answer each; `now` is UTC, ISO 8601.
+    """Put chunks into the store, batch by batch, and answer each.
+
+    `opened` gives the store and the embedder in use, which may be others at the next batch; `now` the time in UTC.
 
     Raises:
         OutsideError: the store or the embedder is away; what was answered before is kept.
     """
     for batch in batches(items, BATCH):
+        store, embedder = opened()
         answers: dict[int, Answer] = {}
         for item in batch:
             if isinstance(item, Refused):
                 answers[item.line] = Answer(item.line, item.doc_id, item.chunk_id, Status.REJECTED, item.reason)
         chunks = sorted((item for item in batch if isinstance(item, ClientChunk)), key=lambda item: item.doc_id)
         for doc_id, group in groupby(chunks, key=lambda item: item.doc_id):
-            for answer in _add_to(doc_id, list(group), scope=scope, store=store, embedder=embedder, now=now):
+            for answer in _add_to(doc_id, list(group), scope=scope, store=store, embedder=embedder, now=now()):
                 answers[answer.line] = answer
         yield from (answers[item.line] for item in batch)
 
@@ -90,8 +97,12 @@ def _add_to(
         entry = _entry(record, new[0], scope=scope, doc_id=doc_id, now=now, size_bytes=size)
         try:
             store.add(entry, embed(new, embedder=embedder, known=partial(store.vectors_for, embedder.model)))
-        except ValueError:  # another client was faster with one of these ids: look again
+        except (ChunkKnown, Overtaken):  # another client was faster: look again
             continue
+        except ValueError as error:
+            known = {answer.line for answer in answers if answer.status is not Status.INSERTED}
+            refused = [_answer(item, Status.REJECTED, str(error)) for item in items if item.line not in known]
+            return [answer for answer in answers if answer.line in known] + refused
         return answers
     raise OutsideError(f"{file_id}: other clients added the same chunks {_TRIES} times meanwhile; try again")
 
@@ -138,7 +149,8 @@ def _entry(
     record: FileRecord | None, first: Chunk, *, scope: Scope, doc_id: str, now: str, size_bytes: int
 ) -> FileRecord:
     if record is not None:
-        return replace(record, state=State.SUCCEEDED, size_bytes=record.size_bytes + size_bytes, updated_at=now)
+        grown = record.size_bytes + size_bytes
+        return replace(record, state=State.SUCCEEDED, size_bytes=grown, updated_at=now, warnings=())
     return FileRecord(
         file_id=first.file_id,
         user_id=scope.user_id,
@@ -148,7 +160,7 @@ def _entry(
         state=State.SUCCEEDED,
         size_bytes=size_bytes,
         media_type=MEDIA_TYPE,
-        summary=first.text[:_SUMMARY_CHARS].strip(),
+        summary=summary_of(first.text),
         updated_at=now,
         origin=Origin.CLIENT,
     )

@@ -1,13 +1,12 @@
 """What was found of a file in, the file mended out: its rows are its chunks again; only what is missing is embedded.
 
-Rows that are damaged are taken out first and then written anew, so a search may miss them for the moment in between; it
-never sees a damaged one in their stead. Killed at any point, the next `validate` finds what is left and a second
-`repair` goes on.
+A file is mended by publishing it anew: rows that are damaged are written afresh, and go when the new ones come into
+force. So a search sees the file as it was or mended, and a kill leaves it as it was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 from ingest_assets.records import Chunk
 from ingest_assets.soundness import fault
 from ingest_assets.stages.embed import Embedder, embed
-from ingest_assets.stages.validate import Examined, Kept, Problem
+from ingest_assets.stages.validate import Examined, Kept, Problem, examine
 from ingest_assets.stored import FileRecord, Origin, State
 from ingest_assets.stores.contract import VectorStore
 
@@ -36,10 +35,11 @@ class Action(StrEnum):
 
     NOTHING = "nothing to mend"
     DELETE = "remove rows that belong to no file"
-    SWEEP = "remove rows of no generation in force"
-    REBUILD = "write the rows anew from the kept chunks"
-    REWRITE = "write the rows anew from what is sound in them"
+    REBUILD = "write what is wrong anew from the kept chunks"
+    REWRITE = "write what is wrong anew from what is sound in the rows"
     READ_AGAIN = "have the file read again: its chunks are not kept"
+    HAND_IN_AGAIN = "keep what is sound; the client has to hand in the rest again"
+    LEAVE = "left alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +49,15 @@ class Repair:
     file_id: str
     action: Action
     findings: int
-    removed: int = 0
-    """Rows taken out."""
     embedded: int = 0
     """Chunks that had no sound vector in the store."""
+    reason: str = ""
+    """Why it was left alone."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is left to do for the file once this was done."""
+        return self.action not in {Action.READ_AGAIN, Action.HAND_IN_AGAIN, Action.LEAVE}
 
 
 def plan(examined: Examined, *, kept: Kept) -> Repair:
@@ -60,25 +65,34 @@ def plan(examined: Examined, *, kept: Kept) -> Repair:
     return Repair(examined.file_id, _action(examined, kept=kept), len(examined.findings))
 
 
-def repair(examined: Examined, *, store: VectorStore, kept: Kept, embedder: Embedder) -> Repair:
-    """Mend a file.
+def repair(
+    examined: Examined,
+    *,
+    store: VectorStore,
+    kept: Kept,
+    forget: Callable[[FileRecord], None],
+    embedder: Embedder,
+) -> Repair:
+    """Mend a file; `forget` drops its kept chunks where they cannot be read.
 
     Raises:
-        OutsideError: the store or the embedder is away, or the file is being published.
+        OutsideError: the store or the embedder is away, or the file was published since it was examined.
     """
-    done = plan(examined, kept=kept)
     record = examined.record
-    if record is None:
-        return replace(done, removed=store.delete(examined.file_id)) if done.action is Action.DELETE else done
-    if done.action is Action.READ_AGAIN:
-        store.note(_to_be_read_again(record))
+    if record is not None and any(finding.problem is Problem.KEPT_DAMAGED for finding in examined.findings):
+        forget(record)
+        found = len(examined.findings)
+        examined = examine(store, record.file_id, kept=kept)
+        done = repair(examined, store=store, kept=kept, forget=forget, embedder=embedder)
+        return replace(done, findings=found)
+    done = plan(examined, kept=kept)
+    if done.action is Action.DELETE:
+        store.delete(examined.file_id, expecting=0)
+    if record is None or done.action is Action.NOTHING:
         return done
-    if done.action is Action.NOTHING:
-        return done
-    names = list(dict.fromkeys(finding.row for finding in examined.findings if finding.row))
-    if done.action is Action.SWEEP:
-        return replace(done, removed=store.remove_rows(record.file_id, names))
-    return _write_anew(record, names, done, store=store, kept=kept, embedder=embedder)
+    names = {finding.row for finding in examined.findings if finding.row}
+    mended = _publish_anew(record, names, done.action, store=store, kept=kept, embedder=embedder)
+    return replace(done, embedded=mended.embedded)
 
 
 def _action(examined: Examined, *, kept: Kept) -> Action:
@@ -87,33 +101,30 @@ def _action(examined: Examined, *, kept: Kept) -> Action:
         return Action.NOTHING
     if record is None:
         return Action.DELETE
-    if problems == {Problem.STALE}:
-        return Action.SWEEP
-    if Problem.KEPT_DAMAGED in problems:
-        return Action.READ_AGAIN
-    if kept(record) is not None:
+    if Problem.KEPT_DAMAGED not in problems and kept(record) is not None:
         return Action.REBUILD
-    if problems & _TEXT_IS_LOST and record.origin is Origin.BUCKET:
-        return Action.READ_AGAIN
+    if problems & _TEXT_IS_LOST:
+        return Action.READ_AGAIN if record.origin is Origin.BUCKET else Action.HAND_IN_AGAIN
     return Action.REWRITE
 
 
-def _write_anew(
-    record: FileRecord, names: Sequence[str], done: Repair, *, store: VectorStore, kept: Kept, embedder: Embedder
-) -> Repair:
-    rescued = dict(islice(_sound_vectors(store, record, set(names), model=embedder.model), RESCUED))
-    # From the rows: their texts are read before any row goes, so they are held; a document's text is some megabytes.
-    chunks: Iterable[Chunk] | None = kept(record) if done.action is Action.REBUILD else None
-    if chunks is None:
-        chunks = list(_sound_chunks(store, record))
+def _publish_anew(
+    record: FileRecord, names: set[str], action: Action, *, store: VectorStore, kept: Kept, embedder: Embedder
+) -> FileRecord:
+    rescued = dict(islice(_sound_vectors(store, record, names, model=embedder.model), RESCUED))
+    chunks: Iterable[Chunk] | None = kept(record) if action is Action.REBUILD else None
 
     def known(text_sha256s: Sequence[str]) -> Mapping[str, Vector]:
         there = store.vectors_for(embedder.model, text_sha256s)
         return there | {each: rescued[each] for each in text_sha256s if each in rescued}
 
-    removed = store.remove_rows(record.file_id, names)
-    mended = store.replace(replace(record, duplicates=0), embed(chunks, embedder=embedder, known=known, window=_WINDOW))
-    return replace(done, removed=removed, embedded=mended.embedded)
+    sound = chunks if chunks is not None else _sound_chunks(store, record)
+    return store.replace(
+        _ended(record, action),
+        embed(sound, embedder=embedder, known=known, window=_WINDOW),
+        expecting=record.generation,
+        rewrite=names,
+    )
 
 
 def _sound_vectors(
@@ -136,12 +147,13 @@ def _sound_chunks(store: VectorStore, record: FileRecord) -> Iterator[Chunk]:
             yield row.chunk
 
 
-def _to_be_read_again(record: FileRecord) -> FileRecord:
-    """An entry of which the sensor sees that the bucket has another version than was tried last."""
-    return replace(
-        record,
-        state=State.FAILED,
-        version="",
-        fingerprint="",
-        error=f"{record.key}: rows of it are damaged and its chunks are not kept here; it will be read again",
-    )
+def _ended(record: FileRecord, action: Action) -> FileRecord:
+    """The record of the mended file, or of one that waits for its text."""
+    if action is Action.READ_AGAIN:
+        # No version of the bucket is the empty one, so the sensor finds it changed.
+        said = f"{record.key}: rows of it were damaged and its chunks are not kept here; it will be read again"
+        return replace(record, state=State.FAILED, version="", fingerprint="", chunks_digest="", error=said)
+    if action is Action.HAND_IN_AGAIN:
+        said = "chunks of it were damaged and are lost; its client has to hand them in again"
+        return replace(record, state=State.PARTIAL, warnings=(said,))
+    return replace(record, duplicates=0) if action is Action.REBUILD else record

@@ -7,8 +7,8 @@ chunk ids of one file. A file that is published meanwhile is looked at again.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -18,6 +18,8 @@ from ingest_assets.soundness import Fault, fault
 from ingest_assets.stored import FileRecord, Origin, StoredChunk
 from ingest_assets.stores.contract import VectorStore
 
+OWNERS = 100_000
+"""File ids in memory at once: 10 MB. Chroma reads the names of all rows for each such page."""
 _LOOKS = 5
 """A publication takes seconds; who publishes one file five times during a look is not to be waited for."""
 
@@ -46,6 +48,8 @@ class Problem(StrEnum):
     KEPT_DAMAGED = "kept chunks that cannot be read"
 
 
+_BEING_WRITTEN = {Problem.STALE, Problem.ORPHANED}
+"""What rows look like that a publication has written and not put in force yet."""
 _OF_VECTORS = {
     Fault.WRONG_DIMENSION: Problem.WRONG_DIMENSION,
     Fault.NOT_FINITE: Problem.NOT_FINITE,
@@ -76,24 +80,41 @@ class Examined:
     findings: tuple[Finding, ...] = field(default=())
 
 
-def validate(store: VectorStore, *, kept: Kept, page: int = 1000) -> Iterator[Examined]:
+def validate(
+    store: VectorStore, *, kept: Kept, model: str = "", busy: Collection[str] = (), page: int = OWNERS
+) -> Iterator[Examined]:
     """Examine every file that the ledger or a row names, in order.
+
+    `model` is the one in use, if every file should be of it. Of files in `busy`, which are being published, rows that
+    are in force for nobody yet are no finding.
 
     Raises:
         OutsideError: a file changed at every look.
     """
+    for file_id in owners_of(store, page=page):
+        examined = examine(store, file_id, kept=kept, model=model)
+        if file_id in busy:
+            settled = tuple(each for each in examined.findings if each.problem not in _BEING_WRITTEN)
+            examined = replace(examined, findings=settled)
+        yield examined
+
+
+def owners_of(store: VectorStore, *, page: int = OWNERS) -> Iterator[str]:
+    """Yield every file_id that the ledger or a row names, in order."""
     after = ""
     while owners := store.owners(after=after, limit=page):
-        for file_id in owners:
-            yield examine(store, file_id, kept=kept)
+        yield from owners
         after = owners[-1]
 
 
-def examine(store: VectorStore, file_id: str, *, kept: Kept) -> Examined:
+def examine(store: VectorStore, file_id: str, *, kept: Kept, model: str = "") -> Examined:
     """Examine one file, as it stands at one moment."""
     for _ in range(_LOOKS):
         record = store.file(file_id)
         examined = _examine(file_id, record, store.rows(file_id), kept=kept)
+        if record is not None and model and record.chunks and record.model != model:
+            other = Finding(Problem.WRONG_MODEL, file_id, detail=f"all of {record.model}, not of {model}")
+            examined = replace(examined, findings=(*examined.findings, other))
         now = store.file(file_id)
         if (record and record.generation) == (now and now.generation):
             return examined
@@ -149,6 +170,8 @@ def faults_of(row: StoredChunk, record: FileRecord) -> Iterator[tuple[Problem, s
         yield Problem.WRONG_MODEL, f"{row.model}, not {record.model}"
     if row.vector is None:
         yield Problem.NO_VECTOR, ""
+    elif row.dimension != row.vector.size:
+        yield Problem.WRONG_DIMENSION, f"the row says {row.dimension}, its vector has {row.vector.size}"
     elif found := fault(row.vector, dimension=record.dimension):
         yield _OF_VECTORS[found], ""
 
@@ -164,18 +187,27 @@ def _of_chunks(record: FileRecord, chunks: Iterable[Chunk] | None, current: dict
     """Compare the rows in force with the chunks that were published."""
     if chunks is None or record.origin is Origin.CLIENT:
         return
-    missing = []
+    missing, texts = [], set[str]()
     for chunk in chunks:
         name, _, content = current.pop(chunk.chunk_id, "").partition("\n")
         if not name:
             missing.append(chunk)
-        elif content != content_of(chunk):
+            continue
+        texts.add(chunk.text_sha256)
+        if content != content_of(chunk):
             yield Finding(Problem.DIFFERENT, record.file_id, name, chunk.chunk_id, f"chunk {chunk.index}")
-    if len(missing) != record.duplicates:  # else they were taken out because their text stands in the store once
-        for chunk in missing:
-            yield Finding(Problem.MISSING, record.file_id, chunk_id=chunk.chunk_id, detail=f"chunk {chunk.index}")
+    yield from _missing(record, missing, texts)
     for chunk_id, there in current.items():
         yield Finding(Problem.UNEXPECTED, record.file_id, there.partition("\n")[0], chunk_id)
+
+
+def _missing(record: FileRecord, missing: Sequence[Chunk], texts: Collection[str]) -> Iterator[Finding]:
+    """Name the chunks that have no row and were not taken out as duplicates: of texts here, then of texts elsewhere."""
+    repeated = min(record.duplicates, sum(chunk.text_sha256 in texts for chunk in missing))
+    lacking = [chunk for chunk in missing if not repeated or chunk.text_sha256 not in texts]
+    if len(lacking) > record.duplicates - repeated:
+        for chunk in lacking:
+            yield Finding(Problem.MISSING, record.file_id, chunk_id=chunk.chunk_id, detail=f"chunk {chunk.index}")
 
 
 def content_of(chunk: Chunk) -> str:

@@ -14,7 +14,7 @@ one on this side (`atlas_exact.py`), which is exact, needs no index and takes as
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ingest_assets.batches import batches
@@ -59,11 +59,20 @@ class AtlasStore:
             if self._index is not None:
                 self._index.ensure(handle)
 
-    def replace(self, record: FileRecord, chunks: Iterable[EmbeddedChunk]) -> FileRecord:
+    def replace(
+        self,
+        record: FileRecord,
+        chunks: Iterable[EmbeddedChunk],
+        *,
+        expecting: int | None = None,
+        rewrite: Collection[str] = (),
+    ) -> FileRecord:
         """Make these chunks the file's only ones, at once, and keep the record; return it as kept."""
         _plain_names(record)
         with self._place.asked() as handle:
-            return atlas_publish.publish(handle, record, chunks, index=self._index)
+            return atlas_publish.publish(
+                handle, record, chunks, index=self._index, expecting=expecting, rewrite=rewrite
+            )
 
     def add(self, record: FileRecord, chunks: Iterable[EmbeddedChunk]) -> FileRecord:
         """Put these chunks beside those that the file has, at once; return the record as kept."""
@@ -77,10 +86,10 @@ class AtlasStore:
         with self._place.asked() as handle:
             return atlas_remove.note(handle, record)
 
-    def delete(self, file_id: str) -> int:
+    def delete(self, file_id: str, *, expecting: int | None = None) -> int:
         """Remove a file's chunks and record; return how many rows went. Unknown file: 0."""
         with self._place.asked() as handle:
-            return atlas_remove.remove(handle, plain(file_id))
+            return atlas_remove.remove(handle, plain(file_id), expecting=expecting)
 
     def vectors_for(self, model: str, text_sha256s: Sequence[str]) -> dict[str, Vector]:
         """Return the vectors that are there already, by text hash."""

@@ -5,7 +5,7 @@ Only names are kept of what is written: a document of 50,000 chunks costs some 1
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from ingest_assets.stores import atlas_ledger as ledger
 from ingest_assets.stores.atlas_entry import Entry, entry_of, record_of
 from ingest_assets.stores.atlas_remove import names_in_force
 from ingest_assets.stores.atlas_rows import chunk_id_of, new_row, parts_of, row_name, unpacked
+from ingest_assets.stores.contract import ChunkKnown, require_generation
 
 if TYPE_CHECKING:
     from ingest_assets.records import Vector
@@ -61,10 +62,18 @@ class Named:
     embedded: EmbeddedChunk
 
 
-def begin(handle: Handle, record: FileRecord, *, adding: bool) -> Attempt:
+def begin(
+    handle: Handle,
+    record: FileRecord,
+    *,
+    adding: bool,
+    expecting: int | None = None,
+    rewrite: Collection[str] = (),
+) -> Attempt:
     """Claim the file, remove what an earlier attempt left, and note what is in force."""
     row = ledger.claim(handle, record.file_id)
     before, known = entry_of(row), record_of(row)
+    require_generation(record.file_id, known, expecting=expecting)
     attempt = Attempt(record=replace(record, generation=before.claimed), before=before, adding=adding)
     attempt.lowest = before.floor if adding and before.generation else before.claimed
     if adding and known and known.chunks:
@@ -73,7 +82,10 @@ def begin(handle: Handle, record: FileRecord, *, adding: bool) -> Attempt:
     clean = not before.gone and not before.untidy and before.claimed == before.generation + 1
     if not (adding and clean):  # one chunk beside 50,000 needs no list of them
         names = names_in_force(handle, before)
-        attempt.going = {} if adding else {chunk_id_of(name): name for name in names}
+        for name in names if not adding else ():
+            chunk_id = chunk_id_of(name)
+            # A second row of a chunk goes too; under its own name, which no chunk asks for.
+            attempt.going[name if name in rewrite or chunk_id in attempt.going else chunk_id] = name
     return attempt
 
 
@@ -153,7 +165,7 @@ def refuse_known(handle: Handle, attempt: Attempt, named: Sequence[Named]) -> No
     ids = [each.embedded.chunk.chunk_id for each in named]
     rows = handle.chunks.find({**attempt.before.rows(), "chunk_id": {"$in": ids}}, {"chunk_id": 1})
     if known := sorted(row["chunk_id"] for row in rows):
-        raise ValueError(f"{attempt.record.file_id}: it has a chunk of the id {known[0]} already; replace the file")
+        raise ChunkKnown(f"{attempt.record.file_id}: it has a chunk of the id {known[0]} already; replace the file")
 
 
 def write(handle: Handle, attempt: Attempt, rows: Sequence[Named]) -> None:

@@ -17,9 +17,9 @@ import secrets
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ingest_assets.errors import OutsideError
 from ingest_assets.stored import FileRecord, Scope
 from ingest_assets.stores.atlas_entry import FIELDS, Entry, entry_of, record_fields, record_of
+from ingest_assets.stores.contract import Overtaken
 
 if TYPE_CHECKING:
     from pymongo.client_session import ClientSession
@@ -62,12 +62,16 @@ def claim(handle: Handle, file_id: str) -> Row:
     return row
 
 
-def condemn(handle: Handle, file_id: str) -> Entry | None:
+def condemn(handle: Handle, file_id: str, *, expecting: int | None) -> Entry | None:
     """Claim a file and take it out of every reader's sight, in one write; None where there is no such file."""
     from pymongo import ReturnDocument
 
+    expected: dict[str, Any] = {}
+    if expecting is not None:
+        none = {"$or": [{"gone": True}, {"generation": 0}]}
+        expected = {"generation": expecting, "gone": False} if expecting else none
     row = handle.files.find_one_and_update(
-        {"_id": {"$eq": file_id}},
+        {"_id": {"$eq": file_id}, **expected},
         {"$inc": {"claimed": 1}, "$set": {"gone": True}},
         return_document=ReturnDocument.AFTER,
     )
@@ -123,9 +127,9 @@ def publications(handle: Handle, scope: Scope) -> int:
     return int(row["publications"]) if row else 0
 
 
-def overtaken(handle: Handle, file_id: str) -> OutsideError:
+def overtaken(handle: Handle, file_id: str) -> Overtaken:
     """Say that another attempt has taken over."""
-    return OutsideError(f"{file_id}: another attempt at it began at {handle.where} meanwhile; run again if it fails")
+    return Overtaken(f"{file_id}: another attempt at it began at {handle.where} meanwhile; run again if it fails")
 
 
 def _claimed_by(entry: Entry) -> dict[str, Any]:

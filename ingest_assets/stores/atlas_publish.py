@@ -20,12 +20,11 @@ committed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ingest_assets.batches import batches
-from ingest_assets.errors import OutsideError
 from ingest_assets.records import EmbeddedChunk
 from ingest_assets.stored import FileRecord, Scope
 from ingest_assets.stores import atlas_attempt
@@ -33,6 +32,7 @@ from ingest_assets.stores import atlas_ledger as ledger
 from ingest_assets.stores.atlas_attempt import Attempt, Named, begin, checked, refuse_known, unwritten, write
 from ingest_assets.stores.atlas_entry import Entry
 from ingest_assets.stores.atlas_remove import remove_rows
+from ingest_assets.stores.contract import Overtaken
 
 if TYPE_CHECKING:
     from pymongo.client_session import ClientSession
@@ -45,10 +45,16 @@ AT_ONCE = 1000
 
 
 def publish(
-    handle: Handle, record: FileRecord, chunks: Iterable[EmbeddedChunk], *, index: SearchIndex | None
+    handle: Handle,
+    record: FileRecord,
+    chunks: Iterable[EmbeddedChunk],
+    *,
+    index: SearchIndex | None,
+    expecting: int | None,
+    rewrite: Collection[str],
 ) -> FileRecord:
     """Make these chunks the file's only ones."""
-    attempt = begin(handle, record, adding=False)
+    attempt = begin(handle, record, adding=False, expecting=expecting, rewrite=rewrite)
     waiting: list[Named] = []
     for batch in batches(chunks, atlas_attempt.BATCH):
         waiting += unwritten(handle, attempt, checked(handle, attempt, batch))
@@ -95,7 +101,7 @@ def _counted(handle: Handle, attempt: Attempt, after: Entry) -> int:
     """Count the rows that will be in force; raise OutsideError unless the store holds what it was given."""
     count, wanted = handle.chunks.count_documents(after.rows()), len(attempt.seen)
     if count < wanted or (count > wanted and not attempt.adding):
-        raise OutsideError(
+        raise Overtaken(
             f"{attempt.record.file_id}: {handle.where} holds {count} rows of generation {attempt.record.generation}, "
             f"not {wanted}; is another host publishing this file? Run it again"
         )

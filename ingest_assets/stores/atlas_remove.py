@@ -14,6 +14,7 @@ from ingest_assets.batches import batches
 from ingest_assets.stored import FileRecord
 from ingest_assets.stores import atlas_ledger as ledger
 from ingest_assets.stores.atlas_entry import Entry, entry_of, record_fields, record_of
+from ingest_assets.stores.contract import require_generation
 
 if TYPE_CHECKING:
     from pymongo.client_session import ClientSession
@@ -24,13 +25,17 @@ NAMES = 1000
 """Names per delete: 80 kB."""
 
 
-def remove(handle: Handle, file_id: str) -> int:
+def remove(handle: Handle, file_id: str, *, expecting: int | None) -> int:
     """Remove a file's rows and entry; return how many rows went.
 
     The entry is marked first, which takes every row out of force, and removed last: killed in between, the file is gone
     for readers and a second call removes the rest.
     """
-    condemned = ledger.condemn(handle, file_id)
+    row = ledger.find(handle, file_id)
+    require_generation(file_id, record_of(row) if row else None, expecting=expecting)
+    condemned = ledger.condemn(handle, file_id, expecting=expecting)
+    if row is not None and condemned is None:
+        raise ledger.overtaken(handle, file_id)
     names = row_names(handle, file_id)
     ledger.still_ours(handle, file_id, condemned)  # or rows of an attempt that began since would be among the names
     remove_rows(handle, names)

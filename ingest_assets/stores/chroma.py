@@ -6,7 +6,7 @@ new version of a file is written beside the old one and comes into force by one 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from ingest_assets.stores.chroma_server import ServedChroma
 from ingest_assets.stores.chroma_spaces import drop_space, space_in_use, use_space
 from ingest_assets.stores.chroma_turns import Turns, ledger_entry, write_entry
 from ingest_assets.stores.chroma_walk import owners, walk
+from ingest_assets.stores.contract import require_generation
 from ingest_assets.stores.filters import plain
 
 if TYPE_CHECKING:
@@ -66,10 +67,17 @@ class ChromaStore:
         with self._turns.reading():
             pass
 
-    def replace(self, record: FileRecord, chunks: Iterable[EmbeddedChunk]) -> FileRecord:
+    def replace(
+        self,
+        record: FileRecord,
+        chunks: Iterable[EmbeddedChunk],
+        *,
+        expecting: int | None = None,
+        rewrite: Collection[str] = (),
+    ) -> FileRecord:
         """Make these chunks the file's only ones, at once, and keep the record; return it as kept."""
         with self._turns.owning(plain(record.file_id)):
-            return publish_generation(self._turns, record, chunks)
+            return publish_generation(self._turns, record, chunks, expecting=expecting, rewrite=rewrite)
 
     def add(self, record: FileRecord, chunks: Iterable[EmbeddedChunk]) -> FileRecord:
         """Put these chunks beside those that the file has, at once; return the record as kept."""
@@ -91,7 +99,7 @@ class ChromaStore:
             write_entry(self._turns, entry, known=before is not None)
         return entry.record
 
-    def delete(self, file_id: str) -> int:
+    def delete(self, file_id: str, *, expecting: int | None = None) -> int:
         """Remove a file's chunks and record; return how many rows went. Unknown file: 0.
 
         The ledger entry is marked first, which makes every row invisible, and removed last: killed in between, the file
@@ -99,6 +107,7 @@ class ChromaStore:
         """
         with self._turns.owning(plain(file_id)):
             before = ledger_entry(self._turns, file_id)
+            require_generation(file_id, before.record if before and not before.gone else None, expecting=expecting)
             if before is not None and not before.gone:
                 marked = replace(before, token=before.token + "-gone", gone=True)
                 write_entry(self._turns, marked, known=True)

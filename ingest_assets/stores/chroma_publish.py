@@ -15,18 +15,18 @@ Killed before 4 the old generation is in force, after it the new one; what is le
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from ingest_assets.batches import batches
-from ingest_assets.errors import OutsideError
 from ingest_assets.records import EmbeddedChunk
 from ingest_assets.soundness import fault, refuse_unsound
 from ingest_assets.stored import FileRecord
 from ingest_assets.stores.chroma_read import row_names
 from ingest_assets.stores.chroma_rows import OPEN, Entry, chunk_row, in_force, parts_of, row_id
 from ingest_assets.stores.chroma_turns import Turns, ledger_entry, write_entry
+from ingest_assets.stores.contract import ChunkKnown, Overtaken, require_generation
 
 BATCH = 500
 """Rows per write: below Chroma's 5,461; readers of an embedded store wait for one batch, a quarter of a second."""
@@ -58,9 +58,16 @@ class _Named:
     embedded: EmbeddedChunk
 
 
-def publish_generation(turns: Turns, record: FileRecord, chunks: Iterable[EmbeddedChunk]) -> FileRecord:
+def publish_generation(
+    turns: Turns,
+    record: FileRecord,
+    chunks: Iterable[EmbeddedChunk],
+    *,
+    expecting: int | None,
+    rewrite: Collection[str],
+) -> FileRecord:
     """Make these chunks the file's only ones. The caller owns the file's rows."""
-    attempt = _begin(turns, record)
+    attempt = _begin(turns, record, expecting=expecting, rewrite=rewrite)
     _write_new(turns, attempt, chunks)
     going = list(attempt.going.values())
     _close_rows(turns, going, until=attempt.record.generation)
@@ -86,7 +93,7 @@ def add_generation(turns: Turns, record: FileRecord, chunks: Iterable[EmbeddedCh
 def _refusing(chunks: Iterable[EmbeddedChunk], there: Mapping[str, str], *, file_id: str) -> Iterator[EmbeddedChunk]:
     for embedded in chunks:
         if embedded.chunk.chunk_id in there:
-            raise ValueError(f"{file_id}: there is a chunk {embedded.chunk.chunk_id} already")
+            raise ChunkKnown(f"{file_id}: there is a chunk {embedded.chunk.chunk_id} already")
         yield embedded
 
 
@@ -100,9 +107,12 @@ def _write_new(turns: Turns, attempt: _Attempt, chunks: Iterable[EmbeddedChunk])
     _write(turns, attempt, waiting)
 
 
-def _begin(turns: Turns, record: FileRecord) -> _Attempt:
+def _begin(
+    turns: Turns, record: FileRecord, *, expecting: int | None = None, rewrite: Collection[str] = ()
+) -> _Attempt:
     """Undo what an earlier attempt left, and note which rows are in force."""
     before = ledger_entry(turns, record.file_id)
+    require_generation(record.file_id, before.record if before and not before.gone else None, expecting=expecting)
     generation = before.generation if before else 0
     attempt = _Attempt(record=replace(record, generation=generation + 1), before=before)
     with turns.reading() as store:
@@ -114,7 +124,9 @@ def _begin(turns: Turns, record: FileRecord) -> _Attempt:
     for name in names:
         row = {"since": parts_of(name)[2], "until": untils.get(name, OPEN)}
         if in_force(row, before):
-            attempt.going[parts_of(name)[0]] = name
+            chunk_id = parts_of(name)[0]
+            # A second row of a chunk goes too; under its own name, which no chunk asks for.
+            attempt.going[name if name in rewrite or chunk_id in attempt.going else chunk_id] = name
         else:
             stray.append(name)
     remove_rows(turns, stray)
@@ -193,7 +205,7 @@ def _count(turns: Turns, attempt: _Attempt) -> None:
     new = sum(parts_of(name)[2] == record.generation for name in names)
     wanted = len(attempt.seen) + len(attempt.going)
     if len(names) != wanted or new != attempt.written:
-        raise OutsideError(
+        raise Overtaken(
             f"{record.file_id}: {turns.location} holds {len(names)} rows with {new} of generation {record.generation}, "
             f"not {wanted} with {attempt.written}; is another host publishing this file? Run it again"
         )
@@ -204,7 +216,7 @@ def _commit(turns: Turns, attempt: _Attempt, *, chunks: int) -> FileRecord:
     record = replace(attempt.record, chunks=chunks, embedded=embedded, reused=attempt.reused)
     now = ledger_entry(turns, record.file_id)
     if (now and now.token) != (attempt.before and attempt.before.token):
-        raise OutsideError(f"{record.file_id}: another attempt was published at {turns.location} meanwhile; run again")
+        raise Overtaken(f"{record.file_id}: another attempt was published at {turns.location} meanwhile; run again")
     write_entry(turns, Entry(record=record, token=secrets.token_hex(8), gone=False), known=now is not None)
     return record
 

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 PAGE = 500
 """Rows read at once with their vectors: 2 MB at 384 dimensions with their text."""
+_BLANK: dict[str, Any] = {
+    **dict.fromkeys(("file_id", "user_id", "project_id", "filename", "source", "media_type", "chunk_id"), ""),
+    **dict.fromkeys(("text_sha256", "prefix", "model", "created"), ""),
+    **dict.fromkeys(("index", "start", "end", "words", "dimension", "since", "until"), 0),
+    **dict.fromkeys(("pages", "section"), "[]"),
+}
 _IDS = 5_000
 """Row ids read at once; Chroma's own largest batch is 5,461."""
 
@@ -66,6 +72,7 @@ def _stored(store: Handle, file_id: str, found: dict[str, Any]) -> list[StoredCh
 
 
 def _row(name: str, row: Row, text: str, vector: Vector | None, entry: Entry | None) -> StoredChunk:
+    row = _BLANK | dict(row)  # somebody else's row has what it has
     flags = Flags(row["rag_strict"], row["source_only"]) if "rag_strict" in row and "source_only" in row else None
     return StoredChunk(
         name=name,
@@ -80,7 +87,7 @@ def _row(name: str, row: Row, text: str, vector: Vector | None, entry: Entry | N
         filename=row["filename"],
         source=row["source"],
         media_type=row["media_type"],
-        created=row.get("created", ""),
+        created=row["created"],
         flags=flags,
     )
 
@@ -91,7 +98,9 @@ def _page_of_names(store: Handle, *, offset: int) -> list[str]:
 
 
 def _file_ids(store: Handle, *, names: list[str]) -> set[str]:
-    return {str(row["file_id"]) for row in store.chunks.get(ids=names, include=["metadatas"])["metadatas"] or ()}
+    return {
+        str(row.get("file_id", "")) for row in store.chunks.get(ids=names, include=["metadatas"])["metadatas"] or ()
+    }
 
 
 def _vectors_by_name(store: Handle, names: list[str]) -> dict[str, Vector]:

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from ingest_assets.errors import OutsideError
 from ingest_assets.records import Chunk, EmbeddedChunk
 from ingest_assets.stored import Audit, FileRecord, Flags, Hit, Scope, StoredChunk
 
 if TYPE_CHECKING:
     from ingest_assets.records import Vector
+
+
+class Overtaken(OutsideError):
+    """Somebody else published the file meanwhile: look again."""
+
+
+class ChunkKnown(ValueError):
+    """The file has a chunk of that id already."""
+
+
+def require_generation(file_id: str, record: FileRecord | None, *, expecting: int | None) -> None:
+    """Refuse to change a file whose generation in force is not the expected one; 0 stands for none.
+
+    Raises:
+        Overtaken: another one is in force.
+    """
+    now = record.generation if record is not None else 0
+    if expecting is not None and now != expecting:
+        raise Overtaken(f"{file_id}: generation {now} is in force, not {expecting}: somebody published it; look again")
 
 
 class VectorStore(Protocol):
@@ -22,13 +42,22 @@ class VectorStore(Protocol):
         """Make collections and indexes; any number of times."""
         ...
 
-    def replace(self, record: FileRecord, chunks: Iterable[EmbeddedChunk]) -> FileRecord:
+    def replace(
+        self,
+        record: FileRecord,
+        chunks: Iterable[EmbeddedChunk],
+        *,
+        expecting: int | None = None,
+        rewrite: Collection[str] = (),
+    ) -> FileRecord:
         """Make these chunks the file's only ones, at once, and keep the record; return it as kept.
 
         Killed at any point, the old generation or the new one is in force. `chunks` is written in batches and never
-        held whole. The counts `chunks`, `embedded` and `reused` of the record kept are those of the rows written.
+        held whole. The counts `chunks`, `embedded` and `reused` of the record kept are those of the rows written. Rows
+        named in `rewrite` are written anew even where they look right.
 
         Raises:
+            Overtaken: not the generation `expecting` (0: none) is in force, or somebody published the file meanwhile.
             ValueError: a vector is not finite, not of norm 1 ± 1e-3, or of another length than the others;
                 or two chunks share an id. Nothing becomes visible then.
         """
@@ -41,7 +70,8 @@ class VectorStore(Protocol):
         force afterwards, `embedded` and `reused` are those of this call.
 
         Raises:
-            ValueError: as `replace`; or the file has a chunk of that id already. Nothing becomes visible then.
+            ChunkKnown: the file has a chunk of that id already. Nothing becomes visible then.
+            ValueError: as `replace`.
         """
         ...
 
@@ -49,8 +79,12 @@ class VectorStore(Protocol):
         """Keep the record of an attempt that published nothing; the chunks and generation in force stay."""
         ...
 
-    def delete(self, file_id: str) -> int:
-        """Remove a file's chunks and record; return how many rows went. Unknown file: 0."""
+    def delete(self, file_id: str, *, expecting: int | None = None) -> int:
+        """Remove a file's chunks and record; return how many rows went. Unknown file: 0.
+
+        Raises:
+            Overtaken: not the generation `expecting` (0: none) is in force.
+        """
         ...
 
     def vectors_for(self, model: str, text_sha256s: Sequence[str]) -> dict[str, Vector]:

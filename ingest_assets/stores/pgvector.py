@@ -6,7 +6,7 @@ transaction, so a search sees all of its old chunks or all of its new ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from ingest_assets.records import Chunk, EmbeddedChunk
 from ingest_assets.soundness import fault
 from ingest_assets.stored import Audit, FileRecord, Flags, Hit, Scope, StoredChunk
 from ingest_assets.stores.audit import audit_of
+from ingest_assets.stores.contract import require_generation
 from ingest_assets.stores.filters import plain
 from ingest_assets.stores.pgvector_client import Client, Limits
 from ingest_assets.stores.pgvector_errors import another_length
@@ -66,10 +67,17 @@ class PgVectorStore:
         """Make the extension, tables and indexes, or bring them up to date; any number of times."""
         self._client.prepare()
 
-    def replace(self, record: FileRecord, chunks: Iterable[EmbeddedChunk]) -> FileRecord:
+    def replace(
+        self,
+        record: FileRecord,
+        chunks: Iterable[EmbeddedChunk],
+        *,
+        expecting: int | None = None,
+        rewrite: Collection[str] = (),
+    ) -> FileRecord:
         """Make these chunks the file's only ones, at once, and keep the record; return it as kept."""
         plain(record.file_id)
-        return publish_generation(self._client, record, chunks)
+        return publish_generation(self._client, record, chunks, expecting=expecting, rewrite=rewrite)
 
     def add(self, record: FileRecord, chunks: Iterable[EmbeddedChunk]) -> FileRecord:
         """Put these chunks beside those that the file has, at once; return the record as kept."""
@@ -88,10 +96,11 @@ class PgVectorStore:
             write_entry(connection, self._client.tables, kept)
         return kept
 
-    def delete(self, file_id: str) -> int:
+    def delete(self, file_id: str, *, expecting: int | None = None) -> int:
         """Remove a file's chunks and record; return how many rows went. Unknown file: 0."""
         tables = self._client.tables
         with self._client.owning(plain(file_id)) as connection:
+            require_generation(file_id, entry_of(connection, tables, file_id), expecting=expecting)
             rows = connection.execute(tables.sql("DELETE FROM {chunks} WHERE file_id = %s"), (file_id,)).rowcount
             connection.execute(tables.sql("DELETE FROM {files} WHERE file_id = %s"), (file_id,))
         return rows

@@ -8,7 +8,7 @@ rows are counted, and the record is written last. Only ids are held, so a docume
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -18,10 +18,11 @@ from ingest_assets.errors import OutsideError
 from ingest_assets.records import EmbeddedChunk
 from ingest_assets.soundness import refuse_unsound
 from ingest_assets.stored import FileRecord
+from ingest_assets.stores.contract import ChunkKnown, require_generation
 from ingest_assets.stores.pgvector_client import Client
 from ingest_assets.stores.pgvector_errors import another_length
 from ingest_assets.stores.pgvector_ledger import entry_of, write_entry
-from ingest_assets.stores.pgvector_rows import COPIED, KEPT, PLACE, copied, described
+from ingest_assets.stores.pgvector_rows import COPIED, KEPT, PLACE, chunk_ids_of, copied, described
 from ingest_assets.stores.pgvector_writable import refuse_unwritable
 
 if TYPE_CHECKING:
@@ -56,12 +57,23 @@ class _Attempt:
     reused: int = 0
 
 
-def publish_generation(client: Client, record: FileRecord, chunks: Iterable[EmbeddedChunk]) -> FileRecord:
+def publish_generation(
+    client: Client,
+    record: FileRecord,
+    chunks: Iterable[EmbeddedChunk],
+    *,
+    expecting: int | None,
+    rewrite: Collection[str],
+) -> FileRecord:
     """Make these chunks the file's only ones."""
     first, rest = _begun(record, chunks)
     with client.owning(record.file_id) as connection:
         attempt = _attempt(client, connection, record)
+        require_generation(record.file_id, attempt.before, expecting=expecting)
         attempt.there = _chunk_ids(attempt)
+        outdated = attempt.there.intersection(chunk_ids_of(record.file_id, list(rewrite)))
+        _delete(attempt, outdated)
+        attempt.there -= outdated
         for batch in chain([first], rest):
             _check(attempt, batch)
             _publish_batch(attempt, batch)
@@ -175,7 +187,7 @@ def _known(attempt: _Attempt, batch: Sequence[EmbeddedChunk]) -> dict[str, Mappi
 def _refuse_known(attempt: _Attempt, batch: Sequence[EmbeddedChunk]) -> None:
     for embedded in batch:
         if embedded.chunk.chunk_id in attempt.there:
-            raise ValueError(f"{attempt.record.file_id}: it has a chunk of the id {embedded.chunk.chunk_id} already")
+            raise ChunkKnown(f"{attempt.record.file_id}: it has a chunk of the id {embedded.chunk.chunk_id} already")
 
 
 def _copy(attempt: _Attempt, batch: Sequence[EmbeddedChunk]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,18 +12,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest_assets.records import Chunk
+from ingest_assets.errors import OutsideError
+from ingest_assets.records import Chunk, EmbeddedChunk
 from ingest_assets.seen_texts import SeenTexts
 from ingest_assets.stages.change_model import Built, build_beside
 from ingest_assets.stages.client_chunks import client_chunks
 from ingest_assets.stages.migrate import migrate
 from ingest_assets.stages.optimize import Tidied, optimize
 from ingest_assets.stages.prechunk import Answer, Status, add_chunks
-from ingest_assets.stages.repair import Action, repair
-from ingest_assets.stages.validate import Examined, Problem, examine, validate
+from ingest_assets.stages.repair import Action, Repair
+from ingest_assets.stages.repair import repair as repair_stage
+from ingest_assets.stages.validate import Examined, Kept, Problem, examine, validate
 from ingest_assets.stored import FileRecord, Origin, Scope, State
 from ingest_assets.stores.chroma import ChromaStore
-from ingest_assets.stores.contract import VectorStore
+from ingest_assets.stores.contract import Overtaken, VectorStore
 from ingest_assets_tests.stores.builders import Vector, chunks_of, record_of, scope_of, texts_of, vector_of
 from ingest_assets_tests.stores.conftest import Opener
 from ingest_assets_tests.stores.fakes import CountingEmbedder
@@ -31,6 +33,11 @@ from ingest_assets_tests.stores.fakes import CountingEmbedder
 NOTES = record_of("ada:engines:notes.txt")
 TEXTS = texts_of("notes", 12)
 SCOPE = Scope("ada", "engines")
+
+
+def repair(examined: Examined, *, store: VectorStore, kept: Kept, embedder: CountingEmbedder | None = None) -> Repair:
+    embedder = embedder or CountingEmbedder()
+    return repair_stage(examined, store=store, kept=kept, forget=lambda record: None, embedder=embedder)
 
 
 def publish(store: VectorStore, record: FileRecord, texts: list[str]) -> FileRecord:
@@ -91,8 +98,10 @@ def test_a_record_whose_rows_are_gone_is_mended_or_read_again(store: VectorStore
     done = repair(examined, store=store, kept=nothing_kept, embedder=CountingEmbedder())
     record = store.file(NOTES.file_id)
     assert record is not None
-    assert (done.action, record.state, record.version) == (Action.READ_AGAIN, State.FAILED, "")
-    done = repair(examined, store=store, kept=kept, embedder=CountingEmbedder())
+    assert (done.action, done.is_whole, record.state, record.version) == (Action.READ_AGAIN, False, State.FAILED, "")
+    publish(store, NOTES, TEXTS)
+    store.remove_rows(NOTES.file_id, [row.name for row in store.rows(NOTES.file_id)])
+    done = repair(examine(store, NOTES.file_id, kept=kept), store=store, kept=kept)
     assert (done.action, done.embedded) == (Action.REBUILD, 12)
     assert texts_in(store, NOTES.file_id) == TEXTS
 
@@ -101,7 +110,7 @@ def test_rows_that_are_no_chunks_of_the_document_are_found_and_go(store: VectorS
     publish(store, NOTES, [*TEXTS, "something that nobody wrote"])
     examined = examine(store, NOTES.file_id, kept=kept)
     assert problems(examined) == {Problem.UNEXPECTED}
-    repair(examined, store=store, kept=kept, embedder=CountingEmbedder())
+    repair(examined, store=store, kept=kept)
     assert texts_in(store, NOTES.file_id) == TEXTS
 
 
@@ -116,6 +125,79 @@ def test_a_wrong_owner_in_the_record_is_found_and_mended_without_embedding(store
     assert embedder.texts == []
     assert {row.filename for row in store.rows(NOTES.file_id)} == {"renamed.txt"}
     assert examine(store, NOTES.file_id, kept=kept).findings == ()
+
+
+def test_a_repair_of_what_was_published_meanwhile_changes_nothing(store: VectorStore) -> None:
+    publish(store, NOTES, [*TEXTS, "something that nobody wrote"])
+    examined = examine(store, NOTES.file_id, kept=kept)
+    publish(store, NOTES, ["a new version"])
+    with pytest.raises(Overtaken, match="look again"):
+        repair(examined, store=store, kept=kept)
+    assert texts_in(store, NOTES.file_id) == ["a new version"]
+    orphans = replace(examined, record=None)
+    with pytest.raises(Overtaken):
+        repair(orphans, store=store, kept=kept)
+    assert texts_in(store, NOTES.file_id) == ["a new version"]
+
+
+def test_a_repair_whose_embedder_is_away_loses_nothing(store: VectorStore) -> None:
+    class Away(CountingEmbedder):
+        def embed(self, texts: Sequence[str]) -> Vector:
+            raise OutsideError("the model is away")
+
+    put(store, [line("c1", "one"), line("c2", "two")])
+    (record,) = store.files()
+    store.note(replace(record, filename="renamed"))
+    examined = examine(store, record.file_id, kept=nothing_kept)
+    with pytest.raises(OutsideError):
+        repair_stage(examined, store=store, kept=nothing_kept, forget=lambda record: None, embedder=Away("another", 32))
+    assert sorted(texts_in(store, record.file_id)) == ["one", "two"]
+
+
+def test_rows_named_for_it_are_written_anew(store: VectorStore) -> None:
+    publish(store, NOTES, TEXTS)
+    before = {row.chunk.index: row for row in store.rows(NOTES.file_id)}
+    record = store.file(NOTES.file_id)
+    assert record is not None
+    store.replace(record, chunks_of(NOTES, TEXTS), expecting=1, rewrite=[before[4].name])
+    after = {row.chunk.index: row for row in store.rows(NOTES.file_id)}
+    assert [index for index in after if after[index].generation == 2] == [4]
+    assert texts_in(store, NOTES.file_id) == TEXTS
+    assert store.audit(NOTES.file_id).problems == ()
+
+
+def test_vectors_of_a_model_that_is_not_in_use_are_found_and_made_anew(store: VectorStore) -> None:
+    publish(store, NOTES, TEXTS)
+    examined = examine(store, NOTES.file_id, kept=kept, model="another")
+    assert problems(examined) == {Problem.WRONG_MODEL}
+    done = repair(examined, store=store, kept=kept, embedder=CountingEmbedder("another"))
+    assert (done.action, done.embedded) == (Action.REBUILD, 12)
+    assert examine(store, NOTES.file_id, kept=kept, model="another").findings == ()
+
+
+def test_lost_chunks_of_a_client_are_not_called_mended(store: VectorStore) -> None:
+    put(store, [line("c1", "one"), line("c2", "two", index=1)])
+    (record,) = store.files()
+    store.remove_rows(record.file_id, [row.name for row in store.rows(record.file_id) if row.chunk.chunk_id == "c1"])
+    done = repair(examine(store, record.file_id, kept=nothing_kept), store=store, kept=nothing_kept)
+    assert (done.action, done.is_whole) == (Action.HAND_IN_AGAIN, False)
+    (partial,) = store.files()
+    assert (partial.state, partial.chunks, bool(partial.warnings)) == (State.PARTIAL, 1, True)
+    assert [answer.status for answer in put(store, [line("c1", "one")])] == [Status.INSERTED]
+    (whole,) = store.files()
+    assert (whole.state, whole.chunks, whole.warnings) == (State.SUCCEEDED, 2, ())
+
+
+def test_rows_of_files_that_are_being_published_are_no_finding(store: VectorStore) -> None:
+    publish(store, NOTES, TEXTS)
+    during = []
+
+    def chunks() -> Iterator[EmbeddedChunk]:
+        yield from chunks_of(NOTES, texts_of("next", 700))
+        during.extend(validate(store, kept=kept, busy={NOTES.file_id}))
+
+    store.replace(NOTES, chunks())
+    assert [each.findings for each in during] == [()]
 
 
 # optimize
@@ -159,6 +241,14 @@ def test_later_chunks_of_equal_text_go_and_are_not_missed(store: VectorStore, tm
     assert (again.duplicates, again.flagged, again.completed) == (0, 0, 0)
 
 
+def test_what_a_client_handed_in_twice_stays(store: VectorStore, tmp_path: Path) -> None:
+    put(store, [line("c1", "one"), line("c2", "one", index=1)])
+    (record,) = store.files()
+    (done,) = tidy(store, tmp_path, [record.file_id])
+    assert done.duplicates == 0
+    assert [answer.status for answer in put(store, [line("c2", "one", index=1)])] == [Status.IDENTICAL]
+
+
 def test_duplicates_of_a_project_stay_in_the_first_file(store: VectorStore, tmp_path: Path) -> None:
     first, second = record_of("a.txt"), record_of("b.txt")
     publish(store, first, ["alpha", "beta"])
@@ -183,8 +273,9 @@ def test_flags_say_what_an_answer_may_rest_on(store: VectorStore, tmp_path: Path
 
 def put(store: VectorStore, lines: list[object], scope: Scope = SCOPE) -> list[Answer]:
     stream = io.BytesIO(b"\n".join(each if isinstance(each, bytes) else json.dumps(each).encode() for each in lines))
-    items = client_chunks(stream)
-    return list(add_chunks(items, scope=scope, store=store, embedder=CountingEmbedder(), now="2026-01-01T00:00:00Z"))
+    opened = (store, CountingEmbedder())
+    now = "2026-01-01T00:00:00+00:00"
+    return list(add_chunks(client_chunks(stream), scope=scope, opened=lambda: opened, now=lambda: now))
 
 
 def line(chunk_id: str, text: str, *, doc_id: str = "manual", **more: object) -> dict[str, object]:
@@ -217,13 +308,28 @@ def test_each_chunk_is_answered(store: VectorStore) -> None:
         (line("c9", "   "), "text is empty"),
         (line("", "words"), "chunk_id"),
         (line("c9", "nul \0 here"), "NUL"),
+        (line("c9", "words", doc_id="a\0b"), "NUL"),
+        (line("c" * 300, "words"), "256"),
         (line("c9", "words", pages=[0]), "pages"),
         (line("c9", "words", colour="red"), "colour"),
         (line("c9", "words", doc_id="../../bob/secrets"), "USER/PROJECT"),
         (b'{"doc_id": "manual", "chunk_id": "c9", "text": "' + b"x" * 1_100_000 + b'"}', "longer than"),
         (b"\xff\xfe", "not a chunk"),
     ],
-    ids=["json", "no text", "blank", "no id", "nul", "page 0", "unknown", "escape", "long", "bytes"],
+    ids=[
+        "json",
+        "no text",
+        "blank",
+        "no id",
+        "nul",
+        "nul in the name",
+        "long id",
+        "page 0",
+        "unknown",
+        "escape",
+        "long",
+        "bytes",
+    ],
 )
 def test_what_is_no_chunk_is_rejected_and_the_others_go_in(store: VectorStore, bad: object, reason: str) -> None:
     answers = put(store, [line("c1", "one"), bad, line("c2", "two")])
@@ -336,6 +442,10 @@ def test_another_models_vectors_are_built_beside_and_switched_to_in_one_step(ope
     assert sum(built.changed for built in build()) == 2
     assert (old.current_space(), new.current_space()) == ("", "")
     old.switch("mnext")
+    publish(new, record_of("newest.txt"), [])
+    passed = build_beside(old, new, kept=kept, embedder=embedder, fingerprint_of=lambda record: "new", in_use=True)
+    assert not any(built.changed for built in passed)
+    assert new.delete("newest.txt") == 0
     assert (old.current_space(), new.current_space()) == ("mnext", "mnext")
     assert found(new, vector_of("late", 48)) == "late"
     assert [record.file_id for record in new.files()] == [NOTES.file_id, "bad.pdf", "late.txt"]
