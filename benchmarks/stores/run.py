@@ -173,7 +173,7 @@ def _repair(store: VectorStore, count: int) -> None:
         return (each.chunk for each in chunks_of(record, count // 10))
 
     for examined in validate(store, kept=lambda record: None):
-        repair(examined, store=store, kept=kept, embedder=_Embedder())
+        repair(examined, store=store, kept=kept, forget=lambda _: None, embedder=_Embedder())
 
 
 def _migrate(store: VectorStore, count: int) -> None:
