@@ -126,6 +126,14 @@ class Artifacts:
         except (FileNotFoundError, msgspec.MsgspecError):
             return None
 
+    def forget(self, asset: str, file_id: str) -> None:
+        """Take the sequence in force out of force: it cannot be read, and the next run makes it again."""
+        manifest = self.manifest(asset, file_id)
+        folder = self._folder(asset, file_id)
+        (folder / "current.json").unlink(missing_ok=True)
+        if manifest is not None:
+            shutil.rmtree(folder / manifest.fingerprint[:16], ignore_errors=True)
+
     def culprit(self, asset: str, file_id: str) -> int:
         """Return the number of the record that an attempt was at when it ended without a result."""
         current = self.manifest(asset, file_id)
@@ -227,6 +235,16 @@ class Stored(_Of[T]):
             raise OutsideError(
                 f"{self.folder}: {count} records of {self.manifest.records} are there; materialise {self.asset} again"
             )
+
+    def is_whole(self) -> bool:
+        """Tell whether every record is there and can be read; read them all, one slice in memory at a time."""
+        import zstandard
+
+        try:
+            count = sum(1 for _ in read_slices(self.folder, self.record_type))
+        except (OSError, msgspec.MsgspecError, zstandard.ZstdError):
+            return False
+        return count == self.manifest.records
 
     def attachment(self, name: str) -> bytes:
         """Return the bytes that were kept under a name."""

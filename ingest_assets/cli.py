@@ -8,18 +8,19 @@ document, on standard output.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from ingest_assets import cli_add, cli_doctor, cli_tables, cli_work
+from ingest_assets import cli_add, cli_doctor, cli_store, cli_tables, cli_work
+from ingest_assets.cli_options import AsJson, Project, User, scope_of
 from ingest_assets.errors import BadInput, ConfigError, OutsideError
-from ingest_assets.file_ids import file_id_of, key_for
+from ingest_assets.file_ids import client_file_id, file_id_of, is_in_bucket
 from ingest_assets.home import prepare_home
-from ingest_assets.records import FileRecord, Scope, State
 from ingest_assets.settings import load_settings, table
+from ingest_assets.stored import FileRecord, State
+from ingest_assets.stores.ledger import ledger
 
 if TYPE_CHECKING:
     from ingest_assets.defs.resources import Workshop
@@ -34,11 +35,7 @@ app = typer.Typer(
 )
 
 EXIT_PROBLEM, EXIT_USAGE, EXIT_OUTSIDE, EXIT_LEFT, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
-_PAGE = 1000
 
-User = Annotated[str, typer.Option("--user", "-u", help="who owns the files")]
-Project = Annotated[str, typer.Option("--project", "-p", help="the project they belong to")]
-AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 File = Annotated[str, typer.Argument(metavar="FILE", help="USER/PROJECT/FILENAME, or the partition key of the file")]
 
 
@@ -74,7 +71,7 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Put files into the bucket and process them; unchanged ones are skipped."""
-    outcomes = cli_add.add(paths, scope=_scope(user, project), settings=load_settings(), quiet=as_json)
+    outcomes = cli_add.add(paths, scope=scope_of(user, project), settings=load_settings(), quiet=as_json)
     cli_tables.show_outcomes(outcomes, as_json=as_json)
     if any(outcome.record.state in {State.FAILED, State.PARTIAL} for outcome in outcomes):
         raise typer.Exit(EXIT_PROBLEM)
@@ -114,7 +111,7 @@ def status(
     workshop = _workshop()
     if file:
         return cli_tables.show_file(_record(workshop, file), as_json=as_json)
-    records = list(_ledger(workshop))
+    records = list(ledger(workshop.store))
     known = {record.file_id: record.version for record in records}
     arrived = [(_file_id(item.key), item.version) for item in workshop.bucket.list()]
     waiting = sum(bool(file_id) and known.get(file_id) != version for file_id, version in arrived)
@@ -129,7 +126,9 @@ def files(
 ) -> None:
     """List the files of the ledger, with what came of each."""
     chosen = [
-        record for record in _ledger(_workshop()) if user in {"", record.user_id} and project in {"", record.project_id}
+        record
+        for record in ledger(_workshop().store)
+        if user in {"", record.user_id} and project in {"", record.project_id}
     ]
     cli_tables.show_files(chosen, as_json=as_json)
 
@@ -158,7 +157,7 @@ def search(
     """Find the chunks of one project that are nearest in meaning, with file, page and score."""
     from ingest_assets.stages.search import search as find
 
-    workshop, scope = _workshop(), _scope(user, project)
+    workshop, scope = _workshop(), scope_of(user, project)
     try:
         hits = find(query, k=k, scope=scope, embedder=workshop.embedder, store=workshop.store)
     except ValueError as error:
@@ -171,16 +170,17 @@ def remove(file: File, as_json: AsJson = False) -> None:
     """Delete a file from the bucket, and its chunks, record, artifacts and partition with it."""
     import dagster as dg
 
+    from ingest_assets.defs.busy_files import files_in_runs
     from ingest_assets.defs.partitions import files as partitions
     from ingest_assets.defs.purge import purge
-    from ingest_assets.defs.sensors import files_in_runs
 
     workshop = _workshop()
     record = _record(workshop, file)
     with dg.DagsterInstance.from_config(str(prepare_home(workshop.settings))) as instance:
         if record.file_id in files_in_runs(instance):
             raise OutsideError(f"{record.key}: it is being ingested; remove it when its run has ended")
-        workshop.bucket.delete(record.key)
+        if is_in_bucket(record.file_id):
+            workshop.bucket.delete(record.key)
         rows = purge(
             record.file_id,
             bucket=workshop.bucket,
@@ -206,17 +206,14 @@ def doctor(as_json: AsJson = False) -> None:
         raise typer.Exit(EXIT_USAGE if any(problem.wrong_setting for problem in report.problems) else EXIT_PROBLEM)
 
 
+for command in cli_store.COMMANDS:
+    app.command()(command)
+
+
 def _workshop() -> Workshop:
     from ingest_assets.defs.resources import Workshop
 
     return Workshop(load_settings())
-
-
-def _scope(user: str, project: str) -> Scope:
-    if not user or not project:
-        raise ConfigError("--user and --project must not be empty")
-    key_for(user, project, "any")
-    return Scope(user_id=user, project_id=project)
 
 
 def _record(workshop: Workshop, file: str) -> FileRecord:
@@ -228,17 +225,12 @@ def _record(workshop: Workshop, file: str) -> FileRecord:
 
 
 def _file_id(key: str) -> str:
+    owner, handed_in, doc_id = key.partition("//")
+    user, _, project = owner.partition("/")
     try:
-        return file_id_of(key)
+        return client_file_id(user, project, doc_id) if handed_in else file_id_of(key)
     except BadInput:
         return ""
-
-
-def _ledger(workshop: Workshop) -> Iterator[FileRecord]:
-    offset = 0
-    while page := workshop.store.files(limit=_PAGE, offset=offset):
-        yield from page
-        offset += len(page)
 
 
 def _leave(error: Exception, code: int) -> NoReturn:

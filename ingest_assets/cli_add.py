@@ -15,8 +15,8 @@ from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from ingest_assets.cli_tables import Outcome, printable
 from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.file_ids import file_id_of, key_for
-from ingest_assets.records import FileRecord, Scope, State
 from ingest_assets.settings import Settings
+from ingest_assets.stored import FileRecord, Scope, State
 
 if TYPE_CHECKING:
     import dagster as dg

@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ingest_assets.records import Chunk, FileRecord, Hit, State
+from ingest_assets.records import Chunk
 from ingest_assets.settings import Row
+from ingest_assets.stored import FileRecord, Hit, State
 
 _COLOURS = {State.SUCCEEDED: "green", State.EMPTY: "yellow", State.PARTIAL: "yellow", State.FAILED: "red"}
 _SNIPPET_WORDS = 40

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from ingest_assets.cli_add import ingest
 from ingest_assets.cli_tables import Outcome
 from ingest_assets.errors import BadInput
-from ingest_assets.records import State
 from ingest_assets.settings import Settings
+from ingest_assets.stored import State
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -77,7 +77,8 @@ def work(settings: Settings, *, max_files: int | None, until_empty: bool) -> Ite
 
 def _pending(workshop: Workshop, instance: dg.DagsterInstance) -> tuple[Changes, list[Arrival], list[str]]:
     """Look twice, as the sensor does from tick to tick; leave out what other processes are at."""
-    from ingest_assets.defs.sensors import files_in_runs, look, sweep_dead_runs
+    from ingest_assets.defs.busy_files import files_in_runs
+    from ingest_assets.defs.sensors import look, sweep_dead_runs
 
     sweep_dead_runs(instance)
     busy = files_in_runs(instance)  # first: a run that ends between the two looks is then in the ledger

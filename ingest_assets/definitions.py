@@ -22,9 +22,9 @@ def build(settings: Settings) -> dg.Definitions:
             checks.chunks_vectors_and_rows_agree,
             checks.vectors_are_sound,
         ],
-        jobs=[jobs.ingest_file, jobs.purge_file],
+        jobs=[jobs.ingest_file, jobs.purge_file, jobs.validate_store, jobs.repair_store, jobs.optimize_store],
         sensors=[sensors.upload_bucket, sensors.out_of_memory, sensors.lost_runs, sensors.cancelled_runs],
-        schedules=[schedules.out_of_date],
+        schedules=[schedules.out_of_date, schedules.nightly_validation],
         resources=resources_for(settings),
         executor=dg.in_process_executor,
     )

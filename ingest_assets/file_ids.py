@@ -45,6 +45,21 @@ def key_for(user_id: str, project_id: str, filename: str) -> str:
     return key
 
 
+def client_file_id(user_id: str, project_id: str, doc_id: str) -> str:
+    """Name a document whose chunks are handed in: by an empty folder, which no key of the bucket has.
+
+    Raises:
+        BadInput: as `key_for`.
+    """
+    user, project, *segments = file_id_of(key_for(user_id, project_id, doc_id)).split(":")
+    return ":".join((user, project, "", *segments))
+
+
+def is_in_bucket(file_id: str) -> bool:
+    """Tell a file of the bucket from a document whose chunks were handed in."""
+    return "" not in file_id.split(":")
+
+
 def require_file_id(file_id: str) -> None:
     """Refuse a partition key that no file has.
 

@@ -19,10 +19,11 @@ from dagster._core.definitions.reconstruct import ReconstructableJob, Reconstruc
 from dagster._core.instance.ref import InstanceRef
 
 from ingest_assets.defs.asking_process import PROCESS_TAG, this_process
+from ingest_assets.defs.busy_files import PARTITION_TAG
 from ingest_assets.defs.follow_ups import ended_out_of_memory, follow_up
 from ingest_assets.defs.partitions import files
 from ingest_assets.defs.resources import Workshop
-from ingest_assets.defs.sensors import PARTITION_TAG, sweep_dead_runs
+from ingest_assets.defs.sensors import sweep_dead_runs
 from ingest_assets.errors import OutsideError
 from ingest_assets.home import prepare_home
 from ingest_assets.launcher.register import Register

@@ -6,7 +6,8 @@ and encode to JSON without help (`artifacts.py`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -152,6 +153,11 @@ class Chunk:
     section: tuple[str, ...] = ()
     words: int = 0
 
+    @property
+    def text_is_whole(self) -> bool:
+        """Whether the text is what its hash says."""
+        return hashlib.sha256(self.text.encode("utf-8", "surrogatepass")).hexdigest() == self.text_sha256
+
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedChunk:
@@ -162,94 +168,3 @@ class EmbeddedChunk:
     model: str
     reused: bool = False
     """True where the store had this text's vector for this model already."""
-
-
-class State(StrEnum):
-    """How the last attempt at a file ended."""
-
-    SUCCEEDED = "succeeded"
-    PARTIAL = "partial"
-    """Published without the parts that could not be read."""
-    EMPTY = "empty"
-    """Read whole, and there is no text in it."""
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileRecord:
-    """The ledger's entry of one file. Every store keeps it beside the chunks."""
-
-    file_id: str
-    user_id: str
-    project_id: str
-    filename: str
-    key: str
-    state: State
-    version: str = ""
-    """Bucket version of the last attempt: equal means nothing to do."""
-    size_bytes: int = 0
-    sha256: str = ""
-    media_type: str = ""
-    pages: int = 0
-    """Pages, slides or sheets; 0 where the format flows."""
-    parts: int = 0
-    quarantined: tuple[int, ...] = ()
-    """Numbers of the parts that could not be read."""
-    unread_pictures: int = 0
-    """Pictures that did not fit in memory."""
-    elements: int = 0
-    pictures: int = 0
-    chunks: int = 0
-    embedded: int = 0
-    reused: int = 0
-    model: str = ""
-    dimension: int = 0
-    fingerprint: str = ""
-    """Hash of the settings, models and code versions that this result depends on."""
-    generation: int = 0
-    """The set of chunks in force; 0 before the first. Given by the store."""
-    summary: str = ""
-    warnings: tuple[str, ...] = ()
-    error: str = ""
-    seconds: float = 0.0
-    peak_memory_mb: float = 0.0
-    updated_at: str = ""
-    """UTC, ISO 8601."""
-    window: int = 0
-    """Parts in memory at once in the run that made this; 0 where no run did."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Whose rows a question may see. Never empty: there is no way to say "everybody's"."""
-
-    user_id: str
-    project_id: str
-
-    def __post_init__(self) -> None:
-        if not self.user_id or not self.project_id:
-            raise ValueError("a scope names a user and a project; neither may be empty")
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """One answer of a search."""
-
-    chunk: Chunk
-    filename: str
-    score: float
-    """Cosine similarity, -1 to 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class Audit:
-    """What the store really holds of one file, counted from its rows."""
-
-    rows: int
-    wrong_dimension: int = 0
-    not_finite: int = 0
-    not_unit: int = 0
-    wrong_model: int = 0
-    stray: int = 0
-    """Rows of the file that belong to no generation in force."""
-    problems: tuple[str, ...] = field(default=())

@@ -39,8 +39,8 @@ class Settings(BaseSettings):
         validation_alias="INGEST_ARTIFACTS",
         description="folder of the stages' results (default: artifacts/ in the home)",
     )
-    store: Literal["chroma"] = Field(
-        default="chroma", validation_alias="INGEST_STORE", description="the vector store: chroma"
+    store: Literal["chroma", "pgvector", "atlas"] = Field(
+        default="chroma", validation_alias="INGEST_STORE", description="the vector store: chroma, pgvector or atlas"
     )
     chroma: str = Field(
         default="",
@@ -53,6 +53,29 @@ class Settings(BaseSettings):
     chroma_database: str = Field(
         default="default_database", validation_alias="INGEST_CHROMA_DATABASE", description="Chroma server: database"
     )
+    pgvector: str = Field(
+        default="",
+        validation_alias="INGEST_PGVECTOR",
+        description="PostgreSQL: postgresql://user:password@host:port/database",
+    )
+    pgvector_halfvec: bool = Field(
+        default=False,
+        validation_alias="INGEST_PGVECTOR_HALFVEC",
+        description="PostgreSQL: keep vectors as 16-bit numbers, in half the space",
+    )
+    mongo_uri: str = Field(
+        default="",
+        validation_alias="MONGO_URI",
+        description="MongoDB: mongodb:// or mongodb+srv:// with user and password",
+    )
+    mongo_db: str = Field(
+        default="studybuddy", min_length=1, validation_alias="MONGO_DB", description="MongoDB: name of the database"
+    )
+    atlas_vector: bool = Field(
+        default=False,
+        validation_alias="ATLAS_VECTOR",
+        description="MongoDB: 1 searches by an Atlas Vector Search index, 0 exactly, row by row",
+    )
     embedder: Literal["openvino", "torch"] = Field(
         default="openvino",
         validation_alias="INGEST_EMBEDDER",
@@ -62,6 +85,11 @@ class Settings(BaseSettings):
         default=None,
         validation_alias="INGEST_MODEL_DIR",
         description="folder with the weights of all-MiniLM-L6-v2 (default: the installed package, then the model hub)",
+    )
+    next_model_dir: Path | None = Field(
+        default=None,
+        validation_alias="INGEST_NEXT_MODEL_DIR",
+        description="folder of the model that `ingest change-model` changes to; used from the switch on",
     )
     model_cache: Path = Field(
         default=Path(),
@@ -128,8 +156,15 @@ class Settings(BaseSettings):
             )
         if self.overlap_words > self.max_words // 2:
             raise ValueError("INGEST_CHUNK_OVERLAP_WORDS must not be more than half of INGEST_CHUNK_MAX_WORDS")
-        if self.model_dir is not None and not self.model_dir.is_dir():
-            raise ValueError(f"INGEST_MODEL_DIR: {self.model_dir} is no folder; name one that holds the weights")
+        for name, folder in (("INGEST_MODEL_DIR", self.model_dir), ("INGEST_NEXT_MODEL_DIR", self.next_model_dir)):
+            if folder is not None and not folder.is_dir():
+                raise ValueError(f"{name}: {folder} is no folder; name one that holds the weights")
+        for store, name, value in (
+            ("pgvector", "INGEST_PGVECTOR", self.pgvector),
+            ("atlas", "MONGO_URI", self.mongo_uri),
+        ):
+            if self.store == store and not value:
+                raise ValueError(f"{name}: INGEST_STORE is {store}; say here where it is")
         home = self.home.absolute()
         # Frozen to everyone else; the defaults that depend on another field are known only here.
         object.__setattr__(self, "home", home)

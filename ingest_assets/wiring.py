@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -16,15 +17,18 @@ import msgspec
 from ingest_assets.artifacts import Artifacts
 from ingest_assets.clients.no_captioner import NoCaptioner
 from ingest_assets.clients.rapidocr_captioner import RapidOcrCaptioner
+from ingest_assets.errors import BadInput, ConfigError
 from ingest_assets.history import History
 from ingest_assets.parsers import media_type
 from ingest_assets.parsers.contract import Limits, Parser
+from ingest_assets.parsers.families import parser_for
 from ingest_assets.settings import Settings
 from ingest_assets.stages import caption as caption_stage
 from ingest_assets.stages import chunk as chunk_stage
 from ingest_assets.stages import parse as parse_stage
 from ingest_assets.stages import receive as receive_stage
 from ingest_assets.stages.chunk import ChunkSizes
+from ingest_assets.stored import FileRecord
 
 if TYPE_CHECKING:
     from ingest_assets.stages.embed import Embedder
@@ -41,12 +45,78 @@ def open_history(settings: Settings) -> History:
     return History(settings.artifacts / ".history")
 
 
-def open_store(settings: Settings) -> VectorStore:
-    """Open the team's vector store."""
-    from ingest_assets.stores.chroma import ChromaStore
+def open_store(settings: Settings, *, space: str = "") -> VectorStore:
+    """Open the team's vector store, the space of one model in it."""
+    return open_store_at(settings, settings.store, space=space)
 
-    location, headers = _without_password(settings.chroma)
-    return ChromaStore(location, tenant=settings.chroma_tenant, database=settings.chroma_database, headers=headers)
+
+def open_store_at(settings: Settings, kind: str, location: str = "", *, space: str = "") -> VectorStore:
+    """Open a store of a kind (chroma, pgvector, atlas) at a folder or URL; by default where the settings say.
+
+    Raises:
+        ConfigError: there is no such kind, or the settings say of none where it is.
+    """
+    if kind == "pgvector" and (url := location or settings.pgvector):
+        from ingest_assets.stores.pgvector import PgVectorStore
+
+        dimension = open_embedder(settings).dimension
+        return PgVectorStore(url, dimension=dimension, halfvec=settings.pgvector_halfvec, space=space)
+    if kind == "atlas" and (uri := location or settings.mongo_uri):
+        from ingest_assets.stores.atlas import AtlasStore
+
+        dimension, search = open_embedder(settings).dimension, settings.atlas_vector
+        return AtlasStore(uri, database=settings.mongo_db, dimension=dimension, vector_search=search, space=space)
+    if kind == "chroma":
+        from ingest_assets.stores.chroma import ChromaStore
+
+        place, headers = _without_password(location or settings.chroma)
+        tenant, database = settings.chroma_tenant, settings.chroma_database
+        return ChromaStore(place, tenant=tenant, database=database, headers=headers, space=space)
+    raise ConfigError(
+        f"no store {kind}:{location and '…'}; write chroma:FOLDER, chroma:http://HOST:PORT, "
+        "pgvector:postgresql://… or atlas:mongodb://…, or set INGEST_PGVECTOR or MONGO_URI"
+    )
+
+
+def space_of(settings: Settings) -> str:
+    """Name the space of the store that a change to this model builds."""
+    return "m" + hashlib.sha256(open_embedder(settings).model.encode()).hexdigest()[:12]
+
+
+def space_before(settings: Settings) -> str:
+    """Name the space that today's model was in before a change: its own, or the first where it has none."""
+    own = space_of(settings)
+    store = open_store(settings, space=own)
+    try:
+        return own if store.files(limit=1) else ""
+    except ConfigError:  # nothing was ever prepared there
+        return ""
+    finally:
+        store.close()
+
+
+def next_settings(settings: Settings) -> Settings | None:
+    """Return the settings with the next model in place of today's; None where there is no next one."""
+    if settings.next_model_dir is None:
+        return None
+    return settings.model_copy(update={"model_dir": settings.next_model_dir, "next_model_dir": None})
+
+
+def settings_of_space(settings: Settings, space: str) -> Settings:
+    """Choose the model of the space in use: today's, or the next one where `ingest change-model` has switched.
+
+    Raises:
+        ConfigError: neither of them built it.
+    """
+    following = next_settings(settings)
+    if following is not None and space == space_of(following):
+        return following
+    if space and space != space_of(settings):
+        raise ConfigError(
+            "the store in use was built with another model than INGEST_MODEL_DIR names; name that one, "
+            "or name the new one in INGEST_NEXT_MODEL_DIR and run `ingest change-model`"
+        )
+    return settings
 
 
 def _without_password(url: str) -> tuple[str, dict[str, str]]:
@@ -113,6 +183,16 @@ def fingerprints_of(settings: Settings, parser: Parser) -> Fingerprints:
         chunk=fingerprint(chunk_stage.VERSION, chunk_sizes_of(settings)),
         embed=open_embedder(settings).model,
     )
+
+
+def fingerprint_of(settings: Settings, record: FileRecord) -> str:
+    """Return the fingerprint that a file's record would have if it were ingested under these settings."""
+    try:
+        parser = parser_for(record.media_type, filename=record.filename)
+    except BadInput:
+        # A later release may read what this one refuses.
+        return fingerprint("refused", version("ingest-assets"), receive_fingerprint(settings))
+    return fingerprints_of(settings, parser).whole
 
 
 def receive_fingerprint(settings: Settings) -> str:

@@ -6,51 +6,14 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from ingest_assets_tests.command_line import INGEST, OWNER, Home
+
 pytestmark = pytest.mark.slow
-
-INGEST = Path(sys.executable).with_name("ingest")
-OWNER = ("--user", "ann", "--project", "p")
-
-
-class Home:
-    """A home of its own for `ingest`."""
-
-    def __init__(self, folder: Path, model_cache: Path) -> None:
-        self.folder = folder
-        self.environment = {
-            **os.environ,
-            "DAGSTER_HOME": str(folder / "home"),
-            "INGEST_MODEL_CACHE": str(model_cache),
-            "COLUMNS": "200",
-        }
-
-    def __call__(self, *words: str, code: int = 0, **settings: str) -> str:
-        done = subprocess.run(
-            [str(INGEST), *words],
-            env={**self.environment, **settings},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout if code == 0 else done.stdout + done.stderr
-
-    def json(self, *words: str, code: int = 0) -> Any:
-        return json.loads(self(*words, "--json", code=code))
-
-    def file(self, name: str, content: str | bytes) -> str:
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return str(path)
 
 
 @pytest.fixture

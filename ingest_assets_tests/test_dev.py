@@ -19,8 +19,8 @@ import dagster as dg
 import pytest
 
 from ingest_assets.defs.resources import Workshop
-from ingest_assets.records import FileRecord, State
 from ingest_assets.settings import Settings
+from ingest_assets.stored import FileRecord, State
 from ingest_assets_tests.conftest import ROOT
 from ingest_assets_tests.stores.servers import free_port
 

@@ -3,8 +3,9 @@
     benchmarks/launcher/guest.sh -- .venv/bin/python benchmarks/launcher/guest_pass.py MODELS
 
 MODELS is a folder of converted models (`INGEST_MODEL_CACHE`). A sample goes through `ingest add`; then a real
-`dagster-daemon` finds in the bucket a PDF whose third page needs some 900 MB, under a cap of 700 MB. A bystander holds
-300 MB all the while and must find them as they were. Nothing here is timed: it is for what holds.
+`dagster-daemon` finds in the bucket a PDF whose second page needs more than the cap. The code server runs by itself: in
+emulation it takes longer to start than the daemon would wait for its own. A bystander holds 300 MB all the while and
+must find them as they were. Nothing here is timed: it is for what holds.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import dagster as dg
@@ -24,14 +27,15 @@ import yaml
 from ingest_assets.defs.resources import Workshop
 from ingest_assets.launcher.outcomes import OUTCOME_TAG, PEAK_TAG
 from ingest_assets.launcher.register import Register
-from ingest_assets.records import FileRecord, State
 from ingest_assets.settings import Settings
+from ingest_assets.stored import FileRecord, State
 from ingest_assets_tests.pdf_bomb import pdf
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
-CAP_MB, PATHS, EXPLODING = 700, 6_000_000, 3
-WITHIN_S = 3000.0
+CAP_MB, PATHS, EXPLODING = 500, 3_500_000, 2
+WITHIN_S = 6000.0
+PORT = 14266
 BYSTANDER = """
 import sys
 held = bytes(range(256)) * (300 * 4096)
@@ -44,7 +48,7 @@ sys.exit(held != bytes(range(256)) * (300 * 4096))
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        settings = {"DAGSTER_HOME": str(home), "INGEST_MODEL_CACHE": sys.argv[1]}
+        settings = {"DAGSTER_HOME": str(home), "INGEST_MODEL_CACHE": sys.argv[1], "INGEST_WINDOW": "2"}
         environment = {**os.environ, **settings, "HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "ignore"}
         shipped = yaml.safe_load((ROOT / "dagster.yaml").read_text())
         shipped["run_launcher"]["config"]["memory_limit_mb"] = CAP_MB
@@ -67,12 +71,17 @@ def main() -> None:
 
 def under_the_daemon(home: Path, environment: dict[str, str], workshop: Workshop) -> FileRecord:
     """Drop the PDF into the bucket of a home with a daemon, and wait for the end that it comes to."""
-    command = [str(BIN / "dagster-daemon"), "run", "-m", "ingest_assets.definitions"]
+    place = {"host": "127.0.0.1", "port": PORT, "location_name": "ingest_assets"}
+    (home / "workspace.yaml").write_text(yaml.safe_dump({"load_from": [{"grpc_server": place}]}))
+    serve = ["api", "grpc", "-m", "ingest_assets.definitions", "--host", "127.0.0.1", "--port", str(PORT)]
     with (home / "daemon.log").open("wb") as log:
+        server = subprocess.Popen([str(BIN / "dagster"), *serve], cwd=ROOT, env=environment, stdout=log, stderr=log)
+        wait_for_port(home)
+        command = [str(BIN / "dagster-daemon"), "run", "-w", str(home / "workspace.yaml")]
         daemon = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
     try:
         made = home / "made.pdf"
-        made.write_bytes(pdf(6, exploding=[EXPLODING], paths=PATHS))
+        made.write_bytes(pdf(3, exploding=[EXPLODING], paths=PATHS))
         place = home / "bucket/demo/samples"
         place.mkdir(parents=True, exist_ok=True)
         shutil.move(made, place / "explodes.pdf")
@@ -84,8 +93,18 @@ def under_the_daemon(home: Path, environment: dict[str, str], workshop: Workshop
             time.sleep(5)
         raise TimeoutError((home / "daemon.log").read_text()[-4000:])
     finally:
-        daemon.send_signal(signal.SIGINT)
-        daemon.wait()
+        for process in (daemon, server):
+            process.send_signal(signal.SIGINT)
+            process.wait()
+
+
+def wait_for_port(home: Path) -> None:
+    deadline = time.monotonic() + WITHIN_S
+    while time.monotonic() < deadline:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", PORT), timeout=5):
+            return
+        time.sleep(2)
+    raise TimeoutError((home / "daemon.log").read_text()[-4000:])
 
 
 def tell(home: Path, record: FileRecord) -> None:

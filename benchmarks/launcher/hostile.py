@@ -25,13 +25,13 @@ import dagster as dg
 import yaml
 
 from ingest_assets.clients.openvino_conversion import converted
+from ingest_assets.defs.busy_files import PARTITION_TAG
 from ingest_assets.defs.resources import Workshop
-from ingest_assets.defs.sensors import PARTITION_TAG
 from ingest_assets.launcher.outcomes import OUTCOME_TAG, PEAK_TAG
 from ingest_assets.launcher.protocol import ask
 from ingest_assets.launcher.register import Register
-from ingest_assets.records import FileRecord, Scope
 from ingest_assets.settings import Settings
+from ingest_assets.stored import FileRecord, Scope
 from ingest_assets_tests.pdf_bomb import pdf
 
 ROOT = Path(__file__).resolve().parents[2]

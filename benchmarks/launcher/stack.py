@@ -32,8 +32,8 @@ from ingest_assets.defs.resources import Workshop
 from ingest_assets.launcher.limits import LauncherConfig
 from ingest_assets.launcher.register import Register
 from ingest_assets.launcher.stack import Held, Role, stack_of, sum_up
-from ingest_assets.records import FileRecord
 from ingest_assets.settings import Settings
+from ingest_assets.stored import FileRecord
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent

@@ -123,7 +123,7 @@ def embeddings(
     """The file in the vector store: one unit vector per chunk, and the file's record; searchable from here on."""
     (source,) = raw_files
     attempt, fingerprints = workshop.attempt(context, source), workshop.fingerprints(source)
-    embedder = open_embedder(workshop.settings, window=attempt.window)
+    embedder = open_embedder(workshop.model_settings, window=attempt.window)
     known, window = partial(workshop.store.vectors_for, embedder.model), CHUNKS_PER_PART * attempt.window
     return Publication(
         record=record_of(source, parsed_documents, image_captions, chunks, fingerprints, window=attempt.window),

@@ -19,7 +19,8 @@ from ingest_assets.buckets import Bucket
 from ingest_assets.errors import BadInput, ConfigError, IngestError, OutsideError
 from ingest_assets.file_ids import key_of, owner_of
 from ingest_assets.launcher.outcomes import MEMORY_WORDS
-from ingest_assets.records import FileRecord, SourceFile, State
+from ingest_assets.records import SourceFile
+from ingest_assets.stored import FileRecord, State
 from ingest_assets.stores.contract import VectorStore
 
 R = TypeVar("R")

@@ -17,10 +17,11 @@ from ingest_assets.costs import measured
 from ingest_assets.defs.ends import NamedEnds, utc_now
 from ingest_assets.history import History
 from ingest_assets.manifests import Manifest
-from ingest_assets.records import Caption, Chunk, EmbeddedChunk, FileRecord, Part, SourceFile
+from ingest_assets.records import Caption, Chunk, EmbeddedChunk, Part, SourceFile
 from ingest_assets.stages.attempts import Attempt
 from ingest_assets.stages.predict import Experience
 from ingest_assets.stages.publish import is_published, publish
+from ingest_assets.stored import FileRecord
 
 if TYPE_CHECKING:
     from ingest_assets.stores.contract import VectorStore

@@ -1,16 +1,19 @@
-"""The two jobs: a file goes in, a file goes out. Both run their steps in one process.
+"""The jobs: a file goes in, a file goes out, and the store is looked after. All run their steps in one process.
 
 Dagster's multiprocess executor would hold a second copy of everything: 3 CPU seconds and twice the memory a run.
 """
 
+from collections import Counter
+
 import dagster as dg
 
 from ingest_assets.defs import assets
+from ingest_assets.defs.busy_files import files_in_runs
 from ingest_assets.defs.partitions import files
 from ingest_assets.defs.purge import purge
 from ingest_assets.defs.resources import Workshop
-
-PURGED_FILE_TAG = "ingest/file_id"
+from ingest_assets.defs.upkeep import check, mend, problems_of, tidy
+from ingest_assets.stages.optimize import Duplicates
 
 ingest_file = dg.define_asset_job(
     name="ingest_file",
@@ -49,3 +52,73 @@ def remove_what_is_kept(
 def purge_file() -> None:
     """Remove all that is kept of one file."""
     remove_what_is_kept()
+
+
+@dg.op
+def compare_store(context: dg.OpExecutionContext, workshop: dg.ResourceParam[Workshop]) -> None:
+    """Compare ledger, kept chunks and store; fail where anything disagrees."""
+    files, rows, counts = problems_of(check(workshop, busy=files_in_runs(context.instance)))
+    context.add_output_metadata({"files": files, "rows": rows, **counts})
+    if counts:
+        listing = "; ".join(f"{count} × {problem}" for problem, count in counts.most_common())
+        raise dg.Failure(
+            f"{listing}. `ingest validate` names them, `ingest repair` mends them",
+            metadata={"files": files, "rows": rows, **counts},
+            allow_retries=False,
+        )
+
+
+@dg.job(executor_def=dg.in_process_executor, description="Compare ledger, artifacts and store; change nothing.")
+def validate_store() -> None:
+    """Compare ledger, artifacts and store."""
+    compare_store()
+
+
+class RepairConfig(dg.Config):
+    """Whether to mend, or only to say what would be done."""
+
+    apply: bool = False
+
+
+@dg.op
+def mend_store(context: dg.OpExecutionContext, config: RepairConfig, workshop: dg.ResourceParam[Workshop]) -> None:
+    """Mend each file that disagrees, or say what would mend it."""
+    files = embedded = 0
+    for repaired in mend(workshop, apply=config.apply, busy=files_in_runs(context.instance)):
+        files, embedded = files + 1, embedded + repaired.embedded
+        context.log.info(f"{repaired.file_id}: {repaired.action.value} ({repaired.findings} findings)")
+    context.add_output_metadata({"files": files, "embedded": embedded, "applied": config.apply})
+
+
+@dg.job(
+    executor_def=dg.in_process_executor,
+    description="Mend what validate_store finds; a dry run unless its configuration says apply: true.",
+)
+def repair_store() -> None:
+    """Mend the store."""
+    mend_store()
+
+
+class OptimizeConfig(dg.Config):
+    """Which chunks of equal text go: keep, file or project."""
+
+    duplicates: Duplicates = Duplicates.FILE
+
+
+@dg.op
+def tidy_store(context: dg.OpExecutionContext, config: OptimizeConfig, workshop: dg.ResourceParam[Workshop]) -> None:
+    """Remove duplicates, complete metadata, set flags, compact."""
+    totals = Counter[str]()
+    for tidied in tidy(workshop, duplicates=config.duplicates, busy=files_in_runs(context.instance)):
+        totals.update(files=1, duplicates=tidied.duplicates, completed=tidied.completed, flagged=tidied.flagged)
+        totals.update(need_repair=tidied.needs_repair)
+    context.add_output_metadata({**totals, "compacted": workshop.store.compact()})
+
+
+@dg.job(
+    executor_def=dg.in_process_executor,
+    description="Remove duplicates, complete metadata, set rag_strict and source_only, compact the store.",
+)
+def optimize_store() -> None:
+    """Tidy the store."""
+    tidy_store()

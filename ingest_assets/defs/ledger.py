@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from ingest_assets.artifacts import Stored
 from ingest_assets.defs.ends import utc_now
-from ingest_assets.records import Caption, Chunk, FileRecord, Part, SourceFile, State
+from ingest_assets.records import Caption, Chunk, Part, SourceFile
+from ingest_assets.stages.summary import summary_of
+from ingest_assets.stored import FileRecord, State
 from ingest_assets.wiring import Fingerprints
 
-SUMMARY_CHARS = 300
 _KEPT_WARNINGS = 50
 
 
@@ -40,20 +41,12 @@ def record_of(
         elements=parsed.manifest.counts.get("elements", 0),
         pictures=parsed.manifest.counts.get("pictures", 0),
         chunks=chunks.manifest.records,
+        chunks_digest=chunks.manifest.digest,
         fingerprint=fingerprints.whole,
-        summary=_summary(chunks.manifest.preview),
+        summary=summary_of(chunks.manifest.preview),
         warnings=(*parsed.manifest.warnings, *captions.manifest.warnings)[:_KEPT_WARNINGS],
         seconds=round(sum(stage.seconds for stage in stages), 3),
         peak_memory_mb=round(max(stage.peak_memory_mb for stage in stages), 1),
         updated_at=utc_now(),
         window=window,
     )
-
-
-def _summary(text: str) -> str:
-    """Cut at the last sentence, or word, that fits."""
-    if len(text) <= SUMMARY_CHARS:
-        return text.strip()
-    head = text[:SUMMARY_CHARS]
-    sentence = max(head.rfind(end) for end in (". ", "! ", "? ", "。"))
-    return head[: sentence + 1].strip() if sentence > 0 else head.rsplit(None, 1)[0]

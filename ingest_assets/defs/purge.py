@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from ingest_assets.artifacts import Artifacts
 from ingest_assets.buckets import Bucket
-from ingest_assets.file_ids import key_of
+from ingest_assets.file_ids import is_in_bucket, key_of
 from ingest_assets.stores.contract import VectorStore
 
 
@@ -23,7 +23,7 @@ def purge(
     forget_partition: Callable[[], object],
 ) -> int | None:
     """Remove artifacts, partition, chunks and record; return how many chunks went, None if the file is there again."""
-    if bucket.stat(key_of(file_id)) is not None:
+    if is_in_bucket(file_id) and bucket.stat(key_of(file_id)) is not None:
         return None
     artifacts.delete(file_id)
     forget_partition()

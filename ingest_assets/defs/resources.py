@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from ingest_assets.artifacts import Artifacts
+from ingest_assets.artifacts import Artifacts, Stored
 from ingest_assets.buckets import Bucket, open_bucket
 from ingest_assets.defs.attempts import WINDOW_TAG, attempt_from
 from ingest_assets.defs.ends import NamedEnds
@@ -22,21 +21,22 @@ from ingest_assets.launcher.outcomes import CAP_TAG
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.families import parser_for
 from ingest_assets.parsers.media_type import detect
-from ingest_assets.records import FileRecord, SourceFile
+from ingest_assets.records import Chunk, SourceFile
 from ingest_assets.settings import Settings
 from ingest_assets.stages.attempts import Attempt
 from ingest_assets.stages.predict import first_window
 from ingest_assets.stages.receive import receive
+from ingest_assets.stored import FileRecord
 from ingest_assets.wiring import (
     Fingerprints,
-    fingerprint,
+    fingerprint_of,
     fingerprints_of,
     limits_of,
     open_artifacts,
     open_embedder,
     open_history,
     open_store,
-    receive_fingerprint,
+    settings_of_space,
 )
 
 if TYPE_CHECKING:
@@ -48,9 +48,33 @@ if TYPE_CHECKING:
 class Workshop:
     """What the assets work with, for one set of settings."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, space: str | None = None) -> None:
+        """Take the settings; a space of the store is named only by whoever wants another than the one in use."""
         self.settings = settings
+        self._given_space = space
         self._windows: dict[str, int] = {}
+
+    @cached_property
+    def space(self) -> str:
+        """The space of the store that is in use."""
+        return self._first_space.current_space() if self._given_space is None else self._given_space
+
+    @cached_property
+    def _first_space(self) -> VectorStore:
+        """The store as it is before any change of model; what is in use, mostly, so it is opened once."""
+        return open_store(self.settings)
+
+    @cached_property
+    def model_settings(self) -> Settings:
+        """The settings, with the model that the space in use was built with."""
+        return settings_of_space(self.settings, self.space)
+
+    def look_again(self) -> None:
+        """Follow a change of model: for whoever lives longer than a run."""
+        if "store" in self.__dict__ and self.store.current_space() != self.space:
+            self.store.close()
+            for name in ("space", "_first_space", "model_settings", "store", "embedder"):
+                self.__dict__.pop(name, None)
 
     @cached_property
     def bucket(self) -> Bucket:
@@ -65,14 +89,17 @@ class Workshop:
     @cached_property
     def store(self) -> VectorStore:
         """The team's vector store, ready for use."""
-        store = open_store(self.settings)
+        store = self._first_space
+        if self.space:
+            store.close()
+            store = open_store(self.model_settings, space=self.space)
         store.prepare()
         return store
 
     @cached_property
     def embedder(self) -> Embedder:
         """The embedding model."""
-        return open_embedder(self.settings)
+        return open_embedder(self.model_settings)
 
     @cached_property
     def history(self) -> History:
@@ -120,6 +147,20 @@ class Workshop:
             fingerprint_of=self.current_fingerprint,
         )
 
+    def kept_chunks(self, record: FileRecord) -> Stored[Chunk] | None:
+        """Open the chunks that a record was published from; None where others are kept, or none.
+
+        Raises:
+            OutsideError: they are damaged.
+        """
+        manifest = self.artifacts.manifest("chunks", record.file_id)
+        if manifest is None or not record.chunks_digest or manifest.digest != record.chunks_digest:
+            return None
+        stored = self.artifacts.read("chunks", record.file_id, Chunk)
+        if not stored.is_whole():
+            raise OutsideError(f"{record.file_id}: its kept chunks cannot be read; materialise chunks for it again")
+        return stored
+
     def receive(self, key: str) -> SourceFile:
         """Name a file's owner, size, hash and media type.
 
@@ -165,16 +206,11 @@ class Workshop:
 
     def fingerprints(self, source: SourceFile) -> Fingerprints:
         """Say what the results for a file depend on besides its bytes."""
-        return fingerprints_of(self.settings, self.parser(source))
+        return fingerprints_of(self.model_settings, self.parser(source))
 
     def current_fingerprint(self, record: FileRecord) -> str:
         """Return the fingerprint that a file's record would have if it were ingested now."""
-        try:
-            parser = parser_for(record.media_type, filename=record.filename)
-        except BadInput:
-            # A later release may read what this one refuses.
-            return fingerprint("refused", version("ingest-assets"), receive_fingerprint(self.settings))
-        return fingerprints_of(self.settings, parser).whole
+        return fingerprint_of(self.model_settings, record)
 
     def source(self, file_id: str) -> SourceFile | None:
         """Return the version of a file that was received last; None before the first."""

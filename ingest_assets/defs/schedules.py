@@ -3,14 +3,19 @@
 `build_schedule_from_partitioned_job` refuses dynamic partitions yet, so the schedule asks for its runs itself.
 """
 
+from datetime import UTC, datetime, timedelta
+
 import dagster as dg
 
-from ingest_assets.defs.jobs import ingest_file
+from ingest_assets.defs.busy_files import files_in_runs
+from ingest_assets.defs.jobs import ingest_file, validate_store
 from ingest_assets.defs.resources import Workshop
-from ingest_assets.defs.sensors import MAX_REQUESTS, files_in_runs
-from ingest_assets.records import FileRecord
+from ingest_assets.defs.sensors import MAX_REQUESTS
+from ingest_assets.stored import Origin, State
+from ingest_assets.stores.ledger import ledger
 
-_PAGE = 1000
+PAUSE = timedelta(hours=1)
+"""What failed by no fault of the file is not tried again before: it is seldom mended in ten minutes."""
 
 
 @dg.schedule(
@@ -24,6 +29,7 @@ def out_of_date(
     context: dg.ScheduleEvaluationContext, workshop: dg.ResourceParam[Workshop]
 ) -> list[dg.RunRequest] | dg.SkipReason:
     """Ask for a run of each file whose fingerprint is not today's."""
+    workshop.look_again()
     busy = files_in_runs(context.instance)
     stale = [file_id for file_id in stale_files(workshop) if file_id not in busy][:MAX_REQUESTS]
     return [dg.RunRequest(partition_key=file_id) for file_id in stale] or dg.SkipReason("everything is up to date")
@@ -31,10 +37,23 @@ def out_of_date(
 
 def stale_files(workshop: Workshop) -> list[str]:
     """List files that today's code, settings or models would treat differently, or whose failure was not theirs."""
-    stale: list[FileRecord] = []
-    offset = 0
-    while page := workshop.store.files(limit=_PAGE, offset=offset):
-        stale += [record for record in page if record.fingerprint != workshop.current_fingerprint(record)]
-        offset += len(page)
+    lately = (datetime.now(UTC) - PAUSE).isoformat(timespec="seconds")
+    stale = [
+        record
+        for record in ledger(workshop.store)
+        if record.origin is Origin.BUCKET
+        and record.fingerprint != workshop.current_fingerprint(record)
+        and not (record.state is State.FAILED and not record.fingerprint and record.updated_at > lately)
+    ]
     # The longest untouched first: files that fail every time must not stand before all others.
     return [record.file_id for record in sorted(stale, key=lambda record: (record.updated_at, record.file_id))]
+
+
+nightly_validation = dg.ScheduleDefinition(
+    name="nightly_validation",
+    job=validate_store,
+    cron_schedule="30 5 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Compares ledger, artifacts and store; its run fails where they disagree.",
+)

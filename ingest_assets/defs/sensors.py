@@ -9,8 +9,9 @@ from pathlib import Path
 import dagster as dg
 
 from ingest_assets.defs.asking_process import PROCESS_TAG, is_alive
+from ingest_assets.defs.busy_files import PARTITION_TAG, PURGED_FILE_TAG, files_in_runs
 from ingest_assets.defs.follow_ups import SETTLED_TAG, ended_out_of_memory, follow_up
-from ingest_assets.defs.jobs import PURGED_FILE_TAG, ingest_file, purge_file
+from ingest_assets.defs.jobs import ingest_file, purge_file
 from ingest_assets.defs.partitions import files
 from ingest_assets.defs.resources import Workshop
 from ingest_assets.errors import OutsideError
@@ -20,7 +21,9 @@ from ingest_assets.launcher.register import Register
 from ingest_assets.launcher.sweep import sweep
 from ingest_assets.records import BucketObject
 from ingest_assets.stages.compare import Changes, compare
+from ingest_assets.stored import Origin
 from ingest_assets.stores.contract import VectorStore
+from ingest_assets.stores.ledger import ledger
 
 # Dagster copies every sensor and then warns of a parameter of its own that nobody gave.
 warnings.filterwarnings("ignore", message="Parameter `owners` of initializer", category=dg.BetaWarning)
@@ -32,15 +35,6 @@ SETTLED_WITHIN_S = 60
 """By then a sensor has put a failed run into the ledger; if none did, the file is asked for again."""
 MAX_REQUESTS = 100
 """Runs asked for in one tick. A tick with thousands passes Dagster's 60 s deadline and repeats for ever."""
-PARTITION_TAG = "dagster/partition"
-_PAGE = 1000
-_UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 
 Shop = dg.ResourceParam[Workshop]
 
@@ -53,6 +47,7 @@ Shop = dg.ResourceParam[Workshop]
 )
 def upload_bucket(context: dg.SensorEvaluationContext, workshop: Shop) -> dg.SensorResult:
     """Ask for the runs that make the store agree with the bucket."""
+    workshop.look_again()
     sweep_dead_runs(context.instance)
     before = json.loads(context.cursor) if context.cursor else {"seen": {}, "missed": []}
     busy = files_in_runs(context.instance)  # first: a run that ends between the two looks is then in the ledger
@@ -100,6 +95,7 @@ def out_of_memory(context: dg.RunFailureSensorContext, workshop: Shop) -> dg.Run
 )
 def lost_runs(context: dg.RunFailureSensorContext, workshop: Shop) -> None:
     """Note the failure of a run whose own process could not, by the end that its launcher named."""
+    workshop.look_again()
     run = _with_its_end(context.instance, context.dagster_run)
     if PARTITION_TAG not in run.tags or ended_out_of_memory(run):
         return
@@ -158,13 +154,6 @@ def look(workshop: Workshop, instance: dg.DagsterInstance, *, seen: dict[str, st
     )
 
 
-def files_in_runs(instance: dg.DagsterInstance) -> set[str]:
-    """Return the files that a queued or running run is about."""
-    runs = instance.get_runs(filters=dg.RunsFilter(statuses=_UNFINISHED))
-    tags = [run.tags for run in runs]
-    return {tag[name] for tag in tags for name in (PARTITION_TAG, PURGED_FILE_TAG) if name in tag}
-
-
 def files_not_settled(instance: dg.DagsterInstance) -> set[str]:
     """Return the files whose run failed just now: what comes of it is being decided."""
     since = datetime.now(UTC) - timedelta(seconds=SETTLED_WITHIN_S)
@@ -173,11 +162,8 @@ def files_not_settled(instance: dg.DagsterInstance) -> set[str]:
 
 
 def ledger_versions(store: VectorStore) -> dict[str, str]:
-    """Return the version of each file at its last attempt."""
-    versions: dict[str, str] = {}
-    while page := store.files(limit=_PAGE, offset=len(versions)):
-        versions.update((record.file_id, record.version) for record in page)
-    return versions
+    """Return the version of each of the bucket's files at its last attempt."""
+    return {record.file_id: record.version for record in ledger(store) if record.origin is Origin.BUCKET}
 
 
 def _listing(workshop: Workshop) -> list[BucketObject]:

@@ -37,6 +37,12 @@ class Place:
     tenant: str = "default_tenant"
     database: str = "default_database"
     headers: Mapping[str, str] = field(default_factory=dict)
+    space: str = ""
+    """Which pair of collections; the first has no name."""
+
+    def named(self, name: str) -> str:
+        """Return the name of this space's collection."""
+        return f"{name}_{self.space}" if self.space else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,8 @@ class Handle:
     chunks: Any
     """A chromadb `Collection`. Untyped: its own annotations refuse the arrays and filters that it takes."""
     files: Any
+    place: Place
+    server: Any
     system: System
     session: Any
     """The HTTP client of a served store: chromadb sets no time limit on it and never closes it."""
@@ -55,11 +63,11 @@ class Handle:
         _close(self.system, self.session)
 
 
-def open_embedded(path: str) -> Handle:
+def open_embedded(path: str, place: Place) -> Handle:
     """Open the store in a folder, making it if need be, with all that was written before in its index."""
     from chromadb.config import Settings
 
-    handle = _open(Settings(**_common(), is_persistent=True, persist_directory=path), Place())
+    handle = _open(Settings(**_common(), is_persistent=True, persist_directory=path), place)
     for collection in (handle.chunks, handle.files):
         collection.count()  # Chroma replays its log on first use: do it now, under the lock that the caller holds
     return handle
@@ -99,13 +107,14 @@ def _open(settings: Settings, place: Place) -> Handle:
         session.timeout = REQUEST_TIMEOUT_S
     with ExitStack() as undo:
         undo.callback(_close, system, session)
-        chunks = _collection(server, place, name="chunks", configuration=_CHUNKS_INDEX)
-        files = _collection(server, place, name="files", configuration=None)
+        chunks = collection(server, place, name=place.named("chunks"), configuration=_CHUNKS_INDEX)
+        files = collection(server, place, name=place.named("files"))
         undo.pop_all()
-    return Handle(chunks=chunks, files=files, system=system, session=session)
+    return Handle(chunks=chunks, files=files, place=place, server=server, system=system, session=session)
 
 
-def _collection(server: Any, place: Place, *, name: str, configuration: Any) -> Any:
+def collection(server: Any, place: Place, *, name: str, configuration: Any = None) -> Any:
+    """Open a collection, making it if need be."""
     from chromadb.api.models.Collection import Collection
 
     model = server.get_or_create_collection(

@@ -12,11 +12,14 @@ a command line searches while a run writes, so
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from ingest_assets.stores.chroma_client import Handle, open_embedded, translated
+from ingest_assets.errors import OutsideError
+from ingest_assets.stores.chroma_client import Handle, Place, open_embedded, translated
 from ingest_assets.stores.chroma_keep import keep, restore, saved_indexes
 from ingest_assets.stores.locks import StoreLocks
 
@@ -28,9 +31,10 @@ class EmbeddedChroma:
 
     steady = True
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, place: Place) -> None:
         self.location = str(path)
         self._path = path
+        self._place = place
         self._locks = StoreLocks(path / "locks")
         self._handle: Handle | None = None
         self._stamp = _NO_STAMP
@@ -62,6 +66,21 @@ class EmbeddedChroma:
         """Hold one file's rows from the first batch to the last."""
         return self._locks.owning(file_id)
 
+    def compact(self) -> str:
+        """Run Chroma's own vacuum, which also cuts its log; nobody reads or writes meanwhile."""
+        with translated(self.location), self._locks.exclusive() as lock:
+            self._fresh(lock)
+            stamp = self._stamp + 1
+            self.close()
+            before = self._megabytes()
+            _set_mark(lock, stamp, writing=True)
+            _vacuum(self._path)
+            _set_mark(lock, stamp, writing=False)
+            return f"Chroma's vacuum: {before:.1f} MB before, {self._megabytes():.1f} MB after"
+
+    def _megabytes(self) -> float:
+        return sum(path.stat().st_size for path in self._path.rglob("*") if path.is_file()) / 1e6
+
     def close(self) -> None:
         """Let go of the store."""
         if self._handle is not None:
@@ -77,11 +96,18 @@ class EmbeddedChroma:
             restore(self._path)
         before = keep(self._path)
         _set_mark(lock, stamp, writing=True)  # opening replays Chroma's log, which may save the index
-        self._handle = open_embedded(str(self._path))
+        self._handle = open_embedded(str(self._path), self._place)
         # Where it saved nothing, what the others have in memory still holds, and they need not open anew in turn.
         self._stamp = stamp if saved_indexes(self._path) == before else stamp + 1
         _set_mark(lock, self._stamp, writing=False)
         return self._handle
+
+
+def _vacuum(path: Path) -> None:
+    command = [str(Path(sys.executable).with_name("chroma")), "vacuum", "--force", "--path", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise OutsideError(f"Chroma's vacuum of {path} failed: {done.stderr.strip() or done.stdout.strip()}")
 
 
 def _mark(lock: int) -> tuple[int, bool]:

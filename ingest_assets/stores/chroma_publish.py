@@ -15,37 +15,21 @@ Killed before 4 the old generation is in force, after it the new one; what is le
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from datetime import UTC, datetime
 
-from ingest_assets.errors import OutsideError
-from ingest_assets.records import EmbeddedChunk, FileRecord
+from ingest_assets.batches import batches
+from ingest_assets.records import EmbeddedChunk
 from ingest_assets.soundness import fault, refuse_unsound
-from ingest_assets.stores.batches import batches
-from ingest_assets.stores.chroma_read import entry_in, row_names
-from ingest_assets.stores.chroma_rows import OPEN, Entry, chunk_row, in_force, ledger_row, parts_of, row_id
-
-if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
-    from ingest_assets.stores.chroma_client import Handle
+from ingest_assets.stored import FileRecord
+from ingest_assets.stores.chroma_read import row_names
+from ingest_assets.stores.chroma_rows import OPEN, Entry, chunk_row, in_force, parts_of, row_id
+from ingest_assets.stores.chroma_turns import Turns, ledger_entry, write_entry
+from ingest_assets.stores.contract import ChunkKnown, Overtaken, require_generation
 
 BATCH = 500
 """Rows per write: below Chroma's 5,461; readers of an embedded store wait for one batch, a quarter of a second."""
-
-
-class Turns(Protocol):
-    """Turns at a store: `chroma_embedded.py` and `chroma_server.py`."""
-
-    @property
-    def location(self) -> str: ...
-    @property
-    def steady(self) -> bool: ...
-    def reading(self) -> AbstractContextManager[Handle]: ...
-    def writing(self) -> AbstractContextManager[Handle]: ...
-    def owning(self, file_id: str) -> AbstractContextManager[None]: ...
-    def close(self) -> None: ...
 
 
 @dataclass(slots=True)
@@ -61,6 +45,8 @@ class _Attempt:
     """Chunk ids that have come so far."""
     written: int = 0
     reused: int = 0
+    first_position: int = 0
+    """Place in the document of the first chunk that comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +58,46 @@ class _Named:
     embedded: EmbeddedChunk
 
 
-def publish_generation(turns: Turns, record: FileRecord, chunks: Iterable[EmbeddedChunk]) -> FileRecord:
+def publish_generation(
+    turns: Turns,
+    record: FileRecord,
+    chunks: Iterable[EmbeddedChunk],
+    *,
+    expecting: int | None,
+    rewrite: Collection[str],
+) -> FileRecord:
     """Make these chunks the file's only ones. The caller owns the file's rows."""
+    attempt = _begin(turns, record, expecting=expecting, rewrite=rewrite)
+    _write_new(turns, attempt, chunks)
+    going = list(attempt.going.values())
+    _close_rows(turns, going, until=attempt.record.generation)
+    _count(turns, attempt)
+    kept = _commit(turns, attempt, chunks=len(attempt.seen))
+    remove_rows(turns, going)
+    return kept
+
+
+def add_generation(turns: Turns, record: FileRecord, chunks: Iterable[EmbeddedChunk]) -> FileRecord:
+    """Put chunks beside the file's own: a generation in which no row goes. The caller owns the file's rows."""
     attempt = _begin(turns, record)
+    there = dict(attempt.going)
+    attempt.first_position = len(there)
+    if there and attempt.before is not None:
+        old = attempt.before.record
+        attempt.record = replace(attempt.record, model=old.model, dimension=old.dimension)
+    _write_new(turns, attempt, _refusing(chunks, there, file_id=record.file_id))
+    _count(turns, attempt)
+    return _commit(turns, attempt, chunks=len(there) + len(attempt.seen))
+
+
+def _refusing(chunks: Iterable[EmbeddedChunk], there: Mapping[str, str], *, file_id: str) -> Iterator[EmbeddedChunk]:
+    for embedded in chunks:
+        if embedded.chunk.chunk_id in there:
+            raise ChunkKnown(f"{file_id}: there is a chunk {embedded.chunk.chunk_id} already")
+        yield embedded
+
+
+def _write_new(turns: Turns, attempt: _Attempt, chunks: Iterable[EmbeddedChunk]) -> None:
     waiting: list[_Named] = []
     for batch in batches(chunks, BATCH):
         waiting += _new_rows(turns, attempt, batch)
@@ -82,17 +105,14 @@ def publish_generation(turns: Turns, record: FileRecord, chunks: Iterable[Embedd
             _write(turns, attempt, waiting)
             waiting = []
     _write(turns, attempt, waiting)
-    going = list(attempt.going.values())
-    _close_rows(turns, going, until=attempt.record.generation)
-    _count(turns, attempt)
-    kept = _commit(turns, attempt)
-    remove_rows(turns, going)
-    return kept
 
 
-def _begin(turns: Turns, record: FileRecord) -> _Attempt:
+def _begin(
+    turns: Turns, record: FileRecord, *, expecting: int | None = None, rewrite: Collection[str] = ()
+) -> _Attempt:
     """Undo what an earlier attempt left, and note which rows are in force."""
     before = ledger_entry(turns, record.file_id)
+    require_generation(record.file_id, before.record if before and not before.gone else None, expecting=expecting)
     generation = before.generation if before else 0
     attempt = _Attempt(record=replace(record, generation=generation + 1), before=before)
     with turns.reading() as store:
@@ -104,7 +124,9 @@ def _begin(turns: Turns, record: FileRecord) -> _Attempt:
     for name in names:
         row = {"since": parts_of(name)[2], "until": untils.get(name, OPEN)}
         if in_force(row, before):
-            attempt.going[parts_of(name)[0]] = name
+            chunk_id = parts_of(name)[0]
+            # A second row of a chunk goes too; under its own name, which no chunk asks for.
+            attempt.going[name if name in rewrite or chunk_id in attempt.going else chunk_id] = name
         else:
             stray.append(name)
     remove_rows(turns, stray)
@@ -127,12 +149,16 @@ def _new_rows(turns: Turns, attempt: _Attempt, batch: Sequence[EmbeddedChunk]) -
 
 
 def _write(turns: Turns, attempt: _Attempt, rows: Sequence[_Named]) -> None:
+    created = datetime.now(UTC).isoformat(timespec="seconds")
     for batch in batches(rows, BATCH):
         with turns.writing() as store:
             store.chunks.add(
                 ids=[each.name for each in batch],
                 embeddings=[each.embedded.vector for each in batch],
-                metadatas=[chunk_row(each.embedded, attempt.record, position=each.position) for each in batch],
+                metadatas=[
+                    chunk_row(each.embedded, attempt.record, position=each.position) | {"created": created}
+                    for each in batch
+                ],
                 documents=[each.embedded.chunk.text for each in batch],
             )
     attempt.written += len(rows)
@@ -142,7 +168,7 @@ def _checked(attempt: _Attempt, batch: Sequence[EmbeddedChunk]) -> list[_Named]:
     """Name the rows of a batch with their places in the document; raise ValueError where a chunk is not fit."""
     named = []
     for embedded in batch:
-        chunk, position = embedded.chunk, len(attempt.seen)
+        chunk, position = embedded.chunk, attempt.first_position + len(attempt.seen)
         if position == 0:
             attempt.record = replace(attempt.record, model=embedded.model, dimension=embedded.vector.size)
         refuse_unsound(embedded, dimension=attempt.record.dimension)
@@ -179,18 +205,18 @@ def _count(turns: Turns, attempt: _Attempt) -> None:
     new = sum(parts_of(name)[2] == record.generation for name in names)
     wanted = len(attempt.seen) + len(attempt.going)
     if len(names) != wanted or new != attempt.written:
-        raise OutsideError(
+        raise Overtaken(
             f"{record.file_id}: {turns.location} holds {len(names)} rows with {new} of generation {record.generation}, "
             f"not {wanted} with {attempt.written}; is another host publishing this file? Run it again"
         )
 
 
-def _commit(turns: Turns, attempt: _Attempt) -> FileRecord:
-    count = len(attempt.seen)
-    record = replace(attempt.record, chunks=count, embedded=count - attempt.reused, reused=attempt.reused)
+def _commit(turns: Turns, attempt: _Attempt, *, chunks: int) -> FileRecord:
+    embedded = len(attempt.seen) - attempt.reused
+    record = replace(attempt.record, chunks=chunks, embedded=embedded, reused=attempt.reused)
     now = ledger_entry(turns, record.file_id)
     if (now and now.token) != (attempt.before and attempt.before.token):
-        raise OutsideError(f"{record.file_id}: another attempt was published at {turns.location} meanwhile; run again")
+        raise Overtaken(f"{record.file_id}: another attempt was published at {turns.location} meanwhile; run again")
     write_entry(turns, Entry(record=record, token=secrets.token_hex(8), gone=False), known=now is not None)
     return record
 
@@ -199,22 +225,6 @@ def _close_rows(turns: Turns, names: Sequence[str], *, until: int) -> None:
     for ids in batches(names, BATCH):
         with turns.writing() as store:
             store.chunks.update(ids=ids, metadatas=[{"until": until}] * len(ids))
-
-
-def ledger_entry(turns: Turns, file_id: str) -> Entry | None:
-    """Read a file's ledger entry, also where its deletion has begun."""
-    with turns.reading() as store:
-        return entry_in(store, file_id)
-
-
-def write_entry(turns: Turns, entry: Entry, *, known: bool) -> None:
-    """Keep a ledger entry, in one write."""
-    row, file_id = ledger_row(entry), entry.record.file_id
-    with turns.writing() as store:
-        if known:
-            store.files.update(ids=[file_id], metadatas=[row])
-        else:
-            store.files.add(ids=[file_id], embeddings=[[1.0]], metadatas=[row])  # Chroma keeps no row without a vector
 
 
 def remove_rows(turns: Turns, ids: Sequence[str]) -> None:

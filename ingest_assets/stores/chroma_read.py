@@ -1,14 +1,14 @@
-"""An open Chroma store in, what its rows say out: a page of chunks, vectors by text, an audit."""
+"""An open Chroma store in, what its rows say out: a page of chunks, vectors by text."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ingest_assets.records import Audit, Chunk
-from ingest_assets.soundness import Fault, fault
-from ingest_assets.stores.batches import batches
+from ingest_assets.batches import batches
+from ingest_assets.records import Chunk
+from ingest_assets.soundness import fault
+from ingest_assets.stored import Origin
 from ingest_assets.stores.chroma_client import Moved
 from ingest_assets.stores.chroma_rows import Entry, chunk_of, entry_of, in_force
 
@@ -35,18 +35,41 @@ def row_names(store: Handle, file_id: str) -> list[str]:
 def page_of_chunks(store: Handle, file_id: str, *, limit: int, offset: int) -> list[Chunk]:
     """Return the chunks in force from `offset` on, in document order."""
     entry = entry_in(store, file_id)
-    within: dict[str, Any] = {
-        "$and": [
-            {"file_id": file_id},
-            {"position": {"$gte": offset}},
-            {"position": {"$lt": offset + limit}},
-        ]
-    }
-    found = store.chunks.get(where=within, include=["metadatas", "documents"])
+    if entry is not None and entry.record.origin is Origin.CLIENT:
+        names = _client_page(store, entry, limit=limit, offset=offset)
+        if not names:
+            return []
+        where: dict[str, Any] = {"ids": names}
+    else:
+        where = {"where": places(file_id, offset, offset + limit)}
+    found = store.chunks.get(**where, include=["metadatas", "documents"])
     _stood_still(store, file_id, entry)
     rows = zip(found["metadatas"] or (), found["documents"] or (), strict=True)
-    current = [(row, text) for row, text in rows if in_force(row, entry)]
-    return [chunk_of(row, text) for row, text in sorted(current, key=lambda pair: pair[0]["position"])]
+    current = [chunk_of(row, text) for row, text in rows if in_force(row, entry)]
+    return sorted(current, key=lambda chunk: (chunk.index, chunk.chunk_id))
+
+
+def places(file_id: str, first: int, end: int) -> dict[str, Any]:
+    """Return the filter for rows at these places of a document."""
+    return {"$and": [{"file_id": file_id}, {"position": {"$gte": first}}, {"position": {"$lt": end}}]}
+
+
+def _client_page(store: Handle, entry: Entry, *, limit: int, offset: int) -> list[str]:
+    """Name the rows of a page of a document whose chunks came one by one, in an order that is not the document's."""
+    found = store.chunks.get(where={"file_id": entry.record.file_id}, include=["metadatas"])
+    rows = zip(found["ids"], found["metadatas"] or (), strict=True)
+    current = sorted((row["index"], row["chunk_id"], name) for name, row in rows if in_force(row, entry))
+    return [name for _, _, name in current[offset : offset + limit]]
+
+
+def named_chunks(store: Handle, file_id: str, chunk_ids: Sequence[str]) -> dict[str, Chunk]:
+    """Return the chunks in force that have one of these ids."""
+    entry = entry_in(store, file_id)
+    asked: dict[str, Any] = {"$and": [{"file_id": file_id}, {"chunk_id": {"$in": list(chunk_ids)}}]}
+    found = store.chunks.get(where=asked, include=["metadatas", "documents"])
+    _stood_still(store, file_id, entry)
+    rows = zip(found["metadatas"] or (), found["documents"] or (), strict=True)
+    return {row["chunk_id"]: chunk_of(row, text) for row, text in rows if in_force(row, entry)}
 
 
 def vectors_of(store: Handle, *, model: str, hashes: Sequence[str]) -> dict[str, Vector]:
@@ -69,74 +92,6 @@ def vectors_of(store: Handle, *, model: str, hashes: Sequence[str]) -> dict[str,
             if fault(vector, dimension=row["dimension"]) is None:
                 vectors[hash_of[name]] = vector
     return vectors
-
-
-def audit_rows(store: Handle, file_id: str) -> Audit:
-    """Count a file's rows and what is wrong with them."""
-    entry = entry_in(store, file_id)
-    counts: Counter[str] = Counter()
-    positions: set[int] = set()
-    for names in batches(sorted(row_names(store, file_id)), _PAGE):
-        _audit_page(store, names, entry=entry, counts=counts, positions=positions)
-    _stood_still(store, file_id, entry)
-    return Audit(
-        rows=counts["rows"],
-        wrong_dimension=counts[Fault.WRONG_DIMENSION],
-        not_finite=counts[Fault.NOT_FINITE],
-        not_unit=counts[Fault.NOT_UNIT],
-        wrong_model=counts["wrong model"],
-        stray=counts["stray"],
-        problems=tuple(_problems(entry, counts, positions)),
-    )
-
-
-def _audit_page(
-    store: Handle, names: list[str], *, entry: Entry | None, counts: Counter[str], positions: set[int]
-) -> None:
-    found = store.chunks.get(ids=names, include=["metadatas"])
-    vectors = _vectors_by_name(store, found["ids"], counts)
-    for name, row in zip(found["ids"], found["metadatas"] or (), strict=True):
-        if not in_force(row, entry):
-            counts["stray"] += 1
-            continue
-        assert entry is not None
-        counts["rows"] += 1
-        positions.add(int(row["position"]))
-        counts["wrong model"] += row["model"] != entry.record.model
-        wrong = fault(vectors[name], dimension=entry.record.dimension) if name in vectors else None
-        if wrong:
-            counts[wrong] += 1
-
-
-def _vectors_by_name(store: Handle, names: list[str], counts: Counter[str]) -> dict[str, Any]:
-    from chromadb.errors import InternalError
-
-    try:
-        embeddings = store.chunks.get(ids=names, include=["embeddings"])
-    except InternalError:  # one row without a vector spoils the answer for all
-        if len(names) == 1:
-            counts["without vector"] += 1
-            return {}
-        half = len(names) // 2
-        left = _vectors_by_name(store, names[:half], counts)
-        return left | _vectors_by_name(store, names[half:], counts)
-    vectors = embeddings["embeddings"]
-    return dict(zip(embeddings["ids"], () if vectors is None else vectors, strict=True))
-
-
-def _problems(entry: Entry | None, counts: Counter[str], positions: set[int]) -> list[str]:
-    problems = []
-    if counts["without vector"]:
-        problems.append(f"{counts['without vector']} rows have no vector")
-    if entry is None:
-        return problems
-    if entry.gone:
-        problems.append("its deletion was begun and not finished")
-    elif counts["rows"] != entry.record.chunks:
-        problems.append(f"the record says {entry.record.chunks} chunks, {counts['rows']} rows are in force")
-    if positions != set(range(counts["rows"])):
-        problems.append("places in the document are missing or taken twice")
-    return problems
 
 
 def _stood_still(store: Handle, file_id: str, before: Entry | None) -> None:

@@ -17,7 +17,9 @@ from typing import Any
 
 import msgspec
 
-from ingest_assets.records import Chunk, EmbeddedChunk, FileRecord, Hit, Scope
+from ingest_assets.records import Chunk, EmbeddedChunk
+from ingest_assets.stored import FileRecord, Hit, Scope
+from ingest_assets.stores.filters import plain
 
 OPEN = 2**53
 """`until` of a row that no later generation has closed. The largest integer that every JSON reader keeps exact."""
@@ -132,14 +134,11 @@ def hit_of(row: Row, text: str, *, distance: float) -> Hit:
 def ledger_row(entry: Entry) -> dict[str, Any]:
     """Return a ledger entry's metadata: the record whole, and beside it what a reader may filter by."""
     record = entry.record
-    return {
+    fields = msgspec.to_builtins(record).items()
+    single = {name: value for name, value in fields if isinstance(value, str | int | float)}
+    return single | {
         "record": msgspec.json.encode(record).decode(),
-        "user_id": record.user_id,
-        "project_id": record.project_id,
         "scope": scope_key(Scope(record.user_id, record.project_id)),
-        "filename": record.filename,
-        "state": record.state.value,
-        "generation": record.generation,
         "token": entry.token,
         "gone": int(entry.gone),
     }
@@ -154,14 +153,3 @@ def entry_of(row: Row) -> Entry:
 def scope_key(scope: Scope) -> str:
     """Return a scope as one value: Chroma answers one condition a third faster than two."""
     return json.dumps([plain(scope.user_id), plain(scope.project_id)], ensure_ascii=False)
-
-
-def plain(value: object) -> str:
-    """Return a value that may stand in a filter.
-
-    Raises:
-        ValueError: it is empty, or no text: a dict there would be read as an operator.
-    """
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"a filter takes a text that is not empty, not {value!r}")
-    return value

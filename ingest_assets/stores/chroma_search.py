@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ingest_assets.errors import OutsideError
-from ingest_assets.records import Hit, Scope
+from ingest_assets.stored import Hit, Scope
 from ingest_assets.stores.chroma_client import Moved
 from ingest_assets.stores.chroma_rows import Entry, Row, entry_of, hit_of, in_force, scope_key
 
 if TYPE_CHECKING:
     from ingest_assets.records import Vector
     from ingest_assets.stores.chroma_client import Handle
-    from ingest_assets.stores.chroma_publish import Turns
+    from ingest_assets.stores.chroma_turns import Turns
 
 _SPARE = 10
 """Rows asked for beyond k, so that a few rows of a generation not in force cost no second look."""

@@ -39,6 +39,10 @@ class ServedChroma:
         """Do nothing: no lock reaches every host."""
         return nullcontext()
 
+    def compact(self) -> str:
+        """Say what a client cannot do."""
+        return f"Chroma at {self.location}: a server is compacted where it runs, with `chroma vacuum`"
+
     def close(self) -> None:
         """Let go of the connection."""
         with self._opening:

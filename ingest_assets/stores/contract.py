@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from ingest_assets.records import Audit, Chunk, EmbeddedChunk, FileRecord, Hit, Scope
+from ingest_assets.errors import OutsideError
+from ingest_assets.records import Chunk, EmbeddedChunk
+from ingest_assets.stored import Audit, FileRecord, Flags, Hit, Scope, StoredChunk
 
 if TYPE_CHECKING:
     from ingest_assets.records import Vector
+
+
+class Overtaken(OutsideError):
+    """Somebody else published the file meanwhile: look again."""
+
+
+class ChunkKnown(ValueError):
+    """The file has a chunk of that id already."""
+
+
+def require_generation(file_id: str, record: FileRecord | None, *, expecting: int | None) -> None:
+    """Refuse to change a file whose generation in force is not the expected one; 0 stands for none.
+
+    Raises:
+        Overtaken: another one is in force.
+    """
+    now = record.generation if record is not None else 0
+    if expecting is not None and now != expecting:
+        raise Overtaken(f"{file_id}: generation {now} is in force, not {expecting}: somebody published it; look again")
 
 
 class VectorStore(Protocol):
@@ -21,15 +42,36 @@ class VectorStore(Protocol):
         """Make collections and indexes; any number of times."""
         ...
 
-    def replace(self, record: FileRecord, chunks: Iterable[EmbeddedChunk]) -> FileRecord:
+    def replace(
+        self,
+        record: FileRecord,
+        chunks: Iterable[EmbeddedChunk],
+        *,
+        expecting: int | None = None,
+        rewrite: Collection[str] = (),
+    ) -> FileRecord:
         """Make these chunks the file's only ones, at once, and keep the record; return it as kept.
 
         Killed at any point, the old generation or the new one is in force. `chunks` is written in batches and never
-        held whole. The counts `chunks`, `embedded` and `reused` of the record kept are those of the rows written.
+        held whole. The counts `chunks`, `embedded` and `reused` of the record kept are those of the rows written. Rows
+        named in `rewrite` are written anew even where they look right.
 
         Raises:
+            Overtaken: not the generation `expecting` (0: none) is in force, or somebody published the file meanwhile.
             ValueError: a vector is not finite, not of norm 1 ± 1e-3, or of another length than the others;
                 or two chunks share an id. Nothing becomes visible then.
+        """
+        ...
+
+    def add(self, record: FileRecord, chunks: Iterable[EmbeddedChunk]) -> FileRecord:
+        """Put these chunks beside those that the file has, at once; return the record as kept.
+
+        For documents whose chunks are handed in one by one (`Origin.CLIENT`). The record's `chunks` is the number in
+        force afterwards, `embedded` and `reused` are those of this call.
+
+        Raises:
+            ChunkKnown: the file has a chunk of that id already. Nothing becomes visible then.
+            ValueError: as `replace`.
         """
         ...
 
@@ -37,8 +79,12 @@ class VectorStore(Protocol):
         """Keep the record of an attempt that published nothing; the chunks and generation in force stay."""
         ...
 
-    def delete(self, file_id: str) -> int:
-        """Remove a file's chunks and record; return how many rows went. Unknown file: 0."""
+    def delete(self, file_id: str, *, expecting: int | None = None) -> int:
+        """Remove a file's chunks and record; return how many rows went. Unknown file: 0.
+
+        Raises:
+            Overtaken: not the generation `expecting` (0: none) is in force.
+        """
         ...
 
     def vectors_for(self, model: str, text_sha256s: Sequence[str]) -> dict[str, Vector]:
@@ -62,11 +108,58 @@ class VectorStore(Protocol):
         ...
 
     def chunks(self, file_id: str, *, limit: int = 100, offset: int = 0) -> list[Chunk]:
-        """List a file's current chunks in document order."""
+        """List a file's current chunks in document order: by index, then by chunk id."""
+        ...
+
+    def chunks_named(self, file_id: str, chunk_ids: Sequence[str]) -> dict[str, Chunk]:
+        """Return those of a file's current chunks that have one of these ids, by id."""
         ...
 
     def audit(self, file_id: str) -> Audit:
-        """Count what is really there, from the rows, not from the record."""
+        """Count what is really there, from the rows, not from the record (`audit.py`)."""
+        ...
+
+    def rows(self, file_id: str) -> Iterator[StoredChunk]:
+        """Yield every row of a file, in force or not, by index and then by name; some hundred are held at a time.
+
+        For whoever checks or copies: rows of a publication that is under way are among them.
+        """
+        ...
+
+    def owners(self, *, after: str = "", limit: int = 1000) -> list[str]:
+        """List, in order, the file_ids behind `after` that the ledger or any row names; rows may have no entry."""
+        ...
+
+    def remove_rows(self, file_id: str, names: Sequence[str]) -> int:
+        """Delete rows of a file by name; return how many went. The record stays as it is."""
+        ...
+
+    def flag(self, file_id: str, flags: Mapping[str, Flags]) -> int:
+        """Set `rag_strict` and `source_only` of a file's rows, by name; return how many rows changed."""
+        ...
+
+    def compact(self) -> str:
+        """Give back space, renew statistics and indexes; say in a sentence what was done. Readers may have to wait."""
+        ...
+
+    def current_space(self) -> str:
+        """Return the space of this place that is in use; "" is the first. Nothing need be prepared for it.
+
+        A place holds one space for each model that is in use or being built: collections or tables `chunks` and
+        `files`, with `_` and the space's name behind them for all but the first. A store object works on one space.
+        """
+        ...
+
+    def switch(self, space: str) -> None:
+        """Make another space of this place the one in use, in one write."""
+        ...
+
+    def drop(self) -> None:
+        """Remove this object's own space with all that is in it.
+
+        Raises:
+            ValueError: it is the space in use.
+        """
         ...
 
     def close(self) -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from ingest_assets.defs.schedules import stale_files
 from ingest_assets.errors import BadInput
-from ingest_assets.records import EmbeddedChunk, Part, State
+from ingest_assets.records import EmbeddedChunk, Part
+from ingest_assets.stored import State
 from ingest_assets.stores.chroma import ChromaStore
 from ingest_assets.stores.chroma_read import row_names
 from ingest_assets_tests.defs.conftest import Project, checks, metadata

@@ -13,7 +13,7 @@ from ingest_assets.defs.schedules import out_of_date, stale_files
 from ingest_assets.defs.sensors import lost_runs, out_of_memory, upload_bucket
 from ingest_assets.launcher.outcomes import CAP_TAG, OUTCOME_TAG
 from ingest_assets.launcher.register import Entry, Register
-from ingest_assets.records import State
+from ingest_assets.stored import State
 from ingest_assets_tests.defs.conftest import Project
 
 pytestmark = pytest.mark.slow
@@ -147,6 +147,8 @@ def test_a_run_that_died_without_a_word_is_noted(project: Project) -> None:
     assert "ended before it could say why" in record.error
     assert asked(tick(project)) == []
     schedule = dg.build_schedule_context(instance=project.instance)
+    assert isinstance(out_of_date(schedule, workshop=project.workshop), dg.SkipReason)  # not again within the hour
+    project.workshop.store.note(replace(record, updated_at="2026-01-01T00:00:00+00:00"))
     assert [request.partition_key for request in out_of_date(schedule, workshop=project.workshop)] == [file_id]
 
 

@@ -112,8 +112,8 @@ def test_a_block_of_rows_that_was_left_unread_is_named_by_its_place(tmp_path: Pa
         book.active.append([f"lamp {row}", row])
     book.save(workbook)
     for path, parser, place in (
-        (table, tabular, "behind row 201,"),
-        (workbook, spreadsheet, "behind row 201 of sheet 1,"),
+        (table, tabular, "row 201,"),
+        (workbook, spreadsheet, "row 201 of sheet 1,"),
     ):
         limits = Limits(unread=frozenset({2}))
         parts = list(parse(path, parser=parser, limits=limits, keep=lambda name, data: None))

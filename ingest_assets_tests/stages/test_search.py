@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from ingest_assets.errors import OutsideError
-from ingest_assets.records import Scope
 from ingest_assets.stages.search import search
+from ingest_assets.stored import Scope
 from ingest_assets.stores.chroma import ChromaStore
 from ingest_assets_tests.stores.builders import DIMENSION, MODEL, Vector, chunks_of, record_of, texts_of, vector_of
 

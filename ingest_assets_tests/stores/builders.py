@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from ingest_assets.records import Chunk, EmbeddedChunk, FileRecord, Scope, State
+from ingest_assets.records import Chunk, EmbeddedChunk
+from ingest_assets.stored import FileRecord, Scope, State
 
 DIMENSION = 32
 MODEL = "test-model"

@@ -5,20 +5,37 @@ from __future__ import annotations
 import json
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
+from ingest_assets.stores.atlas import AtlasStore
 from ingest_assets.stores.chroma import ChromaStore
 from ingest_assets.stores.contract import VectorStore
+from ingest_assets.stores.pgvector import PgVectorStore
+from ingest_assets_tests.stores import mongo
+from ingest_assets_tests.stores.builders import DIMENSION
+from ingest_assets_tests.stores.postgres import Postgres, postgres
 from ingest_assets_tests.stores.servers import free_port, running
 
-Opener = Callable[[], VectorStore]
-"""Opens one more store on the same place; the place is empty at first."""
 
-BACKENDS = ["chroma_embedded", pytest.param("chroma_server", marks=pytest.mark.slow)]
+class Opener(Protocol):
+    """Opens one more store on the same place, on the space that is named; the place is empty at first."""
+
+    def __call__(self, space: str = "", *, dimension: int = DIMENSION) -> VectorStore: ...
+
+
+BACKENDS = [
+    "chroma_embedded",
+    pytest.param("chroma_server", marks=pytest.mark.slow),
+    pytest.param("pgvector", marks=pytest.mark.slow),
+    pytest.param("atlas_transactions", marks=pytest.mark.slow),
+    pytest.param("atlas_standalone", marks=pytest.mark.slow),
+    pytest.param("atlas_vector_search", marks=pytest.mark.slow),
+]
 
 _databases = count()
 
@@ -29,8 +46,8 @@ def open_store(request: pytest.FixtureRequest) -> Iterator[Opener]:
     opener: Opener = request.getfixturevalue(request.param)
     opened: list[VectorStore] = []
 
-    def open_one() -> VectorStore:
-        opened.append(opener())
+    def open_one(space: str = "", *, dimension: int = DIMENSION) -> VectorStore:
+        opened.append(opener(space, dimension=dimension))
         opened[-1].prepare()
         return opened[-1]
 
@@ -46,7 +63,7 @@ def store(open_store: Opener) -> VectorStore:
 
 @pytest.fixture
 def chroma_embedded(tmp_path: Path) -> Opener:
-    return lambda: ChromaStore(str(tmp_path / "store"))
+    return lambda space="", *, dimension=DIMENSION: ChromaStore(str(tmp_path / "store"), space=space)
 
 
 @pytest.fixture
@@ -56,7 +73,7 @@ def chroma_server(chroma_url: str) -> Opener:
     url = f"{chroma_url}/api/v2/tenants/default_tenant/databases"
     request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=10):
-        return lambda: ChromaStore(chroma_url, database=database)
+        return lambda space="", *, dimension=DIMENSION: ChromaStore(chroma_url, database=database, space=space)
 
 
 @pytest.fixture(scope="session")
@@ -68,3 +85,61 @@ def chroma_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     with running(command, answers=f"{url}/api/v2/heartbeat", log=folder / "log"):
         yield url
+
+
+@pytest.fixture
+def pgvector(postgres_server: Postgres) -> Opener:
+    url = postgres_server.new_database()
+    return lambda space="", *, dimension=DIMENSION: PgVectorStore(url, dimension=dimension, space=space)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    """A PostgreSQL server of this test run."""
+    with postgres() as server:
+        yield server
+
+
+def _atlas(uri: str, *, vector_search: bool = False) -> Opener:
+    database = f"test{next(_databases)}"
+
+    def open_one(space: str = "", *, dimension: int = DIMENSION) -> VectorStore:
+        return AtlasStore(uri, database=database, dimension=dimension, vector_search=vector_search, space=space)
+
+    return open_one
+
+
+@pytest.fixture
+def atlas_transactions(mongo_replica_set: mongo.Mongod) -> Opener:
+    return _atlas(mongo_replica_set.uri)
+
+
+@pytest.fixture
+def atlas_standalone(mongo_standalone: mongo.Mongod) -> Opener:
+    return _atlas(mongo_standalone.uri)
+
+
+@pytest.fixture
+def atlas_vector_search(atlas_search_uri: str) -> Opener:
+    return _atlas(atlas_search_uri, vector_search=True)
+
+
+@pytest.fixture(scope="session")
+def mongo_replica_set(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mongo.Mongod]:
+    """A MongoDB of this test run, with transactions."""
+    with mongo.replica_set(tmp_path_factory.mktemp("replica_set")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mongo_standalone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mongo.Mongod]:
+    """A MongoDB of this test run, without transactions."""
+    with mongo.standalone(tmp_path_factory.mktemp("standalone")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def atlas_search_uri(mongo_replica_set: mongo.Mongod) -> Iterator[str]:
+    """The same with Vector Search in front of it."""
+    with mongo.with_search(mongo_replica_set) as uri:
+        yield uri

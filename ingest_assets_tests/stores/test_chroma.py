@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 from ingest_assets.errors import ConfigError, OutsideError
-from ingest_assets.records import EmbeddedChunk, Scope
+from ingest_assets.records import EmbeddedChunk
+from ingest_assets.stored import Scope
 from ingest_assets.stores.chroma import ChromaStore
 from ingest_assets.stores.chroma_client import Handle
 from ingest_assets.stores.chroma_publish import BATCH

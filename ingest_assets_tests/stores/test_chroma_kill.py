@@ -93,7 +93,7 @@ def watched(place: tuple[str, str]) -> Iterator[Callable[[], dict[str, int]]]:
 
 
 def every_row(store: ChromaStore) -> list[dict[str, Any]]:
-    """Return all of the file's rows, in force or not, but for the numbers of their generations."""
+    """Return all of the file's rows, in force or not, but for generations and the time of writing."""
     with store._turns.reading() as handle:
         names = row_names(handle, RECORD.file_id)
         found = handle.chunks.get(ids=names, include=["metadatas", "documents", "embeddings"]) if names else {}
@@ -101,6 +101,7 @@ def every_row(store: ChromaStore) -> list[dict[str, Any]]:
     rows = []
     for index, name in enumerate(found.get("ids", ())):
         row = dict(found["metadatas"][index])
+        assert row.pop("created")
         assert entry is not None and row.pop("since") <= entry.generation < row["until"]
         vector = np.asarray(found["embeddings"][index], dtype=np.float32).tolist()
         rows.append(row | {"id": parts_of(name)[:2], "text": found["documents"][index], "vector": vector})

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest_assets.errors import OutsideError
-from ingest_assets.records import EmbeddedChunk, FileRecord, Hit, Scope, State
+from ingest_assets.records import EmbeddedChunk
+from ingest_assets.stored import FileRecord, Hit, Scope, State
 from ingest_assets.stores.contract import VectorStore
 from ingest_assets_tests.stores.builders import (
     DIMENSION,

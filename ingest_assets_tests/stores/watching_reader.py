@@ -1,6 +1,6 @@
-"""A store in, whether searches ever saw anything but whole documents out: the reader of `test_chroma_kill.py`.
+"""A store in, whether searches ever saw anything but whole documents out: the reader of the kill tests.
 
-    python -m ingest_assets_tests.stores.watching_reader LOCATION DATABASE
+    python -m ingest_assets_tests.stores.watching_reader LOCATION DATABASE   # Chroma; see watching_pgvector_reader.py
 
 It searches until its standard input is closed, then prints how often each document was seen, and what else was.
 """
@@ -11,15 +11,22 @@ import json
 import sys
 import threading
 from collections import Counter
+from collections.abc import Mapping, Sequence
 
+from ingest_assets.stored import FileRecord
 from ingest_assets.stores.chroma import ChromaStore
+from ingest_assets.stores.contract import VectorStore
 from ingest_assets_tests.stores.builders import scope_of, vector_of
 from ingest_assets_tests.stores.killed_writer import NEW, OLD, RECORD
 
 
 def main() -> None:
     location, database = sys.argv[1:]
-    store = ChromaStore(location, database=database)
+    watch(ChromaStore(location, database=database), RECORD, {"old": OLD, "new": NEW, "none": []})
+
+
+def watch(store: VectorStore, record: FileRecord, documents: Mapping[str, Sequence[str]]) -> None:
+    """Search for a file's chunks until standard input is closed; tell which documents were seen, and how often."""
     stop = threading.Event()
 
     def wait_for_the_end() -> None:
@@ -28,9 +35,9 @@ def main() -> None:
 
     threading.Thread(target=wait_for_the_end, daemon=True).start()
     seen: Counter[str] = Counter()
-    whole = {tuple(sorted(OLD)): "old", tuple(sorted(NEW)): "new", (): "none"}
+    whole = {tuple(sorted(texts)): name for name, texts in documents.items()}
     while not stop.is_set():
-        hits = store.search(vector_of("anything"), k=100, scope=scope_of(RECORD))
+        hits = store.search(vector_of("anything"), k=100, scope=scope_of(record))
         texts = tuple(sorted(hit.chunk.text for hit in hits))
         seen[whole.get(texts, f"half: {texts}")] += 1
         if sum(seen.values()) == 1:

@@ -1,0 +1,107 @@
+"""Lines of JSON in, a client's chunks out, or why a line is none; one line in memory at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, BinaryIO
+
+import msgspec
+
+MAX_LINE_BYTES = 1_000_000
+"""A chunk's text is some kilobytes; what is longer than this is a document."""
+MAX_TEXT_CHARS = 100_000
+_ID = msgspec.Meta(min_length=1, max_length=256)  # an index of PostgreSQL holds some 2,700 bytes of both
+
+
+class _Line(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    doc_id: Annotated[str, _ID]
+    chunk_id: Annotated[str, _ID]
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TEXT_CHARS)]
+    index: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] = 0
+    pages: Annotated[tuple[Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)], ...], msgspec.Meta(max_length=10_000)] = ()
+    section: Annotated[tuple[Annotated[str, msgspec.Meta(max_length=1_000)], ...], msgspec.Meta(max_length=32)] = ()
+
+
+class _Names(msgspec.Struct, frozen=True):
+    doc_id: str = ""
+    chunk_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientChunk:
+    """A chunk as a client hands it in."""
+
+    line: int
+    """From 1."""
+    doc_id: str
+    chunk_id: str
+    text: str
+    index: int = 0
+    """Place in the document."""
+    pages: tuple[int, ...] = ()
+    section: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A line that is no chunk."""
+
+    line: int
+    reason: str
+    doc_id: str = ""
+    chunk_id: str = ""
+
+
+def client_chunks(stream: BinaryIO) -> Iterator[ClientChunk | Refused]:
+    """Read chunks, one JSON object a line; empty lines are passed over."""
+    number = 0
+    while line := stream.readline(MAX_LINE_BYTES + 1):
+        number += 1
+        if len(line) > MAX_LINE_BYTES:
+            while line and not line.endswith(b"\n"):
+                line = stream.readline(MAX_LINE_BYTES)
+            yield Refused(number, f"the line is longer than {MAX_LINE_BYTES} bytes; cut the document into chunks first")
+        elif line.strip():
+            yield _read(line, number)
+
+
+def _read(line: bytes, number: int) -> ClientChunk | Refused:
+    try:
+        read = msgspec.json.decode(line, type=_Line)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        names = _names(line)
+        return Refused(number, f"not a chunk: {error}", names.doc_id, names.chunk_id)
+    if problem := _problem(read):
+        return Refused(number, problem, read.doc_id, read.chunk_id)
+    return ClientChunk(
+        line=number,
+        doc_id=read.doc_id,
+        chunk_id=read.chunk_id,
+        text=read.text,
+        index=read.index,
+        pages=read.pages,
+        section=read.section,
+    )
+
+
+def _problem(read: _Line) -> str:
+    for name, value in (
+        ("text", read.text),
+        ("doc_id", read.doc_id),
+        ("chunk_id", read.chunk_id),
+        ("section", "".join(read.section)),
+    ):
+        if "\0" in value:
+            return f"{name} holds the character NUL, which no store keeps; take it out"
+    if not read.text.strip():
+        return "text is empty; hand in what is to be found"
+    return ""
+
+
+def _names(line: bytes) -> _Names:
+    """Return what can be told of a line that is no chunk."""
+    try:
+        return msgspec.json.decode(line, type=_Names)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return _Names()

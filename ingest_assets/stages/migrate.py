@@ -1,0 +1,97 @@
+"""A store in, everything in it in another store out, file by file; no vector is computed again.
+
+A file's record gets the bucket's version last, so a file whose record is the same on both sides has been copied whole:
+a second call goes on where the first one stopped, and costs one look per file where nothing is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from ingest_assets.errors import OutsideError
+from ingest_assets.records import EmbeddedChunk
+from ingest_assets.stages.validate import owners_of
+from ingest_assets.stored import FileRecord, Flags
+from ingest_assets.stores.contract import VectorStore
+
+_TRIES = 5
+"""Of a file that is published again while it is copied."""
+_HALF_COPIED = "being copied"
+"""Version of a record whose flags and costs are not there yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """One file on the other side."""
+
+    file_id: str
+    chunks: int
+    copied: bool
+    """False where it was there already."""
+
+
+def migrate(source: VectorStore, target: VectorStore) -> Iterator[Moved]:
+    """Copy every file of the source that the target does not hold as it is there; leave the target's others alone.
+
+    Raises:
+        OutsideError: a store is away, or rows of a file are damaged in the source: `ingest repair` mends them.
+    """
+    for file_id in owners_of(source):
+        record = source.file(file_id)
+        if record is None:  # rows that belong to no file are nobody's to move
+            continue
+        if _as_kept(target.file(file_id)) == _as_kept(record):
+            yield Moved(file_id, record.chunks, copied=False)
+        else:
+            yield _move(record, source, target)
+
+
+def _move(record: FileRecord, source: VectorStore, target: VectorStore) -> Moved:
+    for _ in range(_TRIES):
+        _copy(record, source, target)
+        now = source.file(record.file_id)
+        if now is None:
+            target.delete(record.file_id)
+            return Moved(record.file_id, 0, copied=True)
+        if now == record:
+            return Moved(record.file_id, record.chunks, copied=True)
+        record = now
+    raise OutsideError(f"{record.file_id}: it was published {_TRIES} times while it was copied; run it again")
+
+
+def _copy(record: FileRecord, source: VectorStore, target: VectorStore) -> None:
+    flags: dict[str, Flags] = {}
+    if record.generation:
+        try:
+            copied = target.replace(replace(record, version=_HALF_COPIED), _embedded(record, source, flags))
+        except ValueError as error:
+            raise _damaged(record, str(error)) from error
+        now = source.file(record.file_id)
+        if copied.chunks != record.chunks and now == record:
+            raise _damaged(record, f"{copied.chunks} of {record.chunks} chunks are in force in the source")
+    if flags:
+        names = {row.chunk.chunk_id: row.name for row in target.rows(record.file_id) if row.in_force}
+        target.flag(record.file_id, {names[chunk_id]: each for chunk_id, each in flags.items()})
+    target.note(record)  # with the counts and costs of the run that made it
+
+
+def _embedded(record: FileRecord, source: VectorStore, flags: dict[str, Flags]) -> Iterator[EmbeddedChunk]:
+    """Yield the rows in force; note their flags on the way."""
+    for row in source.rows(record.file_id):
+        if not row.in_force:
+            continue
+        if row.vector is None:
+            raise _damaged(record, f"row {row.name} has no vector")
+        if row.flags is not None:
+            flags[row.chunk.chunk_id] = row.flags
+        yield EmbeddedChunk(chunk=row.chunk, vector=row.vector, model=row.model, reused=True)
+
+
+def _damaged(record: FileRecord, what: str) -> OutsideError:
+    return OutsideError(f"{record.file_id}: {what}; run `ingest validate` and `ingest repair` on the source first")
+
+
+def _as_kept(record: FileRecord | None) -> FileRecord | None:
+    """A record but for the generation, which each store counts by itself."""
+    return record and replace(record, generation=0)

@@ -1,0 +1,131 @@
+"""A file's rows in, the same rows tidier out: duplicates by content gone, metadata complete, flags set.
+
+What an answer may rest on is decided from the rows as they are (`Flags`), for systems that search the store by
+themselves. A file that `validate` has more to say about than its metadata is left to `repair`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TypeAlias
+
+from ingest_assets.records import EmbeddedChunk
+from ingest_assets.stages.embed import Embedder
+from ingest_assets.stages.repair import repair
+from ingest_assets.stages.summary import summary_of
+from ingest_assets.stages.validate import Examined, Kept, Problem, faults_of
+from ingest_assets.stored import FileRecord, Flags, Origin, State, StoredChunk
+from ingest_assets.stores.contract import VectorStore
+
+_FLAGGED_AT_ONCE = 500
+_TIDIED = {Problem.WRONG_OWNER, Problem.STALE}
+"""What is mended on the way; it needs no text and no new vector."""
+
+
+class Duplicates(StrEnum):
+    """Which chunks of equal text are one too many."""
+
+    KEEP = "keep"
+    FILE = "file"
+    """A text that stands in its file before."""
+    PROJECT = "project"
+    """A text that stands in its project before, in this file or one whose file_id comes first. If that one is deleted
+    later, the text is gone from the project's searches until the other file is ingested again."""
+
+
+Seen: TypeAlias = Callable[[FileRecord, str], bool]
+"""Whether a text hash has come before where the policy looks; remembers it."""
+Captions: TypeAlias = Callable[[FileRecord], Collection[str] | None]
+"""Lines that a model wrote about a file's pictures or read from them; None where they cannot be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tidied:
+    """What was done to one file."""
+
+    file_id: str
+    duplicates: int = 0
+    """Rows removed because their text stands in the store already."""
+    completed: int = 0
+    """Rows whose owner, name, source or type was put right, and records whose summary was filled in."""
+    flagged: int = 0
+    """Rows whose flags changed."""
+    needs_repair: bool = False
+    """`validate` finds more here than `optimize` mends; nothing was done."""
+
+
+def optimize(
+    examined: Examined,
+    *,
+    store: VectorStore,
+    seen: Seen | None,
+    kept: Kept,
+    captions: Captions,
+    embedder: Embedder,
+) -> Tidied:
+    """Tidy one file; `seen` is None where duplicates are kept.
+
+    Raises:
+        OutsideError: the store is away, or the file is being published.
+    """
+    record, problems = examined.record, {finding.problem for finding in examined.findings}
+    if record is None or problems - _TIDIED:
+        return Tidied(examined.file_id, needs_repair=True)
+    wrong = {finding.row for finding in examined.findings if finding.problem is Problem.WRONG_OWNER}
+    completed = len(wrong)
+    if problems:
+        repair(examined, store=store, kept=kept, forget=lambda _: None, embedder=embedder)
+    record, filled_in = _with_summary(store, store.file(record.file_id) or record)
+    # A client that hands in a repetition again is told that it is there: it has to be.
+    removed = _remove_duplicates(store, record, seen) if seen and record.origin is Origin.BUCKET else 0
+    if filled_in and not removed:
+        store.note(record)
+    flagged = _flag(store, record, captions(record))
+    return Tidied(record.file_id, duplicates=removed, completed=completed + filled_in, flagged=flagged)
+
+
+def _remove_duplicates(store: VectorStore, record: FileRecord, seen: Seen) -> int:
+    """Publish the file without the chunks whose text has come before; the vectors of the others are reused."""
+    current = (row for row in store.rows(record.file_id) if row.in_force)
+    surplus = {row.chunk.chunk_id for row in current if seen(record, row.chunk.text_sha256)}
+    if surplus:
+        fewer = replace(record, duplicates=record.duplicates + len(surplus))
+        store.replace(fewer, _all_but(store, record, surplus), expecting=record.generation)
+    return len(surplus)
+
+
+def _all_but(store: VectorStore, record: FileRecord, surplus: Collection[str]) -> Iterator[EmbeddedChunk]:
+    for row in store.rows(record.file_id):
+        if row.in_force and row.vector is not None and row.chunk.chunk_id not in surplus:
+            yield EmbeddedChunk(chunk=row.chunk, vector=row.vector, model=row.model, reused=True)
+
+
+def _with_summary(store: VectorStore, record: FileRecord) -> tuple[FileRecord, int]:
+    """Return the record with a summary, and whether it had none."""
+    first = [] if record.summary else store.chunks(record.file_id, limit=1)
+    return (replace(record, summary=summary_of(first[0].text)), 1) if first else (record, 0)
+
+
+def _flag(store: VectorStore, record: FileRecord, captions: Collection[str] | None) -> int:
+    changed, waiting = 0, dict[str, Flags]()
+    for row in store.rows(record.file_id):
+        if not row.in_force or (flags := flags_of(row, record, captions)) == row.flags:
+            continue
+        waiting[row.name] = flags
+        if len(waiting) == _FLAGGED_AT_ONCE:
+            changed += store.flag(record.file_id, waiting)
+            waiting = {}
+    return changed + (store.flag(record.file_id, waiting) if waiting else 0)
+
+
+def flags_of(row: StoredChunk, record: FileRecord, captions: Collection[str] | None) -> Flags:
+    """Say what an answer may be built on a row."""
+    complete = bool(row.chunk.text.strip() and row.source and row.filename and row.media_type)
+    cited = bool(row.chunk.pages) or not record.pages
+    sound = record.state is not State.FAILED and not any(faults_of(row, record))
+    return Flags(
+        rag_strict=complete and cited and sound,
+        source_only=captions is not None and not any(line in row.chunk.text for line in captions),
+    )

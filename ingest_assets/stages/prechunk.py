@@ -1,0 +1,170 @@
+"""Chunks that somebody else cut in, an answer to each out: inserted, identical, conflict or rejected.
+
+A chunk is known by its document (`doc_id`) and the client's own `chunk_id`. Handing in the same one again changes
+nothing, handing in another text under the same id changes nothing either and is reported; the order in which chunks
+come does not matter. Each batch of a document becomes visible at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import partial
+from itertools import groupby
+
+from ingest_assets.batches import batches
+from ingest_assets.errors import BadInput, OutsideError
+from ingest_assets.file_ids import client_file_id, key_of
+from ingest_assets.records import Chunk
+from ingest_assets.stages.client_chunks import ClientChunk, Refused
+from ingest_assets.stages.embed import Embedder, embed
+from ingest_assets.stages.summary import summary_of
+from ingest_assets.stored import FileRecord, Origin, Scope, State
+from ingest_assets.stores.contract import ChunkKnown, Overtaken, VectorStore
+
+BATCH = 256
+"""Chunks in memory at once."""
+MEDIA_TYPE = "application/x-ndjson"
+_TRIES = 5
+"""Of a batch whose document another client adds to at the same moment."""
+
+
+class Status(StrEnum):
+    """What became of one chunk."""
+
+    INSERTED = "inserted"
+    IDENTICAL = "identical"
+    """It is there already."""
+    CONFLICT = "conflict"
+    """Its id is there with other content, which was kept as it was."""
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of one chunk, in the order in which they came."""
+
+    line: int
+    doc_id: str
+    chunk_id: str
+    status: Status
+    reason: str = ""
+
+
+def add_chunks(
+    items: Iterable[ClientChunk | Refused],
+    *,
+    scope: Scope,
+    opened: Callable[[], tuple[VectorStore, Embedder]],
+    now: Callable[[], str],
+) -> Iterator[Answer]:
+    """Put chunks into the store, batch by batch, and answer each.
+
+    `opened` gives the store and the embedder in use, which may be others at the next batch; `now` the time in UTC.
+
+    Raises:
+        OutsideError: the store or the embedder is away; what was answered before is kept.
+    """
+    for batch in batches(items, BATCH):
+        store, embedder = opened()
+        answers: dict[int, Answer] = {}
+        for item in batch:
+            if isinstance(item, Refused):
+                answers[item.line] = Answer(item.line, item.doc_id, item.chunk_id, Status.REJECTED, item.reason)
+        chunks = sorted((item for item in batch if isinstance(item, ClientChunk)), key=lambda item: item.doc_id)
+        for doc_id, group in groupby(chunks, key=lambda item: item.doc_id):
+            for answer in _add_to(doc_id, list(group), scope=scope, store=store, embedder=embedder, now=now()):
+                answers[answer.line] = answer
+        yield from (answers[item.line] for item in batch)
+
+
+def _add_to(
+    doc_id: str, items: Sequence[ClientChunk], *, scope: Scope, store: VectorStore, embedder: Embedder, now: str
+) -> list[Answer]:
+    """Add to one document."""
+    try:
+        file_id = client_file_id(scope.user_id, scope.project_id, doc_id)
+    except BadInput as error:
+        return [_answer(item, Status.REJECTED, str(error)) for item in items]
+    for _ in range(_TRIES):
+        record = store.file(file_id)
+        answers, new = _compare(items, store.chunks_named(file_id, [item.chunk_id for item in items]), file_id=file_id)
+        if not new:
+            return answers
+        size = sum(len(chunk.text.encode()) for chunk in new)
+        entry = _entry(record, new[0], scope=scope, doc_id=doc_id, now=now, size_bytes=size)
+        try:
+            store.add(entry, embed(new, embedder=embedder, known=partial(store.vectors_for, embedder.model)))
+        except (ChunkKnown, Overtaken):  # another client was faster: look again
+            continue
+        except ValueError as error:
+            known = {answer.line for answer in answers if answer.status is not Status.INSERTED}
+            refused = [_answer(item, Status.REJECTED, str(error)) for item in items if item.line not in known]
+            return [answer for answer in answers if answer.line in known] + refused
+        return answers
+    raise OutsideError(f"{file_id}: other clients added the same chunks {_TRIES} times meanwhile; try again")
+
+
+def _compare(
+    items: Sequence[ClientChunk], there: dict[str, Chunk], *, file_id: str
+) -> tuple[list[Answer], list[Chunk]]:
+    """Answer each chunk, and gather those that are new."""
+    answers, new = [], []
+    there = dict(there)
+    for item in items:
+        chunk, old = _chunk(item, file_id=file_id), there.get(item.chunk_id)
+        if old is None:
+            there[item.chunk_id] = chunk
+            new.append(chunk)
+            answers.append(_answer(item, Status.INSERTED))
+        elif _content(old) == _content(chunk):
+            answers.append(_answer(item, Status.IDENTICAL))
+        else:
+            answers.append(_answer(item, Status.CONFLICT, "the id is there with other content, which was kept"))
+    return answers, new
+
+
+def _chunk(item: ClientChunk, *, file_id: str) -> Chunk:
+    return Chunk(
+        chunk_id=item.chunk_id,
+        file_id=file_id,
+        index=item.index,
+        text=item.text,
+        text_sha256=hashlib.sha256(item.text.encode()).hexdigest(),
+        start=0,
+        end=len(item.text),
+        pages=item.pages,
+        section=item.section,
+        words=len(item.text.split()),
+    )
+
+
+def _content(chunk: Chunk) -> tuple[object, ...]:
+    return chunk.text_sha256, chunk.index, chunk.pages, chunk.section
+
+
+def _entry(
+    record: FileRecord | None, first: Chunk, *, scope: Scope, doc_id: str, now: str, size_bytes: int
+) -> FileRecord:
+    if record is not None:
+        grown = record.size_bytes + size_bytes
+        return replace(record, state=State.SUCCEEDED, size_bytes=grown, updated_at=now, warnings=())
+    return FileRecord(
+        file_id=first.file_id,
+        user_id=scope.user_id,
+        project_id=scope.project_id,
+        filename=doc_id,
+        key=key_of(first.file_id),
+        state=State.SUCCEEDED,
+        size_bytes=size_bytes,
+        media_type=MEDIA_TYPE,
+        summary=summary_of(first.text),
+        updated_at=now,
+        origin=Origin.CLIENT,
+    )
+
+
+def _answer(item: ClientChunk, status: Status, reason: str = "") -> Answer:
+    return Answer(item.line, item.doc_id, item.chunk_id, status, reason)

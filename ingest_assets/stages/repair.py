@@ -1,0 +1,159 @@
+"""What was found of a file in, the file mended out: its rows are its chunks again; only what is missing is embedded.
+
+A file is mended by publishing it anew: rows that are damaged are written afresh, and go when the new ones come into
+force. So a search sees the file as it was or mended, and a kill leaves it as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from ingest_assets.records import Chunk
+from ingest_assets.soundness import fault
+from ingest_assets.stages.embed import Embedder, embed
+from ingest_assets.stages.validate import Examined, Kept, Problem, examine
+from ingest_assets.stored import FileRecord, Origin, State
+from ingest_assets.stores.contract import VectorStore
+
+if TYPE_CHECKING:
+    from ingest_assets.records import Vector
+
+RESCUED = 10_000
+"""Vectors of rows with damaged metadata that are held while the rows are written anew; 15 MB at 384 dimensions."""
+_WINDOW = 256
+
+_TEXT_IS_LOST = {Problem.MISSING, Problem.NO_CHUNKS, Problem.MISCOUNTED, Problem.WRONG_HASH, Problem.DIFFERENT}
+"""What the rows alone cannot mend."""
+
+
+class Action(StrEnum):
+    """What mends a file."""
+
+    NOTHING = "nothing to mend"
+    DELETE = "remove rows that belong to no file"
+    REBUILD = "write what is wrong anew from the kept chunks"
+    REWRITE = "write what is wrong anew from what is sound in the rows"
+    READ_AGAIN = "have the file read again: its chunks are not kept"
+    HAND_IN_AGAIN = "keep what is sound; the client has to hand in the rest again"
+    LEAVE = "left alone"
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What mends one file, and what that takes."""
+
+    file_id: str
+    action: Action
+    findings: int
+    embedded: int = 0
+    """Chunks that had no sound vector in the store."""
+    reason: str = ""
+    """Why it was left alone."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is left to do for the file once this was done."""
+        return self.action not in {Action.READ_AGAIN, Action.HAND_IN_AGAIN, Action.LEAVE}
+
+
+def plan(examined: Examined, *, kept: Kept) -> Repair:
+    """Say what would mend a file; change nothing."""
+    return Repair(examined.file_id, _action(examined, kept=kept), len(examined.findings))
+
+
+def repair(
+    examined: Examined,
+    *,
+    store: VectorStore,
+    kept: Kept,
+    forget: Callable[[FileRecord], None],
+    embedder: Embedder,
+) -> Repair:
+    """Mend a file; `forget` drops its kept chunks where they cannot be read.
+
+    Raises:
+        OutsideError: the store or the embedder is away, or the file was published since it was examined.
+    """
+    record = examined.record
+    if record is not None and any(finding.problem is Problem.KEPT_DAMAGED for finding in examined.findings):
+        forget(record)
+        found = len(examined.findings)
+        examined = examine(store, record.file_id, kept=kept)
+        done = repair(examined, store=store, kept=kept, forget=forget, embedder=embedder)
+        return replace(done, findings=found)
+    done = plan(examined, kept=kept)
+    if done.action is Action.DELETE:
+        store.delete(examined.file_id, expecting=0)
+    if record is None or done.action is Action.NOTHING:
+        return done
+    names = {finding.row for finding in examined.findings if finding.row}
+    mended = _publish_anew(record, names, done.action, store=store, kept=kept, embedder=embedder)
+    return replace(done, embedded=mended.embedded)
+
+
+def _action(examined: Examined, *, kept: Kept) -> Action:
+    record, problems = examined.record, {finding.problem for finding in examined.findings}
+    if not problems:
+        return Action.NOTHING
+    if record is None:
+        return Action.DELETE
+    if Problem.KEPT_DAMAGED not in problems and kept(record) is not None:
+        return Action.REBUILD
+    if problems & _TEXT_IS_LOST:
+        return Action.READ_AGAIN if record.origin is Origin.BUCKET else Action.HAND_IN_AGAIN
+    return Action.REWRITE
+
+
+def _publish_anew(
+    record: FileRecord, names: set[str], action: Action, *, store: VectorStore, kept: Kept, embedder: Embedder
+) -> FileRecord:
+    rescued = dict(islice(_sound_vectors(store, record, names, model=embedder.model), RESCUED))
+    chunks: Iterable[Chunk] | None = kept(record) if action is Action.REBUILD else None
+
+    def known(text_sha256s: Sequence[str]) -> Mapping[str, Vector]:
+        there = store.vectors_for(embedder.model, text_sha256s)
+        return there | {each: rescued[each] for each in text_sha256s if each in rescued}
+
+    sound = chunks if chunks is not None else _sound_chunks(store, record)
+    return store.replace(
+        _ended(record, action),
+        embed(sound, embedder=embedder, known=known, window=_WINDOW),
+        expecting=record.generation,
+        rewrite=names,
+    )
+
+
+def _sound_vectors(
+    store: VectorStore, record: FileRecord, names: set[str], *, model: str
+) -> Iterator[tuple[str, Vector]]:
+    """Yield text hash and vector of damaged rows whose vector is sound and is that of their text."""
+    for row in store.rows(record.file_id):
+        if row.name not in names or row.model != model or row.vector is None or not row.chunk.text_is_whole:
+            continue
+        if fault(row.vector, dimension=record.dimension) is None:
+            yield row.chunk.text_sha256, row.vector
+
+
+def _sound_chunks(store: VectorStore, record: FileRecord) -> Iterator[Chunk]:
+    """Yield each chunk in force once, whose text is what its hash says."""
+    seen: set[str] = set()
+    for row in store.rows(record.file_id):
+        if row.in_force and row.chunk.chunk_id not in seen and row.chunk.text_is_whole:
+            seen.add(row.chunk.chunk_id)
+            yield row.chunk
+
+
+def _ended(record: FileRecord, action: Action) -> FileRecord:
+    """The record of the mended file, or of one that waits for its text."""
+    if action is Action.READ_AGAIN:
+        # No version of the bucket is the empty one, so the sensor finds it changed.
+        said = f"{record.key}: rows of it were damaged and its chunks are not kept here; it will be read again"
+        return replace(record, state=State.FAILED, version="", fingerprint="", chunks_digest="", error=said)
+    if action is Action.HAND_IN_AGAIN:
+        said = "chunks of it were damaged and are lost; its client has to hand them in again"
+        return replace(record, state=State.PARTIAL, warnings=(said,))
+    return replace(record, duplicates=0) if action is Action.REBUILD else record

@@ -1,0 +1,158 @@
+"""The words of the store: the ledger's entry of a file, whose rows a question may see, what it answers and holds.
+
+Like `records.py` they hold plain values only, and encode to JSON without help.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from ingest_assets.records import Chunk
+
+if TYPE_CHECKING:
+    from ingest_assets.records import Vector
+
+
+class State(StrEnum):
+    """How the last attempt at a file ended."""
+
+    SUCCEEDED = "succeeded"
+    PARTIAL = "partial"
+    """Published without the parts that could not be read."""
+    EMPTY = "empty"
+    """Read whole, and there is no text in it."""
+    FAILED = "failed"
+
+
+class Origin(StrEnum):
+    """Where a document's chunks come from."""
+
+    BUCKET = "bucket"
+    """From a file that was read here: the document is what the file holds."""
+    CLIENT = "client"
+    """Cut elsewhere and handed in one by one: the document is what has been handed in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRecord:
+    """The ledger's entry of one file. Every store keeps it beside the chunks."""
+
+    file_id: str
+    user_id: str
+    project_id: str
+    filename: str
+    key: str
+    state: State
+    version: str = ""
+    """Bucket version of the last attempt: equal means nothing to do."""
+    size_bytes: int = 0
+    sha256: str = ""
+    media_type: str = ""
+    pages: int = 0
+    """Pages, slides or sheets; 0 where the format flows."""
+    parts: int = 0
+    quarantined: tuple[int, ...] = ()
+    """Numbers of the parts that could not be read."""
+    unread_pictures: int = 0
+    """Pictures that did not fit in memory."""
+    elements: int = 0
+    pictures: int = 0
+    chunks: int = 0
+    embedded: int = 0
+    reused: int = 0
+    model: str = ""
+    dimension: int = 0
+    fingerprint: str = ""
+    """Hash of the settings, models and code versions that this result depends on."""
+    generation: int = 0
+    """The set of chunks in force; 0 before the first. Given by the store."""
+    summary: str = ""
+    warnings: tuple[str, ...] = ()
+    error: str = ""
+    seconds: float = 0.0
+    peak_memory_mb: float = 0.0
+    updated_at: str = ""
+    """UTC, ISO 8601."""
+    window: int = 0
+    """Parts in memory at once in the run that made this; 0 where no run did."""
+    origin: Origin = Origin.BUCKET
+    chunks_digest: str = ""
+    """Digest of the kept chunks that were published; empty where there are none, as of chunks handed in one by one."""
+    duplicates: int = 0
+    """Chunks of the document that were taken out of the store because their text stands in it once already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose rows a question may see. Never empty: there is no way to say "everybody's"."""
+
+    user_id: str
+    project_id: str
+
+    def __post_init__(self) -> None:
+        if not self.user_id or not self.project_id:
+            raise ValueError("a scope names a user and a project; neither may be empty")
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One answer of a search."""
+
+    chunk: Chunk
+    filename: str
+    score: float
+    """Cosine similarity, -1 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What an answer may be built on, for systems that search the store by themselves."""
+
+    rag_strict: bool
+    """Text, place and owner are complete and agree with each other, so that an answer may rest on the chunk."""
+    source_only: bool
+    """No model wrote a word of it: no caption stands in its text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredChunk:
+    """A row of the store as it really is, in force or not, sound or not."""
+
+    name: str
+    """What the store calls the row; unique in it."""
+    chunk: Chunk
+    vector: Vector | None
+    """None where the row has none."""
+    model: str
+    dimension: int
+    """What the row says of its vector."""
+    generation: int
+    """The generation that wrote the row."""
+    in_force: bool
+    """Whether a search may see it."""
+    user_id: str
+    project_id: str
+    filename: str
+    source: str
+    """Object key of the file."""
+    media_type: str
+    created: str
+    """UTC, ISO 8601: when the row was written."""
+    flags: Flags | None = None
+    """None before `ingest optimize`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What the store really holds of one file, counted from its rows."""
+
+    rows: int
+    wrong_dimension: int = 0
+    not_finite: int = 0
+    not_unit: int = 0
+    wrong_model: int = 0
+    stray: int = 0
+    """Rows of the file that belong to no generation in force."""
+    problems: tuple[str, ...] = field(default=())

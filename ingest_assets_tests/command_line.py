@@ -1,0 +1,47 @@
+"""A command line on a home of its own, as a person or a program calls it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+INGEST = Path(sys.executable).with_name("ingest")
+OWNER = ("--user", "ann", "--project", "p")
+
+
+class Home:
+    """A home of its own for `ingest`."""
+
+    def __init__(self, folder: Path, model_cache: Path) -> None:
+        self.folder = folder
+        self.environment = {
+            **os.environ,
+            "DAGSTER_HOME": str(folder / "home"),
+            "INGEST_MODEL_CACHE": str(model_cache),
+            "COLUMNS": "200",
+        }
+
+    def __call__(self, *words: str, code: int = 0, **settings: str) -> str:
+        done = subprocess.run(
+            [str(INGEST), *words],
+            env={**self.environment, **settings},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout if code == 0 else done.stdout + done.stderr
+
+    def json(self, *words: str, code: int = 0) -> Any:
+        return json.loads(self(*words, "--json", code=code))
+
+    def file(self, name: str, content: str | bytes) -> str:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return str(path)

@@ -1,0 +1,505 @@
+"""What is MongoDB's own: rows that stay, writers that meet, servers that fail, refusals, errors in our words."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tracemalloc
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ingest_assets.errors import ConfigError, OutsideError
+from ingest_assets.records import EmbeddedChunk
+from ingest_assets.stored import Scope
+from ingest_assets.stores.atlas import AtlasStore
+from ingest_assets.stores.atlas_attempt import BATCH
+from ingest_assets.stores.atlas_errors import where_of
+from ingest_assets.stores.atlas_rows import packed
+from ingest_assets_tests.stores import mongo
+from ingest_assets_tests.stores.builders import (
+    DIMENSION,
+    MODEL,
+    chunks_of,
+    record_of,
+    scope_of,
+    texts_of,
+    vector_of,
+    with_vector,
+)
+from ingest_assets_tests.stores.servers import free_port
+
+NOTES = record_of("notes.txt")
+TEXTS = texts_of("notes", 12)
+SECRET = "hunter%2B2"
+
+_databases = count()
+
+slow = pytest.mark.slow
+
+
+@pytest.fixture
+def opened(mongo_replica_set: mongo.Mongod) -> Iterator[Callable[..., AtlasStore]]:
+    """Opens stores on one empty database; closed at the end."""
+    database, stores = f"own{next(_databases)}", []
+
+    def open_store(uri: str = mongo_replica_set.uri, **options: Any) -> AtlasStore:
+        stores.append(AtlasStore(uri, **{"database": database, "dimension": DIMENSION} | options))
+        return stores[-1]
+
+    yield open_store
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
+def store(opened: Callable[..., AtlasStore]) -> AtlasStore:
+    store = opened()
+    store.prepare()
+    return store
+
+
+def collection(store: AtlasStore, name: str = "chunks") -> Any:
+    with store._place.asked() as handle:
+        return handle.chunks.database[name]
+
+
+def names_in(store: AtlasStore) -> set[str]:
+    return {row.name for row in store.rows(NOTES.file_id)}
+
+
+def found_texts(store: AtlasStore, *, k: int = 100) -> list[str]:
+    return sorted(hit.chunk.text for hit in store.search(vector_of("query"), k=k, scope=scope_of(NOTES)))
+
+
+def spoil(store: AtlasStore, **fields: object) -> str:
+    """Change one row behind the store's back; return its text."""
+    row = collection(store).find_one_and_update({"file_id": NOTES.file_id}, {"$set": fields}, sort=[("_id", 1)])
+    return str(row["text"])
+
+
+def with_same_place(embedded: EmbeddedChunk) -> EmbeddedChunk:
+    """Keep the characters where they were, as an edit of equal length does."""
+    start = sum(len(text) + 2 for text in TEXTS[: embedded.chunk.index])
+    chunk = replace(embedded.chunk, start=start, end=start + len(TEXTS[embedded.chunk.index]))
+    return replace(embedded, chunk=chunk)
+
+
+def test_importing_the_store_does_not_import_pymongo() -> None:
+    code = "import sys, ingest_assets.stores.atlas; sys.exit('pymongo' in sys.modules or 'numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# rows
+
+
+@slow
+def test_rows_of_unchanged_chunks_are_not_written_again(store: AtlasStore) -> None:
+    store.replace(NOTES, chunks_of(NOTES, TEXTS))
+    before = names_in(store)
+    changed = [*TEXTS[:4], "an edited one that is exactly so", *TEXTS[5:]]
+    store.replace(NOTES, (with_same_place(each) for each in chunks_of(NOTES, changed)))
+    after = names_in(store)
+    assert (len(before & after), len(after - before), len(before - after)) == (11, 1, 1)
+
+
+@slow
+def test_a_replacement_that_changes_nothing_writes_no_row(store: AtlasStore) -> None:
+    store.replace(NOTES, chunks_of(NOTES, TEXTS))
+    before = names_in(store)
+    store.replace(NOTES, chunks_of(NOTES, TEXTS))
+    assert names_in(store) == before
+
+
+@slow
+def test_vectors_are_kept_bit_for_bit(store: AtlasStore) -> None:
+    store.replace(NOTES, chunks_of(NOTES, TEXTS))
+    for row in store.rows(NOTES.file_id):
+        assert row.vector is not None and row.vector.tobytes() == vector_of(row.chunk.text).tobytes()
+
+
+@slow
+def test_a_record_s_fields_are_fields_of_its_document(store: AtlasStore) -> None:
+    kept = store.replace(replace(NOTES, size_bytes=2**40, seconds=3.0, warnings=("a",)), chunks_of(NOTES, TEXTS))
+    document = collection(store, "files").find_one({"_id": NOTES.file_id})
+    assert (document["state"], document["size_bytes"], document["chunks"]) == ("succeeded", 2**40, 12)
+    assert store.file(NOTES.file_id) == kept
+    assert type(kept.size_bytes) is int
+
+
+@slow
+def test_a_spoilt_vector_is_counted_not_handed_out_and_healed(store: AtlasStore) -> None:
+    store.replace(NOTES, chunks_of(NOTES, TEXTS))
+    text = spoil(store, embedding=packed(np.full(DIMENSION, 3.0, dtype=np.float32)))
+    assert (store.audit(NOTES.file_id).rows, store.audit(NOTES.file_id).not_unit) == (12, 1)
+    hashes = {each.chunk.text: each.chunk.text_sha256 for each in chunks_of(NOTES, TEXTS)}
+    known = store.vectors_for(MODEL, list(hashes.values()))
+    assert set(known) == set(hashes.values()) - {hashes[text]}
+    reused = [replace(each, reused=each.chunk.text_sha256 in known) for each in chunks_of(NOTES, TEXTS)]
+    kept = store.replace(NOTES, reused)
+    assert (kept.embedded, store.audit(NOTES.file_id).not_unit) == (1, 0)
+
+
+@slow
+@pytest.mark.parametrize("embedding", [None, [0.5, 0.5], "text"])
+def test_a_row_without_a_vector_is_counted_and_never_found(store: AtlasStore, embedding: object) -> None:
+    store.replace(NOTES, chunks_of(NOTES, TEXTS))
+    text = spoil(store, embedding=embedding)
+    assert "1 rows have no vector" in store.audit(NOTES.file_id).problems
+    assert found_texts(store) == sorted(set(TEXTS) - {text})
+
+
+@slow
+def test_a_row_that_somebody_else_wrote_is_shown_never_found_and_goes_with_the_file(store: AtlasStore) -> None:
+    store.replace(NOTES, chunks_of(NOTES, TEXTS))
+    theirs = {"file_id": NOTES.file_id, "user_id": NOTES.user_id, "project_id": NOTES.project_id}
+    collection(store).insert_many([theirs | {"embedding": packed(vector_of("query"))}, theirs | {"_id": "a/b"}])
+    collection(store).insert_one({"file_id": "nobody's.txt"})
+    assert store.audit(NOTES.file_id).stray == 2
+    assert found_texts(store) == sorted(TEXTS)
+    assert store.owners() == ["nobody's.txt", NOTES.file_id]
+    store.replace(NOTES, chunks_of(NOTES, TEXTS))
+    assert len(names_in(store)) == 12
+    assert store.delete("nobody's.txt") == 1
+
+
+@slow
+def test_rows_that_no_generation_owns_take_no_place_among_the_answers(store: AtlasStore) -> None:
+    store.replace(NOTES, chunks_of(NOTES, TEXTS))
+    fail_nearby(store)
+    assert store.audit(NOTES.file_id).stray == BATCH
+    assert found_texts(store, k=12) == sorted(TEXTS)
+
+
+def fail_nearby(store: AtlasStore) -> None:
+    """Leave a batch of rows behind that are nearer to the query than any other."""
+
+    def failing() -> Iterator[EmbeddedChunk]:
+        for each in chunks_of(NOTES, texts_of("nearer", BATCH)):
+            yield with_vector(each, vector_of("query"))
+        raise OutsideError("away")
+
+    with pytest.raises(OutsideError, match="away"):
+        store.replace(NOTES, failing())
+
+
+# two writers
+
+
+@slow
+@pytest.mark.parametrize("server", ["mongo_replica_set", "mongo_standalone"])
+def test_of_two_writers_of_a_file_the_later_one_wins_whole(
+    server: str, opened: Callable[..., AtlasStore], request: pytest.FixtureRequest
+) -> None:
+    uri = request.getfixturevalue(server).uri
+    first, second = opened(uri), opened(uri)
+    first.prepare()
+
+    def overtaken() -> Iterator[EmbeddedChunk]:
+        yield from chunks_of(NOTES, texts_of("first", BATCH))
+        second.replace(NOTES, chunks_of(NOTES, texts_of("second", 700)))
+        yield from chunks_of(NOTES, texts_of("late", BATCH + 1))
+
+    with pytest.raises(OutsideError, match=r"notes\.txt"):
+        first.replace(NOTES, overtaken())
+    assert [chunk.text for chunk in first.chunks(NOTES.file_id, limit=2000)] == texts_of("second", 700)
+    assert len(found_texts(second, k=2000)) == 700
+    # Rows that the first wrote after it was overtaken are in force under no later generation either.
+    second.replace(NOTES, chunks_of(NOTES, TEXTS))
+    assert found_texts(second) == sorted(TEXTS)
+    assert len(names_in(second)) == 12
+
+
+@slow
+def test_a_writer_that_a_deletion_overtakes_publishes_nothing(opened: Callable[..., AtlasStore]) -> None:
+    writer, other = opened(), opened()
+    writer.prepare()
+
+    def overtaken() -> Iterator[EmbeddedChunk]:
+        yield from chunks_of(NOTES, texts_of("first", BATCH))
+        other.delete(NOTES.file_id)
+        other.replace(NOTES, chunks_of(NOTES, TEXTS))
+
+    writer.replace(NOTES, chunks_of(NOTES, texts_of("before", 3)))
+    with pytest.raises(OutsideError, match="another"):
+        writer.replace(NOTES, overtaken())
+    assert found_texts(other) == sorted(TEXTS)
+
+
+# what is refused
+
+
+@slow
+def test_vectors_of_another_length_are_refused_by_name(store: AtlasStore, opened: Callable[..., AtlasStore]) -> None:
+    store.replace(NOTES, chunks_of(NOTES, TEXTS))
+    other = record_of("other.txt")
+    longer = [with_vector(each, vector_of(each.chunk.text, 48)) for each in chunks_of(other, texts_of("other", 3))]
+    with pytest.raises(ConfigError, match=r"another length.*new model"):
+        store.replace(other, longer)
+    with pytest.raises(ConfigError, match="another length"):
+        store.search(vector_of("x", 48), k=3, scope=scope_of(NOTES))
+    with pytest.raises(ConfigError, match=r"another length: 32, not 48"):
+        opened(dimension=48).prepare()
+    assert store.file("other.txt") is None
+
+
+@slow
+@pytest.mark.parametrize("shape", [{"$ne": ""}, {"$gt": ""}, ["notes.txt"], None, "", 7])
+def test_nothing_but_a_text_gets_into_a_query(store: AtlasStore, shape: Any) -> None:
+    store.replace(NOTES, chunks_of(NOTES, TEXTS))
+    attempts: list[Callable[[], object]] = [
+        lambda: store.delete(shape),
+        lambda: store.file(shape),
+        lambda: store.chunks(shape),
+        lambda: store.chunks_named(NOTES.file_id, [shape]),
+        lambda: store.audit(shape),
+        lambda: list(store.rows(shape)),
+        lambda: store.remove_rows(shape, ["x"]),
+        lambda: store.remove_rows(NOTES.file_id, [shape]),
+        lambda: store.flag(shape, {}),
+        lambda: store.vectors_for(shape, ["x"]),
+        lambda: store.vectors_for(MODEL, [shape]),
+        lambda: store.note(replace(NOTES, file_id=shape)),
+        lambda: store.replace(replace(NOTES, user_id=shape), []),
+        lambda: store.search(vector_of("x"), k=1, scope=Scope(shape, "engines")),
+    ]
+    for attempt in attempts:
+        with pytest.raises(ValueError, match="empty"):
+            attempt()
+    assert found_texts(store) == sorted(TEXTS)
+
+
+def test_a_space_s_name_is_plain() -> None:
+    with pytest.raises(ValueError, match="letters"):
+        AtlasStore("mongodb://127.0.0.1/", dimension=2, space="a.b$c")
+
+
+@slow
+def test_text_that_no_store_can_write_is_refused(store: AtlasStore) -> None:
+    (embedded,) = chunks_of(NOTES, ["x"])
+    with pytest.raises(ValueError, match="surrogate"):
+        store.replace(NOTES, [replace(embedded, chunk=replace(embedded.chunk, text="half \ud83d a pair"))])
+    assert store.file(NOTES.file_id) is None
+
+
+# memory
+
+
+@slow
+def test_a_long_document_is_written_in_flat_memory(store: AtlasStore) -> None:
+    alive = most = 0
+
+    def gone(_: object) -> None:
+        nonlocal alive
+        alive -= 1
+
+    def long() -> Iterator[EmbeddedChunk]:
+        nonlocal alive, most
+        for each in chunks_of(NOTES, texts_of("long", 20_000)):
+            weakref.finalize(each.vector, gone, None)
+            alive += 1
+            most = max(most, alive)
+            yield each
+
+    assert store.replace(NOTES, long()).chunks == 20_000
+    assert most <= 3 * BATCH
+    assert [chunk.index for chunk in store.chunks(NOTES.file_id, limit=3, offset=19_990)] == [19_990, 19_991, 19_992]
+
+
+@slow
+def test_exact_search_holds_a_batch_of_vectors_whatever_the_number_of_rows(store: AtlasStore) -> None:
+    def peak(rows: int) -> int:
+        store.replace(NOTES, chunks_of(NOTES, texts_of("many", rows)))
+        tracemalloc.start()
+        store.search(vector_of("x"), k=10, scope=scope_of(NOTES))
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    peak(10)
+    assert peak(12_000) < 1.3 * peak(3_000)
+
+
+# servers that fail
+
+
+@contextmanager
+def failing(server: mongo.Mongod, *commands: str, times: int = 10_000, **how: Any) -> Iterator[None]:
+    """Have the server fail these commands."""
+    server.admin("configureFailPoint", "failCommand", mode={"times": times}, data={"failCommands": commands, **how})
+    try:
+        yield
+    finally:
+        server.admin("configureFailPoint", "failCommand", mode="off")
+
+
+@slow
+@pytest.mark.parametrize("command", ["insert", "findAndModify", "update", "aggregate", "commitTransaction", "find"])
+def test_a_connection_dropped_once_is_not_noticed(
+    store: AtlasStore, mongo_replica_set: mongo.Mongod, command: str
+) -> None:
+    store.replace(NOTES, chunks_of(NOTES, texts_of("old", 5)))
+    with failing(mongo_replica_set, command, times=1, closeConnection=True):
+        store.replace(NOTES, chunks_of(NOTES, TEXTS))
+    assert found_texts(store) == sorted(TEXTS)
+    assert len(names_in(store)) == 12
+
+
+@slow
+@pytest.mark.parametrize("command", ["insert", "update", "aggregate", "delete"])
+def test_connections_that_drop_leave_the_old_generation(
+    opened: Callable[..., AtlasStore], mongo_replica_set: mongo.Mongod, command: str
+) -> None:
+    store = opened(mongo_replica_set.uri + "&timeoutMS=1500")
+    store.prepare()
+    store.replace(NOTES, chunks_of(NOTES, texts_of("old", 5)))
+    with (
+        failing(mongo_replica_set, command, closeConnection=True),
+        pytest.raises(OutsideError, match=r"MongoDB at mongodb://127\.0\.0\.1"),
+    ):
+        store.replace(NOTES, chunks_of(NOTES, TEXTS))
+    assert found_texts(store) == texts_of("old", 5)
+    opened().replace(
+        NOTES, chunks_of(NOTES, TEXTS)
+    )  # it waits for the server to end the transaction that was left open
+    assert (found_texts(store), len(names_in(store))) == (sorted(TEXTS), 12)
+
+
+@slow
+@pytest.mark.parametrize(
+    ("how", "match"),
+    [
+        ({"errorCode": 14031}, "disk is full"),
+        ({"writeConcernError": {"code": 64, "errmsg": "waiting for replication timed out"}}, "replication timed out"),
+        ({"errorCode": 50}, "too slow"),
+    ],
+)
+def test_a_write_that_the_server_does_not_take_says_why(
+    store: AtlasStore, mongo_replica_set: mongo.Mongod, how: dict[str, Any], match: str
+) -> None:
+    store.replace(NOTES, chunks_of(NOTES, texts_of("old", 5)))
+    with failing(mongo_replica_set, "insert", **how), pytest.raises(OutsideError, match=match):
+        store.replace(NOTES, chunks_of(NOTES, TEXTS))
+    assert found_texts(store) == texts_of("old", 5)
+
+
+@slow
+def test_rows_that_are_refused_among_others_are_an_error_with_the_first_reason(store: AtlasStore) -> None:
+    rule = {"text": {"$not": {"$regex": "paragraph [37] "}}}
+    collection(store).database.command("collMod", "chunks", validator=rule)
+    with pytest.raises(OutsideError, match=r"10 rows were written and 2 refused, the first because: .*validation"):
+        store.replace(NOTES, chunks_of(NOTES, TEXTS))
+    assert (store.file(NOTES.file_id), found_texts(store)) == (None, [])
+    collection(store).database.command("collMod", "chunks", validator={})
+    store.replace(NOTES, chunks_of(NOTES, TEXTS))
+    assert len(names_in(store)) == 12
+
+
+@slow
+@pytest.mark.parametrize("kind", ["replica_set", "standalone"])
+def test_a_server_that_is_restarted_midway_leaves_the_old_generation_or_goes_on(
+    kind: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with getattr(mongo, kind)(tmp_path_factory.mktemp(kind)) as server:
+        store = AtlasStore(server.uri, dimension=DIMENSION)
+        store.prepare()
+        store.replace(NOTES, chunks_of(NOTES, TEXTS))
+
+        def interrupted() -> Iterator[EmbeddedChunk]:
+            yield from chunks_of(NOTES, texts_of("new", BATCH))
+            server.stop()
+            server.start()
+            yield from list(chunks_of(NOTES, texts_of("new", BATCH + 5)))[BATCH:]
+
+        expected = sorted(TEXTS)
+        try:
+            store.replace(NOTES, interrupted())
+            expected = sorted(texts_of("new", BATCH + 5))
+        except OutsideError:
+            mongo.wait_for_primary(server)
+        assert found_texts(store, k=1000) == expected
+        store.replace(NOTES, chunks_of(NOTES, TEXTS[:3]))
+        assert (found_texts(store), len(names_in(store))) == (TEXTS[:3], 3)
+        store.close()
+
+
+def test_a_server_that_is_away_is_an_outside_error() -> None:
+    store = AtlasStore(f"mongodb://127.0.0.1:{free_port()}/?serverSelectionTimeoutMS=200", dimension=2)
+    with pytest.raises(OutsideError, match=r"127\.0\.0\.1.*MONGO_URI"):
+        store.prepare()
+
+
+# connection strings, users and rights
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        f"mongodb://ada:{SECRET}@127.0.0.1:notaport/",
+        f"mongodb://ada:{SECRET}:x@127.0.0.1/",
+        f"mongodb://ada:{SECRET}@@/",
+        f"postgres://ada:{SECRET}@127.0.0.1/",
+        f"ada:{SECRET}@127.0.0.1",
+    ],
+)
+def test_a_connection_string_that_is_none_is_refused_without_its_password(uri: str) -> None:
+    with pytest.raises(ConfigError, match="MONGO_URI") as refused:
+        AtlasStore(uri, dimension=2).prepare()
+    assert SECRET not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
+def test_a_place_is_named_without_user_and_options() -> None:
+    uri = f"mongodb+srv://ada:{SECRET}@one.example,two.example/admin?tlsCertificateKeyFilePassword=x"
+    assert where_of(uri, "team") == "mongodb+srv://one.example,two.example/team"
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mongo.Mongod]:
+    """A server that asks for a password, with a user who may read and write, and one who may only read."""
+    folder = tmp_path_factory.mktemp("guarded")
+    with mongo.standalone(folder) as server:
+        for user, role in (("writer", "readWrite"), ("reader", "read")):
+            roles = [{"role": role, "db": "team"}]
+            server.admin("createUser", user, pwd="right", roles=roles)
+        server.stop()
+        server.arguments = ["--auth"]
+        server.start()
+        yield server
+
+
+def uri_of(server: mongo.Mongod, user: str, password: str) -> str:
+    return f"mongodb://{user}:{password}@127.0.0.1:{server.port}/?authSource=admin"
+
+
+@slow
+def test_a_wrong_password_is_a_config_error_that_does_not_show_it(guarded: mongo.Mongod) -> None:
+    store = AtlasStore(uri_of(guarded, "writer", SECRET), database="team", dimension=DIMENSION)
+    with pytest.raises(ConfigError, match=r"user or password.*MONGO_URI") as refused:
+        store.prepare()
+    assert SECRET not in str(refused.value)
+    store.close()
+
+
+@slow
+def test_a_user_who_may_write_needs_no_more(guarded: mongo.Mongod) -> None:
+    store = AtlasStore(uri_of(guarded, "writer", "right"), database="team", dimension=DIMENSION)
+    store.prepare()
+    store.replace(NOTES, chunks_of(NOTES, TEXTS))
+    assert found_texts(store) == sorted(TEXTS)
+    assert "compacted" in store.compact()
+    store.close()
+
+
+@slow
+def test_missing_rights_are_a_config_error(guarded: mongo.Mongod) -> None:
+    store = AtlasStore(uri_of(guarded, "reader", "right"), database="team", dimension=DIMENSION)
+    with pytest.raises(ConfigError, match="readWrite"):
+        store.replace(NOTES, chunks_of(NOTES, TEXTS))
+    store.close()

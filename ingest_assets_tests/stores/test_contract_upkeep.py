@@ -1,0 +1,315 @@
+"""What every store promises to those who check, mend and move it, tried on each real one (`conftest.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
+
+import numpy as np
+import pytest
+
+from ingest_assets.errors import OutsideError
+from ingest_assets.records import EmbeddedChunk
+from ingest_assets.stored import FileRecord, Flags, Origin, StoredChunk
+from ingest_assets.stores.contract import VectorStore
+from ingest_assets_tests.stores.builders import (
+    DIMENSION,
+    MODEL,
+    chunks_of,
+    record_of,
+    scope_of,
+    texts_of,
+    vector_of,
+    with_vector,
+)
+
+Opener = Callable[..., VectorStore]
+
+NOTES = record_of("notes.txt")
+TEXTS = texts_of("notes", 12)
+HANDED_IN = replace(NOTES, origin=Origin.CLIENT)
+
+
+def publish(store: VectorStore, record: FileRecord, texts: list[str]) -> FileRecord:
+    return store.replace(record, chunks_of(record, texts))
+
+
+def texts_in(store: VectorStore, file_id: str) -> list[str]:
+    return [chunk.text for chunk in store.chunks(file_id, limit=100_000)]
+
+
+def in_force(store: VectorStore, file_id: str) -> list[StoredChunk]:
+    return [row for row in store.rows(file_id) if row.in_force]
+
+
+def only(record: FileRecord, texts: list[str], *indexes: int) -> list[EmbeddedChunk]:
+    return [each for each in chunks_of(record, texts) if each.chunk.index in indexes]
+
+
+# add
+
+
+def test_chunks_handed_in_one_by_one_stand_beside_each_other(store: VectorStore) -> None:
+    first = store.add(HANDED_IN, only(NOTES, TEXTS, 3))
+    second = store.add(HANDED_IN, only(NOTES, TEXTS, 0, 7))
+    assert texts_in(store, NOTES.file_id) == [TEXTS[0], TEXTS[3], TEXTS[7]]
+    assert [(each.chunks, each.embedded, each.reused) for each in (first, second)] == [(1, 1, 0), (3, 2, 0)]
+    assert (second.model, second.dimension, second.generation > first.generation) == (MODEL, DIMENSION, True)
+    assert store.file(NOTES.file_id) == second
+    hits = store.search(vector_of(TEXTS[3]), k=5, scope=scope_of(NOTES))
+    assert {hit.chunk.text for hit in hits} == {TEXTS[0], TEXTS[3], TEXTS[7]}
+    assert store.audit(NOTES.file_id).problems == ()
+
+
+def test_an_addition_counts_what_was_reused(store: VectorStore) -> None:
+    store.add(HANDED_IN, only(NOTES, TEXTS, 0))
+    mixed = [replace(each, reused=each.chunk.index < 3) for each in only(NOTES, TEXTS, 1, 2, 3, 4)]
+    kept = store.add(HANDED_IN, mixed)
+    assert (kept.chunks, kept.embedded, kept.reused) == (5, 2, 2)
+
+
+def test_an_addition_of_nothing_keeps_what_is_there(store: VectorStore) -> None:
+    before = publish(store, NOTES, TEXTS)
+    kept = store.add(NOTES, [])
+    assert (kept.chunks, kept.embedded, kept.reused, kept.model) == (12, 0, 0, before.model)
+    assert texts_in(store, NOTES.file_id) == TEXTS
+
+
+def refused(store: VectorStore, chunks: Iterator[EmbeddedChunk] | list[EmbeddedChunk], match: str) -> None:
+    store.add(HANDED_IN, only(NOTES, TEXTS, 0, 1))
+    before = store.file(NOTES.file_id)
+    with pytest.raises((ValueError, OutsideError), match=match):
+        store.add(HANDED_IN, chunks)
+    assert store.file(NOTES.file_id) == before
+    assert texts_in(store, NOTES.file_id) == TEXTS[:2]
+    hits = store.search(vector_of("anything"), k=100, scope=scope_of(NOTES))
+    assert sorted(hit.chunk.text for hit in hits) == sorted(TEXTS[:2])
+
+
+def test_a_chunk_that_is_there_already_is_refused(store: VectorStore) -> None:
+    chunks = only(NOTES, TEXTS, 1, 2)
+    refused(store, chunks, chunks[0].chunk.chunk_id)
+
+
+def test_a_chunk_that_comes_twice_in_an_addition_is_refused(store: VectorStore) -> None:
+    chunks = only(NOTES, TEXTS, 5)
+    refused(store, chunks * 2, chunks[0].chunk.chunk_id)
+
+
+def test_an_unsound_vector_spoils_the_whole_addition(store: VectorStore) -> None:
+    sound, unsound = only(NOTES, TEXTS, 5, 6)
+    refused(store, [sound, with_vector(unsound, np.full(DIMENSION, np.nan, dtype=np.float32))], "not finite")
+
+
+def test_a_chunk_of_another_model_is_refused(store: VectorStore) -> None:
+    chunks = [replace(each, model="another") for each in only(NOTES, TEXTS, 5)]
+    refused(store, chunks, "another")
+
+
+def test_a_chunk_of_another_file_is_not_added(store: VectorStore) -> None:
+    refused(store, list(chunks_of(record_of("other.txt"), TEXTS[:1])), "other.txt")
+
+
+def test_an_addition_that_fails_midway_adds_nothing(store: VectorStore) -> None:
+    def failing() -> Iterator[EmbeddedChunk]:
+        yield from list(chunks_of(NOTES, texts_of("more", 1200)))
+        raise OutsideError("the embedder is away")
+
+    refused(store, failing(), "embedder")
+    kept = store.add(HANDED_IN, only(NOTES, TEXTS, 2))
+    assert (kept.chunks, texts_in(store, NOTES.file_id)) == (3, TEXTS[:3])
+    assert (store.audit(NOTES.file_id).stray, store.audit(NOTES.file_id).problems) == (0, ())
+
+
+def test_what_was_added_can_be_replaced_and_deleted(store: VectorStore) -> None:
+    store.add(HANDED_IN, only(NOTES, TEXTS, 0, 1))
+    publish(store, NOTES, TEXTS[1:4])
+    assert texts_in(store, NOTES.file_id) == TEXTS[1:4]
+    store.add(HANDED_IN, only(NOTES, ["x", "y", "z", "added"], 3))
+    assert store.delete(NOTES.file_id) == 4
+    assert store.search(vector_of("x"), k=10, scope=scope_of(NOTES)) == []
+
+
+# chunks by name
+
+
+def test_chunks_are_found_by_their_ids(store: VectorStore) -> None:
+    publish(store, NOTES, TEXTS)
+    other = record_of("other.txt")
+    publish(store, other, TEXTS)
+    chunks = [each.chunk for each in chunks_of(NOTES, TEXTS)]
+    found = store.chunks_named(NOTES.file_id, [chunks[2].chunk_id, chunks[9].chunk_id, "unheard of"])
+    assert found == {chunks[2].chunk_id: chunks[2], chunks[9].chunk_id: chunks[9]}
+    assert store.chunks_named(other.file_id, [chunks[2].chunk_id]) == {}
+    assert store.chunks_named(NOTES.file_id, []) == {}
+    with pytest.raises(ValueError, match="not empty"):
+        store.chunks_named("", [chunks[2].chunk_id])
+
+
+# rows
+
+
+def test_rows_tell_all_that_is_kept(store: VectorStore) -> None:
+    kept = publish(store, NOTES, TEXTS)
+    rows = list(store.rows(NOTES.file_id))
+    assert [row.chunk for row in rows] == [each.chunk for each in chunks_of(NOTES, TEXTS)]
+    assert len({row.name for row in rows}) == 12
+    for row in rows:
+        np.testing.assert_allclose(row.vector, vector_of(row.chunk.text), atol=1e-6)
+        assert (row.model, row.dimension, row.generation, row.in_force) == (MODEL, DIMENSION, kept.generation, True)
+        assert (row.user_id, row.project_id, row.filename) == (NOTES.user_id, NOTES.project_id, NOTES.filename)
+        assert (row.source, row.media_type, row.flags) == (NOTES.key, NOTES.media_type, None)
+        assert datetime.fromisoformat(row.created).utcoffset() is not None
+
+
+def test_rows_of_a_long_document_come_in_order(store: VectorStore) -> None:
+    texts = texts_of("long", 1300)
+    publish(store, NOTES, texts)
+    assert [row.chunk.text for row in in_force(store, NOTES.file_id)] == texts
+
+
+def test_rows_of_an_unknown_file_are_none(store: VectorStore) -> None:
+    publish(store, NOTES, TEXTS)
+    assert list(store.rows("unknown.txt")) == []
+    with pytest.raises(ValueError, match="not empty"):
+        list(store.rows(""))
+
+
+def test_a_listing_of_rows_may_be_left_early(store: VectorStore) -> None:
+    publish(store, NOTES, texts_of("long", 1300))
+    for _ in range(10):
+        rows = store.rows(NOTES.file_id)
+        assert next(rows).chunk.index == 0
+        rows.close()  # type: ignore[attr-defined]
+    assert publish(store, NOTES, TEXTS).chunks == 12
+
+
+def test_rows_say_which_generation_wrote_them(store: VectorStore) -> None:
+    first = publish(store, NOTES, TEXTS)
+    changed = list(chunks_of(NOTES, TEXTS))
+    changed[11] = list(chunks_of(NOTES, [*TEXTS[:11], "of the new one"]))[11]
+    second = store.replace(NOTES, changed)
+    generations = [row.generation for row in in_force(store, NOTES.file_id)]
+    assert generations == [first.generation] * 11 + [second.generation]
+
+
+# owners
+
+
+def test_owners_are_listed_in_order_page_by_page(store: VectorStore) -> None:
+    names = [f"file {number:02}.txt" for number in (7, 3, 9, 1, 5, 0)] + ["ümlaut.txt", "Z.txt", "a.txt", "🙂.txt"]
+    for name in names:
+        publish(store, record_of(name), texts_of(name, 3))
+    store.note(record_of("noted only.txt"))
+    expected = sorted([*names, "noted only.txt"])
+    assert store.owners() == expected
+    pages, after = [], ""
+    while page := store.owners(after=after, limit=4):
+        pages.append(page)
+        after = page[-1]
+    assert pages == [expected[:4], expected[4:8], expected[8:]]
+
+
+def test_an_empty_store_has_no_owners(store: VectorStore) -> None:
+    assert store.owners() == []
+    publish(store, NOTES, TEXTS)
+    store.delete(NOTES.file_id)
+    assert store.owners() == []
+
+
+# mending
+
+
+def test_rows_are_removed_by_name_and_the_record_stays(store: VectorStore) -> None:
+    kept = publish(store, NOTES, TEXTS)
+    other = record_of("other.txt")
+    publish(store, other, TEXTS)
+    names = [row.name for row in in_force(store, NOTES.file_id)]
+    theirs = [row.name for row in in_force(store, other.file_id)]
+    assert store.remove_rows(NOTES.file_id, [names[0], names[5], "unheard of", theirs[3]]) == 2
+    assert store.file(NOTES.file_id) == kept
+    assert texts_in(store, NOTES.file_id) == [text for index, text in enumerate(TEXTS) if index not in (0, 5)]
+    assert len(texts_in(store, other.file_id)) == 12
+    assert store.audit(NOTES.file_id).problems != ()
+    assert store.remove_rows(NOTES.file_id, []) == 0
+    publish(store, NOTES, TEXTS)
+    assert (texts_in(store, NOTES.file_id), store.audit(NOTES.file_id).problems) == (TEXTS, ())
+
+
+def test_flags_are_set_by_name(store: VectorStore) -> None:
+    publish(store, NOTES, TEXTS)
+    names = [row.name for row in in_force(store, NOTES.file_id)]
+    flags = {names[1]: Flags(rag_strict=True, source_only=False), names[2]: Flags(rag_strict=False, source_only=True)}
+    assert store.flag(NOTES.file_id, flags) == 2
+    found = [row.flags for row in in_force(store, NOTES.file_id)]
+    assert found == [None, flags[names[1]], flags[names[2]], *[None] * 9]
+    assert store.flag(NOTES.file_id, {}) == 0
+    assert texts_in(store, NOTES.file_id) == TEXTS
+    hits = store.search(vector_of(TEXTS[1]), k=1, scope=scope_of(NOTES))
+    assert hits[0].chunk.text == TEXTS[1]
+
+
+def test_flags_stay_with_rows_that_do_not_change(store: VectorStore) -> None:
+    publish(store, NOTES, TEXTS)
+    (first, *_) = in_force(store, NOTES.file_id)
+    flags = Flags(rag_strict=True, source_only=True)
+    store.flag(NOTES.file_id, {first.name: flags})
+    publish(store, NOTES, TEXTS[:6])
+    assert [row.flags for row in in_force(store, NOTES.file_id)] == [flags, *[None] * 5]
+
+
+def test_a_compacted_store_is_the_same_store(store: VectorStore) -> None:
+    for count in (300, 5, 200):
+        publish(store, NOTES, texts_of("notes", count))
+    before = store.search(vector_of("x"), k=20, scope=scope_of(NOTES))
+    assert store.compact().strip()
+    assert store.search(vector_of("x"), k=20, scope=scope_of(NOTES)) == before
+    assert (store.audit(NOTES.file_id).rows, store.audit(NOTES.file_id).problems) == (200, ())
+
+
+# spaces
+
+
+def test_the_first_space_is_in_use_and_cannot_be_dropped(store: VectorStore) -> None:
+    publish(store, NOTES, TEXTS)
+    assert store.current_space() == ""
+    with pytest.raises(ValueError, match="in use"):
+        store.drop()
+    assert texts_in(store, NOTES.file_id) == TEXTS
+
+
+def test_spaces_of_a_place_know_nothing_of_each_other(open_store: Opener) -> None:
+    first, second = open_store(), open_store("second")
+    publish(first, NOTES, TEXTS)
+    assert (second.files(), second.owners(), list(second.rows(NOTES.file_id))) == ([], [], [])
+    publish(second, NOTES, TEXTS[:3])
+    assert (texts_in(first, NOTES.file_id), texts_in(second, NOTES.file_id)) == (TEXTS, TEXTS[:3])
+    second.delete(NOTES.file_id)
+    assert len(first.search(vector_of("x"), k=50, scope=scope_of(NOTES))) == 12
+
+
+def test_a_switch_makes_another_space_the_one_in_use(open_store: Opener) -> None:
+    first, second = open_store(), open_store("second")
+    publish(first, NOTES, TEXTS)
+    publish(second, NOTES, TEXTS[:3])
+    first.switch("second")
+    assert (first.current_space(), second.current_space()) == ("second", "second")
+    with pytest.raises(ValueError, match="in use"):
+        second.drop()
+    first.drop()
+    assert texts_in(second, NOTES.file_id) == TEXTS[:3]
+    again = open_store()
+    assert (again.files(), again.current_space()) == ([], "second")
+    again.switch("")
+    assert second.current_space() == ""
+
+
+def test_a_space_that_was_dropped_can_be_made_anew(open_store: Opener) -> None:
+    second = open_store("second")
+    publish(second, NOTES, TEXTS)
+    second.drop()
+    anew = open_store("second")
+    assert anew.files() == []
+    publish(anew, NOTES, TEXTS[:2])
+    assert texts_in(anew, NOTES.file_id) == TEXTS[:2]
