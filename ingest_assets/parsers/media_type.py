@@ -12,9 +12,9 @@ import zipfile
 from pathlib import Path
 
 from ingest_assets.errors import BadInput
-from ingest_assets.parsers import encoding, ooxml
+from ingest_assets.parsers import archives, encoding
 
-VERSION = "1"
+VERSION = "2"
 """Goes up whenever the same bytes yield another type."""
 
 EMPTY = "application/x-empty"
@@ -37,6 +37,7 @@ _SIGNATURES = (
     (0, b"II*\0", "image/tiff"),
     (0, b"MM\0*", "image/tiff"),
     (0, b"II+\0", "image/tiff"),
+    (0, b"MM\0+", "image/tiff"),
     (8, b"WEBP", "image/webp"),
     (4, b"ftypheic", "image/heic"),
     (4, b"ftypavif", "image/avif"),
@@ -114,7 +115,14 @@ def detect(path: Path, *, filename: str) -> str:
     for offset, signature, media_type in _SIGNATURES:
         if head.startswith(signature, offset):
             return media_type
+    if _is_bitmap(head):
+        return "image/bmp"
     return _of_text(path, head, filename=filename)
+
+
+def _is_bitmap(head: bytes) -> bool:
+    """Tell a Windows bitmap from a text that begins with BM: it has one of seven lengths of header."""
+    return head.startswith(b"BM") and head[15:18] == b"\0\0\0" and head[14:15] in b"\x0c\x10\x28\x34\x38\x40\x6c\x7c"
 
 
 def _of_zip(path: Path, head: bytes) -> str:
@@ -127,7 +135,7 @@ def _of_zip(path: Path, head: bytes) -> str:
                 return "application/epub+zip"
             if "[Content_Types].xml" in names and archive.getinfo("[Content_Types].xml").file_size < 10_000_000:
                 return _of_ooxml(archive.read("[Content_Types].xml"))
-    except ooxml.ZIP_ERRORS:
+    except archives.ZIP_ERRORS:
         return _of_broken_zip(head)
     return "application/zip"
 
