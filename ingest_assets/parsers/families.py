@@ -23,6 +23,7 @@ _PARSERS = {
     "text/markdown": "markdown",
     "text/html": "html",
     "text/csv": "tabular",
+    "message/rfc822": "mail",
     **dict.fromkeys(("image/png", "image/jpeg", "image/gif", "image/bmp", "image/tiff", "image/webp"), "image"),
 }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
@@ -30,10 +30,13 @@ _LEAVES = frozenset(["h1", "h2", "h3", "h4", "h5", "h6", "p", "pre", "ul", "ol",
 _DATA_URI = re.compile(r"\s*data:(image/[\w.+-]+)?((?:;[^;,]*)*),", re.IGNORECASE)
 
 
-def add(root: etree._Element, *, builder: PartBuilder) -> Iterator[None]:
-    """Add a page's blocks to the builder; yields after each batch, so that the caller can close a part."""
+def add(root: etree._Element, *, builder: PartBuilder, load: Callable[[str], bytes] | None = None) -> Iterator[None]:
+    """Add a page's blocks to the builder; yields after each batch, so that the caller can close a part.
+
+    `load` gives the bytes of a picture that travels with the page, by its URL, or nothing.
+    """
     html_tree.prepare(root)
-    stand_ins = _StandIns(root)
+    stand_ins = _StandIns(root, load)
     batch: list[str] = []
     size = 0
     for block in _blocks(root, _with_blocks_inside(root)):
@@ -56,8 +59,9 @@ def add(root: etree._Element, *, builder: PartBuilder) -> Iterator[None]:
 class _StandIns:
     """Tables and pictures that have left the tree; an <img src="ours:N"> stands where each was."""
 
-    def __init__(self, root: etree._Element) -> None:
+    def __init__(self, root: etree._Element, load: Callable[[str], bytes] | None) -> None:
         self._kept: list[list[list[str]] | bytes | str] = []
+        self._load = load or (lambda _: b"")
         for table in [*root.iter("table")]:
             if html_tables.is_layout(table):
                 _unmake(table)
@@ -80,7 +84,7 @@ class _StandIns:
     def _replace_image(self, image: etree._Element) -> None:
         """A picture in a `data:` URI is kept; of one elsewhere, which is never fetched, the words in its place are."""
         source = image.get("src") or image.get("data-src") or ""
-        data = _data(source)
+        data = _data(source) or self._load(source)
         if data:
             html_tree.replace(image, self._marker(data))
             return
