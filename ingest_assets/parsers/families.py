@@ -24,6 +24,9 @@ _PARSERS = {
     "text/html": "html",
     "text/csv": "tabular",
     "message/rfc822": "mail",
+    **dict.fromkeys((_ODF + "text", _ODF + "text-template"), "odt"),
+    **dict.fromkeys((_ODF + "spreadsheet", _ODF + "spreadsheet-template"), "ods"),
+    **dict.fromkeys((_ODF + "presentation", _ODF + "presentation-template", _ODF + "graphics"), "odp"),
     **dict.fromkeys(("image/png", "image/jpeg", "image/gif", "image/bmp", "image/tiff", "image/webp"), "image"),
 }
 

@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationW
 
 # Their words stand in pictures, and are read by the caption stage.
 PICTURES = {"pdf_scanned", "image"}
-LATER = {"odt", "epub", "rtf", "msg", "zip", "doc"}
+LATER = {"epub", "rtf", "msg", "zip", "doc"}
 # The longest one, the 400-page PDF, takes a few seconds on two shared cores.
 MAX_SECONDS = 60
 
@@ -134,6 +134,7 @@ def test_every_file_that_is_wrong_is_refused_by_name(corpus: Path, outcomes: dic
         ("wrong_extension/fake.doc", "save it as .docx"),
         ("wrong_extension/testODTnotaZipFile.odt", "plain text"),
         ("eml/fake-encrypted.eml", "encrypted (PGP"),
+        ("odt/testODTEncrypted.odt", "encrypted; upload it without a password"),
     ],
 )
 def test_a_refusal_names_the_problem(outcomes: dict[str, Outcome], name: str, words: str) -> None:
@@ -171,7 +172,8 @@ def test_elements_are_clean_and_their_pictures_come_along(outcomes: dict[str, Ou
     ["docx/handbook-872p.docx", "html/wiki_duck.html", "pptx/testPPT_various2.pptx", "xlsx/xlsx_04_inflated.xlsx",
      "txt/book-war-and-peace-1225p.txt", "wrong_extension/elife-56337.txt",
      "image/testTIFF_multipage.tif",
-     "eml/email-with-image.eml"],
+     "eml/email-with-image.eml",
+     "odt/text_document_02.odt"],
 )  # fmt: skip
 def test_a_reading_that_goes_on_yields_the_same_parts(corpus: Path, outcomes: dict[str, Outcome], name: str) -> None:
     path, whole = corpus / name, outcomes[name]
