@@ -24,6 +24,7 @@ _PARSERS = {
     "text/html": "html",
     "text/csv": "tabular",
     "message/rfc822": "mail",
+    "application/rtf": "rtf",
     "application/epub+zip": "epub",
     **dict.fromkeys((_ODF + "text", _ODF + "text-template"), "odt"),
     **dict.fromkeys((_ODF + "spreadsheet", _ODF + "spreadsheet-template"), "ods"),
