@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationW
 
 # Their words stand in pictures, and are read by the caption stage.
 PICTURES = {"pdf_scanned", "image"}
-LATER = {"msg", "zip", "doc"}
+LATER = {"zip", "doc"}
 # The longest one, the 400-page PDF, takes a few seconds on two shared cores.
 MAX_SECONDS = 60
 
@@ -175,7 +175,8 @@ def test_elements_are_clean_and_their_pictures_come_along(outcomes: dict[str, Ou
      "eml/email-with-image.eml",
      "odt/text_document_02.odt",
      "epub/winter-sports.epub",
-     "rtf/testRTFVarious.rtf"],
+     "rtf/testRTFVarious.rtf",
+     "msg/testMSG_att_doc.msg"],
 )  # fmt: skip
 def test_a_reading_that_goes_on_yields_the_same_parts(corpus: Path, outcomes: dict[str, Outcome], name: str) -> None:
     path, whole = corpus / name, outcomes[name]
