@@ -38,14 +38,23 @@ def check(archive: zipfile.ZipFile, *, limits: Limits) -> None:
     Raises:
         BadInput: too many members, too large unpacked, encrypted, or a bomb.
     """
+    check_total(archive, limits=limits)
+    for member in archive.infolist():
+        check_member(member, limits=limits)
+
+
+def check_total(archive: zipfile.ZipFile, *, limits: Limits) -> None:
+    """Check what all members come to.
+
+    Raises:
+        BadInput: too many members, or too large unpacked.
+    """
     members = archive.infolist()
     if len(members) > MAX_MEMBERS:
         raise BadInput(f"the package holds {len(members):,} members, over the limit of {MAX_MEMBERS:,}")
     total = sum(member.file_size for member in members)
     if total > limits.max_unpacked_bytes:
         raise BadInput(f"unpacked it has {_mb(total)}, over the limit of {_mb(limits.max_unpacked_bytes)}")
-    for member in members:
-        check_member(member, limits=limits)
 
 
 def check_member(member: zipfile.ZipInfo, *, limits: Limits) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from ingest_assets.errors import BadInput
-from ingest_assets.parsers import families, media_type
+from ingest_assets.parsers import archives, families, media_type
 from ingest_assets.parsers.contract import Limits, Parser, Unpacked
 from ingest_assets.parsers.part_builder import PartBuilder
 from ingest_assets.records import ElementType, Part
@@ -36,7 +36,7 @@ class Documents:
     def parts(self, source: IO[bytes], *, name: str, level: int) -> Iterator[Part]:
         """Yield the parts of a document; titles in it stand below its name, which is a title of `level`."""
         name = " ".join(name.split())[:_MAX_NAME_CHARS] or "without a name"
-        if self._builder.has_news:
+        if self._builder.elements:
             yield from self._builder.flush()
         depth, self._builder.depth = self._builder.depth, self._builder.depth + level
         try:
@@ -71,7 +71,7 @@ class Documents:
         self._builder.warn(f"{name} was left out: {str(error).removeprefix(f'{name}: ')}")
 
     def _copy(self, source: IO[bytes], target: IO[bytes]) -> None:
-        while block := source.read(_BLOCK_BYTES):
+        while block := _block(source):
             self._unpacked.size_bytes += len(block)
             if self._unpacked.size_bytes > self._limits.max_unpacked_bytes:
                 limit = f"{self._limits.max_unpacked_bytes / 1e6:,.0f} MB"
@@ -103,6 +103,13 @@ class Documents:
             unread=frozenset(number - before for number in self._limits.unread if number > before),
             in_hand=(lambda number: mark(before + number)) if mark else None,
         )
+
+
+def _block(source: IO[bytes]) -> bytes:
+    try:
+        return source.read(_BLOCK_BYTES)
+    except archives.ZIP_ERRORS as error:
+        raise BadInput(f"damaged ({error})") from error
 
 
 def _parts(parser: Parser, path: Path, *, limits: Limits) -> Iterator[Part]:

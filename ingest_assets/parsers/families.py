@@ -30,6 +30,9 @@ _PARSERS = {
     **dict.fromkeys((_ODF + "text", _ODF + "text-template"), "odt"),
     **dict.fromkeys((_ODF + "spreadsheet", _ODF + "spreadsheet-template"), "ods"),
     **dict.fromkeys((_ODF + "presentation", _ODF + "presentation-template", _ODF + "graphics"), "odp"),
+    "application/zip": "archive",
+    types.JSON_LINES: "json_lines",
+    types.SOURCE: "source",
     **dict.fromkeys(("image/png", "image/jpeg", "image/gif", "image/bmp", "image/tiff", "image/webp"), "image"),
 }
 

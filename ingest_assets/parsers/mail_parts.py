@@ -105,7 +105,7 @@ def _attached(attachment: Attachment, *, builder: PartBuilder, documents: Docume
     except BadInput as error:
         documents.warn(attachment.name, error)
         return
-    if builder.has_news:
+    if builder.elements:
         yield from builder.flush()
     builder.depth += 1
     yield from parts(mail, builder=builder, documents=documents.deeper())

@@ -50,6 +50,11 @@ class PartBuilder:
         return len(self._elements)
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was left out of the part so far."""
+        return tuple(self._warnings)
+
+    @property
     def has_news(self) -> bool:
         """Whether closing the part now would say anything."""
         return bool(self._elements or self._warnings)

@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationW
 
 # Their words stand in pictures, and are read by the caption stage.
 PICTURES = {"pdf_scanned", "image"}
-LATER = {"zip", "doc"}
+LATER = {"doc"}
 # The longest one, the 400-page PDF, takes a few seconds on two shared cores.
 MAX_SECONDS = 60
 
