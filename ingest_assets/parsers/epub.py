@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,8 +71,8 @@ def _add(book: Book, chapter: Chapter, *, builder: PartBuilder) -> Iterator[Part
     _unwrap_drawings(root)
     if chapter.label and root.find(".//h1") is None and root.find(".//h2") is None and root.find(".//h3") is None:
         builder.add(ElementType.TITLE, chapter.label, level=1)
-    load = partial(_picture, book, posixpath.dirname(chapter.name))
-    yield from html.add(root, builder=builder, load=load)
+    find = partial(_find, book, posixpath.dirname(chapter.name))
+    yield from html.add(root, builder=builder, find=find)
 
 
 def _unwrap_drawings(root: etree._Element) -> None:
@@ -84,10 +84,15 @@ def _unwrap_drawings(root: etree._Element) -> None:
             break
 
 
-def _picture(book: Book, base: str, url: str) -> bytes:
+def _find(book: Book, base: str, url: str) -> Callable[[], bytes] | None:
     if re.match(r"[a-z][a-z0-9+.-]*:", url, re.IGNORECASE):
-        return b""
+        return None
+    name = book.resolve(base, url)
+    return partial(_picture, book, name) if book.has(name) else None
+
+
+def _picture(book: Book, name: str) -> bytes:
     try:
-        return book.data(book.resolve(base, url))
+        return book.data(name)
     except BadInput:
         return b"damaged"

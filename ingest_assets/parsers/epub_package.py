@@ -43,7 +43,7 @@ class Book:
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
-        self._names = {name: name for name in archive.namelist()}
+        self._names = dict.fromkeys(archive.namelist())
         opf = self._package_document()
         root = self._tree(opf)
         if root is None:
@@ -60,9 +60,11 @@ class Book:
         """Yield the chapters in reading order; where the spine is empty, in the order of the manifest."""
         labels = self._labels()
         items = self._spine or [item for item in self._items.values() if item.get("media-type") in _CHAPTERS]
+        seen: set[str] = set()
         for item in items:
-            if item.get("media-type") in _CHAPTERS:
-                name = self.resolve(self._base, item.get("href", ""))
+            name = self.resolve(self._base, item.get("href", ""))
+            if item.get("media-type") in _CHAPTERS and name not in seen:
+                seen.add(name)
                 yield Chapter(name, labels.get(name, ""))
 
     def refuse_locked(self) -> None:
@@ -77,6 +79,10 @@ class Book:
         locked = {self.resolve("", node.get("URI", "")) for node in _all(root, "CipherReference")}
         if any(chapter.name in locked for chapter in self.chapters()):
             raise BadInput("the book is encrypted (DRM); upload it without a lock")
+
+    def has(self, name: str) -> bool:
+        """Tell whether the book has a member of this name."""
+        return name in self._names
 
     def data(self, name: str) -> bytes:
         """Give a member's bytes; none where it is missing.

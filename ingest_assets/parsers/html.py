@@ -7,7 +7,7 @@ some kilobytes, block by block, so that its records of one piece are gone before
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,9 +49,9 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
         yield from builder.flush()
 
 
-def add(root: etree._Element, *, builder: PartBuilder, load: Callable[[str], bytes] | None = None) -> Iterator[Part]:
+def add(root: etree._Element, *, builder: PartBuilder, find: html_blocks.Find | None = None) -> Iterator[Part]:
     """Add a page to a builder, and close its parts when they are full; what is left stays in it."""
-    for _ in html_blocks.add(root, builder=builder, load=load):
+    for _ in html_blocks.add(root, builder=builder, find=find):
         if builder.chars >= _PART_CHARS:
             yield from builder.flush()
 

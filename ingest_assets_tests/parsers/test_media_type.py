@@ -67,7 +67,7 @@ def test_content_decides(tmp_path: Path, data: bytes, name: str, expected: str) 
 @pytest.mark.parametrize(
     ("type_", "name", "words"),
     [
-        ("application/msword", "a.doc", "legacy Word document (application/msword): save it as .docx"),
+        ("application/x-tar", "a.tar", "a tar archive (application/x-tar): unpack it"),
         (media_type.ENCRYPTED_OOXML, "a.docx", "upload it without a password"),
         (media_type.EMPTY, "a.txt", "an empty file (0 bytes)"),
         (media_type.UNKNOWN, "a.bin", "binary data of an unknown type"),
