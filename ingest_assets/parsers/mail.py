@@ -1,4 +1,4 @@
-"""A mail (EML) in, its subject as title, its headers, its text and its attachments out.
+"""A mail (EML), a mailbox (mbox) or a page saved as one (MHT) in, its subject, headers, text and attachments out.
 
 The standard library takes the message apart, under its policy `compat32`: the newer one parses every address while it
 reads, in quadratic time, and raises what it stumbles on. The message is held whole, some five times its size, which the
@@ -7,6 +7,7 @@ bound on a file's size keeps within a run's memory. Nothing that a mail points t
 
 from __future__ import annotations
 
+import io
 import mimetypes
 from collections.abc import Iterator
 from email.header import decode_header
@@ -14,7 +15,7 @@ from email.message import Message
 from email.parser import BytesParser
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import IO, TypeAlias
 
 from ingest_assets.errors import BadInput
 from ingest_assets.parsers import encoding, mail_parts
@@ -36,8 +37,11 @@ _PROTECTED = {
     "application/pkcs7-mime": "the mail is encrypted or sealed (S/MIME); save its text unencrypted",
     "application/x-pkcs7-mime": "the mail is encrypted or sealed (S/MIME); save its text unencrypted",
 }
-# What carries a signature or a key, and no text.
-_SIGNATURES = {"application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature"}
+# What carries a signature, or how a page looks and behaves, and no text.
+_NO_TEXT = {
+    *("application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature"),
+    *("text/css", "text/javascript", "application/javascript", "application/x-javascript"),
+}
 
 
 def count_pages(path: Path, *, limits: Limits) -> int:
@@ -52,12 +56,38 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     Raises:
         BadInput: encrypted, nested without end, or no mail.
     """
-    with path.open("rb") as file, naming_damage("a mail"):
-        mail = _mail(BytesParser().parse(file))
     builder = PartBuilder(limits=limits, start=start)
-    yield from mail_parts.parts(mail, builder=builder, documents=Documents(builder=builder, limits=limits))
+    documents = Documents(builder=builder, limits=limits)
+    with path.open("rb") as file:
+        is_box = file.read(5) == b"From "
+        file.seek(0)
+        for number, source in enumerate(_of_box(file) if is_box else [file], start=1):
+            try:
+                with naming_damage("a mail"):
+                    mail = _mail(BytesParser().parse(source))
+            except BadInput as error:
+                if not is_box:
+                    raise
+                builder.warn(f"mail {number} was left out: {error}")
+                continue
+            if builder.elements:
+                yield from builder.flush()
+            yield from mail_parts.parts(mail, builder=builder, documents=documents)
     if builder.has_news or builder.number == 0:
         yield from builder.flush()
+
+
+def _of_box(file: IO[bytes]) -> Iterator[IO[bytes]]:
+    """Yield the mails of a mailbox (mbox): each begins with a line "From " behind a blank one."""
+    held: list[bytes] = []
+    is_blank = False
+    for line in file:
+        if held and is_blank and line.startswith(b"From "):
+            yield io.BytesIO(b"".join(held))
+            held = []
+        held.append(line)
+        is_blank = not line.strip()
+    yield io.BytesIO(b"".join(held))
 
 
 def _mail(message: _Message) -> Mail:
@@ -87,7 +117,7 @@ class _Reader:
         media_type = part.get_content_type()
         if media_type in _PROTECTED:
             raise BadInput(_PROTECTED[media_type])
-        if media_type in _SIGNATURES:
+        if media_type in _NO_TEXT and not part.get_filename("").endswith((".css", ".js")):
             return []
         children = _children(part)
         if media_type == "message/rfc822" and children:

@@ -46,6 +46,10 @@ _SIGNATURES = (
     (4, b"ftypavif", "image/avif"),
     (40, b" EMF", "image/emf"),
     (0, b"\xd7\xcd\xc6\x9a", "image/wmf"),
+    # Excel 2 to 4, without the OLE file around it.
+    (0, b"\x09\x08\x10\0", "application/vnd.ms-excel"),
+    (0, b"\x09\x04\x06\0", "application/vnd.ms-excel"),
+    (0, b"\x09\x02\x06\0", "application/vnd.ms-excel"),
     (0, b"\x1f\x8b", "application/gzip"),
     (0, b"BZh", "application/x-bzip2"),
     (0, b"\xfd7zXZ\0", "application/x-xz"),
@@ -105,7 +109,7 @@ _TEXT_SUFFIXES = {
     ".json": "application/json",
     ".jsonl": JSON_LINES,
     ".ndjson": JSON_LINES,
-    ".eml": _MAIL,
+    **dict.fromkeys((".eml", ".mht", ".mhtml", ".mbox"), _MAIL),
     **dict.fromkeys(_SOURCE_SUFFIXES, SOURCE),
 }
 
@@ -215,7 +219,9 @@ def _of_text(path: Path, head: bytes, *, filename: str) -> str:
 
 _HTML_START = re.compile(r"(<\?xml[^>]*\?>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*+<(!doctype\s+html|html[\s>])", re.DOTALL)
 _HTML_TAG = re.compile(r"<(html|head|body|title|table|div|p|h[1-6]|ul|ol|br|span|a|meta|script|style)(\s[^<>]*)?/?>")
-_MAIL_FIELD = re.compile(r"(?m)^(received|return-path|message-id|mime-version|delivered-to|dkim-signature):", re.ASCII)
+_MAIL_FIELD = re.compile(
+    r"(?m)^(received|return-path|message-id|mime-version|content-type|delivered-to|dkim-signature):", re.ASCII
+)
 _MAIL_START = re.compile(r"(from [^\n]*\n)?[a-z][a-z0-9-]*:[ \t]", re.ASCII)
 
 

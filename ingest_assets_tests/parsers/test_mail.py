@@ -128,6 +128,28 @@ def test_mails_in_each_other_without_end_are_refused(tmp_path: Path) -> None:
         parts_of(mail, file(tmp_path, b"From: a\nContent-Type: message/rfc822\n\n" * 20_000))
 
 
+def test_a_mailbox_is_its_mails_one_after_the_other(tmp_path: Path) -> None:
+    mails = [message(f"Text {number}.", subject=f"Mail {number}") for number in range(3)]
+    mails[0].add_attachment("attached", filename="a.txt")
+    locked = b"Subject: x\nContent-Type: application/pkcs7-mime\n\nAAAA\n"
+    path = file(tmp_path, b"".join(b"From ann Wed\n" + bytes(made) + b"\n" for made in [*mails, locked]))
+    titles = [e.text for e in elements_of(mail, path) if e.type is ElementType.TITLE]
+    assert titles == ["Mail 0", "a.txt", "Mail 1", "Mail 2"]
+    assert "mail 4 was left out: the mail is encrypted" in parts_of(mail, path)[-1].warnings[0]
+
+
+def test_a_page_that_was_saved_whole_is_its_text_and_pictures(tmp_path: Path) -> None:
+    pieces = ("text/html", "<h1>Page</h1><p>Text.</p>"), ("text/css", "p {}"), ("image/png", "")
+    body = "".join(
+        f"--x\nContent-Type: {type_}\nContent-Location: http://h/{number}\nContent-Transfer-Encoding: base64\n\n"
+        f"{base64.b64encode(text.encode() or png()).decode()}\n"
+        for number, (type_, text) in enumerate(pieces)
+    )
+    head = 'From: <Saved by X>\nSubject: The page\nMIME-Version: 1.0\nContent-Type: multipart/related; boundary="x"\n\n'
+    parts = read_or_refuse(file(tmp_path, f"{head}{body}--x--"), "page.bin")
+    assert [e.text for part in parts for e in part.elements] == ["The page", "From: <Saved by X>", "Page", "Text.", ""]
+
+
 def test_attachments_are_bounded_in_number_and_size(tmp_path: Path) -> None:
     made = message()
     for number in range(5):
