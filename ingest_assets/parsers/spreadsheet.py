@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ingest_assets.errors import BadInput
 from ingest_assets.parsers import ooxml, sheet_parts, spreadsheet_drawings
@@ -29,8 +29,8 @@ def count_pages(path: Path, *, limits: Limits) -> int:
     Raises:
         BadInput: damaged, encrypted, a bomb, no workbook, or more sheets than the limit.
     """
-    with ooxml.opened(path, limits=limits) as package, naming_damage("an Excel workbook"):
-        workbook = _load(package)
+    with ooxml.opened(path, limits=limits) as package, package.open("rb") as file, naming_damage("an Excel workbook"):
+        workbook = _load(file)
         sheets = len(workbook.sheetnames)
         workbook.close()
     if sheets > limits.max_pages:
@@ -45,9 +45,9 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
         BadInput: damaged, encrypted, a bomb, or no workbook.
     """
     builder = PartBuilder(limits=limits, start=start)
-    with ooxml.opened(path, limits=limits) as package:
+    with ooxml.opened(path, limits=limits) as package, package.open("rb") as file:
         with naming_damage("an Excel workbook"):
-            workbook = _load(package)
+            workbook = _load(file)
         try:
             for page_number, sheet in enumerate(workbook._sheets, start=1):
                 yield from _sheet(workbook, sheet, package, builder=builder, page_number=page_number)
@@ -57,14 +57,15 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
         yield from builder.flush()
 
 
-def _load(package: Path) -> Any:
+def _load(file: IO[bytes]) -> Any:
+    """Open a workbook; by its file, because openpyxl refuses a path whose name it does not like."""
     import warnings
 
     import openpyxl
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of features that it would not write back, which nobody asks it to
-        return openpyxl.load_workbook(package, read_only=True, data_only=True, keep_links=False)
+        return openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
 
 
 def _sheet(workbook: Any, sheet: Any, package: Path, *, builder: PartBuilder, page_number: int) -> Iterator[Part]:

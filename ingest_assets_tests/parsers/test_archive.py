@@ -14,7 +14,7 @@ from ingest_assets.errors import BadInput
 from ingest_assets.parsers import archive
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.media_type import detect
-from ingest_assets.records import ElementType
+from ingest_assets.records import ElementType, Part
 from ingest_assets_tests.parsers.mutation import mutated, places, read_or_refuse, some_hundred
 from ingest_assets_tests.parsers.reading import elements_of, file, parts_of, png, texts_of
 
@@ -28,6 +28,14 @@ def zipped(members: dict[str, bytes | str]) -> bytes:
         for name, data in members.items():
             made.writestr(name, data)
     return out.getvalue()
+
+
+def texts_in(parts: list[Part]) -> list[str]:
+    return [element.text for part in parts for element in part.elements]
+
+
+def pictures_in(parts: list[Part]) -> set[str]:
+    return {picture.sha256 for part in parts for picture in part.pictures}
 
 
 def warnings_of(path: Path, limits: Limits | None = None) -> list[str]:
@@ -47,6 +55,27 @@ def test_each_member_is_a_document_below_its_name(tmp_path: Path) -> None:
         (ElementType.TITLE, 1, "c.png"),
         (ElementType.IMAGE, 0, ""),
     ]
+
+
+@pytest.mark.slow
+def test_every_family_is_read_in_an_archive_as_it_is_alone(tmp_path: Path, corpus: Path) -> None:
+    names = [
+        *("docx/textbox.docx", "xlsx/xlsx_06_edge_cases_.xlsx", "pptx/pptx_chart.pptx", "pdf/normal_4pages.pdf"),
+        *("html/wiki_duck.html", "odt/fake.odt", "epub/testEPUB.epub", "rtf/testRTFVarious.rtf"),
+        *(
+            "msg/fake-email-attachment.msg",
+            "eml/eng_spa_mult.eml",
+            "image/testTIFF_multipage.tif",
+            "wrong_extension/fake.doc",
+        ),
+        *("xlsx/xlsx_emf.xlsx", "wrong_extension/elife-56337.txt"),
+    ]
+    for name in names:
+        alone = read_or_refuse(corpus / name, name)
+        inside = read_or_refuse(file(tmp_path, zipped({name: (corpus / name).read_bytes()})), "a.zip")
+        assert alone
+        assert texts_in(inside)[1:] == texts_in(alone)
+        assert pictures_in(inside) == pictures_in(alone)
 
 
 def test_names_that_lead_out_are_left_out_by_name(tmp_path: Path) -> None:
