@@ -14,6 +14,14 @@ from typing import Protocol
 from ingest_assets.records import Part
 
 
+@dataclass(slots=True)
+class Unpacked:
+    """What the documents inside of one file have come to so far, on all levels together."""
+
+    documents: int = 0
+    size_bytes: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds on what a file may claim: nothing in it is trusted."""
@@ -25,11 +33,17 @@ class Limits:
     max_pictures: int = 2_000
     """Distinct pictures per file; the rest is left out with a warning."""
     max_unpacked_bytes: int = 1_000_000_000
-    """Sum of an archive's members (OOXML) unpacked."""
+    """Sum of an archive's members unpacked, and of all documents inside of a file, on all levels together."""
     max_archive_ratio: int = 200
     """Unpacked over packed size of an archive's member above 10 MB: more is a bomb."""
     max_part_chars: int = 2_000_000
     """Text of one part; a parser splits before it."""
+    max_documents: int = 2_000
+    """Documents inside of one file (attachments, members of an archive), on all levels; the rest is left out."""
+    max_nesting: int = 5
+    """Levels of documents inside of documents; what lies deeper is left out with a warning."""
+    unpacked: Unpacked | None = None
+    """For a document that lies in another one: the count that it shares with the others."""
     unread: frozenset[int] = frozenset()
     """Parts that do not fit in memory even alone: nothing about them is looked at."""
     in_hand: Callable[[int], None] | None = None

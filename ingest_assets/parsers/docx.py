@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ingest_assets.parsers import docx_tree, html_tables, html_tree, ooxml
+from ingest_assets.parsers import archives, docx_tree, html_tables, html_tree, ooxml
 from ingest_assets.parsers.charts import chart_table
 from ingest_assets.parsers.contract import Limits
+from ingest_assets.parsers.damage import naming_damage
 from ingest_assets.parsers.docx_tree import W
 from ingest_assets.parsers.part_builder import PartBuilder
 from ingest_assets.parsers.unstructured_elements import level_of, load, type_of
@@ -53,7 +54,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     """
     load()
     with ooxml.opened(path, limits=limits) as package:
-        with ooxml.naming_damage("Word document"):
+        with naming_damage("a Word document"):
             reader = _Reader(package, builder=PartBuilder(limits=limits, start=start))
         yield from reader.parts()
 
@@ -185,7 +186,7 @@ class _Reader:
             if kind == "picture":
                 self._builder.add_picture(part.target_part.blob, page_number=page_number, name=name)
                 continue
-            title, rows = chart_table(ooxml.parse_xml(part.target_part.blob))
+            title, rows = chart_table(archives.parse_xml(part.target_part.blob))
             self._builder.add(ElementType.NARRATIVE_TEXT, title, page_number=page_number)
             self._builder.add_table(rows, page_number=page_number)
 
@@ -228,7 +229,7 @@ class _Notes:
             kind = relation.reltype.rpartition("/")[2].removesuffix("s")
             if kind not in {"footnote", "endnote"} or relation.is_external:
                 continue
-            root = ooxml.parse_xml(relation.target_part.blob)
+            root = archives.parse_xml(relation.target_part.blob)
             docx_tree.plain(root)
             for note in root.iter(W + kind):
                 # Separators, the lines above the notes, are notes of a type.

@@ -83,6 +83,32 @@ def decode(path: Path, encoding: str) -> Iterator[str]:
     yield decoder.decode(b"", final=True)
 
 
+# Names under which programs of one country write what a wider table holds (WHATWG Encoding, 4.2).
+_WIDER = {
+    **dict.fromkeys(("ascii", "us-ascii"), ""),
+    **dict.fromkeys(("iso-8859-1", "iso8859-1", "latin-1", "latin1"), "cp1252"),
+    **dict.fromkeys(("gb2312", "gbk", "x-gbk"), "gb18030"),
+    **dict.fromkeys(("shift_jis", "shift-jis", "sjis", "x-sjis", "ms932"), "cp932"),
+    **dict.fromkeys(("euc-kr", "ks_c_5601-1987", "ksc5601"), "cp949"),
+    "big5": "cp950",
+    "iso-8859-9": "cp1254",
+    "iso-8859-11": "cp874",
+}
+
+
+def decode_bytes(data: bytes, *, declared: str = "") -> str:
+    """Decode a short text that is held whole: as it declares of itself where that fits, else by its letters."""
+    name = declared.strip().lower()
+    # Of ASCII alone, only a declared encoding makes anything else: ISO-2022-JP, UTF-7. Valid UTF-8 is no accident.
+    for candidate in ("" if name in _WIDER else name, "utf-8") if data.isascii() else ("utf-8", _WIDER.get(name, name)):
+        try:
+            if candidate:
+                return data.decode(candidate)
+        except (LookupError, ValueError):
+            continue
+    return data.decode(letters.best_encoding(data[:_SAMPLE_BYTES]), "replace")
+
+
 def _unmarked_utf16(head: bytes) -> str:
     head = head[: len(head) // 4 * 4] or head[: len(head) // 2 * 2]
     found = []

@@ -10,6 +10,8 @@ from ingest_assets.errors import BadInput
 from ingest_assets.parsers import media_type as types
 from ingest_assets.parsers.contract import Parser
 
+_ODF = "application/vnd.oasis.opendocument."
+
 _PARSERS = {
     types.PDF: "pdf",
     types.DOCX: "docx",
@@ -21,6 +23,20 @@ _PARSERS = {
     "text/markdown": "markdown",
     "text/html": "html",
     "text/csv": "tabular",
+    "message/rfc822": "mail",
+    "application/vnd.ms-outlook": "outlook",
+    "application/rtf": "rtf",
+    "application/epub+zip": "epub",
+    **dict.fromkeys((_ODF + "text", _ODF + "text-template"), "odt"),
+    **dict.fromkeys((_ODF + "spreadsheet", _ODF + "spreadsheet-template"), "ods"),
+    **dict.fromkeys((_ODF + "presentation", _ODF + "presentation-template", _ODF + "graphics"), "odp"),
+    "application/msword": "doc",
+    "application/vnd.ms-excel": "xls",
+    "application/vnd.ms-powerpoint": "ppt",
+    "application/zip": "archive",
+    types.JSON_LINES: "json_lines",
+    types.SOURCE: "source",
+    **dict.fromkeys(("image/png", "image/jpeg", "image/gif", "image/bmp", "image/tiff", "image/webp"), "image"),
 }
 
 _LATER = "cannot be read yet"
@@ -30,20 +46,10 @@ _NOT_A_DOCUMENT = "it holds no document text"
 _REFUSED = {
     types.EMPTY: ("an empty file (0 bytes)", "upload it again"),
     types.ENCRYPTED_OOXML: ("an Office document that is encrypted", "upload it without a password"),
-    "application/msword": ("a legacy Word document", "save it as .docx"),
-    "application/vnd.ms-powerpoint": ("a legacy PowerPoint presentation", "save it as .pptx"),
-    "application/vnd.ms-excel": ("a legacy Excel workbook", "save it as .xlsx"),
     "application/vnd.ms-excel.sheet.binary": ("a binary Excel workbook", "save it as .xlsx"),
-    "application/vnd.ms-outlook": ("an Outlook message", _LATER + "; save its text as .txt or print it to PDF"),
     "application/vnd.ms-outlook-pst": ("an Outlook mailbox", _LATER),
-    "message/rfc822": ("a mail message", _LATER + "; save its text as .txt or print it to PDF"),
     "application/x-ole-storage": ("an OLE file of an unknown kind", "save it as .docx, .xlsx, .pptx or PDF"),
-    "application/rtf": ("a rich text document (RTF)", _LATER + "; save it as .docx"),
-    "application/epub+zip": ("an EPUB book", _LATER + "; convert it to PDF or HTML"),
-    "application/vnd.oasis.opendocument.text": ("an OpenDocument text", _LATER + "; save it as .docx"),
-    "application/vnd.oasis.opendocument.spreadsheet": ("an OpenDocument spreadsheet", _LATER + "; save it as .xlsx"),
-    "application/vnd.oasis.opendocument.presentation": ("an OpenDocument presentation", _LATER + "; save it as .pptx"),
-    "application/zip": ("a zip archive", _UNPACK),
+    "application/vnd.ms-tnef": ("a mail's attachments as Outlook packs them (TNEF)", "save them on their own"),
     "application/gzip": ("a gzip archive", _UNPACK),
     "application/x-bzip2": ("a bzip2 archive", _UNPACK),
     "application/x-xz": ("an xz archive", _UNPACK),
@@ -58,7 +64,7 @@ _REFUSED = {
 }
 
 _REFUSED_KINDS = {
-    "image": ("a picture", "pictures on their own " + _LATER + "; put it into a document"),
+    "image": ("a picture of a format that is not read", "save it as PNG, JPEG, TIFF or WEBP"),
     "audio": ("a sound recording", _NOT_A_DOCUMENT),
     "video": ("a film", _NOT_A_DOCUMENT),
     "font": ("a font", _NOT_A_DOCUMENT),

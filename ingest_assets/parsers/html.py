@@ -44,11 +44,16 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     title = _title(root)
     if title:
         builder.add(ElementType.TITLE, title, level=1)
-    for _ in html_blocks.add(root, builder=builder):
-        if builder.chars >= _PART_CHARS:
-            yield from builder.flush()
+    yield from add(root, builder=builder)
     if builder.elements or builder.number == 0:
         yield from builder.flush()
+
+
+def add(root: etree._Element, *, builder: PartBuilder, find: html_blocks.Find | None = None) -> Iterator[Part]:
+    """Add a page to a builder, and close its parts when they are full; what is left stays in it."""
+    for _ in html_blocks.add(root, builder=builder, find=find):
+        if builder.chars >= _PART_CHARS:
+            yield from builder.flush()
 
 
 def _text(path: Path) -> str:

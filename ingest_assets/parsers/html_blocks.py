@@ -9,9 +9,9 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import unquote_to_bytes
 
 from ingest_assets.parsers import html_tables, html_tree
@@ -30,10 +30,17 @@ _LEAVES = frozenset(["h1", "h2", "h3", "h4", "h5", "h6", "p", "pre", "ul", "ol",
 _DATA_URI = re.compile(r"\s*data:(image/[\w.+-]+)?((?:;[^;,]*)*),", re.IGNORECASE)
 
 
-def add(root: etree._Element, *, builder: PartBuilder) -> Iterator[None]:
-    """Add a page's blocks to the builder; yields after each batch, so that the caller can close a part."""
+Find: TypeAlias = Callable[[str], Callable[[], bytes] | None]
+_Kept: TypeAlias = list[list[str]] | bytes | str | Callable[[], bytes]
+
+
+def add(root: etree._Element, *, builder: PartBuilder, find: Find | None = None) -> Iterator[None]:
+    """Add a page's blocks to the builder; yields after each batch, so that the caller can close a part.
+
+    `find` gives what reads a picture that travels with the page, by its URL: it is read when its turn has come.
+    """
     html_tree.prepare(root)
-    stand_ins = _StandIns(root)
+    stand_ins = _StandIns(root, find)
     batch: list[str] = []
     size = 0
     for block in _blocks(root, _with_blocks_inside(root)):
@@ -56,8 +63,9 @@ def add(root: etree._Element, *, builder: PartBuilder) -> Iterator[None]:
 class _StandIns:
     """Tables and pictures that have left the tree; an <img src="ours:N"> stands where each was."""
 
-    def __init__(self, root: etree._Element) -> None:
-        self._kept: list[list[list[str]] | bytes | str] = []
+    def __init__(self, root: etree._Element, find: Find | None) -> None:
+        self._kept: list[_Kept] = []
+        self._find = find or (lambda _: None)
         for table in [*root.iter("table")]:
             if html_tables.is_layout(table):
                 _unmake(table)
@@ -72,6 +80,8 @@ class _StandIns:
         kept = self._kept[int(url.removeprefix("ours:"))]
         if isinstance(kept, bytes):
             builder.add_picture(kept, name="an embedded picture")
+        elif callable(kept):
+            builder.add_picture(kept(), name="an embedded picture")
         elif isinstance(kept, str):
             builder.add(ElementType.NARRATIVE_TEXT, kept)
         else:
@@ -80,9 +90,9 @@ class _StandIns:
     def _replace_image(self, image: etree._Element) -> None:
         """A picture in a `data:` URI is kept; of one elsewhere, which is never fetched, the words in its place are."""
         source = image.get("src") or image.get("data-src") or ""
-        data = _data(source)
-        if data:
-            html_tree.replace(image, self._marker(data))
+        kept = _data(source) or self._find(source)
+        if kept:
+            html_tree.replace(image, self._marker(kept))
             return
         span = image.makeelement("span")
         span.text = f" {image.get('alt') or ''} "
@@ -100,7 +110,7 @@ class _StandIns:
             box.append(picture)
         html_tree.replace(table, box)
 
-    def _marker(self, kept: list[list[str]] | bytes | str) -> etree._Element:
+    def _marker(self, kept: _Kept) -> etree._Element:
         from lxml import etree
 
         self._kept.append(kept)

@@ -34,6 +34,13 @@ _REMOVED = {
     *("head", "script", "style", "template", "noscript", "link", "meta", "base", "input", "select", "datalist"),
     *("iframe", "noembed", "embed", "param", "source", "track", "map", "area", "svg", "nav", "del", "hr", "progress"),
 }
+# What lxml reads and does not take back into a tree (XML 1.0, 2.2), as a character or as a reference to one.
+_CONTROLS = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]"
+    r"|&#(?:0*(?:[0-8]|1[1-24-9]|2\d|3[01]|6553[45])|x0*(?:[0-8bcef]|1[0-9a-f]|fff[ef]))(?![0-9a-f]);?",
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"[a-z][\w.:-]*", re.ASCII)
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 
 
@@ -53,7 +60,7 @@ def _fromstring(html: str, parser: etree.HTMLParser) -> etree._Element:
     from lxml import etree
 
     # Lone surrogates cannot be encoded, and NUL ends libxml2's input.
-    data = html.replace("\0", "").encode("utf-8", "replace")
+    data = _CONTROLS.sub("", html).encode("utf-8", "replace")
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError:
@@ -103,7 +110,8 @@ def prepare(root: etree._Element) -> None:
         if (tag in _REMOVED or is_hidden) and element is not root:
             removed.append(element)
         else:
-            element.tag = _RENAMED.get(tag, tag)
+            # A damaged page has elements of any name, "p<" among them, which lxml reads and does not write.
+            element.tag = _RENAMED.get(tag, tag) if _NAME.fullmatch(tag) else "span"
     for element in removed:
         remove(element)
     _limit_depth(root)

@@ -8,13 +8,14 @@ of text; it is asked last, so that a message can name the binary types that this
 from __future__ import annotations
 
 import re
+import struct
 import zipfile
 from pathlib import Path
 
 from ingest_assets.errors import BadInput
-from ingest_assets.parsers import encoding, ooxml
+from ingest_assets.parsers import archives, encoding
 
-VERSION = "1"
+VERSION = "2"
 """Goes up whenever the same bytes yield another type."""
 
 EMPTY = "application/x-empty"
@@ -23,6 +24,8 @@ PDF = "application/pdf"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+JSON_LINES = "application/x-ndjson"
+SOURCE = "text/x-source"
 ENCRYPTED_OOXML = "application/x-ole-encrypted-ooxml"
 
 _HEAD_BYTES = 1 << 16
@@ -37,11 +40,16 @@ _SIGNATURES = (
     (0, b"II*\0", "image/tiff"),
     (0, b"MM\0*", "image/tiff"),
     (0, b"II+\0", "image/tiff"),
+    (0, b"MM\0+", "image/tiff"),
     (8, b"WEBP", "image/webp"),
     (4, b"ftypheic", "image/heic"),
     (4, b"ftypavif", "image/avif"),
     (40, b" EMF", "image/emf"),
     (0, b"\xd7\xcd\xc6\x9a", "image/wmf"),
+    # Excel 2 to 4, without the OLE file around it.
+    (0, b"\x09\x08\x10\0", "application/vnd.ms-excel"),
+    (0, b"\x09\x04\x06\0", "application/vnd.ms-excel"),
+    (0, b"\x09\x02\x06\0", "application/vnd.ms-excel"),
     (0, b"\x1f\x8b", "application/gzip"),
     (0, b"BZh", "application/x-bzip2"),
     (0, b"\xfd7zXZ\0", "application/x-xz"),
@@ -53,6 +61,7 @@ _SIGNATURES = (
     (0, b"SQLite format 3\0", "application/vnd.sqlite3"),
     (0, b"PAR1", "application/vnd.apache.parquet"),
     (0, b"!BDN", "application/vnd.ms-outlook-pst"),
+    (0, b"\x78\x9f\x3e\x22", "application/vnd.ms-tnef"),
 )
 
 # Main parts of OOXML packages as [Content_Types].xml names them; macros and templates are read as documents.
@@ -67,15 +76,22 @@ _OOXML_KINDS: tuple[tuple[bytes, str], ...] = (
 )
 _MAIN_PART = re.compile(rb'ContentType\s*=\s*["\']([^"\']*?\bmain\+xml|[^"\']*sheet\.binary[^"\']*main)["\']')
 
-# Streams by which an OLE file shows what it is, in UTF-16 as its directory has them.
+# Streams by which an OLE file shows what it is.
 _OLE_STREAMS = (
     ("EncryptedPackage", ENCRYPTED_OOXML),
-    # A message may hold a Word document as an attachment; the other way round it does not happen.
     ("__properties_version1.0", "application/vnd.ms-outlook"),
     ("WordDocument", "application/msword"),
     ("PowerPoint Document", "application/vnd.ms-powerpoint"),
     ("Workbook", "application/vnd.ms-excel"),
     ("Book", "application/vnd.ms-excel"),
+)
+
+# What people write for machines: its lines and their indents are kept.
+_SOURCE_SUFFIXES = (
+    *(".py", ".pyi", ".js", ".mjs", ".jsx", ".ts", ".tsx", ".java", ".kt", ".scala", ".groovy", ".c", ".h", ".cc"),
+    *(".cpp", ".cxx", ".hpp", ".cs", ".fs", ".vb", ".go", ".rs", ".swift", ".m", ".rb", ".php", ".pl", ".pm", ".lua"),
+    *(".r", ".jl", ".dart", ".ex", ".exs", ".erl", ".hs", ".clj", ".sh", ".bash", ".zsh", ".ps1", ".bat", ".cmd"),
+    *(".sql", ".css", ".scss", ".less", ".proto", ".tf", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf"),
 )
 
 _TEXT_SUFFIXES = {
@@ -91,7 +107,10 @@ _TEXT_SUFFIXES = {
     ".xhtml": "text/html",
     ".xml": "application/xml",
     ".json": "application/json",
-    ".eml": _MAIL,
+    ".jsonl": JSON_LINES,
+    ".ndjson": JSON_LINES,
+    **dict.fromkeys((".eml", ".mht", ".mhtml", ".mbox"), _MAIL),
+    **dict.fromkeys(_SOURCE_SUFFIXES, SOURCE),
 }
 
 
@@ -114,7 +133,14 @@ def detect(path: Path, *, filename: str) -> str:
     for offset, signature, media_type in _SIGNATURES:
         if head.startswith(signature, offset):
             return media_type
+    if _is_bitmap(head):
+        return "image/bmp"
     return _of_text(path, head, filename=filename)
+
+
+def _is_bitmap(head: bytes) -> bool:
+    """Tell a Windows bitmap from a text that begins with BM: it has one of seven lengths of header."""
+    return head.startswith(b"BM") and head[15:18] == b"\0\0\0" and head[14:15] in b"\x0c\x10\x28\x34\x38\x40\x6c\x7c"
 
 
 def _of_zip(path: Path, head: bytes) -> str:
@@ -127,7 +153,7 @@ def _of_zip(path: Path, head: bytes) -> str:
                 return "application/epub+zip"
             if "[Content_Types].xml" in names and archive.getinfo("[Content_Types].xml").file_size < 10_000_000:
                 return _of_ooxml(archive.read("[Content_Types].xml"))
-    except ooxml.ZIP_ERRORS:
+    except archives.ZIP_ERRORS:
         return _of_broken_zip(head)
     return "application/zip"
 
@@ -151,7 +177,19 @@ def _of_broken_zip(head: bytes) -> str:
 
 
 def _of_ole(path: Path) -> str:
-    """Look the streams up where they lie: the directory may be anywhere in the file, some megabytes in."""
+    """Name an OLE file by the streams in its outermost folder: what is attached or embedded lies deeper."""
+    import olefile
+
+    try:
+        with olefile.OleFileIO(str(path)) as file:
+            found = {name[0] for name in file.listdir(streams=True, storages=False) if len(name) == 1}
+    except (OSError, ValueError, IndexError, TypeError, RecursionError, struct.error):
+        found = _names_in(path)
+    return next((media_type for name, media_type in _OLE_STREAMS if name in found), "application/x-ole-storage")
+
+
+def _names_in(path: Path) -> set[str]:
+    """Look for the streams' names in a damaged file, where they lie, so that its parser can name the damage."""
     tail = b""
     found: set[str] = set()
     with path.open("rb") as file:
@@ -159,7 +197,7 @@ def _of_ole(path: Path) -> str:
             data = tail + block
             found.update(name for name, _ in _OLE_STREAMS if name.encode("utf-16-le") + b"\0\0" in data)
             tail = block[-128:]
-    return next((media_type for name, media_type in _OLE_STREAMS if name in found), "application/x-ole-storage")
+    return found
 
 
 def _of_text(path: Path, head: bytes, *, filename: str) -> str:
@@ -181,7 +219,9 @@ def _of_text(path: Path, head: bytes, *, filename: str) -> str:
 
 _HTML_START = re.compile(r"(<\?xml[^>]*\?>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*+<(!doctype\s+html|html[\s>])", re.DOTALL)
 _HTML_TAG = re.compile(r"<(html|head|body|title|table|div|p|h[1-6]|ul|ol|br|span|a|meta|script|style)(\s[^<>]*)?/?>")
-_MAIL_FIELD = re.compile(r"(?m)^(received|return-path|message-id|mime-version|delivered-to|dkim-signature):", re.ASCII)
+_MAIL_FIELD = re.compile(
+    r"(?m)^(received|return-path|message-id|mime-version|content-type|delivered-to|dkim-signature):", re.ASCII
+)
 _MAIL_START = re.compile(r"(from [^\n]*\n)?[a-z][a-z0-9-]*:[ \t]", re.ASCII)
 
 
@@ -206,10 +246,14 @@ def _fits(suffix: str, lower: str) -> bool:
     """Tell whether the content allows what the name says; CSV and Markdown can look like anything."""
     if suffix == "text/html":
         return bool(_HTML_TAG.search(lower))
-    return suffix in {"text/csv", "text/markdown"}
+    if suffix == JSON_LINES:
+        return lower.startswith(("{", "["))
+    return suffix in {"text/csv", "text/markdown", SOURCE}
 
 
 def _guess(lower: str) -> str:
+    if re.match(r"\{[^\n]*\}[ \t\r]*\n\{[^\n]*\}[ \t\r]*(\n|$)", lower):
+        return JSON_LINES
     return "application/json" if re.match(r'\{\s*["}]|\[\s*["\[{\]]', lower) else "text/plain"
 
 

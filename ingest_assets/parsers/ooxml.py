@@ -1,9 +1,7 @@
 """A DOCX, PPTX or XLSX file in, a package that its library may open out.
 
-Nothing in it is trusted. The directory is checked before anything is unpacked: members, sizes, ratios, names. (Python's
-`zipfile` never gives more bytes than the directory declares and then compares checksums, so a size that lies ends in
-an error, not in memory.) A document type definition is what entity bombs and external entities are made of, and the
-Open Packaging Conventions forbid it (ECMA-376 part 2, 8.1.4): a member that has one refuses the file.
+Nothing in it is trusted (`archives.py`). A document type definition is what entity bombs and external entities are made
+of, and the Open Packaging Conventions forbid it (ECMA-376 part 2, 8.1.4): a member that has one refuses the file.
 
 Two kinds of sound files break `python-docx`, `python-pptx` and `openpyxl`; they are rewritten, member by member, into a
 temporary file: "Strict" ones (ISO/IEC 29500-1), which differ in their namespaces, and ones with a relationship to a
@@ -16,28 +14,13 @@ import posixpath
 import re
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
-from xml.parsers import expat
 
 from ingest_assets.errors import BadInput
+from ingest_assets.parsers import archives
 from ingest_assets.parsers.contract import Limits
-
-if TYPE_CHECKING:
-    from lxml import etree
-
-# A presentation of 500 slides has some 3,000 members; zipfile takes 1 kB of memory for each.
-MAX_MEMBERS = 50_000
-# lxml holds 5 to 8 times the size of the XML: 100 MB is what a run of 1 GB can still parse. Sheets are streamed.
-MAX_XML_BYTES = 100_000_000
-# Below 10 MB unpacked the ratio does not matter: sheets of equal rows reach 300.
-_RATIO_FROM_BYTES = 10_000_000
-
-# What a damaged zip file raises, from zipfile and from the decompressors behind it.
-ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, UnicodeDecodeError)
 
 _STRICT_NAMES = (
     (b"purl.oclc.org/ooxml/wordprocessingml/main", b"schemas.openxmlformats.org/wordprocessingml/2006/main"),
@@ -79,7 +62,7 @@ def opened(path: Path, *, limits: Limits) -> Iterator[Path]:
                 rewritten = None
             else:
                 rewritten = _rewrite(archive, missing=missing)
-    except ZIP_ERRORS as error:
+    except archives.ZIP_ERRORS as error:
         raise BadInput(f"the file is damaged or truncated ({error}); save or upload it again") from error
     try:
         yield rewritten or path
@@ -88,52 +71,13 @@ def opened(path: Path, *, limits: Limits) -> Iterator[Path]:
             rewritten.unlink(missing_ok=True)
 
 
-@contextmanager
-def naming_damage(what: str) -> Iterator[None]:
-    """Turn whatever a library raises on a malformed package into a BadInput that says so."""
-    try:
-        yield
-    except (BadInput, MemoryError):
-        raise
-    except Exception as error:
-        # python-docx, python-pptx and openpyxl check nothing: a wrong attribute may end as any error there is.
-        reason = f"{type(error).__name__}: {error}"[:300]
-        raise BadInput(f"cannot be read as a {what} ({reason}); save it again from its program") from error
-
-
-def parse_xml(data: bytes) -> etree._Element:
-    """Parse a member of a package: no entities, no network, libxml2's bounds on."""
-    from lxml import etree
-
-    return etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False))
-
-
 def _check_directory(archive: zipfile.ZipFile, *, limits: Limits) -> None:
-    members = archive.infolist()
-    if len(members) > MAX_MEMBERS:
-        raise BadInput(f"the package holds {len(members):,} members, over the limit of {MAX_MEMBERS:,}")
+    archives.check(archive, limits=limits)
     if "[Content_Types].xml" not in archive.namelist():
         raise BadInput("no office document: [Content_Types].xml is missing; save it again from its program")
-    total = sum(member.file_size for member in members)
-    if total > limits.max_unpacked_bytes:
-        raise BadInput(f"unpacked it has {_mb(total)}, over the limit of {_mb(limits.max_unpacked_bytes)}")
-    for member in members:
-        name = repr(member.filename[:100])
-        if member.flag_bits & 1:
-            raise BadInput(f"{name} in it is encrypted; upload it without a password")
-        ratio = member.file_size / max(1, member.compress_size)
-        if member.file_size > _RATIO_FROM_BYTES and ratio > limits.max_archive_ratio:
-            raise BadInput(
-                f"{name} unpacks to {ratio:,.0f} times its size, over the limit of {limits.max_archive_ratio}:"
-                " no document does that"
-            )
-        streamed = "/worksheets/" in member.filename
-        if _is_xml(member.filename) and not streamed and member.file_size > MAX_XML_BYTES:
-            raise BadInput(f"{name} has {_mb(member.file_size)} of XML, over {_mb(MAX_XML_BYTES)}; split the document")
-
-
-def _mb(size: int) -> str:
-    return f"{size / 1e6:,.0f} MB"
+    for member in archive.infolist():
+        if _is_xml(member.filename) and "/worksheets/" not in member.filename:
+            archives.check_xml_size(member)
 
 
 def _is_xml(name: str) -> bool:
@@ -141,35 +85,9 @@ def _is_xml(name: str) -> bool:
 
 
 def _check_xml(archive: zipfile.ZipFile) -> None:
-    """Refuse document type definitions. Only what stands before the first tag is read: they may stand nowhere else."""
     for member in archive.infolist():
         if _is_xml(member.filename) and member.file_size:
-            with archive.open(member) as file:
-                _check_prolog(file, name=member.filename)
-
-
-class _FirstTagError(Exception):
-    """The prolog is over: nothing dangerous stood in it."""
-
-
-def _check_prolog(file: IO[bytes], *, name: str) -> None:
-    def refuse(*_: object) -> None:
-        raise BadInput(f"{name!r} in it has a document type definition, which office documents may not; save it again")
-
-    def stop(*_: object) -> None:
-        raise _FirstTagError
-
-    parser = expat.ParserCreate()
-    parser.StartDoctypeDeclHandler = refuse
-    parser.StartElementHandler = stop
-    try:
-        while block := file.read(4096):
-            parser.Parse(block, False)
-        parser.Parse(b"", True)
-    except _FirstTagError:
-        return
-    except expat.ExpatError as error:
-        raise BadInput(f"{name!r} in it is not XML ({error}); save it again from its program") from error
+            archives.refuse_doctype(archive, member)
 
 
 def _is_strict(archive: zipfile.ZipFile) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from hashlib import sha256
 
 from ingest_assets.errors import BadInput
@@ -25,8 +26,10 @@ _BLANKS = re.compile(r"[ \t\xa0\u2000-\u200a\u202f\u3000]+")
 class PartBuilder:
     """Collects what stands in one part after the other."""
 
-    def __init__(self, *, limits: Limits, start: int) -> None:
+    def __init__(self, *, limits: Limits, start: int, depth: int = 0) -> None:
         self.number = 0
+        self.depth = depth
+        """Levels that stand above every title that is added."""
         self._limits = limits
         self._start = start
         self._elements: list[Element] = []
@@ -46,9 +49,20 @@ class PartBuilder:
         """Elements in the part so far."""
         return len(self._elements)
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was left out of the part so far."""
+        return tuple(self._warnings)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether closing the part now would say anything."""
+        return bool(self._elements or self._warnings)
+
     def add(self, type_: ElementType, text: str, *, page_number: int | None = None, level: int = 0) -> None:
         """Add a piece of text, in several elements where it is too long for one; nothing where it is empty."""
         text = clean(text)
+        level = level + self.depth if type_ is ElementType.TITLE else level
         if type_ is not ElementType.CODE:
             text = _BLANKS.sub(" ", text)
         for piece in split(text):
@@ -69,6 +83,18 @@ class PartBuilder:
             self._encode(data, key=key, page_number=page_number, name=name)
         if self._encoded[key]:
             self._append(Element(type=ElementType.IMAGE, text="", page_number=page_number, picture=self._encoded[key]))
+
+    def take(self, part: Part, *, name: str) -> None:
+        """Take over what stands in a part of a document inside this one; its pages are not this document's."""
+        for element in part.elements:
+            level = element.level + self.depth if element.type is ElementType.TITLE else 0
+            self._append(replace(element, page_number=None, level=level))
+        for picture in part.pictures:
+            if self.number + 1 >= self._start and picture.sha256 not in self._sent:
+                self._sent.add(picture.sha256)
+                self._pictures.append(replace(picture, page_number=None))
+        for warning in part.warnings:
+            self.warn(f"{name}: {warning}")
 
     def warn(self, message: str) -> None:
         """Note, once per part, what was left out."""

@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from ingest_assets.errors import BadInput
@@ -61,9 +62,7 @@ def encode(data: bytes, *, page_number: int | None, limits: Limits) -> Picture:
     media_type = f"image/{format_name.lower()}"
     with opened(data, where=where) as image:
         width, height = image.size
-        if width * height > limits.max_picture_pixels:
-            limit = f"{limits.max_picture_pixels:,}"
-            raise BadInput(f"{where}: {width:,} x {height:,} pixels, over the limit of {limit}")
+        check_size(image, where=where, limits=limits)
         if not _is_kept(image, media_type=media_type):
             data, media_type = _png(flatten(image)), PNG
     return Picture(
@@ -74,6 +73,25 @@ def encode(data: bytes, *, page_number: int | None, limits: Limits) -> Picture:
         page_number=page_number,
         data=data,
     )
+
+
+def encode_frame(image: Image.Image, *, page_number: int | None) -> Picture:
+    """Decode the frame that an opened picture stands at, whose size was checked, and make a PNG of it."""
+    data = _png(flatten(image))
+    width, height = image.size
+    return Picture(sha256(data).hexdigest(), PNG, width, height, page_number=page_number, data=data)
+
+
+def check_size(image: Image.Image, *, where: str, limits: Limits) -> None:
+    """Look at what the header claims.
+
+    Raises:
+        BadInput: over `limits.max_picture_pixels`.
+    """
+    width, height = image.size
+    if width * height > limits.max_picture_pixels:
+        limit = f"{limits.max_picture_pixels:,}"
+        raise BadInput(f"{where}: {width:,} x {height:,} pixels, over the limit of {limit}")
 
 
 def is_decoration(picture: Picture) -> bool:
@@ -102,6 +120,19 @@ def opened(data: bytes, *, where: str) -> Iterator[Image.Image]:
     Raises:
         BadInput: Pillow cannot read the header, or what is decoded inside the block.
     """
+    from PIL import Image
+
+    with naming_damage(where), Image.open(io.BytesIO(data), formats=[_format(data, where=where)]) as image:
+        yield image
+
+
+@contextmanager
+def naming_damage(where: str) -> Iterator[None]:
+    """Turn what Pillow raises on broken bytes into a BadInput, and lift Pillow's own limit and its warnings meanwhile.
+
+    Raises:
+        BadInput: whatever is decoded inside the block is damaged.
+    """
     from PIL import Image, UnidentifiedImageError
 
     pillows_limit = Image.MAX_IMAGE_PIXELS
@@ -109,8 +140,7 @@ def opened(data: bytes, *, where: str) -> Iterator[Image.Image]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd metadata, which is not read
-            with Image.open(io.BytesIO(data), formats=[_format(data, where=where)]) as image:
-                yield image
+            yield
     except UnidentifiedImageError as error:
         # not its own message: that holds a memory address, and the same bytes shall give the same words
         raise BadInput(f"{where}: damaged, its header cannot be read") from error
@@ -118,6 +148,20 @@ def opened(data: bytes, *, where: str) -> Iterator[Image.Image]:
         raise BadInput(f"{where}: damaged, cannot be decoded ({error})") from error
     finally:
         Image.MAX_IMAGE_PIXELS = pillows_limit
+
+
+def open_file(path: Path, *, where: str) -> Image.Image:
+    """Open a picture's file at its header; its frames are decoded when they are asked for.
+
+    Raises:
+        BadInput: empty, of another format, or its header is broken.
+    """
+    from PIL import Image
+
+    with path.open("rb") as file:
+        head = file.read(1024)
+    with naming_damage(where):
+        return Image.open(path, formats=[_format(head, where=where)])
 
 
 def flatten(image: Image.Image) -> Image.Image:
@@ -147,7 +191,7 @@ def _format(data: bytes, *, where: str) -> str:
         return "GIF"
     if data.startswith(b"BM"):
         return "BMP"
-    if data.startswith((b"II*\0", b"MM\0*")):
+    if data.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
         return "TIFF"
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingest_assets.errors import BadInput
-from ingest_assets.parsers import ooxml
+from ingest_assets.parsers import archives, ooxml
 from ingest_assets.parsers.charts import chart_table
 from ingest_assets.parsers.contract import Limits
+from ingest_assets.parsers.damage import naming_damage
 from ingest_assets.parsers.omml import NAMESPACE as MATH
 from ingest_assets.parsers.omml import math_text
 from ingest_assets.parsers.part_builder import PartBuilder
@@ -40,7 +41,7 @@ def count_pages(path: Path, *, limits: Limits) -> int:
     Raises:
         BadInput: damaged, encrypted, a bomb, no presentation, or more slides than the limit.
     """
-    with ooxml.opened(path, limits=limits) as package, ooxml.naming_damage("PowerPoint presentation"):
+    with ooxml.opened(path, limits=limits) as package, naming_damage("a PowerPoint presentation"):
         slides = len(_slide_ids(package))
     if slides > limits.max_pages:
         raise BadInput(f"it has {slides:,} slides, over the limit of {limits.max_pages:,}; split the presentation")
@@ -56,7 +57,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     load()
     builder = PartBuilder(limits=limits, start=start)
     with ooxml.opened(path, limits=limits) as package:
-        with ooxml.naming_damage("PowerPoint presentation"):
+        with naming_damage("a PowerPoint presentation"):
             reader = _Reader(package, builder=builder)
             slides = reader.slides()
         for slide in slides:
@@ -76,7 +77,7 @@ def _slide_ids(package: Path) -> list[str]:
     import zipfile
 
     with zipfile.ZipFile(package) as archive:
-        root = ooxml.parse_xml(archive.read("ppt/presentation.xml"))
+        root = archives.parse_xml(archive.read("ppt/presentation.xml"))
     return [node.get(f"{_R}id", "") for node in root.iter("{*}sldId")]
 
 
@@ -142,7 +143,7 @@ class _Reader:
         for node in shape._element.iter(f"{_CHART}chart"):
             part = _related(shape.part, node.get(f"{_R}id", ""))
             if part is not None:
-                title, rows = chart_table(ooxml.parse_xml(part.blob))
+                title, rows = chart_table(archives.parse_xml(part.blob))
                 self._builder.add(ElementType.NARRATIVE_TEXT, title, page_number=page_number)
                 self._builder.add_table(rows, page_number=page_number)
 
@@ -150,7 +151,7 @@ class _Reader:
         """Add the texts of a SmartArt diagram in the order of its data."""
         for node in shape._element.iter(f"{_DIAGRAM}relIds"):
             part = _related(shape.part, node.get(f"{_R}dm", ""))
-            for point in ooxml.parse_xml(part.blob).iter(f"{_DIAGRAM}pt") if part is not None else ():
+            for point in archives.parse_xml(part.blob).iter(f"{_DIAGRAM}pt") if part is not None else ():
                 if point.get("type", "node") in {"node", "asst"}:
                     text = "\n".join(_paragraph_text(paragraph) for paragraph in point.iter(f"{_A}p"))
                     self._builder.add(ElementType.LIST_ITEM, text, page_number=page_number)

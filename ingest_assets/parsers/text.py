@@ -10,7 +10,7 @@ JSON comes through here too: its lines are text.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -57,15 +57,20 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
         raise BadInput("an empty file (0 bytes): upload it again")
     builder = PartBuilder(limits=limits, start=start)
     chunks = encoding.decode(path, encoding.detect(path))
-    for paragraph in paragraphs(lines(chunks)):
-        _add(builder, paragraph)
-        if builder.chars >= _PART_CHARS:
-            yield from builder.flush()
+    yield from add(chunks, builder=builder)
     if builder.elements or builder.number == 0:
         yield from builder.flush()
 
 
-def lines(chunks: Iterator[str]) -> Iterator[str]:
+def add(chunks: Iterable[str], *, builder: PartBuilder) -> Iterator[Part]:
+    """Add a text's paragraphs to a builder, and close its parts when they are full; what is left stays in it."""
+    for paragraph in paragraphs(lines(chunks)):
+        _add(builder, paragraph)
+        if builder.chars >= _PART_CHARS:
+            yield from builder.flush()
+
+
+def lines(chunks: Iterable[str]) -> Iterator[str]:
     """Yield lines without their ends, whatever these are; a line without end comes in pieces."""
     rest = ""
     held_cr = False

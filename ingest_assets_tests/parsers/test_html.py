@@ -121,3 +121,13 @@ def test_entities_are_never_expanded_from_a_dtd(tmp_path: Path) -> None:
 def test_zero_bytes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="empty file"):
         parts_of(html, file(tmp_path, b""))
+
+
+def test_elements_of_impossible_names_are_read(tmp_path: Path) -> None:
+    source = f"<html><body><p>One{'.' * 900}</p><band< x>two</band<><b\x01d>three\x02</b\x01d><p>four</p></body></html>"
+    assert " ".join(texts_of(html, file(tmp_path, source))).replace(".", "").split() == ["One", "twothree", "four"]
+
+
+def test_references_to_control_characters_are_nothing(tmp_path: Path) -> None:
+    source = "<html><body><p>a&#1;b&#x1F;c&#xfffe;d&#13;e&#x100;</p><select>x</select>&#2;tail<hr>&#3;y</body></html>"
+    assert texts_of(html, file(tmp_path, source)) == ["abcd eĀ", "taily"]

@@ -1,0 +1,87 @@
+"""The bytes of an RTF file in, its tokens out, some tens of kilobytes at a time.
+
+RTF 1.9.1: groups in braces, control words, control symbols, bytes in hex, and text. Line ends mean nothing; `\\bin`
+is followed by raw bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import IO
+
+_BLOCK_BYTES = 1 << 16
+# A control word has at most 32 letters, and its number ten digits: no token but text is longer.
+_LONGEST = 64
+
+_TOKEN = re.compile(
+    rb"\\(?P<word>[a-zA-Z]{1,32})(?P<number>-?[0-9]{1,10})? ?"
+    rb"|\\'(?P<hex>[0-9a-fA-F]{2})"
+    rb"|\\(?P<symbol>[^a-zA-Z])"
+    rb"|(?P<brace>[{}])"
+    rb"|[\r\n\0]+"
+    rb"|(?P<text>[^\\{}\r\n\0]{1,4096})"
+    rb"|\\",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token: of its fields, those that it has none of are empty."""
+
+    word: str = ""
+    """A control word; a control symbol is a word of one sign."""
+    number: int | None = None
+    brace: str = ""
+    data: bytes = b""
+    """Text, one byte that was written in hex, or what follows `\\bin`."""
+
+
+def tokens(file: IO[bytes]) -> Iterator[Token]:
+    """Yield the tokens; what is cut off at the end is left out."""
+    buffer, at, is_last = b"", 0, False
+    while not is_last or at < len(buffer):
+        if len(buffer) - at < _LONGEST and not is_last:
+            block = file.read(_BLOCK_BYTES)
+            is_last = not block
+            buffer, at = buffer[at:] + block, 0
+            continue
+        match = _TOKEN.match(buffer, at)
+        if match is None:
+            at += 1
+            continue
+        at = match.end()
+        if match["word"] == b"bin":
+            size = max(0, int(match["number"] or 0))
+            data, buffer = buffer[at : at + size], buffer[at + size :]
+            at = 0
+            yield Token(data=data + _read(file.read, size - len(data)), word="bin")
+        elif token := _token(match):
+            yield token
+
+
+def _token(match: re.Match[bytes]) -> Token | None:
+    if match["word"]:
+        number = int(match["number"]) if match["number"] else None
+        return Token(word=match["word"].decode("ascii"), number=number)
+    if match["hex"]:
+        return Token(data=bytes([int(match["hex"], 16)]))
+    if match["symbol"]:
+        return Token(word=match["symbol"].decode("latin-1"))
+    if match["brace"]:
+        return Token(brace=match["brace"].decode("ascii"))
+    return Token(data=match["text"]) if match["text"] else None
+
+
+def _read(read: Callable[[int], bytes], size: int) -> bytes:
+    """Read what is there of raw data, however much it claims to be."""
+    pieces = []
+    while size > 0:
+        block = read(min(size, _BLOCK_BYTES))
+        if not block:
+            break
+        pieces.append(block)
+        size -= len(block)
+    return b"".join(pieces)

@@ -1,0 +1,62 @@
+"""What the fuzzing tests share: a file with pieces cut, turned, doubled and overwritten, and a parser that reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from ingest_assets.errors import BadInput
+from ingest_assets.parsers.contract import Limits
+from ingest_assets.parsers.families import parser_for
+from ingest_assets.parsers.media_type import detect
+from ingest_assets.records import Part
+
+# Some hundred files a family; what one example takes is not the matter here.
+some_hundred = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
+)
+SMALL = Limits(max_picture_pixels=4_000_000, max_unpacked_bytes=50_000_000)
+
+places = st.lists(
+    st.tuples(
+        st.floats(0, 0.999),
+        st.sampled_from(["cut", "flip", "drop", "double", "ends"]),
+        st.binary(min_size=1, max_size=8),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+def mutated(data: bytes, changes: list[tuple[float, str, bytes]]) -> bytes:
+    """Damage bytes at the places that were drawn."""
+    for place, kind, piece in changes:
+        at = int(place * len(data))
+        if kind == "cut":
+            data = data[:at]
+        elif kind == "flip":
+            data = data[:at] + piece + data[at + len(piece) :]
+        elif kind == "drop":
+            data = data[:at] + data[at + 64 :]
+        elif kind == "double":
+            data = data[:at] + data[at : at + 256] * 2 + data[at + 256 :]
+        else:
+            data = data[at:] + data[:at]
+    return data
+
+
+def read_or_refuse(path: Path, name: str) -> list[Part]:
+    """Read a file of any content; anything but parts or a BadInput is a failure of the test."""
+    try:
+        parser = parser_for(detect(path, filename=name), filename=name)
+        pages = parser.count_pages(path, limits=SMALL)
+        parts = list(parser.read(path, limits=SMALL))
+    except BadInput as error:
+        assert str(error)
+        return []
+    assert [part.number for part in parts] == list(range(1, len(parts) + 1))
+    if pages:
+        assert {part.page_number for part in parts} == set(range(1, pages + 1))
+    return parts
