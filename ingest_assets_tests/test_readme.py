@@ -20,7 +20,8 @@ TOUR = [command for command in COMMANDS if shlex.split(command)[0] in {"ingest",
 
 
 def test_every_setting_stands_in_the_readme_and_no_other() -> None:
-    named = set(re.findall(r"\b(?:INGEST_[A-Z_]+|MAX_FILE_MB|DAGSTER_HOME)\b", README))
+    settings = r"\b(?:INGEST_[A-Z_]+|MONGO_[A-Z]+|ATLAS_VECTOR|MAX_FILE_MB|DAGSTER_HOME)\b"
+    named = set(re.findall(settings, README))
     assert named == {str(field.validation_alias) for field in Settings.model_fields.values()}
 
 
