@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from ingest_assets.stores.atlas import AtlasStore
-
 from ingest_assets.stores.chroma import ChromaStore
 from ingest_assets.stores.contract import VectorStore
 from ingest_assets.stores.pgvector import PgVectorStore
