@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import cos, sin
-from statistics import median, median_low
+from statistics import fmean, median, median_low
 
+from ingest_assets.clients.ocr_columns import columns
 from ingest_assets.parsers.pdf_layout import Flow, Row, flows
 from ingest_assets.parsers.pdf_lines import Run
 from ingest_assets.parsers.pdf_paragraphs import paragraphs
@@ -25,6 +26,8 @@ _BODY_PT = 10.0
 _SAME_SIZE = 1.3
 # The slant of a line is known from five times its height on; shorter boxes lie as their letters do.
 _LONG = 5
+# A line that is off by more, in radians, is set askew on purpose.
+_ASKEW = 0.05
 # A box reaches past its letters by what the detector adds around them: half of the space between narrow columns.
 _MARGIN = 0.15
 # Of the column's own leading: half a blank line more begins something else.
@@ -57,8 +60,9 @@ def text_of(lines: Sequence[Line]) -> str:
     """Join lines to a text: a blank line between paragraphs, a line end where a line was ended on purpose."""
     runs = _runs([line for line in lines if line.text])
     words = words_of("\n".join(run.text for run in runs))
-    columns = [[row for group in _groups(flow) for row in _rows(group)] for flow in flows(runs)]
-    return "\n\n".join(paragraph.text for paragraph in paragraphs(columns, words=words))
+    ordered = [flow for turned in _by_turn(runs) for column in columns(turned) for flow in flows(column)]
+    rows = [[row for group in _groups(flow) for row in _rows(group)] for flow in ordered]
+    return "\n\n".join(paragraph.text for paragraph in paragraphs(rows, words=words))
 
 
 def confidence_of(lines: Sequence[Line]) -> float | None:
@@ -79,8 +83,7 @@ def _runs(lines: Sequence[Line]) -> list[Run]:
     thickness = [min(line.width, line.height) for line in lines]
     weights = [len(line.text) for line in lines]
     body = max(median(height for height, count in zip(thickness, weights, strict=True) for _ in range(count)), 1.0)
-    slants = [line.tilt for line in lines if line.width > _LONG * line.height]
-    slant = median_low(slants) if slants else 0.0
+    slant = _slant(lines)
     scale = _BODY_PT / body
     runs = []
     for line, height in zip(lines, thickness, strict=True):
@@ -95,12 +98,26 @@ def _runs(lines: Sequence[Line]) -> list[Run]:
     return sorted(ordered, key=lambda run: (run.x0, run.order))
 
 
+def _slant(lines: Sequence[Line]) -> float:
+    """Return the angle of the page: the mean, as that of one line comes in steps of a pixel over its length."""
+    tilts = [line.tilt for line in lines if line.width > _LONG * line.height]
+    if not tilts:
+        return 0.0
+    usual = median(tilts)
+    return fmean(tilt for tilt in tilts if abs(tilt - usual) < _ASKEW)
+
+
 def _run(line: Line, x: float, y: float, *, size: float, length: float) -> Run:
     half = max(length / 2 - _MARGIN * size, size / 4)
     turn = 3 if is_on_its_side(line) else 0
     if turn:  # in the frame that is turned with it: x grows along the line
         x, y = -y, x
     return Run(line.text, x - half, y - size / 2, x + half, y + size / 2, size, turn=turn, spaced=True)
+
+
+def _by_turn(runs: Sequence[Run]) -> list[list[Run]]:
+    """Part lines that stand upright from those on their side, which come last."""
+    return [[run for run in runs if run.turn == turn] for turn in sorted({run.turn for run in runs})]
 
 
 def _groups(flow: Flow) -> Iterator[list[Row]]:

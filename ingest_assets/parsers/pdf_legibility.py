@@ -24,7 +24,7 @@ _SPACE = re.compile(r"\s+")
 _MAX_NO_TEXT = 0.2
 # The letters that make up half and more of every European language, in one order or another.
 _COMMON = "eainorst"
-_MIN_COMMON = 0.4
+_MIN_COMMON = 0.35
 _MAX_ACCENTED = 0.5  # Vietnamese, which has the most, stays below
 _MIN_LETTERS = 100  # of a few words nothing can be said by frequencies
 _ASKED = 64  # characters of a page that are asked whether the font knows their letter

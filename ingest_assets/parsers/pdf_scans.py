@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from PIL import Image
     from pypdfium2 import PdfPage
 
-DOTS_PER_INCH = 200  # print of 8 points is 22 px high; at 300 the error rates are the same (docs/decisions.md)
+DOTS_PER_INCH = 200  # print of 8 points is 22 px high; lines are cut from no more than 2,000 px of a page's height
 PIXEL_BUDGET = 10_000_000  # A3 at 200 dots per inch with room to spare; 10 MB of grey
 _MAX_SIDE_PX = 20_000  # of a page that is a mere strip; JPEG ends at 65,535
 _ROUNDING = 0.999  # PDFium rounds sides up
