@@ -44,9 +44,9 @@ def of_caption(caption: Caption) -> Tally:
     where = f"{page}picture {caption.picture[:12]}"
     warnings = [f"{where}: {caption.problem}"] if unread else []
     if caption.is_doubtful:
-        warnings.append(
-            f"{where}: read with a confidence of {caption.confidence:.2f}, below {SURE}; compare with the original"
-        )
+        sure = caption.confidence
+        doubt = "no text was found" if sure is None else f"read with a confidence of {sure:.2f}, below {SURE}"
+        warnings.append(f"{where}: {doubt}; compare with the original")
     return Tally(counts=counts, preview=_quote(caption.caption or caption.text), warnings=tuple(warnings))
 
 

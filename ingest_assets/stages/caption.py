@@ -112,20 +112,22 @@ def _caption(picture: Picture, *, load: Callable[[str], bytes], captioner: Capti
         reading = captioner.caption(data)
     except BadInput as error:
         return replace(blank, problem=str(error))
+    is_off = captioner.model == OFF
     return replace(
         blank,
         caption=_clean(reading.caption),
         text=_clean(reading.text),
-        problem=PAGE_UNREAD if picture.is_page and captioner.model == OFF else "",
+        problem=PAGE_UNREAD if picture.is_page and is_off else "",
         confidence=reading.confidence,
-        is_doubtful=_is_doubtful(picture, reading),
+        is_doubtful=_is_doubtful(picture, reading) and not is_off,
     )
 
 
 def _is_doubtful(picture: Picture, reading: Reading) -> bool:
-    """Tell whether a text needs somebody to look; of a picture that is no page, noise alone is none."""
-    is_wanted = picture.is_page or bool(reading.text)
-    return is_wanted and reading.confidence is not None and reading.confidence < SURE
+    """Tell whether a text needs somebody to look; where none was found, a page does: it may be blurred or blank."""
+    if reading.confidence is None:
+        return picture.is_page
+    return (picture.is_page or bool(reading.text)) and reading.confidence < SURE
 
 
 def _blank(picture: Picture, captioner: Captioner) -> Caption:

@@ -30,7 +30,7 @@ class Sizer:
 
     model = "sizer"
 
-    def __init__(self, *, refuses: int = 0, away_at: int = 0, confidence: float = 1.0, text: str = "") -> None:
+    def __init__(self, *, refuses: int = 0, away_at: int = 0, confidence: float | None = 1.0, text: str = "") -> None:
         self.refuses, self.away_at, self.confidence = refuses, away_at, confidence
         self.text = text
         self.asked: list[int] = []
@@ -87,9 +87,15 @@ def test_a_page_with_lines_of_which_none_can_be_read_is_doubtful_and_a_photo_is_
     assert [(one.text, one.is_doubtful) for one in found] == [("", False), ("", True)]
 
 
+def test_a_page_on_which_nothing_was_found_is_doubtful_and_a_photo_is_not() -> None:
+    photo, page = picture(90), replace(picture(80), is_page=True)
+    found = captions([photo, page], Sizer(confidence=None, text="-"))
+    assert [one.is_doubtful for one in found] == [False, True]
+
+
 def test_a_page_that_is_left_unread_by_choice_says_so() -> None:
     found = list(caption([picture(90), replace(picture(80), is_page=True)], load=no_load, captioner=NoCaptioner()))
-    assert [one.problem for one in found] == ["", PAGE_UNREAD]
+    assert [(one.problem, one.is_doubtful) for one in found] == [("", False), (PAGE_UNREAD, False)]
 
 
 def test_decoration_is_answered_for_but_never_read() -> None:
