@@ -95,6 +95,8 @@ class Picture:
     """The first page it stands on."""
     data: bytes = b""
     """The encoded picture while it travels from the parser; empty once it is kept."""
+    is_page: bool = False
+    """It is the page itself, whose text can be had in no other way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,10 @@ class Caption:
     """Who said so."""
     problem: str = ""
     """Why it could not be captioned."""
+    confidence: float | None = None
+    """How sure the model is of the text: mean over its characters, 0 to 1; None where it found none."""
+    is_doubtful: bool = False
+    """The text is kept although the model is not sure enough of it to be trusted unseen."""
 
 
 @dataclass(frozen=True, slots=True)

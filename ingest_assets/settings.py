@@ -97,7 +97,20 @@ class Settings(BaseSettings):
         description="folder of converted models (default: models/ in the home)",
     )
     captions: Literal["ocr", "off"] = Field(
-        default="ocr", validation_alias="INGEST_CAPTIONS", description="what is read from pictures: ocr (text) or off"
+        default="ocr",
+        validation_alias="INGEST_CAPTIONS",
+        description="what is read from pictures and scanned pages: ocr (text) or off",
+    )
+    ocr_languages: str = Field(
+        default="ch",
+        pattern="^[a-z_]+(,[a-z_]+)*$",
+        validation_alias="INGEST_OCR_LANGUAGES",
+        description="what OCR reads, by RapidOCR's names, with commas; ch is Chinese, Japanese and Latin letters",
+    )
+    ocr_model_dir: Path | None = Field(
+        default=None,
+        validation_alias="INGEST_OCR_MODEL_DIR",
+        description="folder of RapidOCR's models for other languages (arabic_PP-OCRv5_rec_mobile.onnx, …)",
     )
     max_file_mb: int = Field(
         default=50, ge=1, le=10_000, validation_alias="MAX_FILE_MB", description="larger files are refused, in MB"
@@ -149,6 +162,17 @@ class Settings(BaseSettings):
         return {name: value for name, value in values.items() if value != ""}
 
     @model_validator(mode="after")
+    def _can_read(self) -> Self:
+        folder = self.ocr_model_dir or Path()
+        for language in self.ocr_languages.split(","):
+            if language != "ch" and not any(folder.glob(f"{language}_PP-OCR*_rec_*.onnx")):
+                raise ValueError(
+                    f"INGEST_OCR_LANGUAGES: no model {language}_PP-OCR*_rec_*.onnx in INGEST_OCR_MODEL_DIR "
+                    f"({self.ocr_model_dir or 'not set'}); lay RapidOCR's there"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _fill_in(self) -> Self:
         if self.min_words + self.overlap_words > self.max_words:
             raise ValueError(
@@ -156,7 +180,11 @@ class Settings(BaseSettings):
             )
         if self.overlap_words > self.max_words // 2:
             raise ValueError("INGEST_CHUNK_OVERLAP_WORDS must not be more than half of INGEST_CHUNK_MAX_WORDS")
-        for name, folder in (("INGEST_MODEL_DIR", self.model_dir), ("INGEST_NEXT_MODEL_DIR", self.next_model_dir)):
+        for name, folder in (
+            ("INGEST_MODEL_DIR", self.model_dir),
+            ("INGEST_NEXT_MODEL_DIR", self.next_model_dir),
+            ("INGEST_OCR_MODEL_DIR", self.ocr_model_dir),
+        ):
             if folder is not None and not folder.is_dir():
                 raise ValueError(f"{name}: {folder} is no folder; name one that holds the weights")
         for store, name, value in (

@@ -145,7 +145,7 @@ def open_captioner(settings: Settings) -> NoCaptioner | RapidOcrCaptioner:
     """Open what reads pictures; it starts at the first picture and ends with its context."""
     if settings.captions == "off":
         return NoCaptioner()
-    return RapidOcrCaptioner()
+    return RapidOcrCaptioner(settings.ocr_languages.split(","), models=settings.ocr_model_dir)
 
 
 def limits_of(settings: Settings) -> Limits:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ingest_assets.errors import ConfigError
@@ -24,6 +26,15 @@ def test_chunk_sizes_that_contradict_each_other_are_refused(monkeypatch: pytest.
     monkeypatch.setenv("INGEST_CHUNK_MAX_WORDS", "100")
     with pytest.raises(ConfigError, match="INGEST_CHUNK_MIN_WORDS"):
         load_settings()
+
+
+def test_a_language_without_a_model_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("INGEST_OCR_LANGUAGES", "ch,arabic")
+    monkeypatch.setenv("INGEST_OCR_MODEL_DIR", str(tmp_path))
+    with pytest.raises(ConfigError, match="no model arabic_PP-OCR"):
+        load_settings()
+    (tmp_path / "arabic_PP-OCRv5_rec_mobile.onnx").touch()
+    assert load_settings().ocr_languages == "ch,arabic"
 
 
 def test_folders_lie_in_the_home_unless_they_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Self
 
-from ingest_assets.stages.caption import Reading
+from ingest_assets.stages.caption import OFF, Reading
 
 
 class NoCaptioner:
     """Leaves every picture unread, and says so in its name."""
 
-    model = "off"
+    model = OFF
     peak_memory_mb = 0.0
 
     def __enter__(self) -> Self:

@@ -2,11 +2,13 @@
 
 It has a process of its own so that its memory (400 MB) is given back before embedding needs as much, and so that a
 picture that crashes a native decoder takes nobody else down. Messages are a length in 4 bytes and that many bytes:
-a picture on the way in, a JSON object on the way out. It ends when its input does, or with its parent.
+a picture on the way in, a JSON object on the way out. It ends when its input does, or with its parent. Its arguments
+are the languages to read, and `--models FOLDER` where their models lie.
 """
 
 from __future__ import annotations
 
+import argparse
 import ctypes
 import json
 import os
@@ -37,7 +39,7 @@ def main() -> None:
     reader: OcrReader | None = None
     while (picture := read_message(sys.stdin.buffer)) is not None:
         try:
-            reader = reader or _reader()
+            reader = reader or _reader(sys.argv[1:])
         except (ImportError, OSError) as error:
             write_message(answers, _answer(fatal=str(error)))
             return
@@ -58,15 +60,20 @@ def write_message(stream: IO[bytes], message: bytes) -> None:
     stream.flush()
 
 
-def _reader() -> OcrReader:
+def _reader(arguments: list[str]) -> OcrReader:
     from ingest_assets.clients.ocr_reader import OcrReader
 
-    return OcrReader()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("languages", nargs="+")
+    parser.add_argument("--models", type=Path)
+    options = parser.parse_args(arguments)
+    return OcrReader(options.languages, folder=options.models)
 
 
 def _read(picture: bytes, reader: OcrReader) -> bytes:
     try:
-        return _answer(text=reader.read(_pixels(picture)))
+        page = reader.read(_pixels(picture))
+        return _answer(text=page.text, confidence=page.confidence)
     except BadInput as error:
         return _answer(problem=str(error))
     except MemoryError:
@@ -105,7 +112,7 @@ def _upright(image: Image.Image) -> Image.Image:
         return image  # damaged metadata around a sound picture
 
 
-def _answer(**facts: str) -> bytes:
+def _answer(**facts: str | float | None) -> bytes:
     return json.dumps({**facts, "peak_mb": _peak_mb()}).encode()
 
 

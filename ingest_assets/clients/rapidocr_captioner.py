@@ -14,10 +14,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from ingest_assets.clients.ocr_models import SHIPPED_LANGUAGE, recognition_model
 from ingest_assets.clients.ocr_worker import LENGTH_BYTES, write_message
 from ingest_assets.errors import BadInput, ConfigError, OutsideError
 from ingest_assets.stages.caption import Reading
@@ -34,16 +37,35 @@ _ENVIRONMENT = {
 
 
 class RapidOcrCaptioner:
-    """Reads pictures with PP-OCRv6 (small), from the `rapidocr` wheel. Close it, or use it in a `with` block."""
+    """Reads pictures with PP-OCR models, those of the `rapidocr` wheel or others. Close it, or use a `with` block."""
 
-    model = "rapidocr-3.10.0/PP-OCRv6-small"
-
-    def __init__(self, *, time_limit_s: float = 120.0) -> None:
+    def __init__(
+        self,
+        languages: Sequence[str] = (SHIPPED_LANGUAGE,),
+        *,
+        models: Path | None = None,
+        time_limit_s: float = 120.0,
+    ) -> None:
+        """Read these languages, named as RapidOCR names its models; `models` holds those that its wheel does not."""
+        self._languages, self._models = tuple(languages), models
         # A dense newspaper page takes 3 s on two cores; the limit is for what never ends, not for slow machines.
         self._time_limit_s = time_limit_s
         self._worker: subprocess.Popen[bytes] | None = None
         self.peak_memory_mb = 0.0
         """Of the worker's process: the highest so far."""
+
+    @property
+    def model(self) -> str:
+        """Name the models; their sizes tell another file of the same name, without reading it.
+
+        Raises:
+            ConfigError: there is no model for a language.
+        """
+        try:
+            paths = [recognition_model(language, folder=self._models) for language in self._languages]
+        except FileNotFoundError as error:
+            raise ConfigError(f"OCR: {error}") from error
+        return "/".join(["rapidocr-3.10.0", *(f"{path.stem}-{path.stat().st_size}" for path in paths)])
 
     def __enter__(self) -> RapidOcrCaptioner:
         return self
@@ -83,12 +105,15 @@ class RapidOcrCaptioner:
 
     def _start(self) -> subprocess.Popen[bytes]:
         self._worker = subprocess.Popen(
-            [sys.executable, "-m", "ingest_assets.clients.ocr_worker"],
+            [sys.executable, "-m", "ingest_assets.clients.ocr_worker", *self._languages, *self._folder()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, **_ENVIRONMENT},
         )
         return self._worker
+
+    def _folder(self) -> list[str]:
+        return ["--models", str(self._models)] if self._models else []
 
     def _ask(self, worker: subprocess.Popen[bytes], picture: bytes) -> dict[str, Any]:
         assert worker.stdin is not None and worker.stdout is not None
@@ -150,4 +175,4 @@ def _reading(answer: dict[str, Any]) -> Reading:
         raise MemoryError(f"OCR: {answer['out_of_memory']}")
     if "problem" in answer:
         raise BadInput(answer["problem"])
-    return Reading(caption="", text=answer["text"])
+    return Reading(caption="", text=answer["text"], confidence=answer["confidence"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ingest_assets.manifests import Tally
 from ingest_assets.records import Caption, Chunk, ElementType, Part, SourceFile
-from ingest_assets.stages.caption import DECORATION, DOES_NOT_FIT
+from ingest_assets.stages.caption import DECORATION, DOES_NOT_FIT, SURE
 
 _PREVIEW_CHARS = 300  # of one record: enough to recognise the document, too little to read it in the logs
 
@@ -30,7 +30,7 @@ def of_part(part: Part) -> Tally:
 
 
 def of_caption(caption: Caption) -> Tally:
-    """Count a picture's words and problems."""
+    """Count a picture's words, problems and doubts."""
     decoration = caption.problem.startswith(DECORATION)
     unread = bool(caption.problem) and not decoration
     counts = {
@@ -38,9 +38,16 @@ def of_caption(caption: Caption) -> Tally:
         "decorations": int(decoration),
         "unread": int(unread),
         "quarantined": int(caption.problem == DOES_NOT_FIT),
+        "doubtful": int(caption.is_doubtful),
     }
-    warnings = (f"picture {caption.picture[:12]}: {caption.problem}",) if unread else ()
-    return Tally(counts=counts, preview=_quote(caption.caption or caption.text), warnings=warnings)
+    page = f"page {caption.page_number}, " if caption.page_number is not None else ""
+    where = f"{page}picture {caption.picture[:12]}"
+    warnings = [f"{where}: {caption.problem}"] if unread else []
+    if caption.is_doubtful:
+        sure = caption.confidence
+        doubt = "no text was found" if sure is None else f"read with a confidence of {sure:.2f}, below {SURE}"
+        warnings.append(f"{where}: {doubt}; compare with the original")
+    return Tally(counts=counts, preview=_quote(caption.caption or caption.text), warnings=tuple(warnings))
 
 
 def of_chunk(chunk: Chunk) -> Tally:

@@ -2,7 +2,7 @@
 
 Page by page, every handle closed before the next is opened, so that memory does not grow with the file. How the
 document is set (body size, titles, running headers) is measured once on a spread of pages, so that the parts are the
-same wherever reading starts.
+same wherever reading starts. A page without a text layer that can be read comes out as one picture, of the whole page.
 """
 
 from __future__ import annotations
@@ -19,27 +19,34 @@ from ingest_assets.parsers.pdf_elements import page_elements
 from ingest_assets.parsers.pdf_forms import form_runs
 from ingest_assets.parsers.pdf_headings import Typography, survey
 from ingest_assets.parsers.pdf_layout import Flow, flows
+from ingest_assets.parsers.pdf_legibility import is_legible
 from ingest_assets.parsers.pdf_lines import read_runs
 from ingest_assets.parsers.pdf_objects import PageObjects, walk
 from ingest_assets.parsers.pdf_opening import opened
-from ingest_assets.parsers.pdf_pictures import PlacedPicture, is_large_enough, read_pictures
+from ingest_assets.parsers.pdf_pictures import PlacedPicture, covers, is_large_enough, read_pictures
+from ingest_assets.parsers.pdf_scans import picture_of
 from ingest_assets.records import Part
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfiumError, PdfPage
 
-VERSION = "1"
+VERSION = "2"
 PART = "page"
 
 # Six places in the document, two pages each, since left and right pages have other headers.
 _SAMPLE_PLACES = 6
 # PDFium keeps what it has parsed until the document is closed: 12 MB per 1,000 pages of the 400-page manual.
 _REOPEN_PAGES = 50
+# Less than two lines of invisible text over a whole scan is a stamp or a title, and not what a program read from it.
+_MIN_HIDDEN_CHARS = 100
+_SOUP = "there are no letters behind the glyphs of its text; the page is read by OCR instead"
 
 
 class _Page(NamedTuple):
     flows: list[Flow]
     has_pictures: bool = False
+    is_scan: bool = False
+    """Its text can only be had from a picture of it."""
     problem: str = ""
     pictures: tuple[PlacedPicture, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -59,7 +66,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
             sample = {
                 number: _text(pdf, number, limits=limits) for number in _sample(total) if number not in limits.unread
             }
-        _refuse_unreadable(pdf, sample, limits=limits)
+        _refuse_broken(pdf, sample, limits=limits)
     typography = survey(page.flows for page in sample.values())
     for first in range(start, total + 1, _REOPEN_PAGES):
         with opened(path, limits=limits) as pdf:
@@ -106,7 +113,7 @@ def _with_pictures(pdf: PdfDocument, number: int, known: _Page | None, *, limits
     """Read a page with its pictures, and its text where that is not known yet."""
     from pypdfium2 import PdfiumError
 
-    if known and not known.has_pictures:
+    if known and not known.has_pictures and not known.is_scan:
         return known
     if limits.in_hand:
         limits.in_hand(number)
@@ -114,13 +121,13 @@ def _with_pictures(pdf: PdfDocument, number: int, known: _Page | None, *, limits
         with closing(pdf[number - 1]) as page:
             objects = walk(page)
             text = known or _text_of(page, objects, number, limits=limits)
+            if text.is_scan:
+                return _scan(page, objects, number, text, limits=limits)
             if not text.has_pictures:
                 return text
             pictures, warnings = read_pictures(page, objects, page_number=number, limits=limits)
     except PdfiumError as error:
         return _broken(pdf, number, error)
-    if not text.flows:
-        warnings.append(f"page {number} has no text layer; only its pictures are read")
     return text._replace(pictures=tuple(pictures), warnings=tuple(warnings))
 
 
@@ -129,31 +136,40 @@ def _text_of(page: PdfPage, objects: PageObjects, number: int, *, limits: Limits
         if textpage.count_chars() > limits.max_part_chars:
             return _Page([], problem=f"page {number} holds over {limits.max_part_chars:,} characters; split it")
         runs = read_runs(textpage)
+        if runs and not is_legible(textpage):
+            return _Page([], is_scan=True, warnings=(f"page {number}: {_SOUP}",))
     runs.extend(form_runs(page, beside=runs))
+    if not runs:
+        return _Page([], is_scan=not objects.is_empty)
+    is_scan = objects.is_scan_with_text and any(covers(image.box, page) for image in objects.images)
+    if is_scan and sum(len(run.text) for run in runs) < _MIN_HIDDEN_CHARS:
+        return _Page([], is_scan=True)
     return _Page(flows(runs), any(is_large_enough(image) for image in objects.images))
+
+
+def _scan(page: PdfPage, objects: PageObjects, number: int, text: _Page, *, limits: Limits) -> _Page:
+    try:
+        picture = picture_of(page, objects, page_number=number, limits=limits)
+    except BadInput as error:
+        return _Page([], problem=str(error))
+    box = (0.0, 0.0, *page.get_size())
+    return text._replace(pictures=(PlacedPicture(picture, box),) if picture else ())
 
 
 def _broken(pdf: PdfDocument, number: int, error: PdfiumError) -> _Page:
     return _Page([], problem=f"page {number} of {len(pdf)} is broken ({error}); repair the PDF or leave it out")
 
 
-def _refuse_unreadable(pdf: PdfDocument, sample: dict[int, _Page], *, limits: Limits) -> None:
-    """Refuse a document with no text on any page, unless its pages are blank."""
-    if any(page.flows for page in sample.values()):
+def _refuse_broken(pdf: PdfDocument, sample: dict[int, _Page], *, limits: Limits) -> None:
+    """Refuse a document with not one page that can be read."""
+    if any(not page.problem for page in sample.values()):
         return
-    broken = pictures = 0
     for number in range(1, len(pdf) + 1):
         if number in limits.unread:
             return
-        page = sample.get(number) or _text(pdf, number, limits=limits)
-        if page.flows:
+        if not (sample.get(number) or _text(pdf, number, limits=limits)).problem:
             return
-        broken += bool(page.problem)
-        pictures += page.has_pictures
-    if pictures:
-        raise BadInput(f"no text layer on any of {len(pdf)} pages (a scan); OCR of scans is not supported yet")
-    if broken == len(pdf):
-        raise BadInput(f"none of the {len(pdf)} pages can be read; repair the PDF or save it again")
+    raise BadInput(f"none of the {len(pdf)} pages can be read; repair the PDF or save it again")
 
 
 def _part(pdf: PdfDocument, number: int, page: _Page, *, typography: Typography) -> Part:

@@ -65,7 +65,7 @@ class _Words(NamedTuple):
 
 def read_runs(textpage: PdfTextPage) -> list[Run]:
     """Read the runs of a page in the order of its content."""
-    text = _page_text(textpage)
+    text = page_text(textpage)
     spans = [found.span() for found in _WORD.finditer(text)]
     if not spans:
         return []
@@ -80,7 +80,7 @@ def read_runs(textpage: PdfTextPage) -> list[Run]:
     return list(_runs(text, words, _pieces(words, lines, turned), characters))
 
 
-def _page_text(textpage: PdfTextPage) -> str:
+def page_text(textpage: PdfTextPage) -> str:
     """Return the text so that every character stands at PDFium's index of it."""
     import pypdfium2.raw as raw
 

@@ -35,12 +35,14 @@ class PageObjects(NamedTuple):
     """In the order in which they are drawn."""
     is_scan_with_text: bool
     """Its text is invisible: what a program read from a scan."""
+    is_empty: bool
+    """Nothing but text is drawn: no image, line or area."""
 
 
 def walk(page: PdfPage) -> PageObjects:
     """List the images of a page; call it before the text is loaded."""
     found = _Walk(page)
-    return PageObjects(found.images, found.has_hidden_text)
+    return PageObjects(found.images, found.has_hidden_text, is_empty=not found.has_drawing)
 
 
 class _Walk:
@@ -52,6 +54,7 @@ class _Walk:
         self._left = MAX_OBJECTS
         self.images: list[ImageObject] = []
         self.has_hidden_text = False
+        self.has_drawing = False
         texts = self._visit(page.raw, raw.FPDFPage_CountObjects, raw.FPDFPage_GetObject, outer=[])
         if any(self._is_flat(text) for text in texts[:_LOOKED_AT]):
             self._lean([text for text in texts if self._is_flat(text)])
@@ -68,6 +71,7 @@ class _Walk:
         for index in range(min(count(parent), self._left)):
             handle = get(parent, index)
             kind = kind_of(handle)
+            self.has_drawing = self.has_drawing or kind not in (text, form)
             if kind == text:
                 texts.append(handle)
                 self.has_hidden_text = self.has_hidden_text or self._is_hidden(handle, len(texts))

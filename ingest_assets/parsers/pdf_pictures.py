@@ -40,7 +40,7 @@ class PlacedPicture(NamedTuple):
 
 def is_large_enough(image: ImageObject) -> bool:
     """Tell a picture from a bullet, a rule or a spacer, without decoding it."""
-    width, height = _pixels(image.handle)
+    width, height = pixels_of(image.handle)
     left, bottom, right, top = image.box
     return min(width, height) >= MIN_SIDE_PX and min(right - left, top - bottom) >= _MIN_SIDE_PT
 
@@ -55,7 +55,7 @@ def read_pictures(
     found: dict[str, PlacedPicture] = {}
     warnings: list[str] = []
     for image in filter(is_large_enough, objects.images):
-        if objects.is_scan_with_text and _covers(image.box, page):
+        if objects.is_scan_with_text and covers(image.box, page):
             continue
         if len(found) == limits.max_pictures:
             warnings.append(f"page {page_number}: only its first {limits.max_pictures:,} pictures are read")
@@ -70,7 +70,8 @@ def read_pictures(
     return list(found.values()), warnings
 
 
-def _covers(box: Box, page: PdfPage) -> bool:
+def covers(box: Box, page: PdfPage) -> bool:
+    """Tell whether a box fills a page, but for its margins."""
     left, bottom, right, top = box
     area: float = page.get_width() * page.get_height()
     return (right - left) * (top - bottom) > _COVER * area
@@ -78,13 +79,14 @@ def _covers(box: Box, page: PdfPage) -> bool:
 
 def _data(page: PdfPage, image: ImageObject, *, limits: Limits) -> bytes | None:
     """Return a picture as JPEG or PNG; None for a plain area of colour."""
-    width, height = _pixels(image.handle)
+    width, height = pixels_of(image.handle)
     if width * height > limits.max_picture_pixels:
         raise BadInput(f"{width:,} x {height:,} pixels, over the limit of {limits.max_picture_pixels:,}")
     return _jpeg(image.handle) or _png(page, image.handle)
 
 
-def _pixels(handle: Any) -> tuple[int, int]:
+def pixels_of(handle: Any) -> tuple[int, int]:
+    """Return width and height of an image object, in pixels, without decoding it."""
     import pypdfium2.raw as raw
 
     width, height = ctypes.c_uint(), ctypes.c_uint()

@@ -8,6 +8,7 @@ nothing.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -18,15 +19,25 @@ from ingest_assets.parsers.pictures import is_decoration
 from ingest_assets.records import Caption, Picture
 
 # Goes up whenever the same picture yields another caption.
-VERSION = "1"
+VERSION = "2"
+
+# Below it a text is kept, but called doubtful: see the table in docs/decisions.md.
+SURE = 0.92
+
+# The model of a captioner that reads nothing, by choice.
+OFF = "off"
 
 # How the problem of a picture begins that was left unread on purpose; nobody need act on it.
 DECORATION = "decoration"
+
+PAGE_UNREAD = "the page has no text layer, and reading pages by OCR is switched off (INGEST_CAPTIONS): it is empty"
 
 DOES_NOT_FIT = (
     "it needs more memory than the run's cap, even alone, and was left unread: raise the cap and materialise the "
     "file again"
 )
+
+_GAP = re.compile(r"\n{3,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +47,9 @@ class Reading:
     caption: str
     """A sentence that describes it."""
     text: str
-    """Text read from it, line by line."""
+    """Text read from it: paragraphs, with blank lines between them."""
+    confidence: float | None = None
+    """Mean over the characters that were found, 0 to 1; None without any."""
 
 
 class Captioner(Protocol):
@@ -99,7 +112,22 @@ def _caption(picture: Picture, *, load: Callable[[str], bytes], captioner: Capti
         reading = captioner.caption(data)
     except BadInput as error:
         return replace(blank, problem=str(error))
-    return replace(blank, caption=_clean(reading.caption), text=_clean(reading.text))
+    is_off = captioner.model == OFF
+    return replace(
+        blank,
+        caption=_clean(reading.caption),
+        text=_clean(reading.text),
+        problem=PAGE_UNREAD if picture.is_page and is_off else "",
+        confidence=reading.confidence,
+        is_doubtful=_is_doubtful(picture, reading) and not is_off,
+    )
+
+
+def _is_doubtful(picture: Picture, reading: Reading) -> bool:
+    """Tell whether a text needs somebody to look; where none was found, a page does: it may be blurred or blank."""
+    if reading.confidence is None:
+        return picture.is_page
+    return (picture.is_page or bool(reading.text)) and reading.confidence < SURE
 
 
 def _blank(picture: Picture, captioner: Captioner) -> Caption:
@@ -111,6 +139,6 @@ def _decoration(picture: Picture) -> str:
 
 
 def _clean(text: str) -> str:
-    """Tidy up: NFC, no empty lines, no space around lines."""
+    """Tidy up: NFC, no space around lines, one empty line at most between paragraphs."""
     lines = (line.strip() for line in unicodedata.normalize("NFC", text).splitlines())
-    return "\n".join(line for line in lines if line)
+    return _GAP.sub("\n\n", "\n".join(lines)).strip("\n")

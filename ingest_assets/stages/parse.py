@@ -7,7 +7,7 @@ finished, so a run that goes on after a crash yields what one run would have.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -38,16 +38,19 @@ def parse(
     """
     headings = _Headings()
     seen: set[str] = set()
+    room = limits.max_pictures
     last = Part(0)
     for part in finished:
         last = part
         seen.update(picture.sha256 for picture in part.pictures)
+        room -= _count(part.pictures)
         for element in part.elements:
             headings.place(element)
     for part in _parts(parser, path, limits=limits, after=last):
         fresh = [picture for picture in part.pictures if picture.sha256 not in seen]
-        taken, too_many = fresh[: limits.max_pictures - len(seen)], fresh[max(0, limits.max_pictures - len(seen)) :]
+        taken, too_many = (fresh, []) if _count(fresh) <= room else (fresh[:room], fresh[room:])
         seen.update(picture.sha256 for picture in taken)
+        room -= _count(taken)
         yield replace(
             part,
             elements=tuple(headings.place(element) for element in part.elements),
@@ -91,6 +94,11 @@ class _Headings:
         if element.type is ElementType.TITLE:
             self._titles.append((level, element.text))
         return placed
+
+
+def _count(pictures: Sequence[Picture]) -> int:
+    """Count what `max_pictures` bounds: a page that is a picture is bounded by `max_pages`, and alone in its part."""
+    return sum(not picture.is_page for picture in pictures)
 
 
 def _kept(picture: Picture, keep: Callable[[str, bytes], None]) -> Picture:

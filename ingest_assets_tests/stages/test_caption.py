@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
 from PIL import Image
 
+from ingest_assets.clients.no_captioner import NoCaptioner
 from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.records import Caption, Picture
-from ingest_assets.stages.caption import DECORATION, Reading, caption
+from ingest_assets.stages.caption import DECORATION, PAGE_UNREAD, SURE, Reading, caption
 
 
 def picture(width: int = 90, height: int = 60, *, page_number: int = 1, colours: int = 2) -> Picture:
@@ -28,8 +30,9 @@ class Sizer:
 
     model = "sizer"
 
-    def __init__(self, *, refuses: int = 0, away_at: int = 0) -> None:
-        self.refuses, self.away_at = refuses, away_at
+    def __init__(self, *, refuses: int = 0, away_at: int = 0, confidence: float | None = 1.0, text: str = "") -> None:
+        self.refuses, self.away_at, self.confidence = refuses, away_at, confidence
+        self.text = text
         self.asked: list[int] = []
 
     def caption(self, data: bytes) -> Reading:
@@ -40,7 +43,8 @@ class Sizer:
             raise BadInput("picture: too wide for me")
         if width == self.away_at:
             raise OutsideError("gone")
-        return Reading(caption=f"{width} wide", text=f"  wide \n\n {width}\r\n")
+        text = self.text or f"  wide \n\n \n {width}\r\n"
+        return Reading(caption=f"{width} wide", text=text.strip("-"), confidence=self.confidence)
 
 
 def captions(pictures: Iterable[Picture], captioner: Sizer) -> list[Caption]:
@@ -61,13 +65,37 @@ def test_each_distinct_picture_has_one_caption_in_order() -> None:
 
 
 def test_text_is_tidied() -> None:
-    assert captions([picture(90)], Sizer())[0].text == "wide\n90"
+    assert captions([picture(90)], Sizer())[0].text == "wide\n\n90"
 
 
 def test_a_picture_that_cannot_be_read_costs_itself_only() -> None:
     found = captions([picture(90), picture(80), picture(70)], Sizer(refuses=80))
     assert [one.problem for one in found] == ["", "picture: too wide for me", ""]
-    assert [one.text for one in found] == ["wide\n90", "", "wide\n70"]
+    assert [one.text for one in found] == ["wide\n\n90", "", "wide\n\n70"]
+
+
+def test_a_text_below_the_threshold_is_kept_and_called_doubtful() -> None:
+    sure, doubtful = (captions([picture()], Sizer(confidence=SURE + step))[0] for step in (0.01, -0.01))
+    assert (sure.is_doubtful, doubtful.is_doubtful) == (False, True)
+    assert doubtful.text == sure.text
+    assert doubtful.confidence == SURE - 0.01
+
+
+def test_a_page_with_lines_of_which_none_can_be_read_is_doubtful_and_a_photo_is_not() -> None:
+    photo, page = picture(90), replace(picture(80), is_page=True)
+    found = captions([photo, page], Sizer(confidence=0.3, text="-"))
+    assert [(one.text, one.is_doubtful) for one in found] == [("", False), ("", True)]
+
+
+def test_a_page_on_which_nothing_was_found_is_doubtful_and_a_photo_is_not() -> None:
+    photo, page = picture(90), replace(picture(80), is_page=True)
+    found = captions([photo, page], Sizer(confidence=None, text="-"))
+    assert [one.is_doubtful for one in found] == [False, True]
+
+
+def test_a_page_that_is_left_unread_by_choice_says_so() -> None:
+    found = list(caption([picture(90), replace(picture(80), is_page=True)], load=no_load, captioner=NoCaptioner()))
+    assert [(one.problem, one.is_doubtful) for one in found] == [("", False), (PAGE_UNREAD, False)]
 
 
 def test_decoration_is_answered_for_but_never_read() -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import openpyxl
@@ -85,6 +85,13 @@ def test_too_many_pictures_are_left_out_with_a_warning() -> None:
     parts = run(BOOK, limits=Limits(max_pictures=1))
     assert [len(part.pictures) for part in parts] == [1, 0, 0]
     assert "1 pictures left out" in parts[1].warnings[0]
+
+
+def test_scanned_pages_do_not_count_against_the_pictures_of_a_file() -> None:
+    scans = [Part(number, pictures=(replace(picture(f"page {number}"), is_page=True),)) for number in range(2, 6)]
+    parts = run(Book([Part(1, pictures=(picture("x"), picture("y"))), *scans]), limits=Limits(max_pictures=1))
+    assert [len(part.pictures) for part in parts] == [1, 1, 1, 1, 1]
+    assert [bool(part.warnings) for part in parts] == [True, False, False, False, False]
 
 
 def test_a_part_that_does_not_fit_stands_with_its_problem_and_is_never_read() -> None:
