@@ -1,11 +1,11 @@
 """One real pass on a small host: demo, daemon, launcher, a run that is killed for memory and recovers.
 
-    benchmarks/launcher/guest.sh -- .venv/bin/python benchmarks/launcher/guest_pass.py MODELS
+    benchmarks/launcher/guest.sh -- .venv/bin/python benchmarks/launcher/guest_pass.py MODELS [--daemon]
 
-MODELS is a folder of converted models (`INGEST_MODEL_CACHE`). A sample goes through `ingest add`; then a real
-`dagster-daemon` finds in the bucket a PDF whose second page needs more than the cap. The code server runs by itself: in
-emulation it takes longer to start than the daemon would wait for its own. A bystander holds 300 MB all the while and
-must find them as they were. Nothing here is timed: it is for what holds.
+MODELS is a folder of converted models (`INGEST_MODEL_CACHE`). A sample goes through `ingest add`, then a PDF of which a
+page needs more than the cap; or, with `--daemon`, a real `dagster-daemon` finds it in the bucket. The code server then
+runs by itself: in emulation it takes longer to start than the daemon would wait for its own. A bystander holds 300 MB
+all the while and must find them as they were. Nothing here is timed: it is for what holds.
 """
 
 from __future__ import annotations
@@ -59,7 +59,10 @@ def main() -> None:
         ingest(environment, "add", str(ROOT / "samples/log-book.txt"), "--user", "demo", "--project", "samples")
         ingest(environment, "doctor", check=False)
         workshop = Workshop(Settings.model_validate(settings))
-        record = under_the_daemon(home, environment, workshop)
+        if "--daemon" in sys.argv:
+            record = under_the_daemon(home, environment, workshop)
+        else:
+            record = by_hand(home, environment, workshop)
         tell(home, record)
         bystander.communicate()
         say(f"bystander ended with {bystander.returncode}")
@@ -67,6 +70,16 @@ def main() -> None:
         left = Register(home / "launcher").run_ids()
         say(f"runs left behind: {left}")
         sys.exit(not well or bool(left))
+
+
+def by_hand(home: Path, environment: dict[str, str], workshop: Workshop) -> FileRecord:
+    """Add the PDF, and return the end that it comes to."""
+    made = home / "explodes.pdf"
+    made.write_bytes(pdf(3, exploding=[EXPLODING], paths=PATHS))
+    ingest(environment, "add", str(made), "--user", "demo", "--project", "samples", check=False)
+    record = workshop.store.file("demo:samples:explodes.pdf")
+    assert record is not None, "a file that was added is in the ledger"
+    return record
 
 
 def under_the_daemon(home: Path, environment: dict[str, str], workshop: Workshop) -> FileRecord:
