@@ -132,10 +132,11 @@ def migrate(
         for store in (there, here):
             store.prepare()
         counts = Counter[bool]()
-        for _ in range(_PASSES):
+        for turn in range(_PASSES):
             copied = Counter(moved.copied for moved in copy(there, here))
             counts[True] += copied[True]
-            counts[False] = counts[False] or copied[False]
+            if turn == 0:
+                counts[False] = copied[False]
             if not copied[True]:
                 break
         found = [tables.Report.of(examine(store, kept=lambda record: None)) for store in (there, here)]
