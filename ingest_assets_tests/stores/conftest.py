@@ -6,11 +6,13 @@ import json
 import sys
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
+from pymongo import MongoClient
 
 from ingest_assets.stores.atlas import AtlasStore
 from ingest_assets.stores.chroma import ChromaStore
@@ -100,28 +102,35 @@ def postgres_server() -> Iterator[Postgres]:
         yield server
 
 
-def _atlas(uri: str, *, vector_search: bool = False) -> Opener:
+@contextmanager
+def _atlas(uri: str, *, vector_search: bool = False) -> Iterator[Opener]:
+    """Give a database of its own, and drop it: the proxy watches each index for as long as it is there."""
     database = f"test{next(_databases)}"
 
     def open_one(space: str = "", *, dimension: int = DIMENSION) -> VectorStore:
         return AtlasStore(uri, database=database, dimension=dimension, vector_search=vector_search, space=space)
 
-    return open_one
+    yield open_one
+    with MongoClient[dict[str, Any]](uri) as client:
+        client.drop_database(database)
 
 
 @pytest.fixture
-def atlas_transactions(mongo_replica_set: mongo.Mongod) -> Opener:
-    return _atlas(mongo_replica_set.uri)
+def atlas_transactions(mongo_replica_set: mongo.Mongod) -> Iterator[Opener]:
+    with _atlas(mongo_replica_set.uri) as opener:
+        yield opener
 
 
 @pytest.fixture
-def atlas_standalone(mongo_standalone: mongo.Mongod) -> Opener:
-    return _atlas(mongo_standalone.uri)
+def atlas_standalone(mongo_standalone: mongo.Mongod) -> Iterator[Opener]:
+    with _atlas(mongo_standalone.uri) as opener:
+        yield opener
 
 
 @pytest.fixture
-def atlas_vector_search(atlas_search_uri: str) -> Opener:
-    return _atlas(atlas_search_uri, vector_search=True)
+def atlas_vector_search(atlas_search_uri: str) -> Iterator[Opener]:
+    with _atlas(atlas_search_uri, vector_search=True) as opener:
+        yield opener
 
 
 @pytest.fixture(scope="session")
