@@ -57,7 +57,7 @@ def test_damage_is_found_named_and_mended(ingest: Home) -> None:
     assert report["counts"] == {"a record without chunks": 1, "a chunk without a row": 1}
     assert {finding["file_id"] for finding in report["findings"]} == {TIDES}
     (planned,) = ingest.json("repair", code=1)["files"]
-    assert (planned["action"], planned["removed"]) == ("rebuild", 0)
+    assert (planned["action"], planned["embedded"]) == ("rebuild", 0)
     assert {hit["filename"] for hit in ingest.json("search", "tide table", *OWNER)} == {"oil.txt"}
     (mended,) = ingest.json("repair", "--apply")["files"]
     assert (mended["action"], mended["embedded"]) == ("rebuild", 1)
