@@ -14,53 +14,26 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from ingest_assets.costs import measured
 from ingest_assets.errors import OutsideError
-from ingest_assets.manifests import Manifest, Summary, Tally
-from ingest_assets.slices import count_records, read_slices, write_slice, write_whole
+from ingest_assets.manifests import Manifest, Summary
+from ingest_assets.sequences import IN_HAND, Draft, Pending, Stored
+from ingest_assets.slices import count_records, write_slice, write_whole
 from ingest_assets.stages.attempts import Attempt
 
 T = TypeVar("T")
 
-if TYPE_CHECKING:
-    from typing import Generic as _Of
-else:
-
-    class _Of:
-        """Dagster takes annotations for types and knows no generics: at run time `Pending[Part]` is `Pending`."""
-
-        def __class_getitem__(cls, _: object) -> type:
-            return cls
-
-
-_IN_HAND = "in_hand"
 _UNREAD_UNDER = "unread_under_cap_mb"
-_WHOLE = Attempt(window=16)
 _NAME_BYTES = 200  # file systems take 255; the rest is for suffixes
-
-
-@dataclass(frozen=True)
-class Pending(_Of[T]):
-    """A sequence that is made only if it is not there yet."""
-
-    fingerprint: str
-    """Hash of all that the sequence depends on."""
-    produce: Callable[[Draft[T]], Iterator[T]]
-    """Yields the records after those that the draft kept."""
-    tally: Callable[[T], Tally] = field(default=lambda _: Tally())
-    resume_token: str = ""
-    """Finished records of an attempt with the same token are kept; empty where `produce` cannot go on after them."""
-    attempt: Attempt = field(default=_WHOLE)
-    """How many records are in memory at once, and in one slice; and which are left out because they do not fit."""
 
 
 class Artifacts:
@@ -144,7 +117,7 @@ class Artifacts:
         if newest is None:
             return 1
         with suppress(FileNotFoundError, ValueError):
-            return int((newest / _IN_HAND).read_text())
+            return int((newest / IN_HAND).read_text())
         return count_records(newest) + 1
 
     def delete(self, file_id: str) -> None:
@@ -176,79 +149,6 @@ class Artifacts:
             short = name.encode()[: _NAME_BYTES - 20].decode(errors="ignore")
             name = f"{short}~{hashlib.sha256(file_id.encode()).hexdigest()[:16]}"
         return self._root / asset / name
-
-
-class Draft(_Of[T]):
-    """A sequence in the making: what an earlier attempt left, and a place for attachments."""
-
-    def __init__(self, folder: Path, *, record_type: type[T], resume_token: str) -> None:
-        self._folder = folder
-        self._record_type = record_type
-        token = folder / "resume_token"
-        if not resume_token or not token.is_file() or token.read_text() != resume_token:
-            shutil.rmtree(folder, ignore_errors=True)
-            write_whole(token, resume_token.encode())
-        (folder / _IN_HAND).unlink(missing_ok=True)
-        self.facts: dict[str, int] = {}
-        """Counts that no record tells, for the manifest: the pages a file says it has."""
-        self.child_peak_mb = 0.0
-        """Peak memory of a child process that worked on the sequence; both may have stood at their peaks at once."""
-
-    def kept(self) -> Iterator[T]:
-        """Yield the records that are finished already."""
-        yield from read_slices(self._folder, self._record_type)
-
-    def mark(self, number: int) -> None:
-        """Say which record is being made, for whoever asks after this process was killed (`Artifacts.culprit`)."""
-        (self._folder / _IN_HAND).write_text(str(number))
-
-    def attach(self, name: str, data: bytes) -> None:
-        """Keep bytes beside the records."""
-        write_whole(self._folder / "attachments" / name, data)
-
-
-@dataclass(frozen=True)
-class Stored(_Of[T]):
-    """A finished sequence on disk."""
-
-    manifest: Manifest
-    folder: Path
-    record_type: type[T]
-
-    @property
-    def asset(self) -> str:
-        """Name of the asset whose sequence this is."""
-        return self.folder.parents[1].name
-
-    def __iter__(self) -> Iterator[T]:
-        """Yield the records in order, one slice in memory at a time.
-
-        Raises:
-            OutsideError: some are missing; the sequence is then no longer in force, and is made again by the next run.
-        """
-        count = 0
-        for record in read_slices(self.folder, self.record_type):
-            yield record
-            count += 1
-        if count != self.manifest.records:
-            (self.folder.parent / "current.json").unlink(missing_ok=True)
-            raise OutsideError(
-                f"{self.folder}: {count} records of {self.manifest.records} are there; materialise {self.asset} again"
-            )
-
-    def is_whole(self) -> bool:
-        """Tell whether every record is there and can be read; read them all, one slice in memory at a time."""
-        import zstandard
-
-        try:
-            count = sum(1 for _ in read_slices(self.folder, self.record_type))
-        except (OSError, msgspec.MsgspecError, zstandard.ZstdError):
-            return False
-        return count == self.manifest.records
-
-    def attachment(self, name: str) -> bytes:
-        """Return the bytes that were kept under a name."""
-        return (self.folder / "attachments" / name).read_bytes()
 
 
 def _fits_now(current: Manifest, attempt: Attempt, *, asset: str) -> bool:

@@ -18,7 +18,8 @@ from ingest_assets.cli_options import AsJson, Project, User, scope_of
 from ingest_assets.errors import BadInput, ConfigError, OutsideError
 from ingest_assets.file_ids import client_file_id, file_id_of, is_in_bucket
 from ingest_assets.home import prepare_home
-from ingest_assets.settings import load_settings, table
+from ingest_assets.settings import load_settings
+from ingest_assets.settings_table import table
 from ingest_assets.stored import FileRecord, State
 from ingest_assets.stores.ledger import ledger
 

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ingest_assets.records import Chunk
-from ingest_assets.settings import Row
+from ingest_assets.settings_table import Row
 from ingest_assets.stored import FileRecord, Hit, State
 
 _COLOURS = {State.SUCCEEDED: "green", State.EMPTY: "yellow", State.PARTIAL: "yellow", State.FAILED: "red"}

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -203,16 +202,6 @@ class Settings(BaseSettings):
         return self
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One setting as `ingest config` shows it."""
-
-    name: str
-    value: str
-    meaning: str
-    came_from: str
-
-
 def load_settings() -> Settings:
     """Read the settings from the environment.
 
@@ -228,19 +217,6 @@ def load_settings() -> Settings:
     if problems:
         raise ConfigError(_join(problems))
     return settings
-
-
-def table(settings: Settings) -> list[Row]:
-    """List every setting with its value, its meaning and where the value came from."""
-    return [
-        Row(
-            name=str(field.validation_alias),
-            value=redacted(str(value)) if (value := getattr(settings, name)) is not None else "",
-            meaning=field.description or "",
-            came_from="environment" if os.environ.get(str(field.validation_alias)) else "default",
-        )
-        for name, field in Settings.model_fields.items()
-    ]
 
 
 def redacted(value: str) -> str:

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from ingest_assets.artifacts import Artifacts, Draft, Pending
+from ingest_assets.artifacts import Artifacts
 from ingest_assets.errors import OutsideError
 from ingest_assets.manifests import Tally
 from ingest_assets.records import Part
+from ingest_assets.sequences import Draft, Pending
 from ingest_assets.stages.attempts import Attempt
 
 FILE = "ann:p:a.txt"
@@ -130,7 +131,8 @@ def test_delete_leaves_nothing_of_a_file(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from ingest_assets.artifacts import Artifacts, Pending
+from ingest_assets.artifacts import Artifacts
+from ingest_assets.sequences import Pending
 from ingest_assets.records import Part
 from ingest_assets.stages.attempts import Attempt
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from ingest_assets.errors import ConfigError
-from ingest_assets.settings import Settings, load_settings, table
+from ingest_assets.settings import Settings, load_settings
+from ingest_assets.settings_table import table
 
 
 @pytest.fixture(autouse=True)

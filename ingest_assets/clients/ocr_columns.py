@@ -8,7 +8,8 @@ columns) divides the page into bands, read from top to bottom; each column is pa
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import groupby
 
 from ingest_assets.parsers.pdf_lines import Run
@@ -49,8 +50,8 @@ def _parted(runs: list[Run], prose: set[int]) -> Iterator[list[Run]]:
 
 def _bands(runs: Sequence[Run], x: float) -> Iterator[tuple[bool, list[Run]]]:
     """Yield what crosses a gutter and what does not, from top to bottom."""
-    crosses: Callable[[Run], bool] = lambda run: _crosses(run, x)  # noqa: E731
-    for across, band in groupby(sorted(runs, key=lambda run: (-run.y0 - run.y1, run.x0)), key=crosses):
+    ordered = sorted(runs, key=lambda run: (-run.y0 - run.y1, run.x0))
+    for across, band in groupby(ordered, key=partial(_crosses, x=x)):
         yield across, list(band)
 
 

@@ -6,7 +6,6 @@ from functools import partial
 
 import dagster as dg
 
-from ingest_assets.artifacts import Draft, Pending, Stored
 from ingest_assets.defs import tallies
 from ingest_assets.defs.ends import named_end
 from ingest_assets.defs.io_managers import Publication
@@ -15,6 +14,7 @@ from ingest_assets.defs.partitions import files
 from ingest_assets.defs.resources import Workshop
 from ingest_assets.file_ids import key_of, require_file_id
 from ingest_assets.records import Caption, Chunk, Part, SourceFile
+from ingest_assets.sequences import Draft, Pending, Stored
 from ingest_assets.stages.caption import caption
 from ingest_assets.stages.chunk import chunk
 from ingest_assets.stages.embed import CHUNKS_PER_PART, embed

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import dagster as dg
 
-from ingest_assets.artifacts import Artifacts, Pending, Stored
+from ingest_assets.artifacts import Artifacts
 from ingest_assets.buckets import Bucket
 from ingest_assets.costs import measured
 from ingest_assets.defs.ends import NamedEnds, utc_now
 from ingest_assets.history import History
 from ingest_assets.manifests import Manifest
 from ingest_assets.records import Caption, Chunk, EmbeddedChunk, Part, SourceFile
+from ingest_assets.sequences import Pending, Stored
 from ingest_assets.stages.attempts import Attempt
 from ingest_assets.stages.predict import Experience
 from ingest_assets.stages.publish import is_published, publish

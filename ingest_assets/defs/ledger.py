@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ingest_assets.artifacts import Stored
 from ingest_assets.defs.ends import utc_now
 from ingest_assets.records import Caption, Chunk, Part, SourceFile
+from ingest_assets.sequences import Stored
 from ingest_assets.stages.summary import summary_of
 from ingest_assets.stored import FileRecord, State
 from ingest_assets.wiring import Fingerprints

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from ingest_assets.artifacts import Artifacts, Stored
+from ingest_assets.artifacts import Artifacts
 from ingest_assets.buckets import Bucket, open_bucket
 from ingest_assets.defs.attempts import WINDOW_TAG, attempt_from
 from ingest_assets.defs.ends import NamedEnds
@@ -147,19 +147,15 @@ class Workshop:
             fingerprint_of=self.current_fingerprint,
         )
 
-    def kept_chunks(self, record: FileRecord) -> Stored[Chunk] | None:
+    def kept_chunks(self, record: FileRecord) -> Iterator[Chunk] | None:
         """Open the chunks that a record was published from; None where others are kept, or none.
 
-        Raises:
-            OutsideError: they are damaged.
+        Reading them raises OutsideError where they are damaged.
         """
         manifest = self.artifacts.manifest("chunks", record.file_id)
         if manifest is None or not record.chunks_digest or manifest.digest != record.chunks_digest:
             return None
-        stored = self.artifacts.read("chunks", record.file_id, Chunk)
-        if not stored.is_whole():
-            raise OutsideError(f"{record.file_id}: its kept chunks cannot be read; materialise chunks for it again")
-        return stored
+        return self.artifacts.read("chunks", record.file_id, Chunk).untouched()
 
     def receive(self, key: str) -> SourceFile:
         """Name a file's owner, size, hash and media type.

@@ -40,10 +40,12 @@ def detect(path: Path, *, declared: str = "") -> str:
     """Name the Python codec that reads this file; `declared` is what the file says of itself.
 
     Raises:
-        BadInput: the file is binary.
+        BadInput: the file is empty, or binary.
     """
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
+    if not head:
+        raise BadInput("an empty file (0 bytes): upload it again")
     encoding = of_head(head)
     if encoding:
         return encoding

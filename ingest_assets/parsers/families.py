@@ -9,6 +9,7 @@ from typing import cast
 from ingest_assets.errors import BadInput
 from ingest_assets.parsers import media_type as types
 from ingest_assets.parsers.contract import Parser
+from ingest_assets.parsers.text_type import JSON_LINES, SOURCE
 
 _ODF = "application/vnd.oasis.opendocument."
 
@@ -34,8 +35,8 @@ _PARSERS = {
     "application/vnd.ms-excel": "xls",
     "application/vnd.ms-powerpoint": "ppt",
     "application/zip": "archive",
-    types.JSON_LINES: "json_lines",
-    types.SOURCE: "source",
+    JSON_LINES: "json_lines",
+    SOURCE: "source",
     **dict.fromkeys(("image/png", "image/jpeg", "image/gif", "image/bmp", "image/tiff", "image/webp"), "image"),
 }
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ingest_assets.errors import BadInput
 from ingest_assets.parsers import encoding
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.part_builder import PartBuilder
@@ -38,8 +37,6 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     Raises:
         BadInput: empty, or binary data.
     """
-    if path.stat().st_size == 0:
-        raise BadInput("an empty file (0 bytes): upload it again")
     builder = PartBuilder(limits=limits, start=start)
     number = 0
     for number, line in enumerate(_lines(encoding.decode(path, encoding.detect(path))), start=1):

@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ingest_assets.errors import BadInput
 from ingest_assets.parsers import encoding, html_blocks, html_tree
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.part_builder import PartBuilder
@@ -43,8 +42,6 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     """
     from markdown_it import MarkdownIt
 
-    if path.stat().st_size == 0:
-        raise BadInput("an empty file (0 bytes): upload it again")
     codec = encoding.detect(path)
     renderer = MarkdownIt("commonmark", {"maxNesting": 100}).enable(["table", "strikethrough"])
     references: dict[str, dict[str, str]] = {}

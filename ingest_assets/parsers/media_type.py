@@ -13,7 +13,8 @@ import zipfile
 from pathlib import Path
 
 from ingest_assets.errors import BadInput
-from ingest_assets.parsers import archives, encoding
+from ingest_assets.parsers import archives
+from ingest_assets.parsers.text_type import text_type
 
 VERSION = "2"
 """Goes up whenever the same bytes yield another type."""
@@ -24,12 +25,9 @@ PDF = "application/pdf"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-JSON_LINES = "application/x-ndjson"
-SOURCE = "text/x-source"
 ENCRYPTED_OOXML = "application/x-ole-encrypted-ooxml"
 
 _HEAD_BYTES = 1 << 16
-_MAIL = "message/rfc822"
 
 _SIGNATURES = (
     (0, b"{\\rtf", "application/rtf"),
@@ -86,33 +84,6 @@ _OLE_STREAMS = (
     ("Book", "application/vnd.ms-excel"),
 )
 
-# What people write for machines: its lines and their indents are kept.
-_SOURCE_SUFFIXES = (
-    *(".py", ".pyi", ".js", ".mjs", ".jsx", ".ts", ".tsx", ".java", ".kt", ".scala", ".groovy", ".c", ".h", ".cc"),
-    *(".cpp", ".cxx", ".hpp", ".cs", ".fs", ".vb", ".go", ".rs", ".swift", ".m", ".rb", ".php", ".pl", ".pm", ".lua"),
-    *(".r", ".jl", ".dart", ".ex", ".exs", ".erl", ".hs", ".clj", ".sh", ".bash", ".zsh", ".ps1", ".bat", ".cmd"),
-    *(".sql", ".css", ".scss", ".less", ".proto", ".tf", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf"),
-)
-
-_TEXT_SUFFIXES = {
-    ".md": "text/markdown",
-    ".markdown": "text/markdown",
-    ".mdown": "text/markdown",
-    ".mkd": "text/markdown",
-    ".csv": "text/csv",
-    ".tsv": "text/csv",
-    ".tab": "text/csv",
-    ".htm": "text/html",
-    ".html": "text/html",
-    ".xhtml": "text/html",
-    ".xml": "application/xml",
-    ".json": "application/json",
-    ".jsonl": JSON_LINES,
-    ".ndjson": JSON_LINES,
-    **dict.fromkeys((".eml", ".mht", ".mhtml", ".mbox"), _MAIL),
-    **dict.fromkeys(_SOURCE_SUFFIXES, SOURCE),
-}
-
 
 def detect(path: Path, *, filename: str) -> str:
     """Name the media type of the content.
@@ -135,7 +106,10 @@ def detect(path: Path, *, filename: str) -> str:
             return media_type
     if _is_bitmap(head):
         return "image/bmp"
-    return _of_text(path, head, filename=filename)
+    try:
+        return text_type(head, filename=filename)
+    except BadInput:
+        return _of_binary(path)
 
 
 def _is_bitmap(head: bytes) -> bool:
@@ -198,63 +172,6 @@ def _names_in(path: Path) -> set[str]:
             found.update(name for name, _ in _OLE_STREAMS if name.encode("utf-16-le") + b"\0\0" in data)
             tail = block[-128:]
     return found
-
-
-def _of_text(path: Path, head: bytes, *, filename: str) -> str:
-    try:
-        codec = encoding.of_head(head)
-    except BadInput:
-        return _of_binary(path)
-    text = head.decode(codec or "latin-1", "replace").lstrip("\ufeff")
-    lower = text.lstrip().lower()
-    suffix = _TEXT_SUFFIXES.get(Path(filename).suffix.lower(), "")
-    if _is_html(lower):
-        return "text/markdown" if suffix == "text/markdown" and not _HTML_START.match(lower) else "text/html"
-    if lower.startswith("<?xml") or re.match(r"<!doctype\s|<(\w+:)?[\w-]+\s[^>]*\bxmlns", lower):
-        return "application/xml"
-    if _is_mail(lower, suffix=suffix):
-        return _MAIL
-    return suffix if suffix and _fits(suffix, lower) else _guess(lower)
-
-
-_HTML_START = re.compile(r"(<\?xml[^>]*\?>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*+<(!doctype\s+html|html[\s>])", re.DOTALL)
-_HTML_TAG = re.compile(r"<(html|head|body|title|table|div|p|h[1-6]|ul|ol|br|span|a|meta|script|style)(\s[^<>]*)?/?>")
-_MAIL_FIELD = re.compile(
-    r"(?m)^(received|return-path|message-id|mime-version|content-type|delivered-to|dkim-signature):", re.ASCII
-)
-_MAIL_START = re.compile(r"(from [^\n]*\n)?[a-z][a-z0-9-]*:[ \t]", re.ASCII)
-
-
-def _is_mail(lower: str, *, suffix: str) -> bool:
-    """Tell mail from a memo that begins with "From:": it has fields that only machines write, or the name says so."""
-    if not _MAIL_START.match(lower):
-        return False
-    headers = re.split(r"\r?\n\r?\n", lower, maxsplit=1)[0]
-    return suffix == _MAIL or len(set(_MAIL_FIELD.findall(headers))) >= 2
-
-
-def _is_html(lower: str) -> bool:
-    if _HTML_START.match(lower):
-        return True
-    if lower.startswith("<?xml"):
-        return False
-    # A fragment: it begins with a tag, and has closing ones. Markdown with some HTML in it begins otherwise.
-    return bool(_HTML_TAG.match(lower)) and len(re.findall(r"</(\w+)>", lower[:20_000])) >= 1
-
-
-def _fits(suffix: str, lower: str) -> bool:
-    """Tell whether the content allows what the name says; CSV and Markdown can look like anything."""
-    if suffix == "text/html":
-        return bool(_HTML_TAG.search(lower))
-    if suffix == JSON_LINES:
-        return lower.startswith(("{", "["))
-    return suffix in {"text/csv", "text/markdown", SOURCE}
-
-
-def _guess(lower: str) -> str:
-    if re.match(r"\{[^\n]*\}[ \t\r]*\n\{[^\n]*\}[ \t\r]*(\n|$)", lower):
-        return JSON_LINES
-    return "application/json" if re.match(r'\{\s*["}]|\[\s*["\[{\]]', lower) else "text/plain"
 
 
 def _of_binary(path: Path) -> str:

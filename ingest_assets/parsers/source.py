@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ingest_assets.errors import BadInput
 from ingest_assets.parsers import encoding
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.part_builder import PartBuilder
@@ -34,8 +33,6 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     Raises:
         BadInput: empty, or binary data.
     """
-    if path.stat().st_size == 0:
-        raise BadInput("an empty file (0 bytes): upload it again")
     builder = PartBuilder(limits=limits, start=start)
     for block in _blocks(lines(encoding.decode(path, encoding.detect(path)))):
         builder.add(ElementType.CODE, block)

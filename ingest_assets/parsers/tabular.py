@@ -46,8 +46,6 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     Raises:
         BadInput: empty, or binary data.
     """
-    if path.stat().st_size == 0:
-        raise BadInput("an empty file (0 bytes): upload it again")
     builder = PartBuilder(limits=limits, start=start)
     rows = _rows(path)
     sample = list(islice(rows, _SAMPLE_LINES))

@@ -14,7 +14,8 @@ from ingest_assets.batches import batches
 from ingest_assets.stored import Hit, Scope
 from ingest_assets.stores.atlas_entry import Entry
 from ingest_assets.stores.atlas_read import settled
-from ingest_assets.stores.atlas_rows import chunk_of, unpacked, within
+from ingest_assets.stores.atlas_rows import unpacked, within
+from ingest_assets.stores.rows import chunk_of
 
 if TYPE_CHECKING:
     from pymongo.client_session import ClientSession

@@ -12,7 +12,8 @@ from ingest_assets.soundness import fault
 from ingest_assets.stored import FileRecord, StoredChunk
 from ingest_assets.stores import atlas_ledger as ledger
 from ingest_assets.stores.atlas_entry import Entry, record_of
-from ingest_assets.stores.atlas_rows import chunk_of, stored_chunk_of, unpacked
+from ingest_assets.stores.atlas_rows import stored_chunk_of, unpacked
+from ingest_assets.stores.rows import chunk_of
 
 if TYPE_CHECKING:
     from pymongo.client_session import ClientSession

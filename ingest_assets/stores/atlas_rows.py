@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ingest_assets.records import Chunk, EmbeddedChunk
-from ingest_assets.stored import FileRecord, Flags, Scope, StoredChunk
+from ingest_assets.records import EmbeddedChunk
+from ingest_assets.stored import FileRecord, Scope, StoredChunk
 from ingest_assets.stores.filters import plain
+from ingest_assets.stores.rows import described, stored_of
 
 if TYPE_CHECKING:
     from ingest_assets.records import Vector
@@ -26,13 +27,6 @@ if TYPE_CHECKING:
 
 _FLOAT32_HEADER = b"\x27\x00"
 """Element type float32, no padding bits (BSON binary vector specification)."""
-_BLANK: Row = dict.fromkeys(
-    (
-        *("file_id", "user_id", "project_id", "filename", "source", "media_type", "chunk_id", "text", "text_sha256"),
-        *("prefix", "model", "created"),
-    ),
-    "",
-) | {"index": 0, "start": 0, "end": 0, "pages": [], "section": [], "words": 0, "dimension": 0, "generation": 0}
 
 
 def row_name(embedded: EmbeddedChunk, record: FileRecord, *, incarnation: str) -> str:
@@ -41,7 +35,7 @@ def row_name(embedded: EmbeddedChunk, record: FileRecord, *, incarnation: str) -
     Raises:
         ValueError: the text holds half a surrogate pair, which no store can write.
     """
-    content = msgspec.json.encode(_described(embedded, record))
+    content = msgspec.json.encode(described(embedded, record))
     digest = hashlib.sha256(content + b"\n" + embedded.chunk.text.encode()).hexdigest()[:16]
     return f"{incarnation}/{embedded.chunk.chunk_id}/{digest}@{record.generation}"
 
@@ -64,7 +58,7 @@ def new_row(embedded: EmbeddedChunk, record: FileRecord, *, name: str) -> Row:
     """Return a chunk's row as generation `record.generation` writes it."""
     return {
         "_id": name,
-        **_described(embedded, record),
+        **described(embedded, record),
         "text": embedded.chunk.text,
         "generation": record.generation,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -74,67 +68,9 @@ def new_row(embedded: EmbeddedChunk, record: FileRecord, *, name: str) -> Row:
     }
 
 
-def _described(embedded: EmbeddedChunk, record: FileRecord) -> Row:
-    """Return all of a row that decides whether the one there already will do."""
-    chunk = embedded.chunk
-    return {
-        "file_id": record.file_id,
-        "user_id": record.user_id,
-        "project_id": record.project_id,
-        "filename": record.filename,
-        "source": record.key,
-        "media_type": record.media_type,
-        "chunk_id": chunk.chunk_id,
-        "index": chunk.index,
-        "text_sha256": chunk.text_sha256,
-        "start": chunk.start,
-        "end": chunk.end,
-        "prefix": chunk.prefix,
-        "pages": list(chunk.pages),
-        "section": list(chunk.section),
-        "words": chunk.words,
-        "model": embedded.model,
-        "dimension": int(embedded.vector.shape[0]),
-    }
-
-
-def chunk_of(row: Row) -> Chunk:
-    """Read a chunk back."""
-    return Chunk(
-        chunk_id=row["chunk_id"],
-        file_id=row["file_id"],
-        index=row["index"],
-        text=row["text"],
-        text_sha256=row["text_sha256"],
-        start=row["start"],
-        end=row["end"],
-        prefix=row["prefix"],
-        pages=tuple(row["pages"]),
-        section=tuple(row["section"]),
-        words=row["words"],
-    )
-
-
 def stored_chunk_of(row: Row, *, in_force: bool) -> StoredChunk:
-    """Read a row as it really is, a stranger's too, which may lack anything."""
-    row = _BLANK | row
-    flagged = row.get("rag_strict") is not None and row.get("source_only") is not None
-    return StoredChunk(
-        name=str(row["_id"]),
-        chunk=chunk_of(row),
-        vector=unpacked(row.get("embedding")),
-        model=row["model"],
-        dimension=row["dimension"],
-        generation=row["generation"],
-        in_force=in_force,
-        user_id=row["user_id"],
-        project_id=row["project_id"],
-        filename=row["filename"],
-        source=row["source"],
-        media_type=row["media_type"],
-        created=row["created"],
-        flags=Flags(rag_strict=row["rag_strict"], source_only=row["source_only"]) if flagged else None,
-    )
+    """Read a row as it really is, a stranger's too."""
+    return stored_of(row, name=str(row["_id"]), vector=unpacked(row.get("embedding")), in_force=in_force)
 
 
 def packed(vector: Vector) -> Any:

@@ -28,7 +28,8 @@ from ingest_assets.stores.atlas_entry import Entry
 from ingest_assets.stores.atlas_exact import searchable
 from ingest_assets.stores.atlas_index import SearchIndex, pauses
 from ingest_assets.stores.atlas_read import settled
-from ingest_assets.stores.atlas_rows import chunk_of, within
+from ingest_assets.stores.atlas_rows import within
+from ingest_assets.stores.rows import chunk_of
 
 if TYPE_CHECKING:
     from pymongo.client_session import ClientSession

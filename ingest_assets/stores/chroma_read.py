@@ -10,7 +10,8 @@ from ingest_assets.records import Chunk
 from ingest_assets.soundness import fault
 from ingest_assets.stored import Origin
 from ingest_assets.stores.chroma_client import Moved
-from ingest_assets.stores.chroma_rows import Entry, chunk_of, entry_of, in_force
+from ingest_assets.stores.chroma_rows import Entry, entry_of, in_force, read
+from ingest_assets.stores.rows import chunk_of
 
 if TYPE_CHECKING:
     from ingest_assets.records import Vector
@@ -45,7 +46,7 @@ def page_of_chunks(store: Handle, file_id: str, *, limit: int, offset: int) -> l
     found = store.chunks.get(**where, include=["metadatas", "documents"])
     _stood_still(store, file_id, entry)
     rows = zip(found["metadatas"] or (), found["documents"] or (), strict=True)
-    current = [chunk_of(row, text) for row, text in rows if in_force(row, entry)]
+    current = [chunk_of(read(row, text)) for row, text in rows if in_force(row, entry)]
     return sorted(current, key=lambda chunk: (chunk.index, chunk.chunk_id))
 
 
@@ -69,7 +70,7 @@ def named_chunks(store: Handle, file_id: str, chunk_ids: Sequence[str]) -> dict[
     found = store.chunks.get(where=asked, include=["metadatas", "documents"])
     _stood_still(store, file_id, entry)
     rows = zip(found["metadatas"] or (), found["documents"] or (), strict=True)
-    return {row["chunk_id"]: chunk_of(row, text) for row, text in rows if in_force(row, entry)}
+    return {row["chunk_id"]: chunk_of(read(row, text)) for row, text in rows if in_force(row, entry)}
 
 
 def vectors_of(store: Handle, *, model: str, hashes: Sequence[str]) -> dict[str, Vector]:

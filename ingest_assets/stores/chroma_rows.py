@@ -11,20 +11,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from ingest_assets.records import Chunk, EmbeddedChunk
+from ingest_assets.records import EmbeddedChunk
 from ingest_assets.stored import FileRecord, Hit, Scope
 from ingest_assets.stores.filters import plain
+from ingest_assets.stores.rows import Row, chunk_of, described
 
 OPEN = 2**53
 """`until` of a row that no later generation has closed. The largest integer that every JSON reader keeps exact."""
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,26 +77,11 @@ def chunk_row(embedded: EmbeddedChunk, record: FileRecord, *, position: int) -> 
 
 def _described(embedded: EmbeddedChunk, record: FileRecord, *, position: int) -> dict[str, Any]:
     chunk = embedded.chunk
-    return {
-        "file_id": record.file_id,
-        "user_id": record.user_id,
-        "project_id": record.project_id,
+    return described(embedded, record) | {
         "scope": scope_key(Scope(record.user_id, record.project_id)),
-        "filename": record.filename,
-        "source": record.key,
-        "media_type": record.media_type,
-        "chunk_id": chunk.chunk_id,
         "position": position,
-        "index": chunk.index,
-        "text_sha256": chunk.text_sha256,
-        "start": chunk.start,
-        "end": chunk.end,
-        "prefix": chunk.prefix,
         "pages": json.dumps(chunk.pages),
         "section": json.dumps(chunk.section, ensure_ascii=False),
-        "words": chunk.words,
-        "model": embedded.model,
-        "dimension": int(embedded.vector.shape[0]),
     }
 
 
@@ -106,29 +89,18 @@ def in_force(row: Row, entry: Entry | None) -> bool:
     """Tell whether a row belongs to the generation in force."""
     if entry is None or entry.gone:
         return False
-    return bool(row["since"] <= entry.generation < row["until"])
+    return bool(row.get("since", 0) <= entry.generation < row.get("until", 0))  # a stranger's row has neither
 
 
-def chunk_of(row: Row, text: str) -> Chunk:
-    """Read a chunk back."""
-    return Chunk(
-        chunk_id=row["chunk_id"],
-        file_id=row["file_id"],
-        index=row["index"],
-        text=text,
-        text_sha256=row["text_sha256"],
-        start=row["start"],
-        end=row["end"],
-        prefix=row["prefix"],
-        pages=tuple(json.loads(row["pages"])),
-        section=tuple(json.loads(row["section"])),
-        words=row["words"],
-    )
+def read(row: Row, text: str) -> Row:
+    """Return a row's values as every store has them: Chroma keeps no lists, and the text apart."""
+    lists = {name: json.loads(row.get(name, "[]")) for name in ("pages", "section")}
+    return {**row, **lists, "text": text, "generation": row.get("since", 0)}
 
 
 def hit_of(row: Row, text: str, *, distance: float) -> Hit:
     """Read an answer; Chroma's cosine distance is 1 - cosine."""
-    return Hit(chunk=chunk_of(row, text), filename=row["filename"], score=min(1.0, max(-1.0, 1.0 - distance)))
+    return Hit(chunk=chunk_of(read(row, text)), filename=row["filename"], score=min(1.0, max(-1.0, 1.0 - distance)))
 
 
 def ledger_row(entry: Entry) -> dict[str, Any]:

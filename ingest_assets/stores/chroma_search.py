@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from ingest_assets.errors import OutsideError
 from ingest_assets.stored import Hit, Scope
 from ingest_assets.stores.chroma_client import Moved
-from ingest_assets.stores.chroma_rows import Entry, Row, entry_of, hit_of, in_force, scope_key
+from ingest_assets.stores.chroma_rows import Entry, entry_of, hit_of, in_force, scope_key
+from ingest_assets.stores.rows import Row
 
 if TYPE_CHECKING:
     from ingest_assets.records import Vector

@@ -7,10 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ingest_assets.batches import batches
-from ingest_assets.stored import Flags, StoredChunk
+from ingest_assets.stored import StoredChunk
 from ingest_assets.stores.chroma_read import entry_in, places, row_names
-from ingest_assets.stores.chroma_rows import Entry, Row, chunk_of, in_force, owner
+from ingest_assets.stores.chroma_rows import in_force, owner, read
 from ingest_assets.stores.chroma_turns import Settled
+from ingest_assets.stores.rows import stored_of
 
 if TYPE_CHECKING:
     from ingest_assets.records import Vector
@@ -18,12 +19,6 @@ if TYPE_CHECKING:
 
 PAGE = 500
 """Rows read at once with their vectors: 2 MB at 384 dimensions with their text."""
-_BLANK: dict[str, Any] = {
-    **dict.fromkeys(("file_id", "user_id", "project_id", "filename", "source", "media_type", "chunk_id"), ""),
-    **dict.fromkeys(("text_sha256", "prefix", "model", "created"), ""),
-    **dict.fromkeys(("index", "start", "end", "words", "dimension", "since", "until"), 0),
-    **dict.fromkeys(("pages", "section"), "[]"),
-}
 _IDS = 5_000
 """Row ids read at once; Chroma's own largest batch is 5,461."""
 
@@ -67,29 +62,11 @@ def _stored(store: Handle, file_id: str, found: dict[str, Any]) -> list[StoredCh
     entry = entry_in(store, file_id)
     vectors = _vectors_by_name(store, found["ids"])
     rows = zip(found["ids"], found["metadatas"], found["documents"], strict=True)
-    read = [_row(name, row, text or "", vectors.get(name), entry) for name, row, text in rows]
-    return sorted(read, key=lambda row: (row.chunk.index, row.name))
-
-
-def _row(name: str, row: Row, text: str, vector: Vector | None, entry: Entry | None) -> StoredChunk:
-    row = _BLANK | dict(row)  # somebody else's row has what it has
-    flags = Flags(row["rag_strict"], row["source_only"]) if "rag_strict" in row and "source_only" in row else None
-    return StoredChunk(
-        name=name,
-        chunk=chunk_of(row, text),
-        vector=vector,
-        model=row["model"],
-        dimension=row["dimension"],
-        generation=row["since"],
-        in_force=in_force(row, entry),
-        user_id=row["user_id"],
-        project_id=row["project_id"],
-        filename=row["filename"],
-        source=row["source"],
-        media_type=row["media_type"],
-        created=row["created"],
-        flags=flags,
-    )
+    stored = [
+        stored_of(read(row, text or ""), name=name, vector=vectors.get(name), in_force=in_force(row, entry))
+        for name, row, text in rows
+    ]
+    return sorted(stored, key=lambda row: (row.chunk.index, row.name))
 
 
 def _page_of_names(store: Handle, *, offset: int) -> list[str]:

@@ -8,7 +8,8 @@ from uuid import uuid4
 
 from ingest_assets.records import Chunk
 from ingest_assets.stored import StoredChunk
-from ingest_assets.stores.pgvector_rows import array_of, chunk_of, stored_of
+from ingest_assets.stores.pgvector_rows import array_of, stored_of
+from ingest_assets.stores.rows import chunk_of
 
 if TYPE_CHECKING:
     from psycopg import Connection

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ingest_assets.records import Chunk, EmbeddedChunk
-from ingest_assets.stored import FileRecord, Flags, Hit, StoredChunk
+from ingest_assets.records import EmbeddedChunk
+from ingest_assets.stored import FileRecord, Hit, StoredChunk
+from ingest_assets.stores import rows
+from ingest_assets.stores.rows import Row
 
 if TYPE_CHECKING:
     from ingest_assets.records import Vector
@@ -82,33 +84,10 @@ LEDGER = (
 )
 """Fields of the record that are columns too, for people who filter; `record` is the record whole."""
 
-Row = Mapping[str, Any]
-
 
 def described(embedded: EmbeddedChunk, record: FileRecord) -> dict[str, Any]:
     """Return all of a chunk's row but what the server fills in and its vector."""
-    chunk = embedded.chunk
-    return {
-        "file_id": record.file_id,
-        "chunk_id": chunk.chunk_id,
-        "generation": record.generation,
-        "text": chunk.text,
-        "text_sha256": chunk.text_sha256,
-        "model": embedded.model,
-        "dimension": embedded.vector.size,
-        "user_id": record.user_id,
-        "project_id": record.project_id,
-        "filename": record.filename,
-        "source": record.key,
-        "media_type": record.media_type,
-        "index": chunk.index,
-        "start": chunk.start,
-        "end": chunk.end,
-        "prefix": chunk.prefix,
-        "pages": list(chunk.pages),
-        "section": list(chunk.section),
-        "words": chunk.words,
-    }
+    return rows.described(embedded, record) | {"text": embedded.chunk.text, "generation": record.generation}
 
 
 def copied(row: Row, vector: Vector, tables: Tables) -> list[Any]:
@@ -131,46 +110,18 @@ def record_of(text: str) -> FileRecord:
     return msgspec.json.decode(text, type=FileRecord)
 
 
-def chunk_of(row: Row) -> Chunk:
-    """Read a chunk back."""
-    return Chunk(
-        chunk_id=row["chunk_id"],
-        file_id=row["file_id"],
-        index=row["index"],
-        text=row["text"],
-        text_sha256=row["text_sha256"],
-        start=row["start"],
-        end=row["end"],
-        prefix=row["prefix"],
-        pages=tuple(row["pages"]),
-        section=tuple(row["section"]),
-        words=row["words"],
-    )
-
-
 def hit_of(row: Row) -> Hit:
     """Read an answer; pgvector's cosine distance is 1 - cosine."""
-    return Hit(chunk=chunk_of(row), filename=row["filename"], score=min(1.0, max(-1.0, 1.0 - row["distance"])))
+    return Hit(chunk=rows.chunk_of(row), filename=row["filename"], score=min(1.0, max(-1.0, 1.0 - row["distance"])))
 
 
 def stored_of(row: Row) -> StoredChunk:
     """Read a row back as it really is."""
-    flags = None if row["rag_strict"] is None else Flags(row["rag_strict"], bool(row["source_only"]))
-    return StoredChunk(
+    return rows.stored_of(
+        {**row, "created": row["created"].astimezone(UTC).isoformat(timespec="seconds")},
         name=name_of(row["file_id"], row["chunk_id"]),
-        chunk=chunk_of(row),
         vector=None if row["embedding"] is None else array_of(row["embedding"]),
-        model=row["model"],
-        dimension=row["dimension"],
-        generation=row["generation"],
         in_force=row["in_force"],
-        user_id=row["user_id"],
-        project_id=row["project_id"],
-        filename=row["filename"],
-        source=row["source"],
-        media_type=row["media_type"],
-        created=row["created"].astimezone(UTC).isoformat(timespec="seconds"),
-        flags=flags,
     )
 
 

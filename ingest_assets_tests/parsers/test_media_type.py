@@ -10,6 +10,7 @@ import pytest
 
 from ingest_assets.errors import BadInput
 from ingest_assets.parsers import families, media_type
+from ingest_assets.parsers.text_type import JSON_LINES
 from ingest_assets_tests.parsers.reading import file, png
 
 
@@ -50,8 +51,8 @@ def zipped(**members: bytes) -> bytes:
         (b"plain", "a.html", "text/plain"),
         (b"print('x')", "a.py", "text/x-source"),
         (b"print('x')", "a.txt", "text/plain"),
-        (b'{"a": 1}\n{"a": 2}\n', "a.txt", media_type.JSON_LINES),
-        (b'{"a": 1}\n', "a.jsonl", media_type.JSON_LINES),
+        (b'{"a": 1}\n{"a": 2}\n', "a.txt", JSON_LINES),
+        (b'{"a": 1}\n', "a.jsonl", JSON_LINES),
         (b'{"a":\n{"b": 2}}\n', "a.txt", "application/json"),
         (b"Received: by x\nMessage-ID: <1@x>\nSubject: y\n\nbody", "a.txt", "message/rfc822"),
         (b"From: Ann\nTo: Bob\n\nA memo.", "memo.txt", "text/plain"),
