@@ -11,6 +11,7 @@ from transformers import BertConfig, BertModel, BertTokenizer
 
 from ingest_assets.stores.chroma import ChromaStore
 from ingest_assets_tests.command_line import OWNER, Home
+from ingest_assets_tests.stores.damage import lose_rows
 
 pytestmark = pytest.mark.slow
 
@@ -51,7 +52,7 @@ def test_damage_is_found_named_and_mended(ingest: Home) -> None:
     assert "2 files, 2 rows: all agrees" in ingest("validate")
     assert ingest("repair") == "nothing to mend\n"
     store = store_of(ingest)
-    store.remove_rows(TIDES, [row.name for row in store.rows(TIDES)])
+    lose_rows(store, TIDES)
     store.close()
     report = ingest.json("validate", code=1)
     assert report["counts"] == {"a record without chunks": 1, "a chunk without a row": 1}
@@ -67,7 +68,7 @@ def test_damage_is_found_named_and_mended(ingest: Home) -> None:
 
 def test_a_file_whose_chunks_are_kept_nowhere_is_read_again(ingest: Home) -> None:
     store = store_of(ingest)
-    store.remove_rows(TIDES, [row.name for row in store.rows(TIDES)])
+    lose_rows(store, TIDES)
     store.close()
     shutil.rmtree(Path(ingest.environment["DAGSTER_HOME"]) / "artifacts" / "chunks")
     assert "have the file read again" in ingest("repair", "--apply", code=1)

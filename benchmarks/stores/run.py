@@ -32,6 +32,7 @@ from ingest_assets.stages.validate import validate
 from ingest_assets.stored import FileRecord, Scope
 from ingest_assets.stores.chroma import ChromaStore
 from ingest_assets.stores.contract import VectorStore
+from ingest_assets_tests.stores.damage import lose_rows
 
 DOCUMENT, CHANGED, ROUNDS = 1_000, 10, 5
 SCOPES, QUERIES, K = 200, 200, 10
@@ -167,7 +168,7 @@ def _repair(store: VectorStore, count: int) -> None:
     """A row of each document is gone."""
     for number in range(10):
         file_id = record_of(number).file_id
-        store.remove_rows(file_id, [next(iter(store.rows(file_id))).name])
+        lose_rows(store, file_id, [next(iter(store.rows(file_id))).name])
 
     def kept(record: object) -> object:
         return (each.chunk for each in chunks_of(record, count // 10))

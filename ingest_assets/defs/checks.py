@@ -41,7 +41,7 @@ def chunks_vectors_and_rows_agree(context: dg.AssetCheckExecutionContext, worksh
     """Chunks made, but for duplicates = chunks in the file's record = rows in the store, and no row is left over."""
     made = workshop.artifacts.manifest("chunks", context.partition_key)
     record = workshop.store.file(context.partition_key)
-    rows = workshop.store.audit(context.partition_key)
+    rows = workshop.audit(context.partition_key, run_id=context.run.run_id)
     counts = {
         "chunks": made.records if made else 0,
         "recorded": record.chunks if record else 0,
@@ -59,7 +59,7 @@ def chunks_vectors_and_rows_agree(context: dg.AssetCheckExecutionContext, worksh
 @dg.asset_check(asset=embeddings, partitions_def=files)
 def vectors_are_sound(context: dg.AssetCheckExecutionContext, workshop: Shop) -> dg.AssetCheckResult:
     """No vector in the store has NaN, another norm than 1, another length or another model than the record says."""
-    rows = workshop.store.audit(context.partition_key)
+    rows = workshop.audit(context.partition_key, run_id=context.run.run_id)
     counts = {
         "not_finite": rows.not_finite,
         "not_unit": rows.not_unit,

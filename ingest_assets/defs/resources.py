@@ -26,7 +26,7 @@ from ingest_assets.settings import Settings
 from ingest_assets.stages.attempts import Attempt
 from ingest_assets.stages.predict import first_window
 from ingest_assets.stages.receive import receive
-from ingest_assets.stored import FileRecord
+from ingest_assets.stored import Audit, FileRecord
 from ingest_assets.wiring import (
     Fingerprints,
     fingerprint_of,
@@ -53,6 +53,7 @@ class Workshop:
         self.settings = settings
         self._given_space = space
         self._windows: dict[str, int] = {}
+        self._audited: tuple[tuple[str, str], Audit] | None = None
 
     @cached_property
     def space(self) -> str:
@@ -156,6 +157,12 @@ class Workshop:
         if manifest is None or not record.chunks_digest or manifest.digest != record.chunks_digest:
             return None
         return self.artifacts.read("chunks", record.file_id, Chunk).untouched()
+
+    def audit(self, file_id: str, *, run_id: str) -> Audit:
+        """Count a file's rows; once for a run, however many of its checks ask."""
+        if self._audited is None or self._audited[0] != (file_id, run_id):
+            self._audited = ((file_id, run_id), self.store.audit(file_id))
+        return self._audited[1]
 
     def receive(self, key: str) -> SourceFile:
         """Name a file's owner, size, hash and media type.

@@ -153,11 +153,6 @@ class AtlasStore:
         with self._place.asked() as handle:
             return atlas_read.owners_after(handle, plain(after) if after else "", limit=limit)
 
-    def remove_rows(self, file_id: str, names: Sequence[str]) -> int:
-        """Delete rows of a file by name; return how many went. The record stays as it is."""
-        with self._place.asked() as handle:
-            return atlas_upkeep.remove_named(handle, plain(file_id), [plain(name) for name in names])
-
     def flag(self, file_id: str, flags: Mapping[str, Flags]) -> int:
         """Set `rag_strict` and `source_only` of a file's rows, by name; return how many rows changed."""
         with self._place.asked() as handle:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ingest_assets.batches import batches
@@ -76,14 +76,6 @@ def set_flags(handle: Handle, file_id: str, flags: Mapping[str, Flags]) -> int:
         ]
         changed += handle.chunks.bulk_write(writes, ordered=False).modified_count
     return changed
-
-
-def remove_named(handle: Handle, file_id: str, names: Sequence[str]) -> int:
-    """Delete rows of a file by name; return how many went."""
-    gone = 0
-    for batch in batches(names, _BATCH):
-        gone += handle.chunks.delete_many({"_id": {"$in": batch}, "file_id": {"$eq": file_id}}).deleted_count
-    return gone
 
 
 def compact(handle: Handle) -> str:

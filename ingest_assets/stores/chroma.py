@@ -172,13 +172,6 @@ class ChromaStore:
         """List, in order, the file_ids behind `after` that the ledger or any row names. Each call reads all row ids."""
         return owners(self._settled, after=after, limit=limit)
 
-    def remove_rows(self, file_id: str, names: Sequence[str]) -> int:
-        """Delete rows of a file by name; return how many went."""
-        with self._turns.owning(plain(file_id)):
-            there = self._own(file_id, names)
-            remove_rows(self._turns, there)
-        return len(there)
-
     def flag(self, file_id: str, flags: Mapping[str, Flags]) -> int:
         """Set `rag_strict` and `source_only` of a file's rows, by name; return how many rows changed."""
         with self._turns.owning(plain(file_id)):

@@ -130,10 +130,6 @@ class VectorStore(Protocol):
         """List, in order, the file_ids behind `after` that the ledger or any row names; rows may have no entry."""
         ...
 
-    def remove_rows(self, file_id: str, names: Sequence[str]) -> int:
-        """Delete rows of a file by name; return how many went. The record stays as it is."""
-        ...
-
     def flag(self, file_id: str, flags: Mapping[str, Flags]) -> int:
         """Set `rag_strict` and `source_only` of a file's rows, by name; return how many rows changed."""
         ...

@@ -35,7 +35,6 @@ from ingest_assets.stores.pgvector_upkeep import (
     current_space,
     drop_space,
     flag_rows,
-    remove_rows,
     switch_space,
 )
 from ingest_assets.stores.pgvector_writable import refuse_unwritable
@@ -160,10 +159,6 @@ class PgVectorStore:
         """List, in order, the file_ids behind `after` that the ledger or any row names; rows may have no entry."""
         with self._client.transaction() as connection:
             return owners_after(connection, self._client.tables, after=after, limit=limit)
-
-    def remove_rows(self, file_id: str, names: Sequence[str]) -> int:
-        """Delete rows of a file by name; return how many went. The record stays as it is."""
-        return remove_rows(self._client, plain(file_id), names)
 
     def flag(self, file_id: str, flags: Mapping[str, Flags]) -> int:
         """Set `rag_strict` and `source_only` of a file's rows, by name; return how many rows changed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ingest_assets.batches import batches
@@ -29,15 +29,6 @@ _FLAG = (
     ' WHERE c.file_id = %s AND c.chunk_id = new.chunk_id COLLATE "C"'
     " AND (c.rag_strict, c.source_only) IS DISTINCT FROM (new.rag_strict, new.source_only)"
 )
-
-
-def remove_rows(client: Client, file_id: str, names: Sequence[str]) -> int:
-    """Delete rows of a file by name; return how many went."""
-    statement, removed = client.tables.sql("DELETE FROM {chunks} WHERE file_id = %s AND chunk_id = ANY(%s)"), 0
-    with client.owning(file_id) as connection:
-        for chunk_ids in batches(chunk_ids_of(file_id, list(names)), _BATCH):
-            removed += connection.execute(statement, (file_id, chunk_ids)).rowcount
-    return removed
 
 
 def flag_rows(client: Client, file_id: str, flags: Mapping[str, Flags]) -> int:

@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 
 from ingest_assets_tests.defs.conftest import Project
+from ingest_assets_tests.stores.damage import lose_rows
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +32,7 @@ def test_what_disagrees_fails_the_nightly_run_and_is_mended_by_a_job(project: Pr
     assert project.ingest(file_id).success
     assert run(project, "validate_store").success
     store = project.workshop.store
-    store.remove_rows(file_id, [row.name for row in store.rows(file_id)])
+    lose_rows(store, file_id)
     failed = run(project, "validate_store")
     assert not failed.success
     assert "1 × a record without chunks" in reason(failed)

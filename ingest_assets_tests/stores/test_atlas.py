@@ -260,8 +260,6 @@ def test_nothing_but_a_text_gets_into_a_query(store: AtlasStore, shape: Any) -> 
         lambda: store.chunks_named(NOTES.file_id, [shape]),
         lambda: store.audit(shape),
         lambda: list(store.rows(shape)),
-        lambda: store.remove_rows(shape, ["x"]),
-        lambda: store.remove_rows(NOTES.file_id, [shape]),
         lambda: store.flag(shape, {}),
         lambda: store.vectors_for(shape, ["x"]),
         lambda: store.vectors_for(MODEL, [shape]),

@@ -23,6 +23,7 @@ from ingest_assets_tests.stores.builders import (
     vector_of,
     with_vector,
 )
+from ingest_assets_tests.stores.damage import lose_rows
 
 Opener = Callable[..., VectorStore]
 
@@ -221,18 +222,12 @@ def test_an_empty_store_has_no_owners(store: VectorStore) -> None:
 # mending
 
 
-def test_rows_are_removed_by_name_and_the_record_stays(store: VectorStore) -> None:
-    kept = publish(store, NOTES, TEXTS)
-    other = record_of("other.txt")
-    publish(store, other, TEXTS)
+def test_rows_that_were_lost_are_told_and_published_again(store: VectorStore) -> None:
+    publish(store, NOTES, TEXTS)
     names = [row.name for row in in_force(store, NOTES.file_id)]
-    theirs = [row.name for row in in_force(store, other.file_id)]
-    assert store.remove_rows(NOTES.file_id, [names[0], names[5], "unheard of", theirs[3]]) == 2
-    assert store.file(NOTES.file_id) == kept
+    lose_rows(store, NOTES.file_id, [names[0], names[5]])
     assert texts_in(store, NOTES.file_id) == [text for index, text in enumerate(TEXTS) if index not in (0, 5)]
-    assert len(texts_in(store, other.file_id)) == 12
     assert store.audit(NOTES.file_id).problems != ()
-    assert store.remove_rows(NOTES.file_id, []) == 0
     publish(store, NOTES, TEXTS)
     assert (texts_in(store, NOTES.file_id), store.audit(NOTES.file_id).problems) == (TEXTS, ())
 

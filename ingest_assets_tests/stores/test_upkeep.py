@@ -28,6 +28,7 @@ from ingest_assets.stores.chroma import ChromaStore
 from ingest_assets.stores.contract import Overtaken, VectorStore
 from ingest_assets_tests.stores.builders import Vector, chunks_of, record_of, scope_of, texts_of, vector_of
 from ingest_assets_tests.stores.conftest import Opener
+from ingest_assets_tests.stores.damage import lose_rows
 from ingest_assets_tests.stores.fakes import CountingEmbedder
 
 NOTES = record_of("ada:engines:notes.txt")
@@ -79,7 +80,7 @@ def test_a_sound_store_has_nothing_to_find(store: VectorStore) -> None:
 def test_missing_rows_are_named_and_embedded_again_alone(store: VectorStore) -> None:
     publish(store, NOTES, TEXTS)
     names = [row.name for row in store.rows(NOTES.file_id) if row.chunk.index in {3, 7}]
-    assert store.remove_rows(NOTES.file_id, names) == 2
+    lose_rows(store, NOTES.file_id, names)
     examined = examine(store, NOTES.file_id, kept=kept)
     missing = [finding.detail for finding in examined.findings if finding.problem is Problem.MISSING]
     assert missing == ["chunk 3", "chunk 7"]
@@ -92,7 +93,7 @@ def test_missing_rows_are_named_and_embedded_again_alone(store: VectorStore) -> 
 
 def test_a_record_whose_rows_are_gone_is_mended_or_read_again(store: VectorStore) -> None:
     publish(store, NOTES, TEXTS)
-    store.remove_rows(NOTES.file_id, [row.name for row in store.rows(NOTES.file_id)])
+    lose_rows(store, NOTES.file_id)
     examined = examine(store, NOTES.file_id, kept=nothing_kept)
     assert problems(examined) == {Problem.NO_CHUNKS}
     done = repair(examined, store=store, kept=nothing_kept, embedder=CountingEmbedder())
@@ -100,7 +101,7 @@ def test_a_record_whose_rows_are_gone_is_mended_or_read_again(store: VectorStore
     assert record is not None
     assert (done.action, done.is_whole, record.state, record.version) == (Action.READ_AGAIN, False, State.FAILED, "")
     publish(store, NOTES, TEXTS)
-    store.remove_rows(NOTES.file_id, [row.name for row in store.rows(NOTES.file_id)])
+    lose_rows(store, NOTES.file_id)
     done = repair(examine(store, NOTES.file_id, kept=kept), store=store, kept=kept)
     assert (done.action, done.embedded) == (Action.REBUILD, 12)
     assert texts_in(store, NOTES.file_id) == TEXTS
@@ -178,7 +179,7 @@ def test_vectors_of_a_model_that_is_not_in_use_are_found_and_made_anew(store: Ve
 def test_lost_chunks_of_a_client_are_not_called_mended(store: VectorStore) -> None:
     put(store, [line("c1", "one"), line("c2", "two", index=1)])
     (record,) = store.files()
-    store.remove_rows(record.file_id, [row.name for row in store.rows(record.file_id) if row.chunk.chunk_id == "c1"])
+    lose_rows(store, record.file_id, [row.name for row in store.rows(record.file_id) if row.chunk.chunk_id == "c1"])
     done = repair(examine(store, record.file_id, kept=nothing_kept), store=store, kept=nothing_kept)
     assert (done.action, done.is_whole) == (Action.HAND_IN_AGAIN, False)
     (partial,) = store.files()
