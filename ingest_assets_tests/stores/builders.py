@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ingest_assets.records import Chunk, EmbeddedChunk
 from ingest_assets.stored import FileRecord, Scope, State
+from ingest_assets.stores.contract import VectorStore
 
 DIMENSION = 32
 MODEL = "test-model"
@@ -73,3 +74,11 @@ def with_vector(embedded: EmbeddedChunk, vector: Vector) -> EmbeddedChunk:
 
 def texts_of(name: str, count: int) -> list[str]:
     return [f"{name}: paragraph {number} of this document" for number in range(count)]
+
+
+def publish(store: VectorStore, record: FileRecord, texts: Sequence[str]) -> FileRecord:
+    return store.replace(record, chunks_of(record, texts))
+
+
+def texts_in(store: VectorStore, file_id: str) -> list[str]:
+    return [chunk.text for chunk in store.chunks(file_id, limit=100_000)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -152,3 +152,23 @@ def atlas_search_uri(mongo_replica_set: mongo.Mongod) -> Iterator[str]:
     """The same with Vector Search in front of it."""
     with mongo.with_search(mongo_replica_set) as uri:
         yield uri
+
+
+@pytest.fixture
+def opened(mongo_replica_set: mongo.Mongod) -> Iterator[Callable[..., AtlasStore]]:
+    """Opens stores on one empty database; closed at the end."""
+    database, stores = f"own{next(_databases)}", []
+
+    def open_store(uri: str = mongo_replica_set.uri, **options: Any) -> AtlasStore:
+        stores.append(AtlasStore(uri, **{"database": database, "dimension": DIMENSION} | options))
+        return stores[-1]
+
+    yield open_store
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
+def url(postgres_server: Postgres) -> str:
+    """An empty database with the extension."""
+    return postgres_server.new_database()

@@ -20,6 +20,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
+from ingest_assets.stores.atlas import AtlasStore
 from ingest_assets_tests.stores.servers import START_S, STOP_S, free_port
 
 REPLICA_SET = "rs0"
@@ -136,3 +137,8 @@ def with_search(server: Mongod, *, build_s: float = 0.1, lag_s: float = 0.0) -> 
     finally:
         proxy.kill()
         proxy.communicate(timeout=STOP_S)
+
+
+def collection(store: AtlasStore, name: str = "chunks") -> Any:
+    with store._place.asked() as handle:
+        return handle.chunks.database[name]

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -131,3 +132,10 @@ def _make_cluster(folder: Path) -> None:
 
 def _ordinary_user() -> dict[str, object]:
     return {"user": _NOBODY, "group": _NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+
+
+def rows_of(url: str, statement: str, *values: object) -> list[Any]:
+    """Ask or change something behind the store's back."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        cursor = connection.execute(statement, values)  # type: ignore[call-overload]
+        return cursor.fetchall() if cursor.description else []

@@ -1,15 +1,14 @@
-"""What every store promises to those who check, mend and move it, tried on each real one (`conftest.py`)."""
+"""What every store promises to those who look after it: rows, owners, flags, spaces."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
 import pytest
 
-from ingest_assets.errors import OutsideError
 from ingest_assets.records import EmbeddedChunk
 from ingest_assets.stored import FileRecord, Flags, Origin, StoredChunk
 from ingest_assets.stores.contract import VectorStore
@@ -17,11 +16,12 @@ from ingest_assets_tests.stores.builders import (
     DIMENSION,
     MODEL,
     chunks_of,
+    publish,
     record_of,
     scope_of,
+    texts_in,
     texts_of,
     vector_of,
-    with_vector,
 )
 from ingest_assets_tests.stores.damage import lose_rows
 
@@ -32,123 +32,12 @@ TEXTS = texts_of("notes", 12)
 HANDED_IN = replace(NOTES, origin=Origin.CLIENT)
 
 
-def publish(store: VectorStore, record: FileRecord, texts: list[str]) -> FileRecord:
-    return store.replace(record, chunks_of(record, texts))
-
-
-def texts_in(store: VectorStore, file_id: str) -> list[str]:
-    return [chunk.text for chunk in store.chunks(file_id, limit=100_000)]
-
-
 def in_force(store: VectorStore, file_id: str) -> list[StoredChunk]:
     return [row for row in store.rows(file_id) if row.in_force]
 
 
 def only(record: FileRecord, texts: list[str], *indexes: int) -> list[EmbeddedChunk]:
     return [each for each in chunks_of(record, texts) if each.chunk.index in indexes]
-
-
-# add
-
-
-def test_chunks_handed_in_one_by_one_stand_beside_each_other(store: VectorStore) -> None:
-    first = store.add(HANDED_IN, only(NOTES, TEXTS, 3))
-    second = store.add(HANDED_IN, only(NOTES, TEXTS, 0, 7))
-    assert texts_in(store, NOTES.file_id) == [TEXTS[0], TEXTS[3], TEXTS[7]]
-    assert [(each.chunks, each.embedded, each.reused) for each in (first, second)] == [(1, 1, 0), (3, 2, 0)]
-    assert (second.model, second.dimension, second.generation > first.generation) == (MODEL, DIMENSION, True)
-    assert store.file(NOTES.file_id) == second
-    hits = store.search(vector_of(TEXTS[3]), k=5, scope=scope_of(NOTES))
-    assert {hit.chunk.text for hit in hits} == {TEXTS[0], TEXTS[3], TEXTS[7]}
-    assert store.audit(NOTES.file_id).problems == ()
-
-
-def test_an_addition_counts_what_was_reused(store: VectorStore) -> None:
-    store.add(HANDED_IN, only(NOTES, TEXTS, 0))
-    mixed = [replace(each, reused=each.chunk.index < 3) for each in only(NOTES, TEXTS, 1, 2, 3, 4)]
-    kept = store.add(HANDED_IN, mixed)
-    assert (kept.chunks, kept.embedded, kept.reused) == (5, 2, 2)
-
-
-def test_an_addition_of_nothing_keeps_what_is_there(store: VectorStore) -> None:
-    before = publish(store, NOTES, TEXTS)
-    kept = store.add(NOTES, [])
-    assert (kept.chunks, kept.embedded, kept.reused, kept.model) == (12, 0, 0, before.model)
-    assert texts_in(store, NOTES.file_id) == TEXTS
-
-
-def refused(store: VectorStore, chunks: Iterator[EmbeddedChunk] | list[EmbeddedChunk], match: str) -> None:
-    store.add(HANDED_IN, only(NOTES, TEXTS, 0, 1))
-    before = store.file(NOTES.file_id)
-    with pytest.raises((ValueError, OutsideError), match=match):
-        store.add(HANDED_IN, chunks)
-    assert store.file(NOTES.file_id) == before
-    assert texts_in(store, NOTES.file_id) == TEXTS[:2]
-    hits = store.search(vector_of("anything"), k=100, scope=scope_of(NOTES))
-    assert sorted(hit.chunk.text for hit in hits) == sorted(TEXTS[:2])
-
-
-def test_a_chunk_that_is_there_already_is_refused(store: VectorStore) -> None:
-    chunks = only(NOTES, TEXTS, 1, 2)
-    refused(store, chunks, chunks[0].chunk.chunk_id)
-
-
-def test_a_chunk_that_comes_twice_in_an_addition_is_refused(store: VectorStore) -> None:
-    chunks = only(NOTES, TEXTS, 5)
-    refused(store, chunks * 2, chunks[0].chunk.chunk_id)
-
-
-def test_an_unsound_vector_spoils_the_whole_addition(store: VectorStore) -> None:
-    sound, unsound = only(NOTES, TEXTS, 5, 6)
-    refused(store, [sound, with_vector(unsound, np.full(DIMENSION, np.nan, dtype=np.float32))], "not finite")
-
-
-def test_a_chunk_of_another_model_is_refused(store: VectorStore) -> None:
-    chunks = [replace(each, model="another") for each in only(NOTES, TEXTS, 5)]
-    refused(store, chunks, "another")
-
-
-def test_a_chunk_of_another_file_is_not_added(store: VectorStore) -> None:
-    refused(store, list(chunks_of(record_of("other.txt"), TEXTS[:1])), "other.txt")
-
-
-def test_an_addition_that_fails_midway_adds_nothing(store: VectorStore) -> None:
-    def failing() -> Iterator[EmbeddedChunk]:
-        yield from list(chunks_of(NOTES, texts_of("more", 1200)))
-        raise OutsideError("the embedder is away")
-
-    refused(store, failing(), "embedder")
-    kept = store.add(HANDED_IN, only(NOTES, TEXTS, 2))
-    assert (kept.chunks, texts_in(store, NOTES.file_id)) == (3, TEXTS[:3])
-    assert (store.audit(NOTES.file_id).stray, store.audit(NOTES.file_id).problems) == (0, ())
-
-
-def test_what_was_added_can_be_replaced_and_deleted(store: VectorStore) -> None:
-    store.add(HANDED_IN, only(NOTES, TEXTS, 0, 1))
-    publish(store, NOTES, TEXTS[1:4])
-    assert texts_in(store, NOTES.file_id) == TEXTS[1:4]
-    store.add(HANDED_IN, only(NOTES, ["x", "y", "z", "added"], 3))
-    assert store.delete(NOTES.file_id) == 4
-    assert store.search(vector_of("x"), k=10, scope=scope_of(NOTES)) == []
-
-
-# chunks by name
-
-
-def test_chunks_are_found_by_their_ids(store: VectorStore) -> None:
-    publish(store, NOTES, TEXTS)
-    other = record_of("other.txt")
-    publish(store, other, TEXTS)
-    chunks = [each.chunk for each in chunks_of(NOTES, TEXTS)]
-    found = store.chunks_named(NOTES.file_id, [chunks[2].chunk_id, chunks[9].chunk_id, "unheard of"])
-    assert found == {chunks[2].chunk_id: chunks[2], chunks[9].chunk_id: chunks[9]}
-    assert store.chunks_named(other.file_id, [chunks[2].chunk_id]) == {}
-    assert store.chunks_named(NOTES.file_id, []) == {}
-    with pytest.raises(ValueError, match="not empty"):
-        store.chunks_named("", [chunks[2].chunk_id])
-
-
-# rows
 
 
 def test_rows_tell_all_that_is_kept(store: VectorStore) -> None:
@@ -195,9 +84,6 @@ def test_rows_say_which_generation_wrote_them(store: VectorStore) -> None:
     assert generations == [first.generation] * 11 + [second.generation]
 
 
-# owners
-
-
 def test_owners_are_listed_in_order_page_by_page(store: VectorStore) -> None:
     names = [f"file {number:02}.txt" for number in (7, 3, 9, 1, 5, 0)] + ["ümlaut.txt", "Z.txt", "a.txt", "🙂.txt"]
     for name in names:
@@ -217,9 +103,6 @@ def test_an_empty_store_has_no_owners(store: VectorStore) -> None:
     publish(store, NOTES, TEXTS)
     store.delete(NOTES.file_id)
     assert store.owners() == []
-
-
-# mending
 
 
 def test_rows_that_were_lost_are_told_and_published_again(store: VectorStore) -> None:
@@ -261,9 +144,6 @@ def test_a_compacted_store_is_the_same_store(store: VectorStore) -> None:
     assert store.compact().strip()
     assert store.search(vector_of("x"), k=20, scope=scope_of(NOTES)) == before
     assert (store.audit(NOTES.file_id).rows, store.audit(NOTES.file_id).problems) == (200, ())
-
-
-# spaces
 
 
 def test_the_first_space_is_in_use_and_cannot_be_dropped(store: VectorStore) -> None:

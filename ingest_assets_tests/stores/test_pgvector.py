@@ -1,27 +1,22 @@
-"""What is PostgreSQL's own: which rows are written, what the tables hold, how a filtered search finds its k rows."""
+"""What is PostgreSQL's own: which rows are written, what the tables hold, writers that meet."""
 
 from __future__ import annotations
 
 import hashlib
 import subprocess
 import sys
-import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import psycopg
 import pytest
 
 from ingest_assets.errors import BadInput, ConfigError
 from ingest_assets.records import EmbeddedChunk
 from ingest_assets.stored import Flags, Scope, State
-from ingest_assets.stores import pgvector_search, pgvector_upkeep
+from ingest_assets.stores import pgvector_upkeep
 from ingest_assets.stores.pgvector import PgVectorStore
-from ingest_assets.stores.pgvector_publish import BATCH
 from ingest_assets_tests.stores.builders import (
     DIMENSION,
     MODEL,
@@ -32,17 +27,12 @@ from ingest_assets_tests.stores.builders import (
     vector_of,
     with_vector,
 )
-from ingest_assets_tests.stores.postgres import Postgres
+from ingest_assets_tests.stores.postgres import rows_of
 
 pytestmark = pytest.mark.slow
 
 NOTES = record_of("notes.txt")
 TEXTS = texts_of("notes", 12)
-
-
-@pytest.fixture
-def url(postgres_server: Postgres) -> str:
-    return postgres_server.new_database()
 
 
 @pytest.fixture
@@ -53,21 +43,11 @@ def store(url: str) -> Iterator[PgVectorStore]:
     store.close()
 
 
-def rows_of(url: str, statement: str, *values: object) -> list[Any]:
-    """Ask or change something behind the store's back."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        cursor = connection.execute(statement, values)  # type: ignore[call-overload]
-        return cursor.fetchall() if cursor.description else []
-
-
 def test_importing_the_store_imports_neither_psycopg_nor_numpy() -> None:
     code = (
         "import sys, ingest_assets.stores.pgvector; sys.exit(bool({'psycopg', 'numpy', 'pgvector'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-# what is written
 
 
 def versions(url: str) -> dict[str, tuple[str, str, str]]:
@@ -135,9 +115,6 @@ def test_a_spoilt_vector_is_counted_not_handed_out_and_healed(url: str, store: P
     kept = store.replace(NOTES, [replace(e, reused=e.chunk.text_sha256 in known) for e in chunks_of(NOTES, TEXTS)])
     audit = store.audit(NOTES.file_id)
     assert (kept.embedded, audit.not_unit, audit.problems) == (2, 0, ())
-
-
-# what the tables hold
 
 
 def test_people_can_filter_files_and_chunks_by_column(url: str, store: PgVectorStore) -> None:
@@ -222,9 +199,6 @@ def test_rows_that_no_record_stands_behind_are_not_in_force(url: str, store: PgV
     assert store.delete(NOTES.file_id) == 12
 
 
-# upkeep
-
-
 @pytest.mark.parametrize(("halfvec", "dimension"), [(False, 384), (True, 384)])
 def test_an_index_is_rebuilt_where_it_is_much_larger_than_a_new_one(
     url: str, monkeypatch: pytest.MonkeyPatch, halfvec: bool, dimension: int
@@ -246,9 +220,6 @@ def test_an_index_is_rebuilt_where_it_is_much_larger_than_a_new_one(
     store.close()
 
 
-# two writers
-
-
 def test_two_writers_of_one_file_follow_one_another(url: str, store: PgVectorStore) -> None:
     stores = [store, PgVectorStore(url, dimension=DIMENSION)]
 
@@ -263,89 +234,3 @@ def test_two_writers_of_one_file_follow_one_another(url: str, store: PgVectorSto
     texts = [chunk.text for chunk in store.chunks(NOTES.file_id)]
     assert texts in (texts_of("0-5", 30), texts_of("1-5", 30))
     stores[1].close()
-
-
-# search
-
-
-def crowd(store: PgVectorStore, others: int) -> None:
-    """Fill the table with other people's chunks that lie nearer to the query than ours do."""
-    near = vector_of("query")
-    record = record_of("crowd.txt", user_id="crowd")
-    rng = np.random.default_rng(1)
-
-    def chunks() -> Iterator[EmbeddedChunk]:
-        for each in chunks_of(record, texts_of("crowd", others)):
-            vector = near + rng.standard_normal(DIMENSION).astype(np.float32) * np.float32(0.1)
-            yield with_vector(each, (vector / np.linalg.norm(vector)).astype(np.float32))
-
-    store.replace(record, chunks())
-
-
-@pytest.mark.parametrize("limits", ["", "ALTER DATABASE {} SET hnsw.max_scan_tuples = 10"])
-def test_a_filtered_search_through_the_index_returns_its_k_rows(
-    url: str, store: PgVectorStore, monkeypatch: pytest.MonkeyPatch, limits: str
-) -> None:
-    crowd(store, 3000)
-    store.replace(NOTES, chunks_of(NOTES, texts_of("notes", 60)))
-    rows_of(url, limits.format(url.rsplit("/", 1)[-1]) or "ANALYZE")
-    store.close()
-    exact = store.search(vector_of("query"), k=40, scope=scope_of(NOTES))
-    monkeypatch.setattr(pgvector_search, "EXACT_ROWS", 0)
-    found = store.search(vector_of("query"), k=40, scope=scope_of(NOTES))
-    assert len(found) == 40
-    assert len({hit.chunk.text for hit in found} & {hit.chunk.text for hit in exact}) >= 38
-    assert [hit.score for hit in found] == sorted((hit.score for hit in found), reverse=True)
-    everything = store.search(vector_of("query"), k=100, scope=scope_of(NOTES))
-    assert len(everything) == 60
-
-
-def test_half_precision_halves_the_vectors_and_finds_the_same(url: str) -> None:
-    store = PgVectorStore(url, dimension=DIMENSION, halfvec=True)
-    store.prepare()
-    texts = texts_of("notes", 200)
-    store.replace(NOTES, chunks_of(NOTES, texts))
-    assert store.audit(NOTES.file_id).problems == ()
-    assert rows_of(url, "SELECT DISTINCT pg_typeof(embedding)::text FROM chunks") == [("halfvec",)]
-    expected = sorted(texts, key=lambda text: -float(vector_of(text) @ vector_of("query")))[:5]
-    hits = store.search(vector_of("query"), k=5, scope=scope_of(NOTES))
-    assert [hit.chunk.text for hit in hits] == expected
-    (first,) = store.vectors_for(MODEL, [hits[0].chunk.text_sha256]).values()
-    np.testing.assert_allclose(first, vector_of(expected[0]), atol=1e-3)
-    store.close()
-
-
-# long documents
-
-
-def memory_mb() -> float:
-    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS"))
-    return int(line.split()[1]) / 1024
-
-
-def test_fifty_thousand_chunks_are_written_and_read_in_flat_memory(store: PgVectorStore) -> None:
-    alive = most = 0
-    memory: list[float] = []
-
-    def gone(_: object) -> None:
-        nonlocal alive
-        alive -= 1
-
-    def long() -> Iterator[EmbeddedChunk]:
-        nonlocal alive, most
-        for each in chunks_of(NOTES, texts):
-            weakref.finalize(each.vector, gone, None)
-            alive += 1
-            most = max(most, alive)
-            if each.chunk.index % 2500 == 2499:
-                memory.append(memory_mb())
-            yield each
-
-    texts = texts_of("long", 50_000)
-    assert store.replace(NOTES, long()).chunks == 50_000
-    assert most <= 3 * BATCH
-    for number, row in enumerate(store.rows(NOTES.file_id)):
-        assert row.chunk.index == number
-        if number % 2500 == 0:
-            memory.append(memory_mb())
-    assert max(memory) - memory[0] < 30, memory  # ids of 50,000 chunks, in the sets and in their strings, are 10 MB
