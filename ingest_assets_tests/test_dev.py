@@ -17,6 +17,10 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
 
 from ingest_assets.defs.resources import Workshop
 from ingest_assets.settings import Settings
@@ -130,11 +134,6 @@ def test_a_backfill_is_started_in_the_browser(stack: Stack) -> None:
 
 def start_backfill_of_all(url: str, *, screenshot: Path) -> None:
     """Click "Materialize all", "All" and "Launch backfill" as a person does."""
-    from selenium import webdriver
-    from selenium.webdriver.common.by import By
-    from selenium.webdriver.support import expected_conditions
-    from selenium.webdriver.support.ui import WebDriverWait
-
     options = webdriver.ChromeOptions()
     for flag in CHROMIUM_FLAGS.split():
         options.add_argument(flag)
@@ -145,7 +144,17 @@ def start_backfill_of_all(url: str, *, screenshot: Path) -> None:
             # "All" stands in other labels too; the others are followed by dots that the UI may drop one day.
             words = "normalize-space(.)='All'" if label == "All" else f"contains(., '{label}')"
             button = (By.XPATH, f"//button[{words}]")
-            WebDriverWait(browser, 60).until(expected_conditions.element_to_be_clickable(button)).click()
+            click_when_ready(WebDriverWait(browser, 60, ignored_exceptions=[WebDriverException]), button)
         browser.save_screenshot(str(screenshot))
     finally:
         browser.quit()
+
+
+def click_when_ready(waiting: WebDriverWait[Any], button: tuple[str, str]) -> None:
+    """Find and click in one go, and again if that fails: the page may draw the button anew between the two."""
+
+    def clicked(browser: webdriver.Chrome) -> bool:
+        browser.find_element(*button).click()
+        return True
+
+    waiting.until(clicked)

@@ -137,9 +137,15 @@ def test_the_same_picture_is_read_the_same_after_others(captioner: RapidOcrCapti
     assert captioner.caption(data) == first
 
 
-def test_the_worker_stays_below_its_memory(captioner: RapidOcrCaptioner) -> None:
-    captioner.caption(saved(page([f"{number}. The quick brown fox jumps over the lazy dog" for number in range(20)])))
-    assert 100 < captioner.peak_memory_mb < 450
+def test_a_large_picture_needs_little_more_memory_than_a_small_one() -> None:
+    peaks = []
+    for picture in (page(["Hello"], width=300, height=120), page(["A wall map"] * 60, width=3600, height=4800)):
+        with RapidOcrCaptioner() as captioner:
+            captioner.caption(saved(picture))
+            peaks.append(captioner.peak_memory_mb)
+    small, large = peaks  # what the libraries themselves take differs from processor to processor
+    assert 100 < small < 600
+    assert large < small + 150
 
 
 def test_nothing_runs_before_the_first_picture_and_after_the_last(children: Callable[[], list[psutil.Process]]) -> None:
