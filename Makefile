@@ -11,6 +11,9 @@ export DO_NOT_TRACK ?= 1
 
 STAMP := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 
+# Two test modules at a time: much of what they do is to wait for servers and for processes that they kill.
+SIDE_BY_SIDE := -n 2 --dist loadfile
+
 MODEL := $(DAGSTER_HOME)/models/.converted
 
 .PHONY: help demo dev test check format lint types contracts clean install browser
@@ -53,8 +56,8 @@ browser:
 		>/dev/null; } || echo "no chromedriver: the browser test will be skipped"
 
 test: $(STAMP) browser ## all tests: the fast ones first, then those that start servers, models and whole runs
-	$(BIN)/python -m pytest -m "not slow"
-	$(BIN)/python -m pytest -m slow --durations=10
+	$(BIN)/python -m pytest -m "not slow" $(SIDE_BY_SIDE)
+	$(BIN)/python -m pytest -m slow --durations=10 $(SIDE_BY_SIDE)
 
 check: format lint types contracts test ## what CI runs: format, lint, types, import contracts, tests
 

@@ -28,7 +28,7 @@ from ingest_assets.stored import FileRecord, State
 from ingest_assets_tests.conftest import ROOT
 from ingest_assets_tests.stores.servers import free_port
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 BIN = Path(sys.executable).parent
 CHROMIUM_FLAGS = (
@@ -37,7 +37,7 @@ CHROMIUM_FLAGS = (
 )
 
 
-def until(condition: Callable[[], Any], *, what: str, timeout_s: float = 120) -> Any:
+def until(condition: Callable[[], Any], *, what: str, timeout_s: float = 240) -> Any:
     """Poll until something is so, and return it."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
