@@ -172,7 +172,6 @@ def remove(file: File, as_json: AsJson = False) -> None:
     import dagster as dg
 
     from ingest_assets.defs.busy_files import files_in_runs
-    from ingest_assets.defs.partitions import files as partitions
     from ingest_assets.defs.purge import purge
 
     workshop = _workshop()
@@ -182,13 +181,7 @@ def remove(file: File, as_json: AsJson = False) -> None:
             raise OutsideError(f"{record.key}: it is being ingested; remove it when its run has ended")
         if is_in_bucket(record.file_id):
             workshop.bucket.delete(record.key)
-        rows = purge(
-            record.file_id,
-            bucket=workshop.bucket,
-            artifacts=workshop.artifacts,
-            store=workshop.store,
-            forget_partition=lambda: instance.delete_dynamic_partition(partitions.name or "", record.file_id),
-        )
+        rows = purge(record.file_id, workshop=workshop, instance=instance)
     cli_tables.show_removed(record.key, rows or 0, as_json=as_json)
 
 

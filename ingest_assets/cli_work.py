@@ -51,7 +51,9 @@ def work(settings: Settings, *, max_files: int | None, until_empty: bool) -> Ite
         ConfigError: the home cannot be used.
         OutsideError: the store or the bucket is away, or no run can be started.
     """
+    from ingest_assets.defs.purge import purge
     from ingest_assets.defs.resources import Workshop
+    from ingest_assets.file_ids import key_of
     from ingest_assets.local_runs import open_instance
 
     workshop, done = Workshop(settings), Done()
@@ -59,7 +61,8 @@ def work(settings: Settings, *, max_files: int | None, until_empty: bool) -> Ite
         while True:
             changes, arrivals, gone = _pending(workshop, instance)
             for file_id in gone:
-                _purge(workshop, instance, file_id, done)
+                if purge(file_id, workshop=workshop, instance=instance) is not None:
+                    done.purged.append(key_of(file_id))
             for number, arrival in enumerate(arrivals):
                 if max_files is not None and len(done.outcomes) >= max_files:
                     done.left = len(arrivals) - number + len(changes.unsettled)
@@ -94,19 +97,3 @@ def _ingest(workshop: Workshop, instance: dg.DagsterInstance, arrival: Arrival, 
     except BadInput:  # deleted during its run: the next look purges what there is of it
         return
     done.outcomes.append(Outcome(record))
-
-
-def _purge(workshop: Workshop, instance: dg.DagsterInstance, file_id: str, done: Done) -> None:
-    from ingest_assets.defs.partitions import files
-    from ingest_assets.defs.purge import purge
-    from ingest_assets.file_ids import key_of
-
-    rows = purge(
-        file_id,
-        bucket=workshop.bucket,
-        artifacts=workshop.artifacts,
-        store=workshop.store,
-        forget_partition=lambda: instance.delete_dynamic_partition(files.name or "", file_id),
-    )
-    if rows is not None:
-        done.purged.append(key_of(file_id))

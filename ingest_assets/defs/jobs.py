@@ -9,7 +9,6 @@ import dagster as dg
 
 from ingest_assets.defs import assets
 from ingest_assets.defs.busy_files import files_in_runs
-from ingest_assets.defs.partitions import files
 from ingest_assets.defs.purge import purge
 from ingest_assets.defs.resources import Workshop
 from ingest_assets.defs.upkeep import check, mend, problems_of, tidy
@@ -36,13 +35,7 @@ def remove_what_is_kept(
     context: dg.OpExecutionContext, config: PurgedFile, workshop: dg.ResourceParam[Workshop]
 ) -> None:
     """Remove a deleted file's artifacts, partition, chunks and record, unless it is back in the bucket."""
-    rows = purge(
-        config.file_id,
-        bucket=workshop.bucket,
-        artifacts=workshop.artifacts,
-        store=workshop.store,
-        forget_partition=lambda: context.instance.delete_dynamic_partition(files.name or "", config.file_id),
-    )
+    rows = purge(config.file_id, workshop=workshop, instance=context.instance)
     context.log.info(
         f"{config.file_id}: removed with {rows} chunks" if rows is not None else f"{config.file_id}: back, left alone"
     )

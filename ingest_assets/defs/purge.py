@@ -4,27 +4,17 @@ Dagster never tells IO managers of deletes, so this is a job of its own. The rec
 as it is there the sensor finds it and asks again, so a purge that is killed half way is finished by the next.
 """
 
-from __future__ import annotations
+import dagster as dg
 
-from collections.abc import Callable
-
-from ingest_assets.artifacts import Artifacts
-from ingest_assets.buckets import Bucket
+from ingest_assets.defs.partitions import files
+from ingest_assets.defs.resources import Workshop
 from ingest_assets.file_ids import is_in_bucket, key_of
-from ingest_assets.stores.contract import VectorStore
 
 
-def purge(
-    file_id: str,
-    *,
-    bucket: Bucket,
-    artifacts: Artifacts,
-    store: VectorStore,
-    forget_partition: Callable[[], object],
-) -> int | None:
+def purge(file_id: str, *, workshop: Workshop, instance: dg.DagsterInstance) -> int | None:
     """Remove artifacts, partition, chunks and record; return how many chunks went, None if the file is there again."""
-    if is_in_bucket(file_id) and bucket.stat(key_of(file_id)) is not None:
+    if is_in_bucket(file_id) and workshop.bucket.stat(key_of(file_id)) is not None:
         return None
-    artifacts.delete(file_id)
-    forget_partition()
-    return store.delete(file_id)
+    workshop.artifacts.delete(file_id)
+    instance.delete_dynamic_partition(files.name or "", file_id)
+    return workshop.store.delete(file_id)
