@@ -43,7 +43,7 @@ def validate(as_json: AsJson = False) -> None:
     """
     from ingest_assets.defs.upkeep import check
 
-    workshop = _workshop()
+    workshop = _workshop(prepares=False)
     report = tables.Report.of(check(workshop, busy=_busy(workshop)))
     tables.show_report(report, as_json=as_json)
     if report.counts:
@@ -162,10 +162,10 @@ def change_model(
     tables.show_model_change(files=done.files, chunks=done.chunks, model=done.model, as_json=as_json)
 
 
-def _workshop() -> Workshop:
+def _workshop(*, prepares: bool = True) -> Workshop:
     from ingest_assets.defs.resources import Workshop
 
-    return Workshop(load_settings())
+    return Workshop(load_settings(), prepares=prepares)
 
 
 def _busy(workshop: Workshop) -> set[str]:

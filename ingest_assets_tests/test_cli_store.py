@@ -12,6 +12,7 @@ from transformers import BertConfig, BertModel, BertTokenizer
 from ingest_assets.stores.chroma import ChromaStore
 from ingest_assets_tests.command_line import OWNER, Home
 from ingest_assets_tests.stores.damage import lose_rows
+from ingest_assets_tests.stores.postgres import postgres, rows_of
 
 pytestmark = pytest.mark.slow
 
@@ -106,6 +107,21 @@ def test_chunks_that_were_cut_elsewhere_are_answered_and_stay(ingest: Home) -> N
     ingest("remove", "ann:p::manual")
     assert sorted(record["file_id"] for record in ingest.json("files")) == ["ann:p:manual", "ann:p:oil.txt", TIDES]
     assert "0 files processed, 0 removed" in ingest("work", INGEST_SETTLE_S="0")
+
+
+def test_tables_of_an_earlier_release_are_named_and_left_as_they_are(tmp_path: Path, model_cache: Path) -> None:
+    ingest = Home(tmp_path, model_cache)
+    with postgres() as server:
+        url = server.new_database()
+        settings = {"INGEST_STORE": "pgvector", "INGEST_PGVECTOR": url}
+        ingest("prepare", **settings)
+        assert "all agrees" in ingest("validate", **settings)
+        rows_of(url, "DELETE FROM ingest_migrations WHERE number = 3 RETURNING number")
+        told = ingest("validate", code=2, **settings)
+        assert "step 3 of 3 is not done; run `ingest prepare`" in told
+        assert rows_of(url, "SELECT count(*) FROM ingest_migrations") == [(2,)]
+        ingest("prepare", **settings)
+        assert "all agrees" in ingest("validate", **settings)
 
 
 def test_everything_moves_to_another_store(ingest: Home, tmp_path: Path) -> None:

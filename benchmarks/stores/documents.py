@@ -38,7 +38,10 @@ def record_of(number: int, *, scopes: int = 1) -> FileRecord:
 def chunks_of(
     record: FileRecord, count: int, *, edited: frozenset[int] = frozenset(), longer: str = ""
 ) -> Iterator[EmbeddedChunk]:
-    """Yield a document's chunks of 150 words; the edited ones have another text, as long or so much longer."""
+    """Yield a document's chunks of 150 words; the edited ones have another text, as long or so much longer.
+
+    Beside edited ones the others are `reused`, as the embedding stage marks what it finds in the store.
+    """
     place = 0
     for index in range(count):
         text = text_of(f"{record.file_id} {index}{' edited' if index in edited else ''}")
@@ -57,7 +60,8 @@ def chunks_of(
             words=150,
         )
         place += len(text) + 2
-        yield EmbeddedChunk(chunk=chunk, vector=vector_of(text_sha256), model=MODEL)
+        reused = bool(edited) and index not in edited
+        yield EmbeddedChunk(chunk=chunk, vector=vector_of(text_sha256), model=MODEL, reused=reused)
 
 
 def text_of(seed: str) -> str:

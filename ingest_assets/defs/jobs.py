@@ -50,7 +50,8 @@ def purge_file() -> None:
 @dg.op
 def compare_store(context: dg.OpExecutionContext, workshop: dg.ResourceParam[Workshop]) -> None:
     """Compare ledger, kept chunks and store; fail where anything disagrees."""
-    files, rows, counts = problems_of(check(workshop, busy=files_in_runs(context.instance)))
+    looking = Workshop(workshop.settings, prepares=False)
+    files, rows, counts = problems_of(check(looking, busy=files_in_runs(context.instance)))
     context.add_output_metadata({"files": files, "rows": rows, **counts})
     if counts:
         listing = "; ".join(f"{count} × {problem}" for problem, count in counts.most_common())

@@ -48,9 +48,13 @@ if TYPE_CHECKING:
 class Workshop:
     """What the assets work with, for one set of settings."""
 
-    def __init__(self, settings: Settings, *, space: str | None = None) -> None:
-        """Take the settings; a space of the store is named only by whoever wants another than the one in use."""
+    def __init__(self, settings: Settings, *, space: str | None = None, prepares: bool = True) -> None:
+        """Take the settings; a space of the store is named only by whoever wants another than the one in use.
+
+        Whoever only looks does not prepare the store: tables of an earlier release are then a ConfigError.
+        """
         self.settings = settings
+        self._prepares = prepares
         self._given_space = space
         self._windows: dict[str, int] = {}
         self._audited: tuple[tuple[str, str], Audit] | None = None
@@ -89,12 +93,13 @@ class Workshop:
 
     @cached_property
     def store(self) -> VectorStore:
-        """The team's vector store, ready for use."""
+        """The team's vector store."""
         store = self._first_space
         if self.space:
             store.close()
             store = open_store(self.model_settings, space=self.space)
-        store.prepare()
+        if self._prepares:
+            store.prepare()
         return store
 
     @cached_property
