@@ -95,10 +95,17 @@ class Settings(BaseSettings):
         validation_alias="INGEST_MODEL_CACHE",
         description="folder of converted models (default: models/ in the home)",
     )
-    captions: Literal["ocr", "off"] = Field(
-        default="ocr",
+    captions: Literal["auto", "blip", "ocr", "off"] = Field(
+        default="auto",
         validation_alias="INGEST_CAPTIONS",
-        description="what is read from pictures and scanned pages: ocr (text) or off",
+        description="pictures: ocr reads the text in them, blip says what they show as well, auto is blip where its "
+        "weights are on disk and else ocr; off leaves them and scanned pages unread",
+    )
+    blip_model: str = Field(
+        default="Salesforce/blip-image-captioning-base",
+        min_length=1,
+        validation_alias="INGEST_BLIP_MODEL",
+        description="the BLIP model: its name on the model hub, or its folder",
     )
     ocr_languages: str = Field(
         default="ch",
