@@ -64,7 +64,7 @@ def open_picture_models(settings: Settings, *, cap_mb: int = 0) -> PictureModels
     reader = RapidOcrCaptioner(settings.ocr_languages.split(","), models=settings.ocr_model_dir)
     if not uses_blip(settings):
         return PictureModels(reader)
-    blip, needed_mb = BlipDescriber(settings.blip_model), blip_weights.needed_cap_mb(settings.blip_model)
+    blip, needed_mb = BlipDescriber(settings.blip_model), needed_cap_mb(settings)
     if not 0 < cap_mb < needed_mb:
         return PictureModels(reader, blip)
     reason = (
@@ -77,3 +77,8 @@ def open_picture_models(settings: Settings, *, cap_mb: int = 0) -> PictureModels
 def uses_blip(settings: Settings) -> bool:
     """Tell whether BLIP describes pictures; by `auto` only where all that it needs is on this machine."""
     return settings.captions == "blip" or (settings.captions == "auto" and blip_weights.can_run(settings.blip_model))
+
+
+def needed_cap_mb(settings: Settings) -> int:
+    """Say what cap a run needs to describe pictures, in MB; 0 where none does or the weights are not there yet."""
+    return blip_weights.needed_cap_mb(settings.blip_model) if uses_blip(settings) else 0

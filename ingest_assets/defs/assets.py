@@ -20,6 +20,7 @@ from ingest_assets.stages.caption import caption
 from ingest_assets.stages.chunk import chunk
 from ingest_assets.stages.embed import CHUNKS_PER_PART, embed
 from ingest_assets.stages.parse import parse
+from ingest_assets.stages.repeated import repeated
 from ingest_assets.wiring import chunk_sizes_of, fingerprint, open_embedder, receive_fingerprint
 
 Shop = dg.ResourceParam[Workshop]
@@ -84,6 +85,7 @@ def image_captions(
                 describer=models.describer,
                 finished=finished,
                 unread=unread,
+                repeated=repeated(parsed_documents),
             )
             draft.child_peak_mb = models.peak_memory_mb
 

@@ -30,6 +30,7 @@ OFF = "off"
 
 # How the problem of a picture begins that was left out on purpose; nobody need act on it.
 DECORATION = "decoration"
+REPEATED = f"{DECORATION}: it stands on most pages; not read"
 
 PAGE_UNREAD = "the page has no text layer, and reading pages by OCR is switched off (INGEST_CAPTIONS): it is empty"
 
@@ -99,11 +100,12 @@ def caption(
     describer: Describer | None = None,
     finished: Iterable[Caption] = (),
     unread: frozenset[int] = frozenset(),
+    repeated: frozenset[str] = frozenset(),
 ) -> Iterator[Caption]:
     """Caption each distinct picture once, in order, after the finished ones.
 
     `load` gives the bytes of a sha256 whose picture carries none. Pictures in `unread`, numbered from 1, are not tried:
-    they come out with their problem.
+    they come out with their problem. So do those in `repeated`, by sha256: they stand on most pages.
 
     Raises:
         OutsideError, ConfigError: from the models.
@@ -117,7 +119,9 @@ def caption(
         if picture.sha256 in done:
             continue
         blank = Caption(picture.sha256, caption="", text="", page_number=picture.page_number, model=captioner.model)
-        if len(seen) in unread:
+        if picture.sha256 in repeated:
+            yield replace(blank, problem=REPEATED)
+        elif len(seen) in unread:
             yield replace(blank, problem=DOES_NOT_FIT)
         else:
             yield _caption(picture, blank, load=load, captioner=captioner, describer=describer)
