@@ -23,6 +23,7 @@ from typing import TypeVar
 
 import msgspec
 
+from ingest_assets.caption_cache import CaptionCache
 from ingest_assets.costs import measured
 from ingest_assets.errors import OutsideError
 from ingest_assets.manifests import Manifest, Summary
@@ -128,6 +129,12 @@ class Artifacts:
             # The manifest goes first: what a killed delete leaves behind is then nobody's current result.
             (folder / "current.json").unlink(missing_ok=True)
             shutil.rmtree(folder, ignore_errors=True)
+        with self.caption_cache(file_id) as captions:
+            captions.settle()
+
+    def caption_cache(self, file_id: str, *, model: str = "") -> CaptionCache:
+        """Say what was made of a file's pictures before, in any file."""
+        return CaptionCache(self._root, file_id, model=model)
 
     def _make(self, folder: Path, pending: Pending[T], record_type: type[T]) -> Manifest:
         draft = Draft(folder, record_type=record_type, resume_token=pending.resume_token)

@@ -70,27 +70,30 @@ def image_captions(
 ) -> Pending[Caption]:
     """What each distinct picture shows: a caption, the text read from it, its page, and which model said so."""
     (source,) = raw_files
-    attempt = workshop.attempt(context, source)
-    unread = attempt.leaves_out("image_captions")
+    attempt, fingerprints = workshop.attempt(context, source), workshop.fingerprints(source)
 
     def produce(draft: Draft[Caption]) -> Iterator[Caption]:
         pictures = (picture for part in parsed_documents for picture in part.pictures)
-        load, finished = parsed_documents.attachment, draft.kept()
-        with open_picture_models(workshop.settings, cap_mb=attempt.cap_mb) as models:
+        with (
+            open_picture_models(workshop.settings, cap_mb=attempt.cap_mb) as models,
+            workshop.artifacts.caption_cache(source.file_id, model=fingerprints.caption) as known,
+        ):
             draft.facts |= models.left_out if parsed_documents.manifest.counts.get("pictures") else {}
             yield from caption(
-                pictures,
-                load=load,
+                known.noting(pictures),
+                load=parsed_documents.attachment,
                 captioner=models.captioner,
                 describer=models.describer,
-                finished=finished,
-                unread=unread,
+                known=known,
+                finished=draft.kept(),
+                unread=attempt.leaves_out("image_captions"),
                 repeated=repeated(parsed_documents),
             )
+            known.settle()
             draft.child_peak_mb = models.peak_memory_mb
 
     return Pending(
-        fingerprint=fingerprint(parsed_documents.manifest.digest, workshop.fingerprints(source).caption),
+        fingerprint=fingerprint(parsed_documents.manifest.digest, fingerprints.caption),
         produce=produce,
         tally=tallies.of_caption,
         resume_token=parsed_documents.manifest.digest,

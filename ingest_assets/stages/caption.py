@@ -92,19 +92,33 @@ class Describer(Protocol):
         ...
 
 
+class Known(Protocol):
+    """What was made of pictures before, by the same models, in any file."""
+
+    def find(self, picture: Picture) -> Caption | None:
+        """Return the caption of a picture of the same bytes."""
+        ...
+
+    def keep(self, picture: Picture, caption: Caption) -> None:
+        """Keep a caption for the next such picture."""
+        ...
+
+
 def caption(
     pictures: Iterable[Picture],
     *,
     load: Callable[[str], bytes],
     captioner: Captioner,
     describer: Describer | None = None,
+    known: Known | None = None,
     finished: Iterable[Caption] = (),
     unread: frozenset[int] = frozenset(),
     repeated: frozenset[str] = frozenset(),
 ) -> Iterator[Caption]:
     """Caption each distinct picture once, in order, after the finished ones.
 
-    `load` gives the bytes of a sha256 whose picture carries none. Pictures in `unread`, numbered from 1, are not tried:
+    `load` gives the bytes of a sha256 whose picture carries none. What is `known` is not looked at again; what had a
+    problem is. Pictures in `unread`, numbered from 1, are not tried:
     they come out with their problem. So do those in `repeated`, by sha256: they stand on most pages.
 
     Raises:
@@ -123,8 +137,13 @@ def caption(
             yield replace(blank, problem=REPEATED)
         elif len(seen) in unread:
             yield replace(blank, problem=DOES_NOT_FIT)
+        elif known and (found := known.find(picture)):
+            yield replace(found, page_number=picture.page_number)
         else:
-            yield _caption(picture, blank, load=load, captioner=captioner, describer=describer)
+            made = _caption(picture, blank, load=load, captioner=captioner, describer=describer)
+            if known and not made.problem:
+                known.keep(picture, made)
+            yield made
 
 
 def model_of(captioner: Captioner, describer: Describer | None) -> str:
