@@ -62,6 +62,8 @@ def open_picture_models(settings: Settings, *, cap_mb: int = 0) -> PictureModels
     if settings.captions == "off":
         return PictureModels(NoCaptioner())
     reader = RapidOcrCaptioner(settings.ocr_languages.split(","), models=settings.ocr_model_dir)
+    if settings.captions == "openai":
+        return PictureModels(reader, _service(settings))
     if not uses_blip(settings):
         return PictureModels(reader)
     blip, needed_mb = BlipDescriber(settings.blip_model), needed_cap_mb(settings)
@@ -72,6 +74,13 @@ def open_picture_models(settings: Settings, *, cap_mb: int = 0) -> PictureModels
         "materialise the file again, or set INGEST_CAPTIONS=ocr"
     )
     return PictureModels(reader, NoDescriber(reason, model=blip.model), {LEFT_OUT_UNDER: cap_mb})
+
+
+def _service(settings: Settings) -> Closing:
+    from ingest_assets.clients.openai_describer import OpenAiDescriber
+
+    key = settings.openai_key.get_secret_value().strip()
+    return OpenAiDescriber(settings.openai_model, base_url=settings.openai_url, key=key)
 
 
 def uses_blip(settings: Settings) -> bool:

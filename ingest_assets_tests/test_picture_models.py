@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub import constants
+from pydantic import ValidationError
 
 from ingest_assets.errors import BadInput, ConfigError
 from ingest_assets.picture_models import needed_cap_mb, open_picture_models
 from ingest_assets.settings import Settings
+from ingest_assets.settings_table import table
 
 
 @pytest.fixture
@@ -58,3 +60,17 @@ def test_under_a_cap_that_does_not_hold_blip_pictures_are_read_and_a_larger_cap_
 def test_where_nothing_is_described_no_cap_is_asked_for(captions: str, folder: Path) -> None:
     assert needed_cap_mb(settings(captions, folder)) == 0
     assert open_picture_models(settings(captions, folder), cap_mb=100).describer is None
+
+
+def test_a_services_model_is_named_and_its_key_is_not_shown() -> None:
+    values = {"INGEST_CAPTIONS": "openai", "INGEST_OPENAI_MODEL": "vision-9", "INGEST_OPENAI_KEY": "sk-very-secret"}
+    settings = Settings.model_validate(values)
+    with open_picture_models(settings, cap_mb=100) as models:
+        assert models.model.startswith("openai/vision-9")
+        assert models.left_out == {}
+    shown = {row.name: row.value for row in table(settings)}
+    assert "sk-very-secret" not in repr(settings) + repr(shown)
+    assert shown["INGEST_OPENAI_MODEL"] == "vision-9"
+    with pytest.raises(ValidationError, match="INGEST_OPENAI_MODEL") as raised:
+        Settings.model_validate(values | {"INGEST_OPENAI_MODEL": ""})
+    assert "sk-very-secret" not in str(raised.value)
