@@ -99,7 +99,7 @@ class CaptionCache:
             )
 
     def _kind(self, picture: Picture) -> str:
-        return f"{self._model} {'page' if picture.is_page else 'picture'}"
+        return f"{self._model} {int(picture.is_page)}{int(picture.has_text_layer)}"
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

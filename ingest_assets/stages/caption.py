@@ -3,8 +3,8 @@
 Every picture is answered for: what shows nothing (a bullet, a rule, a spacer) and what cannot be read come out as a
 caption with its `problem`, so that the count of captions is the count of distinct pictures, and one bad picture does
 not cost the others. Two models look at a picture: one reads the text in it, the other, if there is one, says in a
-sentence what it shows; a page that is a picture is only read. Either starts at the first picture it is given; a
-document without pictures costs nothing.
+sentence what it shows. A page that is a picture is only read; a drawing whose words are text already is only described.
+Either model starts at the first picture it is given; a document without pictures costs nothing.
 """
 
 from __future__ import annotations
@@ -164,8 +164,11 @@ def _caption(
     data = picture.data or load(picture.sha256)
     if is_decoration(replace(picture, data=data)):
         return replace(blank, problem=_decoration(picture))
-    read = _read(picture, blank, data, captioner=captioner)
-    return read if describer is None or picture.is_page else _described(read, data, captioner, describer)
+    read = blank if picture.has_text_layer else _read(picture, blank, data, captioner=captioner)
+    if describer is None or picture.is_page:
+        return read
+    model = describer.model if picture.has_text_layer else model_of(captioner, describer)
+    return _described(read, data, describer, model=model)
 
 
 def _read(picture: Picture, blank: Caption, data: bytes, *, captioner: Captioner) -> Caption:
@@ -184,14 +187,14 @@ def _read(picture: Picture, blank: Caption, data: bytes, *, captioner: Captioner
     )
 
 
-def _described(read: Caption, data: bytes, captioner: Captioner, describer: Describer) -> Caption:
+def _described(read: Caption, data: bytes, describer: Describer, *, model: str) -> Caption:
     """Add what the picture shows; where that cannot be said, what was read from it stays."""
     try:
         said = _clean(describer.describe(data))
     except BadInput as error:
         problems = (read.problem, f"no caption: {error}")
         return read if str(error) == read.problem else replace(read, problem="; ".join(filter(None, problems)))
-    return replace(read, caption=said, model=model_of(captioner, describer))
+    return replace(read, caption=said, model=model)
 
 
 def _is_doubtful(picture: Picture, reading: Reading) -> bool:

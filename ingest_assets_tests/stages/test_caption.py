@@ -140,6 +140,14 @@ def test_a_page_is_read_and_never_described() -> None:
     assert "a picture of" not in found.caption
 
 
+def test_a_drawing_whose_words_are_text_is_described_and_never_read() -> None:
+    drawing, captioner = replace(picture(90), has_text_layer=True), Sizer()
+    (found,) = caption([drawing], load=no_load, captioner=captioner, describer=Namer())
+    assert (found.caption, found.text, found.model) == ("a picture of 90 by 60", "", "namer")
+    (alone,) = captions([drawing], captioner)
+    assert (alone.caption, alone.text, alone.problem, captioner.asked) == ("", "", "", [])
+
+
 def test_what_was_read_stays_where_nothing_can_be_said_and_the_other_way_round() -> None:
     unsaid, unread, neither = (
         next(caption([picture(90)], load=no_load, captioner=Sizer(refuses=reads), describer=Namer(refuses=says)))
