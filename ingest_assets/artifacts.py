@@ -23,16 +23,16 @@ from typing import TypeVar
 
 import msgspec
 
+from ingest_assets.caption_cache import CaptionCache
 from ingest_assets.costs import measured
 from ingest_assets.errors import OutsideError
 from ingest_assets.manifests import Manifest, Summary
 from ingest_assets.sequences import IN_HAND, Draft, Pending, Stored
 from ingest_assets.slices import count_records, write_slice, write_whole
-from ingest_assets.stages.attempts import Attempt
+from ingest_assets.stages.attempts import LEFT_OUT_UNDER, Attempt
 
 T = TypeVar("T")
 
-_UNREAD_UNDER = "unread_under_cap_mb"
 _NAME_BYTES = 200  # file systems take 255; the rest is for suffixes
 
 
@@ -65,7 +65,7 @@ class Artifacts:
         with measured() as cost:
             made = self._make(folder / pending.fingerprint[:16], pending, record_type)
         peak_memory_mb = made.peak_memory_mb + cost.peak_memory_mb
-        counts = made.counts | ({_UNREAD_UNDER: pending.attempt.cap_mb} if leaves_out else {})
+        counts = made.counts | ({LEFT_OUT_UNDER: pending.attempt.cap_mb} if leaves_out else {})
         manifest = replace(made, counts=counts, seconds=cost.seconds, peak_memory_mb=peak_memory_mb)
         write_whole(folder / "current.json", msgspec.json.encode(manifest))
         _remove_others(folder, keep=pending.fingerprint[:16])
@@ -129,6 +129,12 @@ class Artifacts:
             # The manifest goes first: what a killed delete leaves behind is then nobody's current result.
             (folder / "current.json").unlink(missing_ok=True)
             shutil.rmtree(folder, ignore_errors=True)
+        with self.caption_cache(file_id) as captions:
+            captions.settle()
+
+    def caption_cache(self, file_id: str, *, model: str = "") -> CaptionCache:
+        """Say what was made of a file's pictures before, in any file."""
+        return CaptionCache(self._root, file_id, model=model)
 
     def _make(self, folder: Path, pending: Pending[T], record_type: type[T]) -> Manifest:
         draft = Draft(folder, record_type=record_type, resume_token=pending.resume_token)
@@ -153,7 +159,7 @@ class Artifacts:
 
 def _fits_now(current: Manifest, attempt: Attempt, *, asset: str) -> bool:
     """Was something left out for want of memory, of which there is more now?"""
-    cap_then = current.counts.get(_UNREAD_UNDER)
+    cap_then = current.counts.get(LEFT_OUT_UNDER)
     if cap_then is None or attempt.leaves_out(asset):
         return False
     return attempt.cap_mb == 0 or attempt.cap_mb > cap_then > 0

@@ -15,6 +15,7 @@ from ingest_assets.home import changed_sections
 from ingest_assets.launcher.inspection import inspect_home
 from ingest_assets.launcher.plan import Caps, Plan, Problem, plan_for
 from ingest_assets.launcher.stack import Role
+from ingest_assets.picture_models import needed_cap_mb
 from ingest_assets.settings import Settings
 from ingest_assets.stages.predict import first_window
 from ingest_assets.wiring import open_history
@@ -45,6 +46,8 @@ class Report:
     """Parts in memory at once, from the setting down to one."""
     windows: Sequence[SeenWindow]
     disk_free_mb: int
+    blip_mb: int
+    """The cap that a run needs to describe pictures; 0 where none does."""
     notes: Sequence[str]
     problems: Sequence[Problem]
 
@@ -70,6 +73,7 @@ def examine(settings: Settings) -> Report:
         disk_free_mb=free_mb,
         changed=changed_sections(home),
         windows=_seen(settings, caps=plan.caps),
+        blip_mb=needed_cap_mb(settings),
     )
 
 
@@ -93,12 +97,14 @@ def report(
     disk_free_mb: int,
     changed: Sequence[str] | None,
     windows: Sequence[SeenWindow],
+    blip_mb: int = 0,
 ) -> Report:
     """Put together what is in force, what is worth knowing and what needs somebody.
 
+    `blip_mb` is the cap that a run needs to describe pictures; 0: none is to do so, or the weights are not there yet.
     `changed` names the sections in which the home's dagster.yaml is not the shipped one; None: it has none.
     """
-    problems = list(plan.problems)
+    problems = [*plan.problems, *_picture_problems(plan.caps, blip_mb=blip_mb)]
     if disk_free_mb < _LEAST_FREE_MB:
         problems.append(
             Problem(
@@ -112,9 +118,18 @@ def report(
         window_sizes=_halved(window_parts),
         windows=windows,
         disk_free_mb=disk_free_mb,
+        blip_mb=blip_mb,
         notes=_notes(changed),
         problems=problems,
     )
+
+
+def _picture_problems(caps: Caps | None, *, blip_mb: int) -> Iterator[Problem]:
+    if caps and caps.cap_mb < blip_mb:
+        yield Problem(
+            f"a run with BLIP and OCR needs {blip_mb} MB and its cap is {caps.cap_mb}: pictures are only read",
+            f"raise memory_limit_mb in the run launcher's config to {blip_mb}, or set INGEST_CAPTIONS=ocr",
+        )
 
 
 def show(report: Report, *, as_json: bool) -> None:
@@ -148,6 +163,8 @@ def _lines(report: Report) -> Iterator[str]:
             f"{_INDENT}{seen.media_type}: {seen.files} files, at most {seen.highest_peak_mb:.0f} MB; "
             f"the next starts with {seen.first_window}"
         )
+    if report.blip_mb:
+        yield f"pictures   read by OCR and described by BLIP: a run needs a cap of {report.blip_mb} MB"
     yield from _launcher_lines(plan)
     for note in report.notes:
         yield f"note       {note}"

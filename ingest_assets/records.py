@@ -97,6 +97,8 @@ class Picture:
     """The encoded picture while it travels from the parser; empty once it is kept."""
     is_page: bool = False
     """It is the page itself, whose text can be had in no other way."""
+    has_text_layer: bool = False
+    """The words in it stand in the document's text already: it is described, not read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ingest_assets.errors import ConfigError
@@ -21,7 +21,7 @@ from ingest_assets.errors import ConfigError
 class Settings(BaseSettings):
     """Every setting. The field's alias is the environment variable; `ingest config` prints this table."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     home: Path = Field(
         default=Path(".dagster_home"),
@@ -95,10 +95,29 @@ class Settings(BaseSettings):
         validation_alias="INGEST_MODEL_CACHE",
         description="folder of converted models (default: models/ in the home)",
     )
-    captions: Literal["ocr", "off"] = Field(
-        default="ocr",
+    captions: Literal["auto", "blip", "openai", "ocr", "off"] = Field(
+        default="auto",
         validation_alias="INGEST_CAPTIONS",
-        description="what is read from pictures and scanned pages: ocr (text) or off",
+        description="pictures: ocr reads the text in them, blip and openai say what they show as well, auto is blip "
+        "where its weights are on disk and else ocr; off leaves them and scanned pages unread",
+    )
+    blip_model: str = Field(
+        default="Salesforce/blip-image-captioning-base",
+        min_length=1,
+        validation_alias="INGEST_BLIP_MODEL",
+        description="the BLIP model: its name on the model hub, or its folder",
+    )
+    openai_url: str = Field(
+        default="https://api.openai.com/v1",
+        pattern="^https?://",
+        validation_alias="INGEST_OPENAI_URL",
+        description="INGEST_CAPTIONS=openai: base URL of an OpenAI-compatible service; pictures are sent there",
+    )
+    openai_key: SecretStr = Field(
+        default=SecretStr(""), validation_alias="INGEST_OPENAI_KEY", description="the service's key, if it asks for one"
+    )
+    openai_model: str = Field(
+        default="", validation_alias="INGEST_OPENAI_MODEL", description="name of the service's vision model"
     )
     ocr_languages: str = Field(
         default="ch",
@@ -186,6 +205,8 @@ class Settings(BaseSettings):
         ):
             if folder is not None and not folder.is_dir():
                 raise ValueError(f"{name}: {folder} is no folder; name one that holds the weights")
+        if self.captions == "openai" and not self.openai_model:
+            raise ValueError("INGEST_OPENAI_MODEL: INGEST_CAPTIONS is openai; name the service's vision model")
         for store, name, value in (
             ("pgvector", "INGEST_PGVECTOR", self.pgvector),
             ("atlas", "MONGO_URI", self.mongo_uri),

@@ -59,6 +59,8 @@ class FileRecord:
     """Pictures that did not fit in memory."""
     elements: int = 0
     pictures: int = 0
+    decorations: int = 0
+    """Pictures that show nothing: tiny, of one colour, or on most pages."""
     chunks: int = 0
     embedded: int = 0
     reused: int = 0

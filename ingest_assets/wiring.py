@@ -15,13 +15,12 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import msgspec
 
 from ingest_assets.artifacts import Artifacts
-from ingest_assets.clients.no_captioner import NoCaptioner
-from ingest_assets.clients.rapidocr_captioner import RapidOcrCaptioner
 from ingest_assets.errors import BadInput, ConfigError
 from ingest_assets.history import History
 from ingest_assets.parsers import media_type
 from ingest_assets.parsers.contract import Limits, Parser
 from ingest_assets.parsers.families import parser_for
+from ingest_assets.picture_models import open_picture_models
 from ingest_assets.settings import Settings
 from ingest_assets.stages import caption as caption_stage
 from ingest_assets.stages import chunk as chunk_stage
@@ -141,13 +140,6 @@ def open_embedder(settings: Settings, *, window: int = 16) -> Embedder:
     return openvino.OpenVINOEmbedder(settings.model_dir, cache_dir=settings.model_cache, batch=batch)
 
 
-def open_captioner(settings: Settings) -> NoCaptioner | RapidOcrCaptioner:
-    """Open what reads pictures; it starts at the first picture and ends with its context."""
-    if settings.captions == "off":
-        return NoCaptioner()
-    return RapidOcrCaptioner(settings.ocr_languages.split(","), models=settings.ocr_model_dir)
-
-
 def limits_of(settings: Settings) -> Limits:
     """Return the bounds on what a file may claim."""
     return Limits(max_pages=settings.max_pages, max_picture_pixels=settings.max_picture_pixels)
@@ -179,7 +171,7 @@ def fingerprints_of(settings: Settings, parser: Parser) -> Fingerprints:
     return Fingerprints(
         receive=receive_fingerprint(settings),
         parse=fingerprint(parse_stage.VERSION, parser.VERSION, limits_of(settings)),
-        caption=fingerprint(caption_stage.VERSION, open_captioner(settings).model),
+        caption=fingerprint(caption_stage.VERSION, open_picture_models(settings).model),
         chunk=fingerprint(chunk_stage.VERSION, chunk_sizes_of(settings)),
         embed=open_embedder(settings).model,
     )

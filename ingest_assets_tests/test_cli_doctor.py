@@ -46,6 +46,14 @@ def test_a_disk_that_is_nearly_full_needs_somebody() -> None:
     assert "1023 MB of disk space left" in problem.what
 
 
+def test_a_cap_that_does_not_hold_blip_needs_somebody(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "described by BLIP: a run needs a cap of 100 MB" in printed(a_report(blip_mb=100), capsys)
+    assert a_report(blip_mb=100).problems == []
+    (problem,) = a_report(blip_mb=100_000).problems
+    assert "pictures are only read" in problem.what
+    assert "INGEST_CAPTIONS=ocr" in problem.todo
+
+
 @pytest.mark.parametrize(
     ("changed", "word"), [([], ""), (["run_launcher"], "in: run_launcher"), (None, "ingest prepare")]
 )

@@ -13,13 +13,15 @@ from ingest_assets.defs.ledger import record_of
 from ingest_assets.defs.partitions import files
 from ingest_assets.defs.resources import Workshop
 from ingest_assets.file_ids import key_of, require_file_id
+from ingest_assets.picture_models import open_picture_models
 from ingest_assets.records import Caption, Chunk, Part, SourceFile
 from ingest_assets.sequences import Draft, Pending, Stored
 from ingest_assets.stages.caption import caption
 from ingest_assets.stages.chunk import chunk
 from ingest_assets.stages.embed import CHUNKS_PER_PART, embed
 from ingest_assets.stages.parse import parse
-from ingest_assets.wiring import chunk_sizes_of, fingerprint, open_captioner, open_embedder, receive_fingerprint
+from ingest_assets.stages.repeated import repeated
+from ingest_assets.wiring import chunk_sizes_of, fingerprint, open_embedder, receive_fingerprint
 
 Shop = dg.ResourceParam[Workshop]
 
@@ -68,18 +70,30 @@ def image_captions(
 ) -> Pending[Caption]:
     """What each distinct picture shows: a caption, the text read from it, its page, and which model said so."""
     (source,) = raw_files
-    attempt = workshop.attempt(context, source)
-    unread = attempt.leaves_out("image_captions")
+    attempt, fingerprints = workshop.attempt(context, source), workshop.fingerprints(source)
 
     def produce(draft: Draft[Caption]) -> Iterator[Caption]:
         pictures = (picture for part in parsed_documents for picture in part.pictures)
-        load, finished = parsed_documents.attachment, draft.kept()
-        with open_captioner(workshop.settings) as captioner:
-            yield from caption(pictures, load=load, captioner=captioner, finished=finished, unread=unread)
-            draft.child_peak_mb = captioner.peak_memory_mb
+        with (
+            open_picture_models(workshop.settings, cap_mb=attempt.cap_mb) as models,
+            workshop.artifacts.caption_cache(source.file_id, model=fingerprints.caption) as known,
+        ):
+            draft.facts |= models.left_out if parsed_documents.manifest.counts.get("pictures") else {}
+            yield from caption(
+                known.noting(pictures),
+                load=parsed_documents.attachment,
+                captioner=models.captioner,
+                describer=models.describer,
+                known=known,
+                finished=draft.kept(),
+                unread=attempt.leaves_out("image_captions"),
+                repeated=repeated(parsed_documents),
+            )
+            known.settle()
+            draft.child_peak_mb = models.peak_memory_mb
 
     return Pending(
-        fingerprint=fingerprint(parsed_documents.manifest.digest, workshop.fingerprints(source).caption),
+        fingerprint=fingerprint(parsed_documents.manifest.digest, fingerprints.caption),
         produce=produce,
         tally=tallies.of_caption,
         resume_token=parsed_documents.manifest.digest,

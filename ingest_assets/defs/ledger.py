@@ -40,6 +40,7 @@ def record_of(
         unread_pictures=captions.manifest.counts.get("quarantined", 0),
         elements=parsed.manifest.counts.get("elements", 0),
         pictures=parsed.manifest.counts.get("pictures", 0),
+        decorations=captions.manifest.counts.get("decorations", 0),
         chunks=chunks.manifest.records,
         chunks_digest=chunks.manifest.digest,
         fingerprint=fingerprints.whole,

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ingest_assets.errors import BadInput
 from ingest_assets.parsers.contract import Limits
+from ingest_assets.parsers.pdf_drawings import draw
 from ingest_assets.parsers.pdf_elements import page_elements
+from ingest_assets.parsers.pdf_figures import Figure, figures, is_part_of_any
 from ingest_assets.parsers.pdf_forms import form_runs
 from ingest_assets.parsers.pdf_headings import Typography, survey
 from ingest_assets.parsers.pdf_layout import Flow, flows
 from ingest_assets.parsers.pdf_legibility import is_legible
-from ingest_assets.parsers.pdf_lines import read_runs
-from ingest_assets.parsers.pdf_objects import PageObjects, walk
+from ingest_assets.parsers.pdf_lines import Run, read_runs
+from ingest_assets.parsers.pdf_objects import MAX_PATHS, PageObjects, walk
 from ingest_assets.parsers.pdf_opening import opened
 from ingest_assets.parsers.pdf_pictures import PlacedPicture, covers, is_large_enough, read_pictures
 from ingest_assets.parsers.pdf_scans import picture_of
@@ -30,7 +32,7 @@ from ingest_assets.records import Part
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfiumError, PdfPage
 
-VERSION = "2"
+VERSION = "3"
 PART = "page"
 
 # Six places in the document, two pages each, since left and right pages have other headers.
@@ -40,6 +42,7 @@ _REOPEN_PAGES = 50
 # Less than two lines of invisible text over a whole scan is a stamp or a title, and not what a program read from it.
 _MIN_HIDDEN_CHARS = 100
 _SOUP = "there are no letters behind the glyphs of its text; the page is read by OCR instead"
+_TOO_FINE = f"a drawing of more than {MAX_PATHS:,} lines and areas on it is left out; its text is read"
 
 
 class _Page(NamedTuple):
@@ -48,6 +51,8 @@ class _Page(NamedTuple):
     is_scan: bool = False
     """Its text can only be had from a picture of it."""
     problem: str = ""
+    figures: tuple[Figure, ...] = ()
+    """Charts and drawings made of lines and areas."""
     pictures: tuple[PlacedPicture, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -113,7 +118,7 @@ def _with_pictures(pdf: PdfDocument, number: int, known: _Page | None, *, limits
     """Read a page with its pictures, and its text where that is not known yet."""
     from pypdfium2 import PdfiumError
 
-    if known and not known.has_pictures and not known.is_scan:
+    if known and not known.has_pictures and not known.figures and not known.is_scan:
         return known
     if limits.in_hand:
         limits.in_hand(number)
@@ -123,12 +128,15 @@ def _with_pictures(pdf: PdfDocument, number: int, known: _Page | None, *, limits
             text = known or _text_of(page, objects, number, limits=limits)
             if text.is_scan:
                 return _scan(page, objects, number, text, limits=limits)
-            if not text.has_pictures:
+            if not text.has_pictures and not text.figures:
                 return text
+            alone = [image for image in objects.images if not is_part_of_any(text.figures, image.box)]
+            objects = objects._replace(images=alone)
             pictures, warnings = read_pictures(page, objects, page_number=number, limits=limits)
+            pictures += draw(page, text.figures, page_number=number)
     except PdfiumError as error:
         return _broken(pdf, number, error)
-    return text._replace(pictures=tuple(pictures), warnings=tuple(warnings))
+    return text._replace(pictures=tuple(pictures), warnings=(*text.warnings, *warnings))
 
 
 def _text_of(page: PdfPage, objects: PageObjects, number: int, *, limits: Limits) -> _Page:
@@ -144,7 +152,21 @@ def _text_of(page: PdfPage, objects: PageObjects, number: int, *, limits: Limits
     is_scan = objects.is_scan_with_text and any(covers(image.box, page) for image in objects.images)
     if is_scan and sum(len(run.text) for run in runs) < _MIN_HIDDEN_CHARS:
         return _Page([], is_scan=True)
-    return _Page(flows(runs), any(is_large_enough(image) for image in objects.images))
+    return _Page(
+        flows(runs),
+        any(map(is_large_enough, objects.images)),
+        figures=_figures(page, objects, runs),
+        warnings=(f"page {number}: {_TOO_FINE}",) if objects.has_too_many_paths else (),
+    )
+
+
+def _figures(page: PdfPage, objects: PageObjects, runs: list[Run]) -> tuple[Figure, ...]:
+    """Find what is drawn beside the text; on turned pages, whose boxes stand otherwise than they are shown, nothing."""
+    if objects.is_scan_with_text or page.get_rotation():
+        return ()
+    words = [(run.x0, run.y0, run.x1, run.y1) for run in runs if run.turn == 0]
+    images = [image.box for image in objects.images]
+    return tuple(figures(objects.paths, words=words, images=images, page=page.get_bbox()))
 
 
 def _scan(page: PdfPage, objects: PageObjects, number: int, text: _Page, *, limits: Limits) -> _Page:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pypdfium2 import PdfPage
 
 MAX_OBJECTS = 50_000  # a map or a plot drawn in vectors holds more; its pictures would stand at the front
+MAX_PATHS = 10_000  # finding a figure of so many and drawing it takes half a second
+MAX_SEGMENTS = 200_000  # of all paths together
 _MAX_DEPTH = 4  # forms in forms; figures of papers use two
 _LOOKED_AT = 40  # text objects of a page or form that are asked for their width and visibility: most are alike
 
@@ -28,6 +30,14 @@ class ImageObject(NamedTuple):
     box: Box
 
 
+class PathObject(NamedTuple):
+    """A line or an area that is drawn."""
+
+    box: Box
+    segments: int
+    """Strokes that it is made of: 2 for a line, 4 or 5 for a rectangle."""
+
+
 class PageObjects(NamedTuple):
     """What is drawn on a page, but for its text."""
 
@@ -37,12 +47,23 @@ class PageObjects(NamedTuple):
     """Its text is invisible: what a program read from a scan."""
     is_empty: bool
     """Nothing but text is drawn: no image, line or area."""
+    paths: list[PathObject]
+    """Lines and areas; none where they are too many."""
+    has_too_many_paths: bool
+    """There are more than `MAX_PATHS`, or they have more than `MAX_SEGMENTS`."""
 
 
 def walk(page: PdfPage) -> PageObjects:
     """List the images of a page; call it before the text is loaded."""
     found = _Walk(page)
-    return PageObjects(found.images, found.has_hidden_text, is_empty=not found.has_drawing)
+    too_many = found.segments > MAX_SEGMENTS or len(found.paths) > MAX_PATHS
+    return PageObjects(
+        found.images,
+        found.has_hidden_text,
+        is_empty=not found.has_drawing,
+        paths=[] if too_many else found.paths,
+        has_too_many_paths=too_many,
+    )
 
 
 class _Walk:
@@ -55,6 +76,8 @@ class _Walk:
         self.images: list[ImageObject] = []
         self.has_hidden_text = False
         self.has_drawing = False
+        self.paths: list[PathObject] = []
+        self.segments = 0
         texts = self._visit(page.raw, raw.FPDFPage_CountObjects, raw.FPDFPage_GetObject, outer=[])
         if any(self._is_flat(text) for text in texts[:_LOOKED_AT]):
             self._lean([text for text in texts if self._is_flat(text)])
@@ -62,9 +85,10 @@ class _Walk:
     def _visit(self, parent: Any, count: Any, get: Any, *, outer: list[Any]) -> list[Any]:
         """Collect the images below an object, and return its own text objects; `outer` are the forms around it."""
         raw, texts = self._raw, []
-        kind_of, text, image, form = (
+        kind_of, text, path, image, form = (
             raw.FPDFPageObj_GetType,
             raw.FPDF_PAGEOBJ_TEXT,
+            raw.FPDF_PAGEOBJ_PATH,
             raw.FPDF_PAGEOBJ_IMAGE,
             raw.FPDF_PAGEOBJ_FORM,
         )
@@ -75,6 +99,10 @@ class _Walk:
             if kind == text:
                 texts.append(handle)
                 self.has_hidden_text = self.has_hidden_text or self._is_hidden(handle, len(texts))
+            elif kind == path and len(self.paths) <= MAX_PATHS:
+                segments = raw.FPDFPath_CountSegments(handle)
+                self.segments += segments
+                self.paths.append(PathObject(self._placed(handle, outer), segments))
             elif kind == image:
                 self.images.append(ImageObject(handle, self._placed(handle, outer)))
             elif kind == form and len(outer) < _MAX_DEPTH:

@@ -14,6 +14,8 @@ SMALLEST_WINDOW = 1
 MAX_UNREAD = 40
 # So many in a row, and it is not the part that does not fit but what is read before any part: a document's tree.
 MAX_UNREAD_IN_A_ROW = 4
+LEFT_OUT_UNDER = "unread_under_cap_mb"
+"""Count in a result's manifest: the cap, in MB, under which something was left out of it for want of memory."""
 
 Numbers = tuple[int, ...]
 

@@ -2,8 +2,9 @@
 
 Every picture is answered for: what shows nothing (a bullet, a rule, a spacer) and what cannot be read come out as a
 caption with its `problem`, so that the count of captions is the count of distinct pictures, and one bad picture does
-not cost the others. A captioner starts its model at the first picture it is given; a document without pictures costs
-nothing.
+not cost the others. Two models look at a picture: one reads the text in it, the other, if there is one, says in a
+sentence what it shows. A page that is a picture is only read; a drawing whose words are text already is only described.
+Either model starts at the first picture it is given; a document without pictures costs nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from ingest_assets.parsers.pictures import is_decoration
 from ingest_assets.records import Caption, Picture
 
 # Goes up whenever the same picture yields another caption.
-VERSION = "2"
+VERSION = "3"
 
 # Below it a text is kept, but called doubtful: see the table in docs/decisions.md.
 SURE = 0.92
@@ -27,8 +28,9 @@ SURE = 0.92
 # The model of a captioner that reads nothing, by choice.
 OFF = "off"
 
-# How the problem of a picture begins that was left unread on purpose; nobody need act on it.
+# How the problem of a picture begins that was left out on purpose; nobody need act on it.
 DECORATION = "decoration"
+REPEATED = f"{DECORATION}: it stands on most pages; not read"
 
 PAGE_UNREAD = "the page has no text layer, and reading pages by OCR is switched off (INGEST_CAPTIONS): it is empty"
 
@@ -53,7 +55,7 @@ class Reading:
 
 
 class Captioner(Protocol):
-    """A model that looks at pictures."""
+    """A model that reads pictures."""
 
     @property
     def model(self) -> str:
@@ -71,21 +73,56 @@ class Captioner(Protocol):
         ...
 
 
+class Describer(Protocol):
+    """A model that says what pictures show."""
+
+    @property
+    def model(self) -> str:
+        """Name and version of the model: another name means that pictures are captioned again."""
+        ...
+
+    def describe(self, picture: bytes) -> str:
+        """Say in a sentence what one encoded picture (PNG or JPEG) shows.
+
+        Raises:
+            BadInput: this picture cannot be described; the next one may.
+            OutsideError: the model went away.
+            ConfigError: the model cannot be started.
+        """
+        ...
+
+
+class Known(Protocol):
+    """What was made of pictures before, by the same models, in any file."""
+
+    def find(self, picture: Picture) -> Caption | None:
+        """Return the caption of a picture of the same bytes."""
+        ...
+
+    def keep(self, picture: Picture, caption: Caption) -> None:
+        """Keep a caption for the next such picture."""
+        ...
+
+
 def caption(
     pictures: Iterable[Picture],
     *,
     load: Callable[[str], bytes],
     captioner: Captioner,
+    describer: Describer | None = None,
+    known: Known | None = None,
     finished: Iterable[Caption] = (),
     unread: frozenset[int] = frozenset(),
+    repeated: frozenset[str] = frozenset(),
 ) -> Iterator[Caption]:
     """Caption each distinct picture once, in order, after the finished ones.
 
-    `load` gives the bytes of a sha256 whose picture carries none. Pictures in `unread`, numbered from 1, are not tried:
-    they come out with their problem.
+    `load` gives the bytes of a sha256 whose picture carries none. What is `known` is not looked at again; what had a
+    problem is. Pictures in `unread`, numbered from 1, are not tried:
+    they come out with their problem. So do those in `repeated`, by sha256: they stand on most pages.
 
     Raises:
-        OutsideError, ConfigError: from the captioner.
+        OutsideError, ConfigError: from the models.
     """
     done = {row.picture for row in finished}
     seen: set[str] = set()
@@ -95,19 +132,46 @@ def caption(
         seen.add(picture.sha256)
         if picture.sha256 in done:
             continue
-        if len(seen) in unread:
-            yield replace(_blank(picture, captioner), problem=DOES_NOT_FIT)
+        blank = Caption(picture.sha256, caption="", text="", page_number=picture.page_number, model=captioner.model)
+        if picture.sha256 in repeated:
+            yield replace(blank, problem=REPEATED)
+        elif len(seen) in unread:
+            yield replace(blank, problem=DOES_NOT_FIT)
+        elif known and (found := known.find(picture)):
+            yield replace(found, page_number=picture.page_number)
         else:
-            yield _caption(picture, load=load, captioner=captioner)
+            made = _caption(picture, blank, load=load, captioner=captioner, describer=describer)
+            if known and not made.problem:
+                known.keep(picture, made)
+            yield made
 
 
-def _caption(picture: Picture, *, load: Callable[[str], bytes], captioner: Captioner) -> Caption:
-    blank = _blank(picture, captioner)
+def model_of(captioner: Captioner, describer: Describer | None) -> str:
+    """Name who says what a picture shows and what is written in it."""
+    return f"{describer.model} + {captioner.model}" if describer else captioner.model
+
+
+def _caption(
+    picture: Picture,
+    blank: Caption,
+    *,
+    load: Callable[[str], bytes],
+    captioner: Captioner,
+    describer: Describer | None,
+) -> Caption:
     if is_decoration(picture):
         return replace(blank, problem=_decoration(picture))
     data = picture.data or load(picture.sha256)
     if is_decoration(replace(picture, data=data)):
         return replace(blank, problem=_decoration(picture))
+    read = blank if picture.has_text_layer else _read(picture, blank, data, captioner=captioner)
+    if describer is None or picture.is_page:
+        return read
+    model = describer.model if picture.has_text_layer else model_of(captioner, describer)
+    return _described(read, data, describer, model=model)
+
+
+def _read(picture: Picture, blank: Caption, data: bytes, *, captioner: Captioner) -> Caption:
     try:
         reading = captioner.caption(data)
     except BadInput as error:
@@ -123,15 +187,21 @@ def _caption(picture: Picture, *, load: Callable[[str], bytes], captioner: Capti
     )
 
 
+def _described(read: Caption, data: bytes, describer: Describer, *, model: str) -> Caption:
+    """Add what the picture shows; where that cannot be said, what was read from it stays."""
+    try:
+        said = _clean(describer.describe(data))
+    except BadInput as error:
+        problems = (read.problem, f"no caption: {error}")
+        return read if str(error) == read.problem else replace(read, problem="; ".join(filter(None, problems)))
+    return replace(read, caption=said, model=model)
+
+
 def _is_doubtful(picture: Picture, reading: Reading) -> bool:
     """Tell whether a text needs somebody to look; where none was found, a page does: it may be blurred or blank."""
     if reading.confidence is None:
         return picture.is_page
     return (picture.is_page or bool(reading.text)) and reading.confidence < SURE
-
-
-def _blank(picture: Picture, captioner: Captioner) -> Caption:
-    return Caption(picture=picture.sha256, caption="", text="", page_number=picture.page_number, model=captioner.model)
 
 
 def _decoration(picture: Picture) -> str:

@@ -11,7 +11,7 @@ from PIL import Image
 from ingest_assets.clients.no_captioner import NoCaptioner
 from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.records import Caption, Picture
-from ingest_assets.stages.caption import DECORATION, PAGE_UNREAD, SURE, Reading, caption
+from ingest_assets.stages.caption import DECORATION, PAGE_UNREAD, REPEATED, SURE, Reading, caption, model_of
 
 
 def picture(width: int = 90, height: int = 60, *, page_number: int = 1, colours: int = 2) -> Picture:
@@ -103,6 +103,61 @@ def test_decoration_is_answered_for_but_never_read() -> None:
     found = captions([picture(400, 12), picture(200, 100, colours=1), picture(90)], captioner)
     assert captioner.asked == [90]
     assert [one.problem.startswith(DECORATION) for one in found] == [True, True, False]
+
+
+def test_what_stands_on_most_pages_is_decoration() -> None:
+    logo, captioner = picture(90), Sizer()
+    found = list(caption([logo, picture(80)], load=no_load, captioner=captioner, repeated=frozenset({logo.sha256})))
+    assert captioner.asked == [80]
+    assert [one.problem for one in found] == [REPEATED, ""]
+
+
+class Namer:
+    """A describer that calls a picture by its size, and refuses one width."""
+
+    model = "namer"
+
+    def __init__(self, *, refuses: int = 0) -> None:
+        self.refuses = refuses
+
+    def describe(self, data: bytes) -> str:
+        with Image.open(io.BytesIO(data)) as image:
+            if image.width == self.refuses:
+                raise BadInput("picture: words fail me")
+            return f" a picture of {image.width} by {image.height}\n"
+
+
+def test_a_picture_is_described_and_read_and_says_by_whom() -> None:
+    (found,) = caption([picture(90)], load=no_load, captioner=Sizer(), describer=Namer())
+    assert (found.caption, found.text, found.model) == ("a picture of 90 by 60", "wide\n\n90", "namer + sizer")
+    assert model_of(Sizer(), Namer()) == "namer + sizer"
+
+
+def test_a_page_is_read_and_never_described() -> None:
+    page = replace(picture(90), is_page=True)
+    (found,) = caption([page], load=no_load, captioner=Sizer(), describer=Namer())
+    assert (found.text, found.model) == ("wide\n\n90", "sizer")
+    assert "a picture of" not in found.caption
+
+
+def test_a_drawing_whose_words_are_text_is_described_and_never_read() -> None:
+    drawing, captioner = replace(picture(90), has_text_layer=True), Sizer()
+    (found,) = caption([drawing], load=no_load, captioner=captioner, describer=Namer())
+    assert (found.caption, found.text, found.model) == ("a picture of 90 by 60", "", "namer")
+    (alone,) = captions([drawing], captioner)
+    assert (alone.caption, alone.text, alone.problem, captioner.asked) == ("", "", "", [])
+
+
+def test_what_was_read_stays_where_nothing_can_be_said_and_the_other_way_round() -> None:
+    unsaid, unread, neither = (
+        next(caption([picture(90)], load=no_load, captioner=Sizer(refuses=reads), describer=Namer(refuses=says)))
+        for reads, says in ((0, 90), (90, 0), (90, 90))
+    )
+    assert (unsaid.text, unsaid.model) == ("wide\n\n90", "sizer")
+    assert unsaid.problem == "no caption: picture: words fail me"
+    assert (unread.caption, unread.text) == ("a picture of 90 by 60", "")
+    assert unread.problem == "picture: too wide for me"
+    assert neither.problem == "picture: too wide for me; no caption: picture: words fail me"
 
 
 def test_bytes_are_loaded_where_a_picture_carries_none() -> None:

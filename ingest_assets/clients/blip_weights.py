@@ -1,0 +1,93 @@
+"""A BLIP model's name or folder in, where its weights lie and how much memory they want out.
+
+Whether they are on disk is told without torch, transformers or the network, in less than a millisecond: every
+fingerprint asks. A name is looked up in the model hub's cache, as `huggingface_hub` lays it out: `refs/main` names the
+commit, `snapshots/COMMIT` holds the files.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+
+from ingest_assets.errors import ConfigError
+
+WEIGHTS = "model.safetensors"
+_NEEDED = (WEIGHTS, "config.json", "preprocessor_config.json")
+_WORDS = ("tokenizer.json", "vocab.txt")
+"""Either holds the tokenizer's words."""
+_FETCHED = [WEIGHTS, "*.json", "vocab.txt"]
+"""Not the hub's copies of the weights for other libraries."""
+_LIBRARIES = ("torch", "transformers")
+
+# A run with BLIP and OCR under a cap: the run itself holds 250 MB, OCR 350, BLIP 380 and its weights, which are mapped
+# from their file. What is mapped does not count as held, but RLIMIT_DATA counts it (docs/decisions.md).
+_BESIDE_WEIGHTS_MB = 450
+
+
+def on_disk(model: str) -> Path | None:
+    """Return the folder that holds a model, given by name or folder; None where it is not on this machine."""
+    folder = Path(model) if Path(model).is_dir() else _in_cache(model)
+    return folder if folder is not None and _is_whole(folder) else None
+
+
+def can_run(model: str) -> bool:
+    """Tell whether a model's weights and the libraries that it runs on are on this machine."""
+    return on_disk(model) is not None and all(find_spec(library) for library in _LIBRARIES)
+
+
+def find_weights(model: str) -> Path:
+    """Return the folder that holds a model, fetched from the hub where that is allowed.
+
+    Raises:
+        ConfigError: it is nowhere.
+    """
+    found = on_disk(model) or (None if Path(model).is_dir() else _from_hub(model))
+    if found is None or not _is_whole(found):
+        wanted = ", ".join((*_NEEDED, " or ".join(_WORDS)))
+        raise ConfigError(
+            f"INGEST_CAPTIONS=blip: the model {model} is not on this machine. Unset HF_HUB_OFFLINE so that it can be "
+            f"fetched once, or name a folder with {wanted} in INGEST_BLIP_MODEL, or set INGEST_CAPTIONS=ocr"
+        )
+    return found
+
+
+def identity(model: str) -> str:
+    """Name a model: by its name on the hub, or its folder's and the size of the weights in it."""
+    folder = Path(model)
+    if not folder.is_dir():
+        return model
+    with suppress(OSError):
+        return f"{folder.resolve().name}-{(folder / WEIGHTS).stat().st_size}"
+    return folder.resolve().name
+
+
+def needed_cap_mb(model: str) -> int:
+    """Say what cap a run needs in which this model and OCR look at pictures, in MB; 0 where it is not on disk."""
+    folder = on_disk(model)
+    return _BESIDE_WEIGHTS_MB + (folder / WEIGHTS).stat().st_size // 1_000_000 if folder else 0
+
+
+def _in_cache(model: str) -> Path | None:
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    kept = Path(HF_HUB_CACHE) / f"models--{model.replace('/', '--')}"
+    with suppress(OSError):
+        return kept / "snapshots" / (kept / "refs/main").read_text(encoding="ascii").strip()
+    return None
+
+
+def _is_whole(folder: Path) -> bool:
+    return all((folder / name).is_file() for name in _NEEDED) and any((folder / name).is_file() for name in _WORDS)
+
+
+def _from_hub(model: str) -> Path | None:
+    """Fetch a model. The library itself obeys HF_HUB_OFFLINE and HF_HOME."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    try:
+        return Path(snapshot_download(model, allow_patterns=_FETCHED))
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, HFValidationError, OSError):
+        return None

@@ -1,0 +1,100 @@
+"""Pictures in on stdin, what is made of them out on stdout: the loop of a process in which a model works.
+
+A model has a process of its own so that its memory is given back before embedding needs as much, and so that a picture
+that crashes a native decoder takes nobody else down. Messages are a length in 4 bytes and that many bytes: a picture on
+the way in, a JSON object on the way out. The process ends when its input does, or with its parent.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, TypeAlias
+
+from ingest_assets.errors import BadInput
+
+LENGTH_BYTES = 4
+
+Answer: TypeAlias = dict[str, str | float | None]
+Look: TypeAlias = Callable[[bytes], Answer]
+"""What is said of one picture. It raises BadInput for one that cannot be read."""
+
+
+def serve(load: Callable[[], Look]) -> None:
+    """Answer each picture until the input ends; the model is loaded at the first."""
+    _die_with_parent()
+    answers = _take_stdout()
+    look: Look | None = None
+    try:
+        while (picture := read_message(sys.stdin.buffer)) is not None:
+            look = look or load()
+            write_message(answers, _encoded(_answer(look, picture)))
+    except Exception as error:  # noqa: BLE001 - the process's outermost loop; its parent decides what it means
+        kind = "out_of_memory" if _is_want_of_memory(error) else "fatal"
+        write_message(answers, _encoded({kind: _said(error)}))
+
+
+def read_message(stream: IO[bytes]) -> bytes | None:
+    """Take one message; None at the end of the stream."""
+    length = stream.read(LENGTH_BYTES)
+    if len(length) < LENGTH_BYTES:
+        return None
+    return stream.read(int.from_bytes(length, "big"))
+
+
+def write_message(stream: IO[bytes], message: bytes) -> None:
+    """Give one message."""
+    stream.write(len(message).to_bytes(LENGTH_BYTES, "big") + message)
+    stream.flush()
+
+
+def _answer(look: Look, picture: bytes) -> Answer:
+    try:
+        return look(picture)
+    except BadInput as error:
+        return {"problem": str(error)}
+    except Exception as error:  # noqa: BLE001 - as above; OpenCV, OpenVINO and torch raise kinds of their own
+        if _is_want_of_memory(error):
+            return {"out_of_memory": f"not enough memory for a picture ({_said(error)})"}
+        return {"problem": f"picture: cannot be read ({_said(error)})"}
+
+
+def _is_want_of_memory(error: Exception) -> bool:
+    words = "alloc|out of memory|insufficient memory"
+    return isinstance(error, MemoryError) or re.search(words, str(error), re.IGNORECASE) is not None
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _encoded(answer: Answer) -> bytes:
+    return json.dumps({**answer, "peak_mb": _peak_mb()}).encode()
+
+
+def _peak_mb() -> float:
+    """Return this process' highest memory as a cap counts it: without the pages of mapped files."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")  # ru_maxrss would begin at the parent's
+    kilobytes = dict(re.findall(r"^(VmHWM|RssFile):\s*(\d+)", status, re.MULTILINE))
+    return (int(kilobytes.get("VmHWM", 0)) - int(kilobytes.get("RssFile", 0))) / 1024
+
+
+def _die_with_parent() -> None:
+    pr_set_pdeathsig = 1
+    parent = os.getppid()
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+    if os.getppid() != parent or parent == 1:
+        sys.exit("the parent is gone")
+
+
+def _take_stdout() -> IO[bytes]:
+    """Keep the pipe for answers; what a library prints goes to stderr."""
+    answers = open(os.dup(1), "wb")  # noqa: SIM115, PTH123 - a descriptor, for as long as the process lives
+    os.dup2(2, 1)
+    return answers
