@@ -17,20 +17,21 @@ from ingest_assets.errors import BadInput
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.pdf_elements import page_elements
 from ingest_assets.parsers.pdf_forms import form_runs
-from ingest_assets.parsers.pdf_headings import Typography, survey
 from ingest_assets.parsers.pdf_layout import Flow, flows
 from ingest_assets.parsers.pdf_legibility import is_legible
 from ingest_assets.parsers.pdf_lines import read_runs
 from ingest_assets.parsers.pdf_objects import PageObjects, walk
 from ingest_assets.parsers.pdf_opening import opened
+from ingest_assets.parsers.pdf_outline import Outline, read_outline
 from ingest_assets.parsers.pdf_pictures import PlacedPicture, covers, is_large_enough, read_pictures
 from ingest_assets.parsers.pdf_scans import picture_of
+from ingest_assets.parsers.pdf_typography import Typography, survey
 from ingest_assets.records import Part
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfiumError, PdfPage
 
-VERSION = "2"
+VERSION = "3"
 PART = "page"
 
 # Six places in the document, two pages each, since left and right pages have other headers.
@@ -67,13 +68,14 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
                 number: _text(pdf, number, limits=limits) for number in _sample(total) if number not in limits.unread
             }
         _refuse_broken(pdf, sample, limits=limits)
+        outline = read_outline(pdf)
     typography = survey(page.flows for page in sample.values())
     for first in range(start, total + 1, _REOPEN_PAGES):
         with opened(path, limits=limits) as pdf:
             for number in range(first, min(first + _REOPEN_PAGES, total + 1)):
                 with _uncollected():
                     page = _with_pictures(pdf, number, sample.get(number), limits=limits)
-                    part = _part(pdf, number, page, typography=typography)
+                    part = _part(pdf, number, page, typography=typography, outline=outline)
                 yield part
 
 
@@ -172,13 +174,19 @@ def _refuse_broken(pdf: PdfDocument, sample: dict[int, _Page], *, limits: Limits
     raise BadInput(f"none of the {len(pdf)} pages can be read; repair the PDF or save it again")
 
 
-def _part(pdf: PdfDocument, number: int, page: _Page, *, typography: Typography) -> Part:
+def _part(pdf: PdfDocument, number: int, page: _Page, *, typography: Typography, outline: Outline) -> Part:
     if page.problem:
         return Part(number, page_number=number, problem=page.problem)
     return Part(
         number,
         page_number=number,
-        elements=page_elements(page.flows, page.pictures, typography=typography, page_number=number),
+        elements=page_elements(
+            page.flows,
+            page.pictures,
+            typography=typography,
+            page_number=number,
+            titles=outline.get(number, {}),
+        ),
         pictures=tuple(placed.picture for placed in page.pictures),
         warnings=(*page.warnings, *(_document_warnings(pdf) if number == 1 else ())),
     )

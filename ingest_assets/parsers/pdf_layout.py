@@ -13,6 +13,7 @@ from statistics import median_low
 from typing import NamedTuple
 
 from ingest_assets.parsers.pdf_lines import Run
+from ingest_assets.parsers.pdf_margins import blocks
 from ingest_assets.parsers.pdf_text import is_rtl
 
 _BINS = 120  # a gutter of 1/120 of a page's text width (4 pt on A4) is found; narrower ones are word spaces
@@ -97,16 +98,24 @@ def _split(runs: list[Run], splits: int) -> Iterator[Flow]:
     across: Flow = []
     for is_full, band in groupby(lines, key=lambda line: _crosses(line, gutter)):
         members = list(band)
-        if is_full or not _side_by_side(members, gutter):
+        sides = [] if is_full else _sides(members, gutter)
+        if not sides:
             across.extend(_row(line) for line in members)
             continue
         if across:
             yield across
             across = []
-        for side in (_left_of(members, gutter), _right_of(members, gutter)):
+        for side in sides:
             yield from _split(sorted(side, key=lambda run: run.order), splits - 1)
     if across:
         yield across
+
+
+def _sides(lines: list[list[Run]], x: float) -> list[list[Run]]:
+    """Return what a gutter parts, in the order in which it is read; nothing where the lines are read across."""
+    if _side_by_side(lines, x):
+        return [_left_of(lines, x), _right_of(lines, x)]
+    return [side for pair in blocks(lines, x) for side in pair if side]
 
 
 def _lines(runs: list[Run]) -> list[list[Run]]:
@@ -136,7 +145,7 @@ def _gutter(lines: list[list[Run]]) -> float | None:
 
 def _parted(lines: list[list[Run]], x: float) -> int:
     """Count the rows that a gutter parts, none where it is not between two columns of a page."""
-    return min(len(_left_of(lines, x)), len(_right_of(lines, x))) if _side_by_side(lines, x) else 0
+    return min(len(_left_of(lines, x)), len(_right_of(lines, x))) if _sides(lines, x) else 0
 
 
 def _candidates(runs: list[Run]) -> list[float]:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from ingest_assets.parsers.pdf_layout import Flow, Row
 from ingest_assets.parsers.pdf_text import SOFT_HYPHEN, Words, join
+from ingest_assets.parsers.pdf_typography import are_centred
 
 _ITEM = re.compile(
     r"(?:[•●○▪■□◦‣⁃∙·–—*➢✓❖►❑]|\(?\d{1,3}[.)]|\(?[a-z][.)]|\(?[ivx]{1,5}[.)]|[A-Z]\))(?=\s+\S)|[①-⑳](?=\s*\S)"
@@ -20,10 +21,13 @@ _ITEM = re.compile(
 _LEADER = re.compile(r"(?:[.·…]\s?){4,}\s*[\divxlc]+$")
 _ENDS = tuple(".!?:;。！？：؟।…")  # what ends a sentence or announces what follows
 _SAME_SIZE = 0.12  # relative: footnotes and headings differ by more, rounding and fallback fonts by less
+_SMALLER = 0.95  # times the size of a numbered line: the text below a heading, and no longer the item itself
 _LOOSE = 1.35  # times the column's own leading: half a blank line and less is set by justification
 
 _MAX_INDENT = 5  # ems; a row further in than a first line goes on with a table cell
 _RAGGED = 0.08  # of the column: less is left over at the end of unjustified rows
+_UNEVEN = 1.6  # times the narrowest gap: kerning and punctuation make that much in a stretched line
+_WIDEST_SPACE = 2.5  # ems: wider gaps stand between cells
 _MAX_LABEL = 6  # characters: "2.1.10", "(iv)", "•"
 
 
@@ -48,6 +52,8 @@ class Paragraph(NamedTuple):
     is_tabular: bool = False
     """A row of it holds several cells."""
     italic: bool = False
+    is_centred: bool = False
+    """It stands in the middle of its column."""
 
 
 def paragraphs(flows: Sequence[Flow], *, words: Words) -> list[Paragraph]:
@@ -114,6 +120,8 @@ def _begins(group: list[Row], row: Row, after: Row | None, edges: tuple[float, f
     if _ITEM.match(row.text):
         return True
     before, em = group[-1], max(row.size, 1.0)
+    if row.size < _SMALLER * before.size and _ITEM.match(group[0].text):
+        return True
     if before.text.endswith(("-", SOFT_HYPHEN)) and row.text[:1].islower():
         return False
     ended = _is_short(before, row, edges)
@@ -143,8 +151,17 @@ def _reaches(row: Row, end: float) -> bool:
 
 def _is_tabular(row: Row) -> bool:
     """Tell whether a row holds cells: runs far apart, other than a number before its heading."""
+    if _is_stretched(row):
+        return False
     gaps = [abs(b.x0 - a.x1) for a, b in pairwise(row.cells) if len(a.text) > _MAX_LABEL]
     return any(gap > 1.5 * row.size for gap in gaps) or len(row.cells) > 2
+
+
+def _is_stretched(row: Row) -> bool:
+    """Tell a justified line of few words: the gaps between them are alike, as no table's are."""
+    gaps = [abs(b.x0 - a.x1) for a, b in pairwise(row.cells)]
+    is_even = len(gaps) > 1 and max(gaps) < min(_UNEVEN * min(gaps), _WIDEST_SPACE * row.size)
+    return is_even and all(cell.text.count(" ") <= 1 for cell in row.cells)
 
 
 def _paragraph(rows: list[Row], edges: tuple[float, float], words: Words) -> Paragraph:
@@ -170,6 +187,7 @@ def _paragraph(rows: list[Row], edges: tuple[float, float], words: Words) -> Par
         rows[-1].spaced,
         any(_is_tabular(row) for row in rows),
         all(row.italic for row in rows),
+        not rows[0].rtl and are_centred(rows, edges),
     )
 
 
