@@ -17,15 +17,19 @@ from ingest_assets.errors import BadInput
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.pdf_elements import page_elements
 from ingest_assets.parsers.pdf_forms import form_runs
-from ingest_assets.parsers.pdf_layout import Flow, flows
+from ingest_assets.parsers.pdf_grids import with_ruled_tables
+from ingest_assets.parsers.pdf_layout import flows
 from ingest_assets.parsers.pdf_legibility import is_legible
 from ingest_assets.parsers.pdf_lines import read_runs
 from ingest_assets.parsers.pdf_objects import PageObjects, walk
 from ingest_assets.parsers.pdf_opening import opened
 from ingest_assets.parsers.pdf_outline import Outline, read_outline
 from ingest_assets.parsers.pdf_pictures import PlacedPicture, covers, is_large_enough, read_pictures
+from ingest_assets.parsers.pdf_rows import Flow
+from ingest_assets.parsers.pdf_rules import read_rules
 from ingest_assets.parsers.pdf_scans import picture_of
 from ingest_assets.parsers.pdf_typography import Typography, survey
+from ingest_assets.parsers.pdf_unruled import with_unruled_tables
 from ingest_assets.records import Part
 
 if TYPE_CHECKING:
@@ -137,7 +141,8 @@ def _text_of(page: PdfPage, objects: PageObjects, number: int, *, limits: Limits
     with closing(page.get_textpage()) as textpage:
         if textpage.count_chars() > limits.max_part_chars:
             return _Page([], problem=f"page {number} holds over {limits.max_part_chars:,} characters; split it")
-        runs = read_runs(textpage)
+        rules = read_rules(objects)
+        runs = read_runs(textpage, bars=rules.down)
         if runs and not is_legible(textpage):
             return _Page([], is_scan=True, warnings=(f"page {number}: {_SOUP}",))
     runs.extend(form_runs(page, beside=runs))
@@ -146,7 +151,11 @@ def _text_of(page: PdfPage, objects: PageObjects, number: int, *, limits: Limits
     is_scan = objects.is_scan_with_text and any(covers(image.box, page) for image in objects.images)
     if is_scan and sum(len(run.text) for run in runs) < _MIN_HIDDEN_CHARS:
         return _Page([], is_scan=True)
-    return _Page(flows(runs), any(is_large_enough(image) for image in objects.images))
+    if rules.across and rules.down:
+        runs = with_ruled_tables(runs, rules)
+    return _Page(
+        [with_unruled_tables(flow) for flow in flows(runs)], any(is_large_enough(image) for image in objects.images)
+    )
 
 
 def _scan(page: PdfPage, objects: PageObjects, number: int, text: _Page, *, limits: Limits) -> _Page:

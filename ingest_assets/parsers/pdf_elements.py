@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 from ingest_assets.parsers.pdf_footnotes import footnotes
 from ingest_assets.parsers.pdf_headings import heading_level
-from ingest_assets.parsers.pdf_layout import Flow
 from ingest_assets.parsers.pdf_objects import Box
 from ingest_assets.parsers.pdf_paragraphs import Paragraph, paragraphs
 from ingest_assets.parsers.pdf_pictures import PlacedPicture
+from ingest_assets.parsers.pdf_rows import Flow
 from ingest_assets.parsers.pdf_text import Words, words_of
 from ingest_assets.parsers.pdf_typography import Typography, running_rows
+from ingest_assets.parsers.tables import pipe_tables
 from ingest_assets.records import Element, ElementType
 
 
@@ -39,8 +40,13 @@ def page_elements(
     found = paragraphs(content, words=words)
     notes = footnotes(found, body=typography.body)
     placed = [
-        _placed(paragraph, heading_level(paragraph, typography, titles), page_number, is_note=index in notes)
+        element
         for index, paragraph in enumerate(found)
+        for element in (
+            _tables(paragraph, page_number)
+            if paragraph.table
+            else [_placed(paragraph, heading_level(paragraph, typography, titles), page_number, is_note=index in notes)]
+        )
     ]
     for picture in pictures:
         element = Element(ElementType.IMAGE, "", page_number, picture=picture.picture.sha256)
@@ -56,6 +62,12 @@ def _words(content: Sequence[Flow]) -> Words:
     """Collect the words of a page, where a hyphen at a line's end asks for them."""
     rows = [row.text for flow in content for row in flow]
     return words_of("\n".join(rows)) if any(row.endswith("-") for row in rows) else frozenset()
+
+
+def _tables(paragraph: Paragraph, page_number: int) -> list[_Placed]:
+    """Return a table as one element, or several where it is long."""
+    box = (paragraph.x0, paragraph.y0, paragraph.x1, paragraph.y1)
+    return [_Placed(Element(ElementType.TABLE, table, page_number), box) for table in pipe_tables(paragraph.table)]
 
 
 def _placed(paragraph: Paragraph, level: int, page_number: int, *, is_note: bool) -> _Placed:

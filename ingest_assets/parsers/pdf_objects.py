@@ -28,6 +28,14 @@ class ImageObject(NamedTuple):
     box: Box
 
 
+class PathObject(NamedTuple):
+    """Lines or an area, not read yet."""
+
+    handle: Any
+    outer: tuple[Any, ...]
+    """The forms around it, outermost first."""
+
+
 class PageObjects(NamedTuple):
     """What is drawn on a page, but for its text."""
 
@@ -37,12 +45,14 @@ class PageObjects(NamedTuple):
     """Its text is invisible: what a program read from a scan."""
     is_empty: bool
     """Nothing but text is drawn: no image, line or area."""
+    paths: list[PathObject]
+    """In the order in which they are drawn."""
 
 
 def walk(page: PdfPage) -> PageObjects:
     """List the images of a page; call it before the text is loaded."""
     found = _Walk(page)
-    return PageObjects(found.images, found.has_hidden_text, is_empty=not found.has_drawing)
+    return PageObjects(found.images, found.has_hidden_text, is_empty=not found.has_drawing, paths=found.paths)
 
 
 class _Walk:
@@ -53,6 +63,7 @@ class _Walk:
         self._edges = [ctypes.c_float() for _ in range(4)]
         self._left = MAX_OBJECTS
         self.images: list[ImageObject] = []
+        self.paths: list[PathObject] = []
         self.has_hidden_text = False
         self.has_drawing = False
         texts = self._visit(page.raw, raw.FPDFPage_CountObjects, raw.FPDFPage_GetObject, outer=[])
@@ -62,11 +73,12 @@ class _Walk:
     def _visit(self, parent: Any, count: Any, get: Any, *, outer: list[Any]) -> list[Any]:
         """Collect the images below an object, and return its own text objects; `outer` are the forms around it."""
         raw, texts = self._raw, []
-        kind_of, text, image, form = (
+        kind_of, text, image, form, path = (
             raw.FPDFPageObj_GetType,
             raw.FPDF_PAGEOBJ_TEXT,
             raw.FPDF_PAGEOBJ_IMAGE,
             raw.FPDF_PAGEOBJ_FORM,
+            raw.FPDF_PAGEOBJ_PATH,
         )
         for index in range(min(count(parent), self._left)):
             handle = get(parent, index)
@@ -77,6 +89,8 @@ class _Walk:
                 self.has_hidden_text = self.has_hidden_text or self._is_hidden(handle, len(texts))
             elif kind == image:
                 self.images.append(ImageObject(handle, self._placed(handle, outer)))
+            elif kind == path:
+                self.paths.append(PathObject(handle, tuple(outer)))
             elif kind == form and len(outer) < _MAX_DEPTH:
                 self._visit(handle, raw.FPDFFormObj_CountObjects, raw.FPDFFormObj_GetObject, outer=[*outer, handle])
             self._left -= 1

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from ingest_assets.parsers.pdf_layout import Flow, Row
+from ingest_assets.parsers.pdf_lines import Rows
+from ingest_assets.parsers.pdf_rows import Flow, Row, is_stretched
 from ingest_assets.parsers.pdf_text import SOFT_HYPHEN, Words, join
 from ingest_assets.parsers.pdf_typography import are_centred
 
@@ -26,8 +27,6 @@ _LOOSE = 1.35  # times the column's own leading: half a blank line and less is s
 
 _MAX_INDENT = 5  # ems; a row further in than a first line goes on with a table cell
 _RAGGED = 0.08  # of the column: less is left over at the end of unjustified rows
-_UNEVEN = 1.6  # times the narrowest gap: kerning and punctuation make that much in a stretched line
-_WIDEST_SPACE = 2.5  # ems: wider gaps stand between cells
 _MAX_LABEL = 6  # characters: "2.1.10", "(iv)", "•"
 
 
@@ -54,6 +53,8 @@ class Paragraph(NamedTuple):
     italic: bool = False
     is_centred: bool = False
     """It stands in the middle of its column."""
+    table: Rows = ()
+    """The table that it stands for."""
 
 
 def paragraphs(flows: Sequence[Flow], *, words: Words) -> list[Paragraph]:
@@ -74,7 +75,9 @@ def _grouped(flow: Flow, edges: tuple[float, float]) -> Iterator[list[Row]]:
     group: list[Row] = []
     for i, row in enumerate(flow):
         after = flow[i + 1] if i + 1 < len(flow) else None
-        if group and (_differs(group[-1], row, leading) or _begins(group, row, after, edges)):
+        if group and (
+            row.table or group[-1].table or _differs(group[-1], row, leading) or _begins(group, row, after, edges)
+        ):
             yield group
             group = []
         group.append(row)
@@ -151,17 +154,10 @@ def _reaches(row: Row, end: float) -> bool:
 
 def _is_tabular(row: Row) -> bool:
     """Tell whether a row holds cells: runs far apart, other than a number before its heading."""
-    if _is_stretched(row):
+    if is_stretched(row):
         return False
     gaps = [abs(b.x0 - a.x1) for a, b in pairwise(row.cells) if len(a.text) > _MAX_LABEL]
     return any(gap > 1.5 * row.size for gap in gaps) or len(row.cells) > 2
-
-
-def _is_stretched(row: Row) -> bool:
-    """Tell a justified line of few words: the gaps between them are alike, as no table's are."""
-    gaps = [abs(b.x0 - a.x1) for a, b in pairwise(row.cells)]
-    is_even = len(gaps) > 1 and max(gaps) < min(_UNEVEN * min(gaps), _WIDEST_SPACE * row.size)
-    return is_even and all(cell.text.count(" ") <= 1 for cell in row.cells)
 
 
 def _paragraph(rows: list[Row], edges: tuple[float, float], words: Words) -> Paragraph:
@@ -188,6 +184,7 @@ def _paragraph(rows: list[Row], edges: tuple[float, float], words: Words) -> Par
         any(_is_tabular(row) for row in rows),
         all(row.italic for row in rows),
         not rows[0].rtl and are_centred(rows, edges),
+        rows[0].table,
     )
 
 
@@ -204,7 +201,12 @@ def _take_up(done: list[Paragraph], first: Paragraph, words: Words) -> bool:
     last = done[place]
     is_alike = abs(last.size - first.size) <= _SAME_SIZE * first.size and last.bold == first.bold
     is_open = last.is_full and last.turn == first.turn and not last.text.endswith((*_ENDS, '"', "”", ")"))
-    goes_on = not first.is_item and not first.text[:1].isupper() and not first.text[:1].isdigit()
+    goes_on = (
+        not (first.table or last.table)
+        and not first.is_item
+        and not first.text[:1].isupper()
+        and not first.text[:1].isdigit()
+    )
     if not (is_alike and is_open and goes_on):
         return False
     text = join(last.text, first.text, spaced=last.spaced, words=words)

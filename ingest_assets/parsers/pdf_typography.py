@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from ingest_assets.parsers.pdf_layout import Flow, Row
+from ingest_assets.parsers.pdf_rows import Flow, Row
 from ingest_assets.parsers.pdf_text import Words, words_of
 from ingest_assets.records import ElementType
 
@@ -114,7 +114,7 @@ def are_centred(rows: Sequence[Row], edges: tuple[float, float]) -> bool:
 
 def edge_rows(rows: list[Row]) -> list[Edge]:
     """Return what stands apart at the top of a page, as headers, and at its bottom, as footers."""
-    upright = sorted((row for row in rows if row.turn == 0), key=lambda row: -row.y0)
+    upright = sorted((row for row in rows if row.turn == 0 and not row.table), key=lambda row: -row.y0)
     top = _apart(upright)
     bottom = _apart(upright[len(top) :][::-1])
     return [(row, ElementType.HEADER) for row in top] + [(row, ElementType.FOOTER) for row in bottom[::-1]]

@@ -165,7 +165,7 @@ def test_a_table_is_read_row_by_row(tmp_path: Path) -> None:
     cells = [(f"item {row}", f"{row}.50 EUR", f"{row * 7} pieces") for row in range(20, 30)]
     lines = [Line(cell, 60 + 180 * i, 700 - 14 * row) for row, line in enumerate(cells) for i, cell in enumerate(line)]
     path = write(tmp_path / "a.pdf", [Page(tuple(lines))])
-    assert_in_order(text_of(path), *(" ".join(row) for row in cells))
+    assert_in_order(text_of(path), *(" | ".join(row) for row in cells))
 
 
 def test_labels_and_values_are_read_together_although_all_values_were_written_last(tmp_path: Path) -> None:
