@@ -75,9 +75,21 @@ def _entries(pdf: PdfDocument) -> Iterator[_Entry]:
     for bookmark in _walk(pdf, None, depth=0, seen=set()):
         destination = bookmark.get_dest()
         index = destination.get_index() if destination else None
-        title = bookmark.get_title()
-        if index is not None and index >= 0 and title.strip() and len(title) <= _MAX_TITLE_CHARS:
+        title = _title(bookmark)
+        if index is not None and index >= 0 and title.strip():
             yield _Entry(title, index + 1, bookmark.level)
+
+
+def _title(bookmark: PdfBookmark) -> str:
+    """Return a bookmark's title, or nothing where it is longer than any; what is no Unicode in it is left out."""
+    import pypdfium2.raw as raw
+
+    size = raw.FPDFBookmark_GetTitle(bookmark.raw, None, 0)
+    if not 2 < size <= 2 * (_MAX_TITLE_CHARS + 1):
+        return ""
+    buffer = ctypes.create_string_buffer(size)
+    raw.FPDFBookmark_GetTitle(bookmark.raw, buffer, size)
+    return buffer.raw[: size - 2].decode("utf-16-le", "ignore")
 
 
 def _walk(pdf: PdfDocument, parent: Any, *, depth: int, seen: set[int]) -> Iterator[PdfBookmark]:

@@ -10,12 +10,14 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterator
 from itertools import pairwise
-from math import hypot
+from math import hypot, inf
 from typing import Any, NamedTuple, TypeAlias
 
 from ingest_assets.parsers.pdf_objects import PageObjects
 
 MAX_PATHS = 4_000  # a table of 40 rows and 10 columns whose cells have four borders each has 1,600
+MAX_PIECES = 10_000  # of rules: dashes, and borders of cells one by one
+MAX_RULES = 300  # either way, of a page: a line of text has some 80 on a page
 _MAX_SEGMENTS = 400  # of one path: whole grids are drawn as one
 _THIN = 3.0  # points: a filled area no thicker is a rule
 _MIN_LENGTH = 6.0  # points: less than a line of text is high
@@ -69,22 +71,29 @@ def read_rules(objects: PageObjects) -> Rules:
                 across.append(Rule((y0 + y1) / 2, min(x0, x1), max(x0, x1)))
             elif abs(x1 - x0) <= _STRAIGHT < abs(y1 - y0):
                 down.append(Rule((x0 + x1) / 2, min(y0, y1), max(y0, y1)))
-    return Rules(_joined(across), _joined(down), _joined(shades))
+        if len(across) + len(down) + len(shades) > MAX_PIECES:
+            return Rules()
+    rules = Rules(_joined(across), _joined(down), _joined(shades))
+    return rules if max(len(rules.across), len(rules.down)) <= MAX_RULES else Rules()
 
 
 def _joined(pieces: list[Rule]) -> tuple[Rule, ...]:
     """Join pieces that lie on one line and touch: dashes, and the borders of one cell after the other."""
-    joined: list[Rule] = []
-    open_: list[Rule] = []
+    lines: list[list[Rule]] = []
     for piece in sorted(pieces):
-        open_ = [rule for rule in open_ if piece.at - rule.at <= _SAME_LINE]
-        touching = [rule for rule in open_ if piece.start <= rule.end + _GAP and piece.end >= rule.start - _GAP]
-        rule = piece
-        for other in touching:
-            rule = Rule(other.at, min(rule.start, other.start), max(rule.end, other.end))
-            open_.remove(other)
-            joined.remove(other)
-        open_.append(rule)
+        if lines and piece.at - lines[-1][0].at <= _SAME_LINE:
+            lines[-1].append(piece)
+        else:
+            lines.append([piece])
+    joined: list[Rule] = []
+    for line in lines:
+        rule = Rule(0.0, 0.0, -inf)
+        for piece in sorted(line, key=lambda piece: piece.start):
+            if piece.start <= rule.end + _GAP:
+                rule = rule._replace(end=max(rule.end, piece.end))
+                continue
+            joined.append(rule)
+            rule = piece
         joined.append(rule)
     return tuple(rule for rule in joined if rule.end - rule.start >= _MIN_LENGTH)
 

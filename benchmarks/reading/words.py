@@ -1,0 +1,61 @@
+"""Texts in, how much of what a reader should have read it has read, out.
+
+Nobody has typed the corpus, so the reference is what independent readers agree on: runs of four words that at least
+two of them, and at least half of those that read the file at all, have in this order. To them come the words of the
+manifest's phrases, which were found with other tools or by eye. Four words in a row say that the words are there, and
+in order; they say nothing of the order of columns and boxes, of which readers have different and equally good ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+RUN = 4
+MIN_READERS = 2
+_IGNORED = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\x00-\x08]")
+# Addresses and embedded pictures, which some readers write out in Markdown and others leave out.
+_LINKS = re.compile(r"\]\([^)\n]*\)|https?://\S+|data:\S+")
+# A word divided at the end of a line: some readers join it, which is no worse than to leave it.
+_DIVIDED = re.compile("(?<=[^\\W\\d_])[-\\u2010\\u00ad\\x02][ ]*\n\\s*(?=[^\\W\\d_])")
+# A character of a script without spaces is a word.
+_WORD = re.compile("[\u0e00-\u0eff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]|[^\\W_]+")
+
+Runs = frozenset[tuple[str, ...]]
+
+
+def runs_of(text: str, *, length: int = RUN) -> Runs:
+    """Return every run of so many words; all words as one run where there are fewer."""
+    plain = _DIVIDED.sub("", unicodedata.normalize("NFKC", text))
+    words = _WORD.findall(_LINKS.sub(" ", _IGNORED.sub("", plain)).casefold())
+    if len(words) < length:
+        return frozenset({tuple(words)} if words else ())
+    return frozenset(zip(*(words[start:] for start in range(length)), strict=False))
+
+
+def runs_in(text: str, wanted: Runs) -> Runs:
+    """Return the runs of a text that are as long as those wanted."""
+    lengths = {len(run) for run in wanted}
+    return frozenset().union(*(runs_of(text, length=length) for length in lengths))
+
+
+def reference(texts: Mapping[str, str], phrases: Iterable[str]) -> Runs:
+    """Return the runs that enough readers have, and those of the phrases; `texts` are by reader."""
+    read = [runs for runs in map(runs_of, texts.values()) if runs]
+    counts = Counter(run for runs in read for run in runs)
+    enough = max(MIN_READERS, (len(read) + 1) // 2)
+    agreed = {run for run, count in counts.items() if count >= enough}
+    return frozenset(agreed.union(*map(runs_of, phrases)))
+
+
+def recall(text: str, wanted: Runs) -> float:
+    """Return the share of the reference's runs that a text has."""
+    return len(wanted & runs_in(text, wanted)) / len(wanted) if wanted else 1.0
+
+
+def digest(run: tuple[str, ...]) -> str:
+    """Name a run without saying it: twelve digits."""
+    return hashlib.sha256(" ".join(run).encode()).hexdigest()[:12]
