@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 from rich.console import Console
@@ -13,7 +13,7 @@ from rich.table import Table
 
 from ingest_assets.records import Chunk
 from ingest_assets.settings_table import Row
-from ingest_assets.stored import FileRecord, Hit, State
+from ingest_assets.stored import FileRecord, Hit, StageCost, State
 
 _COLOURS = {State.SUCCEEDED: "green", State.EMPTY: "yellow", State.PARTIAL: "yellow", State.FAILED: "red"}
 _SNIPPET_WORDS = 40
@@ -86,11 +86,17 @@ def show_file(record: FileRecord, *, as_json: bool) -> None:
     if as_json:
         return _json(_plain(record))
     sheet = Table(box=None, show_header=False, pad_edge=False)
-    for name, value in _plain(record).items():
+    for name, value in _plain(replace(record, stages=())).items():
         shown = "\n".join(map(str, value)) if isinstance(value, list) else str(value)
+        if name == "stages":
+            shown = "\n".join(map(_cost, record.stages))
         sheet.add_row(f"[bold]{name}[/bold]", _safe(shown))
     _console().print(sheet)
     return None
+
+
+def _cost(cost: StageCost) -> str:
+    return f"{cost.stage}: {cost.seconds:.2f} s, peak {cost.peak_memory_mb:.0f} MB"
 
 
 def show_chunks(chunks: Sequence[Chunk], *, as_json: bool) -> None:

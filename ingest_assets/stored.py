@@ -35,6 +35,16 @@ class Origin(StrEnum):
     """Cut elsewhere and handed in one by one: the document is what has been handed in."""
 
 
+@dataclass(frozen=True, slots=True)
+class StageCost:
+    """What one stage took in the run that made its result."""
+
+    stage: str
+    """Name of the asset."""
+    seconds: float
+    peak_memory_mb: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRecord:
     """The ledger's entry of one file. Every store keeps it beside the chunks."""
@@ -52,6 +62,10 @@ class FileRecord:
     media_type: str = ""
     pages: int = 0
     """Pages, slides or sheets; 0 where the format flows."""
+    pages_read: int = 0
+    """Those of which every part was read."""
+    pages_by_ocr: int = 0
+    """Those whose text was read from a picture of the page."""
     parts: int = 0
     quarantined: tuple[int, ...] = ()
     """Numbers of the parts that could not be read."""
@@ -61,6 +75,11 @@ class FileRecord:
     pictures: int = 0
     decorations: int = 0
     """Pictures that show nothing: tiny, of one colour, or on most pages."""
+    tables: int = 0
+    characters: int = 0
+    """Of the elements' text, before captions stand in it."""
+    languages: tuple[str, ...] = ()
+    """ISO 639-1, the language of most words first; those of less than a tenth of them are left out."""
     chunks: int = 0
     embedded: int = 0
     reused: int = 0
@@ -74,7 +93,10 @@ class FileRecord:
     warnings: tuple[str, ...] = ()
     error: str = ""
     seconds: float = 0.0
+    """Of all stages."""
     peak_memory_mb: float = 0.0
+    """The highest of all stages."""
+    stages: tuple[StageCost, ...] = ()
     updated_at: str = ""
     """UTC, ISO 8601."""
     window: int = 0

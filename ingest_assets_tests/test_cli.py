@@ -28,7 +28,10 @@ def test_a_file_is_added_found_shown_and_removed(ingest: Home) -> None:
     assert (hit["filename"], hit["section"]) == ("tides.md", ["Tides"])
     assert -1 <= hit["score"] <= 1
     assert "boathouse" in ingest("chunks", "ann/p/tides.md")
-    assert ingest.json("status", "ann/p/tides.md")["chunks"] == 1
+    record = ingest.json("status", "ann/p/tides.md")
+    assert (record["chunks"], record["languages"], record["tables"]) == (1, ["en"], 0)
+    said = ingest("status", "ann/p/tides.md")
+    assert all(f"{stage}: " in said for stage in ("raw_files", "parsed_documents", "chunks", "embeddings"))
     assert [record["file_id"] for record in ingest.json("files")] == ["ann:p:tides.md"]
     assert "1 succeeded; 0 waiting" in ingest("status")
     assert "removed, with 1 chunks" in ingest("remove", "ann/p/tides.md")

@@ -15,9 +15,10 @@ from math import cos, sin
 from statistics import fmean, median, median_low
 
 from ingest_assets.clients.ocr_columns import columns
-from ingest_assets.parsers.pdf_layout import Flow, Row, flows
+from ingest_assets.parsers.pdf_layout import flows
 from ingest_assets.parsers.pdf_lines import Run
 from ingest_assets.parsers.pdf_paragraphs import paragraphs
+from ingest_assets.parsers.pdf_rows import Flow, Row
 from ingest_assets.parsers.pdf_text import words_of
 
 # What the rules for PDF pages take for a usual size of print, in points.

@@ -140,7 +140,7 @@ def embeddings(
     embedder = open_embedder(workshop.model_settings, window=attempt.window)
     known, window = partial(workshop.store.vectors_for, embedder.model), CHUNKS_PER_PART * attempt.window
     return Publication(
-        record=record_of(source, parsed_documents, image_captions, chunks, fingerprints, window=attempt.window),
+        record=record_of(raw_files, parsed_documents, image_captions, chunks, fingerprints, window=attempt.window),
         embedded=lambda: embed(chunks, embedder=embedder, known=known, window=window),
         attempt=attempt,
     )

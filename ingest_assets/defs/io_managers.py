@@ -15,6 +15,7 @@ from ingest_assets.artifacts import Artifacts
 from ingest_assets.buckets import Bucket
 from ingest_assets.costs import measured
 from ingest_assets.defs.ends import NamedEnds, utc_now
+from ingest_assets.defs.ledger import cost_of
 from ingest_assets.history import History
 from ingest_assets.manifests import Manifest
 from ingest_assets.records import Caption, Chunk, EmbeddedChunk, Part, SourceFile
@@ -22,7 +23,7 @@ from ingest_assets.sequences import Pending, Stored
 from ingest_assets.stages.attempts import Attempt
 from ingest_assets.stages.predict import Experience
 from ingest_assets.stages.publish import is_published, publish
-from ingest_assets.stored import FileRecord
+from ingest_assets.stored import FileRecord, StageCost
 
 if TYPE_CHECKING:
     from ingest_assets.stores.contract import VectorStore
@@ -95,7 +96,9 @@ class VectorStoreIOManager(dg.IOManager):
             made = not is_published(obj.record, found)
             with measured() as cost:
                 kept = publish(obj.record, obj.embedded(), store=store) if made else _seen_again(obj.record, found)
-            kept = store.note(_with_cost(kept, cost.seconds, cost.peak_memory_mb) if made else kept)
+            kept = store.note(
+                _with_cost(kept, cost_of("embeddings", cost.seconds, cost.peak_memory_mb)) if made else kept
+            )
             if made:
                 self._shelves.history.add(_experience(kept, obj.attempt))
         if self._shelves.bucket.stat(kept.key) is None:
@@ -114,11 +117,12 @@ class VectorStoreIOManager(dg.IOManager):
         return record
 
 
-def _with_cost(record: FileRecord, seconds: float, peak_memory_mb: float) -> FileRecord:
+def _with_cost(record: FileRecord, cost: StageCost) -> FileRecord:
     return replace(
         record,
-        seconds=round(record.seconds + seconds, 3),
-        peak_memory_mb=round(max(record.peak_memory_mb, peak_memory_mb), 1),
+        seconds=round(record.seconds + cost.seconds, 3),
+        peak_memory_mb=max(record.peak_memory_mb, cost.peak_memory_mb),
+        stages=(*record.stages, cost),
         updated_at=utc_now(),
     )
 
@@ -159,6 +163,13 @@ def _metadata(manifest: Manifest, *, made: bool) -> dict[str, Any]:
 def _publication_metadata(record: FileRecord, *, made: bool) -> dict[str, Any]:
     return {
         "records": record.chunks,
+        "pages": record.pages,
+        "pages_read": record.pages_read,
+        "pages_by_ocr": record.pages_by_ocr,
+        "pictures": record.pictures,
+        "tables": record.tables,
+        "characters": record.characters,
+        "languages": ", ".join(record.languages),
         "embedded": record.embedded if made else 0,
         "reused": record.reused if made else record.chunks,
         "state": record.state.value,

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Set
+from typing import NamedTuple
+
 from ingest_assets.defs.ends import utc_now
 from ingest_assets.records import Caption, Chunk, Part, SourceFile
 from ingest_assets.sequences import Stored
+from ingest_assets.stages.languages import main_languages
 from ingest_assets.stages.summary import summary_of
-from ingest_assets.stored import FileRecord, State
+from ingest_assets.stored import FileRecord, StageCost, State
 from ingest_assets.wiring import Fingerprints
 
 _KEPT_WARNINGS = 50
 
 
 def record_of(
-    source: SourceFile,
+    raw: Stored[SourceFile],
     parsed: Stored[Part],
     captions: Stored[Caption],
     chunks: Stored[Chunk],
@@ -22,7 +26,10 @@ def record_of(
     window: int,
 ) -> FileRecord:
     """Gather what the stages counted; `publish` settles state, generation and model."""
-    stages = (parsed.manifest, captions.manifest, chunks.manifest)
+    (source,) = raw
+    stages = (raw, parsed, captions, chunks)
+    pages = _pages(parsed, read={caption.picture for caption in captions if caption.text})
+    counts = parsed.manifest.counts
     return FileRecord(
         file_id=source.file_id,
         user_id=source.user_id,
@@ -34,20 +41,56 @@ def record_of(
         size_bytes=source.size_bytes,
         sha256=source.sha256,
         media_type=source.media_type,
-        pages=parsed.manifest.counts.get("pages", 0),
+        pages=counts.get("pages", 0),
+        pages_read=len(pages.read),
+        pages_by_ocr=len(pages.by_ocr),
         parts=parsed.manifest.records,
-        quarantined=tuple(part.number for part in parsed if part.problem),
+        quarantined=pages.quarantined,
         unread_pictures=captions.manifest.counts.get("quarantined", 0),
-        elements=parsed.manifest.counts.get("elements", 0),
-        pictures=parsed.manifest.counts.get("pictures", 0),
+        elements=counts.get("elements", 0),
+        pictures=counts.get("pictures", 0),
         decorations=captions.manifest.counts.get("decorations", 0),
+        tables=counts.get("tables", 0),
+        characters=counts.get("characters", 0),
+        languages=main_languages(chunks.manifest.counts),
         chunks=chunks.manifest.records,
         chunks_digest=chunks.manifest.digest,
         fingerprint=fingerprints.whole,
         summary=summary_of(chunks.manifest.preview),
         warnings=(*parsed.manifest.warnings, *captions.manifest.warnings)[:_KEPT_WARNINGS],
-        seconds=round(sum(stage.seconds for stage in stages), 3),
-        peak_memory_mb=round(max(stage.peak_memory_mb for stage in stages), 1),
+        seconds=round(sum(stage.manifest.seconds for stage in stages), 3),
+        peak_memory_mb=round(max(stage.manifest.peak_memory_mb for stage in stages), 1),
+        stages=tuple(cost_of(stage.asset, stage.manifest.seconds, stage.manifest.peak_memory_mb) for stage in stages),
         updated_at=utc_now(),
         window=window,
     )
+
+
+def cost_of(stage: str, seconds: float, peak_memory_mb: float) -> StageCost:
+    """Return what a stage took, as the ledger keeps it."""
+    return StageCost(stage, round(seconds, 3), round(peak_memory_mb, 1))
+
+
+class _Pages(NamedTuple):
+    read: set[int]
+    by_ocr: set[int]
+    quarantined: tuple[int, ...]
+    """Numbers of the parts that could not be read."""
+
+
+def _pages(parsed: Iterable[Part], *, read: Set[str]) -> _Pages:
+    """Tell which pages were read, and which of them from a picture; `read` are the pictures with text."""
+    good: set[int] = set()
+    bad: set[int] = set()
+    by_ocr: set[int] = set()
+    whole_pages: set[str] = set()
+    quarantined = []
+    for part in parsed:
+        if part.problem:
+            quarantined.append(part.number)
+        whole_pages.update(picture.sha256 for picture in part.pictures if picture.is_page)
+        if part.page_number is not None:
+            (bad if part.problem else good).add(part.page_number)
+            if any(element.picture in whole_pages and element.picture in read for element in part.elements):
+                by_ocr.add(part.page_number)
+    return _Pages(good - bad, by_ocr, tuple(quarantined))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from ingest_assets.clients.language_detector import language_of
 from ingest_assets.manifests import Tally
 from ingest_assets.records import Caption, Chunk, ElementType, Part, SourceFile
 from ingest_assets.stages.caption import DECORATION, DOES_NOT_FIT, SURE
+from ingest_assets.stages.languages import words_by_language
 
 _PREVIEW_CHARS = 300  # of one record: enough to recognise the document, too little to read it in the logs
 
@@ -16,10 +18,11 @@ def of_source(source: SourceFile) -> Tally:
 
 
 def of_part(part: Part) -> Tally:
-    """Count a part's elements, pictures, tables and characters."""
+    """Count a part's elements, pictures, tables and characters, and the pages that only a picture can tell."""
     counts = {
         "elements": len(part.elements),
         "pictures": len(part.pictures),
+        "pages_without_text": sum(picture.is_page for picture in part.pictures),
         "tables": sum(element.type is ElementType.TABLE for element in part.elements),
         "characters": sum(len(element.text) for element in part.elements),
         "quarantined": int(bool(part.problem)),
@@ -51,8 +54,9 @@ def of_caption(caption: Caption) -> Tally:
 
 
 def of_chunk(chunk: Chunk) -> Tally:
-    """Count a chunk's words."""
-    return Tally(counts={"words": chunk.words}, preview=_quote(chunk.text))
+    """Count a chunk's words, and of some chunks those in each language."""
+    languages = words_by_language(chunk, language_of=language_of)
+    return Tally(counts={"words": chunk.words, **languages}, preview=_quote(chunk.text))
 
 
 def _quote(text: str) -> str:

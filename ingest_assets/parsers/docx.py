@@ -17,6 +17,7 @@ from ingest_assets.parsers import archives, docx_tree, html_tables, html_tree, o
 from ingest_assets.parsers.charts import chart_table
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.damage import naming_damage
+from ingest_assets.parsers.docx_headings import level_by_look, looks_of
 from ingest_assets.parsers.docx_tree import W
 from ingest_assets.parsers.part_builder import PartBuilder
 from ingest_assets.parsers.unstructured_elements import level_of, load, type_of
@@ -25,7 +26,7 @@ from ingest_assets.records import ElementType, Part
 if TYPE_CHECKING:
     from lxml import etree
 
-VERSION = "1"
+VERSION = "2"
 PART = "block of text"
 
 # Paragraphs and tables of one part: some 10 pages.
@@ -74,6 +75,7 @@ class _Reader:
         self._document: Any = options.document
         docx_tree.plain(self._document.element)
         self._sections: list[Any] = list(self._document.sections)
+        self._looks = looks_of(self._document.element.body, heading_styles=_heading_styles(self._document))
         self._notes = _Notes(self._document.part)
         self._furniture: set[str] = set()
         self._blocks = 0
@@ -118,7 +120,7 @@ class _Reader:
 
         boxes = docx_tree.take_text_boxes(block)
         paragraph = Paragraph(block, self._document._body)
-        outline = self._outline_level(paragraph)
+        outline = self._outline_level(paragraph) or (level_by_look(block, self._looks) if depth == 0 else 0)
         for element in self._partitioner._iter_paragraph_elements(paragraph):
             type_, level = type_of(element), level_of(element)
             if docx_tree.is_formula(block):
@@ -210,6 +212,20 @@ class _Reader:
             if element.text not in self._furniture:
                 self._furniture.add(element.text)
                 self._builder.add(type_of(element), element.text)
+
+
+def _heading_styles(document: Any) -> set[str]:
+    """Return the ids of the styles that make a heading."""
+    styles = document.styles.element.iterfind(W + "style")
+    return {
+        style.get(W + "styleId", "")
+        for style in styles
+        if (name := style.find(W + "name")) is not None
+        and (
+            name.get(W + "val", "").lower().startswith(("heading", "title"))
+            or style.find(f".//{W}outlineLvl") is not None
+        )
+    }
 
 
 def _is_layout(table: etree._Element, cells: list[etree._Element]) -> bool:

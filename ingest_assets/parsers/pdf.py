@@ -19,20 +19,25 @@ from ingest_assets.parsers.pdf_drawings import draw
 from ingest_assets.parsers.pdf_elements import page_elements
 from ingest_assets.parsers.pdf_figures import Figure, figures, is_part_of_any
 from ingest_assets.parsers.pdf_forms import form_runs
-from ingest_assets.parsers.pdf_headings import Typography, survey
-from ingest_assets.parsers.pdf_layout import Flow, flows
+from ingest_assets.parsers.pdf_grids import with_ruled_tables
+from ingest_assets.parsers.pdf_layout import flows
 from ingest_assets.parsers.pdf_legibility import is_legible
 from ingest_assets.parsers.pdf_lines import Run, read_runs
 from ingest_assets.parsers.pdf_objects import MAX_PATHS, PageObjects, walk
 from ingest_assets.parsers.pdf_opening import opened
+from ingest_assets.parsers.pdf_outline import Outline, read_outline
 from ingest_assets.parsers.pdf_pictures import PlacedPicture, covers, is_large_enough, read_pictures
+from ingest_assets.parsers.pdf_rows import Flow
+from ingest_assets.parsers.pdf_rules import read_rules
 from ingest_assets.parsers.pdf_scans import picture_of
+from ingest_assets.parsers.pdf_typography import Typography, survey
+from ingest_assets.parsers.pdf_unruled import with_unruled_tables
 from ingest_assets.records import Part
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfiumError, PdfPage
 
-VERSION = "3"
+VERSION = "4"
 PART = "page"
 
 # Six places in the document, two pages each, since left and right pages have other headers.
@@ -72,13 +77,14 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
                 number: _text(pdf, number, limits=limits) for number in _sample(total) if number not in limits.unread
             }
         _refuse_broken(pdf, sample, limits=limits)
+        outline = read_outline(pdf)
     typography = survey(page.flows for page in sample.values())
     for first in range(start, total + 1, _REOPEN_PAGES):
         with opened(path, limits=limits) as pdf:
             for number in range(first, min(first + _REOPEN_PAGES, total + 1)):
                 with _uncollected():
                     page = _with_pictures(pdf, number, sample.get(number), limits=limits)
-                    part = _part(pdf, number, page, typography=typography)
+                    part = _part(pdf, number, page, typography=typography, outline=outline)
                 yield part
 
 
@@ -143,7 +149,8 @@ def _text_of(page: PdfPage, objects: PageObjects, number: int, *, limits: Limits
     with closing(page.get_textpage()) as textpage:
         if textpage.count_chars() > limits.max_part_chars:
             return _Page([], problem=f"page {number} holds over {limits.max_part_chars:,} characters; split it")
-        runs = read_runs(textpage)
+        rules = read_rules(objects)
+        runs = read_runs(textpage, bars=rules.down)
         if runs and not is_legible(textpage):
             return _Page([], is_scan=True, warnings=(f"page {number}: {_SOUP}",))
     runs.extend(form_runs(page, beside=runs))
@@ -152,10 +159,13 @@ def _text_of(page: PdfPage, objects: PageObjects, number: int, *, limits: Limits
     is_scan = objects.is_scan_with_text and any(covers(image.box, page) for image in objects.images)
     if is_scan and sum(len(run.text) for run in runs) < _MIN_HIDDEN_CHARS:
         return _Page([], is_scan=True)
+    drawn = _figures(page, objects, runs)
+    if rules.across and rules.down:
+        runs = with_ruled_tables(runs, rules)
     return _Page(
-        flows(runs),
+        [with_unruled_tables(flow) for flow in flows(runs)],
         any(map(is_large_enough, objects.images)),
-        figures=_figures(page, objects, runs),
+        figures=drawn,
         warnings=(f"page {number}: {_TOO_FINE}",) if objects.has_too_many_paths else (),
     )
 
@@ -194,13 +204,19 @@ def _refuse_broken(pdf: PdfDocument, sample: dict[int, _Page], *, limits: Limits
     raise BadInput(f"none of the {len(pdf)} pages can be read; repair the PDF or save it again")
 
 
-def _part(pdf: PdfDocument, number: int, page: _Page, *, typography: Typography) -> Part:
+def _part(pdf: PdfDocument, number: int, page: _Page, *, typography: Typography, outline: Outline) -> Part:
     if page.problem:
         return Part(number, page_number=number, problem=page.problem)
     return Part(
         number,
         page_number=number,
-        elements=page_elements(page.flows, page.pictures, typography=typography, page_number=number),
+        elements=page_elements(
+            page.flows,
+            page.pictures,
+            typography=typography,
+            page_number=number,
+            titles=outline.get(number, {}),
+        ),
         pictures=tuple(placed.picture for placed in page.pictures),
         warnings=(*page.warnings, *(_document_warnings(pdf) if number == 1 else ())),
     )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ingest_assets.parsers.pdf_headings import Typography, heading_level, running_rows
-from ingest_assets.parsers.pdf_layout import Flow
+from ingest_assets.parsers.pdf_footnotes import footnotes
+from ingest_assets.parsers.pdf_headings import heading_level
 from ingest_assets.parsers.pdf_objects import Box
 from ingest_assets.parsers.pdf_paragraphs import Paragraph, paragraphs
 from ingest_assets.parsers.pdf_pictures import PlacedPicture
+from ingest_assets.parsers.pdf_rows import Flow
 from ingest_assets.parsers.pdf_text import Words, words_of
+from ingest_assets.parsers.pdf_typography import Typography, running_rows
+from ingest_assets.parsers.tables import pipe_tables
 from ingest_assets.records import Element, ElementType
 
 
@@ -21,15 +24,30 @@ class _Placed(NamedTuple):
 
 
 def page_elements(
-    flows: Sequence[Flow], pictures: Sequence[PlacedPicture], *, typography: Typography, page_number: int
+    flows: Sequence[Flow],
+    pictures: Sequence[PlacedPicture],
+    *,
+    typography: Typography,
+    page_number: int,
+    titles: Mapping[str, int],
 ) -> tuple[Element, ...]:
-    """Type the paragraphs of a page and put each picture before what stands below it."""
+    """Type the paragraphs of a page and put each picture before what stands below it; `titles` are the outline's."""
     running = running_rows(flows, typography)
     edges = [Element(kind, row.text, page_number) for row, kind in running]
     content = [[row for row in flow if not any(row is edge for edge, _ in running)] for flow in flows]
     content = [flow for flow in content if flow]
     words = typography.words | _words(content)
-    placed = [_placed(paragraph, typography, page_number) for paragraph in paragraphs(content, words=words)]
+    found = paragraphs(content, words=words)
+    notes = footnotes(found, body=typography.body)
+    placed = [
+        element
+        for index, paragraph in enumerate(found)
+        for element in (
+            _tables(paragraph, page_number)
+            if paragraph.table
+            else [_placed(paragraph, heading_level(paragraph, typography, titles), page_number, is_note=index in notes)]
+        )
+    ]
     for picture in pictures:
         element = Element(ElementType.IMAGE, "", page_number, picture=picture.picture.sha256)
         placed.insert(_place(picture.box, placed), _Placed(element, picture.box))
@@ -46,10 +64,17 @@ def _words(content: Sequence[Flow]) -> Words:
     return words_of("\n".join(rows)) if any(row.endswith("-") for row in rows) else frozenset()
 
 
-def _placed(paragraph: Paragraph, typography: Typography, page_number: int) -> _Placed:
-    level = heading_level(paragraph, typography)
+def _tables(paragraph: Paragraph, page_number: int) -> list[_Placed]:
+    """Return a table as one element, or several where it is long."""
+    box = (paragraph.x0, paragraph.y0, paragraph.x1, paragraph.y1)
+    return [_Placed(Element(ElementType.TABLE, table, page_number), box) for table in pipe_tables(paragraph.table)]
+
+
+def _placed(paragraph: Paragraph, level: int, page_number: int, *, is_note: bool) -> _Placed:
     kind = ElementType.LIST_ITEM if paragraph.is_item else ElementType.NARRATIVE_TEXT
     text = paragraph.text
+    if is_note:
+        kind, level = ElementType.FOOTNOTE, 0
     if level:
         kind, text = ElementType.TITLE, " ".join(text.split("\n"))
     box = (paragraph.x0, paragraph.y0, paragraph.x1, paragraph.y1) if paragraph.turn == 0 else None

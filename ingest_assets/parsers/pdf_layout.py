@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, groupby, pairwise
 from statistics import median_low
-from typing import NamedTuple
 
 from ingest_assets.parsers.pdf_lines import Run
-from ingest_assets.parsers.pdf_text import is_rtl
+from ingest_assets.parsers.pdf_margins import blocks
+from ingest_assets.parsers.pdf_rows import Flow, is_apart, rows_of_line
 
 _BINS = 120  # a gutter of 1/120 of a page's text width (4 pt on A4) is found; narrower ones are word spaces
 _MIN_ROWS = 3  # fewer rows side by side are a heading and its date, a caption pair or a form, read across
@@ -21,27 +21,6 @@ _MAX_SPLITS = 4  # more than five columns is a table
 _PROSE_CHARS = 22  # mean characters per row from which text is prose rather than table cells
 _LIST_ROWS = 12  # more pairs than this are an index in two columns rather than a form
 _TOUCH = 0.9  # ems between runs of one line that belong together
-
-
-class Row(NamedTuple):
-    """A line of one column, as it is read."""
-
-    text: str
-    x0: float
-    y0: float
-    x1: float
-    y1: float
-    size: float
-    bold: bool
-    spaced: bool
-    cells: tuple[Run, ...]
-    turn: int
-    rtl: bool
-    italic: bool
-
-
-Flow = list[Row]
-"""Rows one below the other: a column, or what stands across columns."""
 
 
 def flows(runs: Sequence[Run]) -> list[Flow]:
@@ -61,7 +40,12 @@ def _join_touching(runs: list[Run]) -> list[Run]:
     joined: list[Run] = []
     for run in runs:
         last = joined[-1] if joined else None
-        if last and abs(run.x0 - last.x1) < _TOUCH * max(run.size, last.size, 1) and _same_row(last, run):
+        if (
+            last
+            and not (last.table or run.table)
+            and abs(run.x0 - last.x1) < _TOUCH * max(run.size, last.size, 1)
+            and _same_row(last, run)
+        ):
             joined[-1] = _joined(last, run)
         else:
             joined.append(run)
@@ -70,14 +54,9 @@ def _join_touching(runs: list[Run]) -> list[Run]:
 
 def _joined(a: Run, b: Run) -> Run:
     main = a if len(a.text) >= len(b.text) else b
-    text = a.text + (" " if _is_apart(a, b) else "") + b.text
+    text = a.text + (" " if is_apart(a, b) else "") + b.text
     box = (min(a.x0, b.x0), min(a.y0, b.y0), max(a.x1, b.x1), max(a.y1, b.y1))
     return Run(text, *box, main.size, a.bold and b.bold, a.turn, b.order, b.spaced, a.italic and b.italic)
-
-
-def _is_apart(a: Run, b: Run) -> bool:
-    # 0.12 em: thinner than the narrowest word space of justified text (0.17 em), wider than kerning
-    return a.spaced or b.x0 - a.x1 > 0.12 * max(a.size, b.size) or a.x0 > b.x1
 
 
 def _same_row(a: Run, b: Run) -> bool:
@@ -92,21 +71,29 @@ def _split(runs: list[Run], splits: int) -> Iterator[Flow]:
     lines = _lines(runs)
     gutter = _gutter(lines) if splits and len(lines) >= _MIN_ROWS else None
     if gutter is None:
-        yield [_row(line) for line in lines]
+        yield [row for line in lines for row in rows_of_line(line)]
         return
     across: Flow = []
     for is_full, band in groupby(lines, key=lambda line: _crosses(line, gutter)):
         members = list(band)
-        if is_full or not _side_by_side(members, gutter):
-            across.extend(_row(line) for line in members)
+        sides = [] if is_full else _sides(members, gutter)
+        if not sides:
+            across.extend(row for line in members for row in rows_of_line(line))
             continue
         if across:
             yield across
             across = []
-        for side in (_left_of(members, gutter), _right_of(members, gutter)):
+        for side in sides:
             yield from _split(sorted(side, key=lambda run: run.order), splits - 1)
     if across:
         yield across
+
+
+def _sides(lines: list[list[Run]], x: float) -> list[list[Run]]:
+    """Return what a gutter parts, in the order in which it is read; nothing where the lines are read across."""
+    if _side_by_side(lines, x):
+        return [_left_of(lines, x), _right_of(lines, x)]
+    return [side for pair in blocks(lines, x) for side in pair if side]
 
 
 def _lines(runs: list[Run]) -> list[list[Run]]:
@@ -136,7 +123,7 @@ def _gutter(lines: list[list[Run]]) -> float | None:
 
 def _parted(lines: list[list[Run]], x: float) -> int:
     """Count the rows that a gutter parts, none where it is not between two columns of a page."""
-    return min(len(_left_of(lines, x)), len(_right_of(lines, x))) if _side_by_side(lines, x) else 0
+    return min(len(_left_of(lines, x)), len(_right_of(lines, x))) if _sides(lines, x) else 0
 
 
 def _candidates(runs: list[Run]) -> list[float]:
@@ -202,29 +189,3 @@ def _is_prose(runs: list[Run]) -> bool:
     width = max(run.x1 for run in runs) - min(run.x0 for run in runs)
     chars = sum(len(run.text) for run in runs) / len(runs)
     return chars >= _PROSE_CHARS and median_low([run.x1 - run.x0 for run in runs]) > 0.75 * width
-
-
-def _row(line: list[Run]) -> Row:
-    if len(line) == 1:
-        text, x0, y0, x1, y1, size, bold, turn, _, spaced, italic = line[0]
-        return Row(text, x0, y0, x1, y1, size, bold, spaced, tuple(line), turn, is_rtl(text), italic)
-    rtl = is_rtl("".join([run.text for run in line]))
-    cells = sorted(line, key=(lambda run: (-run.x1, run.order)) if rtl else (lambda run: (run.x0, run.order)))
-    text = cells[0].text
-    for before, cell in pairwise(cells):
-        text += (" " if rtl or _is_apart(before, cell) else "") + cell.text
-    main = max(cells, key=lambda run: len(run.text))
-    return Row(
-        text,
-        min([run.x0 for run in cells]),
-        min([run.y0 for run in cells]),
-        max([run.x1 for run in cells]),
-        max([run.y1 for run in cells]),
-        main.size,
-        all(run.bold for run in cells),
-        cells[-1].spaced,
-        tuple(cells),
-        main.turn,
-        rtl,
-        all(run.italic for run in cells),
-    )

@@ -10,13 +10,14 @@ from __future__ import annotations
 import ctypes
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise
 from math import hypot
 from operator import sub
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ingest_assets.parsers.pdf_calls import Characters
+from ingest_assets.parsers.pdf_rules import Rule
 from ingest_assets.parsers.pdf_text import clean
 
 if TYPE_CHECKING:
@@ -31,6 +32,14 @@ _LAM_ALEF = re.compile("[اأإآٱ]ل")
 _EAST_ASIAN = "\u2e80"  # the first character that may be written vertically
 # A gap this wide (in ems) parts table cells and columns; joined again where nothing else speaks for a column.
 _CELL_GAP = 0.9
+_MAX_BARS = 200  # more are a drawing's
+
+
+# What stands for a table in the text of a run.
+TABLE_MARK = "▦"
+
+Rows: TypeAlias = tuple[tuple[str, ...], ...]
+"""The texts of a table's cells, row by row."""
 
 
 class Run(NamedTuple):
@@ -50,6 +59,8 @@ class Run(NamedTuple):
     spaced: bool = False
     """White space follows in the file."""
     italic: bool = False
+    table: Rows = ()
+    """The table that this run stands for."""
 
 
 class _Words(NamedTuple):
@@ -63,8 +74,8 @@ class _Words(NamedTuple):
     y1: list[float]
 
 
-def read_runs(textpage: PdfTextPage) -> list[Run]:
-    """Read the runs of a page in the order of its content."""
+def read_runs(textpage: PdfTextPage, *, bars: Sequence[Rule] = ()) -> list[Run]:
+    """Read the runs of a page in the order of its content; none goes on behind one of the bars, drawn from top down."""
     text = page_text(textpage)
     spans = [found.span() for found in _WORD.finditer(text)]
     if not spans:
@@ -77,7 +88,8 @@ def read_runs(textpage: PdfTextPage) -> list[Run]:
         if turn:
             turned.update(dict.fromkeys(range(first, last), turn))
             _turn_words(words, range(first, last), turn, characters)
-    return list(_runs(text, words, _pieces(words, lines, turned), characters))
+    cuts = _cuts(words, bars[:_MAX_BARS]) if bars else set()
+    return list(_runs(text, words, _pieces(words, lines, turned, cuts), characters))
 
 
 def page_text(textpage: PdfTextPage) -> str:
@@ -157,12 +169,25 @@ def _sizes(indices: list[int], characters: Characters) -> list[float]:
     return [round(size * scale, 2) for size, scale in zip(characters.sizes(indices), scales, strict=True)]
 
 
-def _pieces(words: _Words, lines: list[tuple[int, int]], turned: dict[int, int]) -> list[tuple[int, int, int]]:
+def _cuts(words: _Words, bars: Sequence[Rule]) -> set[int]:
+    """Return the words that a bar parts from the word before."""
+    cuts = set()
+    for number, (end, start) in enumerate(zip(words.x1, words.x0[1:], strict=False), 1):
+        if end < start:
+            middle = (words.y0[number] + words.y1[number]) / 2
+            if any(end - 1 < bar.at < start + 1 and bar.start < middle < bar.end for bar in bars):
+                cuts.add(number)
+    return cuts
+
+
+def _pieces(
+    words: _Words, lines: list[tuple[int, int]], turned: dict[int, int], cuts: set[int]
+) -> list[tuple[int, int, int]]:
     """Split lines where words stand far apart, whichever way they run; return first word, first after, turns."""
     _, _, x0, y0, x1, y1 = words
     limits = [_CELL_GAP * (top - bottom) for bottom, top in zip(y0, y1, strict=True)]
     gaps = map(max, map(sub, x0[1:], x1), map(sub, x0, x1[1:]))
-    cuts = {first for first, _ in lines}
+    cuts = cuts | {first for first, _ in lines}
     for number, (gap, (before, after)) in enumerate(zip(gaps, pairwise(limits), strict=True), 1):
         if gap > before and gap > after:
             cuts.add(number)

@@ -36,6 +36,9 @@ class PathObject(NamedTuple):
     box: Box
     segments: int
     """Strokes that it is made of: 2 for a line, 4 or 5 for a rectangle."""
+    handle: Any = None
+    outer: tuple[Any, ...] = ()
+    """The forms around it, outermost first."""
 
 
 class PageObjects(NamedTuple):
@@ -48,7 +51,7 @@ class PageObjects(NamedTuple):
     is_empty: bool
     """Nothing but text is drawn: no image, line or area."""
     paths: list[PathObject]
-    """Lines and areas; none where they are too many."""
+    """Lines and areas in the order in which they are drawn; none where they are too many."""
     has_too_many_paths: bool
     """There are more than `MAX_PATHS`, or they have more than `MAX_SEGMENTS`."""
 
@@ -102,7 +105,7 @@ class _Walk:
             elif kind == path and len(self.paths) <= MAX_PATHS:
                 segments = raw.FPDFPath_CountSegments(handle)
                 self.segments += segments
-                self.paths.append(PathObject(self._placed(handle, outer), segments))
+                self.paths.append(PathObject(self._placed(handle, outer), segments, handle, tuple(outer)))
             elif kind == image:
                 self.images.append(ImageObject(handle, self._placed(handle, outer)))
             elif kind == form and len(outer) < _MAX_DEPTH:

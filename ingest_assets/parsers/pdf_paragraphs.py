@@ -11,8 +11,10 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from ingest_assets.parsers.pdf_layout import Flow, Row
+from ingest_assets.parsers.pdf_lines import Rows
+from ingest_assets.parsers.pdf_rows import Flow, Row, is_stretched
 from ingest_assets.parsers.pdf_text import SOFT_HYPHEN, Words, join
+from ingest_assets.parsers.pdf_typography import are_centred
 
 _ITEM = re.compile(
     r"(?:[•●○▪■□◦‣⁃∙·–—*➢✓❖►❑]|\(?\d{1,3}[.)]|\(?[a-z][.)]|\(?[ivx]{1,5}[.)]|[A-Z]\))(?=\s+\S)|[①-⑳](?=\s*\S)"
@@ -20,6 +22,7 @@ _ITEM = re.compile(
 _LEADER = re.compile(r"(?:[.·…]\s?){4,}\s*[\divxlc]+$")
 _ENDS = tuple(".!?:;。！？：؟।…")  # what ends a sentence or announces what follows
 _SAME_SIZE = 0.12  # relative: footnotes and headings differ by more, rounding and fallback fonts by less
+_SMALLER = 0.95  # times the size of a numbered line: the text below a heading, and no longer the item itself
 _LOOSE = 1.35  # times the column's own leading: half a blank line and less is set by justification
 
 _MAX_INDENT = 5  # ems; a row further in than a first line goes on with a table cell
@@ -48,6 +51,10 @@ class Paragraph(NamedTuple):
     is_tabular: bool = False
     """A row of it holds several cells."""
     italic: bool = False
+    is_centred: bool = False
+    """It stands in the middle of its column."""
+    table: Rows = ()
+    """The table that it stands for."""
 
 
 def paragraphs(flows: Sequence[Flow], *, words: Words) -> list[Paragraph]:
@@ -68,7 +75,9 @@ def _grouped(flow: Flow, edges: tuple[float, float]) -> Iterator[list[Row]]:
     group: list[Row] = []
     for i, row in enumerate(flow):
         after = flow[i + 1] if i + 1 < len(flow) else None
-        if group and (_differs(group[-1], row, leading) or _begins(group, row, after, edges)):
+        if group and (
+            row.table or group[-1].table or _differs(group[-1], row, leading) or _begins(group, row, after, edges)
+        ):
             yield group
             group = []
         group.append(row)
@@ -114,6 +123,8 @@ def _begins(group: list[Row], row: Row, after: Row | None, edges: tuple[float, f
     if _ITEM.match(row.text):
         return True
     before, em = group[-1], max(row.size, 1.0)
+    if row.size < _SMALLER * before.size and _ITEM.match(group[0].text):
+        return True
     if before.text.endswith(("-", SOFT_HYPHEN)) and row.text[:1].islower():
         return False
     ended = _is_short(before, row, edges)
@@ -143,6 +154,8 @@ def _reaches(row: Row, end: float) -> bool:
 
 def _is_tabular(row: Row) -> bool:
     """Tell whether a row holds cells: runs far apart, other than a number before its heading."""
+    if is_stretched(row):
+        return False
     gaps = [abs(b.x0 - a.x1) for a, b in pairwise(row.cells) if len(a.text) > _MAX_LABEL]
     return any(gap > 1.5 * row.size for gap in gaps) or len(row.cells) > 2
 
@@ -170,6 +183,8 @@ def _paragraph(rows: list[Row], edges: tuple[float, float], words: Words) -> Par
         rows[-1].spaced,
         any(_is_tabular(row) for row in rows),
         all(row.italic for row in rows),
+        not rows[0].rtl and are_centred(rows, edges),
+        rows[0].table,
     )
 
 
@@ -186,7 +201,12 @@ def _take_up(done: list[Paragraph], first: Paragraph, words: Words) -> bool:
     last = done[place]
     is_alike = abs(last.size - first.size) <= _SAME_SIZE * first.size and last.bold == first.bold
     is_open = last.is_full and last.turn == first.turn and not last.text.endswith((*_ENDS, '"', "”", ")"))
-    goes_on = not first.is_item and not first.text[:1].isupper() and not first.text[:1].isdigit()
+    goes_on = (
+        not (first.table or last.table)
+        and not first.is_item
+        and not first.text[:1].isupper()
+        and not first.text[:1].isdigit()
+    )
     if not (is_alike and is_open and goes_on):
         return False
     text = join(last.text, first.text, spaced=last.spaced, words=words)

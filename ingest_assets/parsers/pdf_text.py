@@ -37,6 +37,8 @@ _WITHIN = re.compile(r"\w+(?:-\w+)*")
 _OPENING = "([{<\"'“„«‘"
 _ACCENTS = {"¨": "\u0308", "´": "\u0301", "ˆ": "\u0302", "ˇ": "\u030c", "˜": "\u0303", "˚": "\u030a"}
 _ACCENTED = re.compile("([¨´ˆˇ˜˚])([A-Za-zı])")
+# No vowel sign follows a space: PDFium puts one that is a glyph of its own before its letter, as a word.
+_STRAY_SIGN = re.compile("([\u0620-\u064a]) ([\u064b-\u0652\u0670]+)([\u0620-\u064a])")
 # "Haupt- und Nebensatz": the hyphen stands for a word and stays.
 _SUSPENDED = re.compile(r"(?:und|oder|bzw|and|or|to|et|ou|y|o)\b")
 
@@ -51,6 +53,7 @@ def clean(text: str) -> str:
         soft = SOFT_HYPHEN if text.rstrip().endswith(SOFT_HYPHEN) else ""
         text = _PRESENTATION.sub(lambda found: unicodedata.normalize("NFKC", found.group()), text)
         text = _ACCENTED.sub(_accented, text)
+        text = _STRAY_SIGN.sub(r"\1\3\2", text)
         text = unicodedata.normalize("NFC", text.replace(SOFT_HYPHEN, "")) + soft
     return " ".join(text.split())
 

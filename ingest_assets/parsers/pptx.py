@@ -2,12 +2,12 @@
 
 `unstructured` orders the shapes and types their paragraphs; its partitioner is driven shape by shape here, because it
 leaves out charts, SmartArt, what hangs over the slide's edge and the cells that merged ones cover, and takes any short
-line for a title. A slide's title is what stands in its title placeholder.
+line for a title. A slide's title is what stands in its title placeholder, or where a title would stand.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +25,11 @@ from ingest_assets.records import ElementType, Part
 if TYPE_CHECKING:
     from lxml import etree
 
-VERSION = "1"
+VERSION = "2"
 PART = "slide"
+
+_MAX_TITLE_WORDS = 20  # two lines in large type
+_MAX_TITLE_LINES = 3
 
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
@@ -106,6 +109,7 @@ class _Reader:
         """Add a slide's title first, then its shapes from top to bottom, then its notes."""
         _plain(slide._element)
         title, shapes = self._partitioner._order_shapes(slide)
+        title = title if title is not None and _is_title(title) else _title_by_place(shapes)
         if title is not None:
             self._add_texts(self._partitioner._iter_title_shape_element(title), page_number=page_number, is_title=True)
         for shape in shapes:
@@ -160,6 +164,24 @@ class _Reader:
         part = _related(slide_part, relation)
         if part is not None:
             self._builder.add_picture(part.blob, page_number=page_number, name=str(part.partname))
+
+
+def _is_title(placeholder: Any) -> bool:
+    """Tell a title from the other placeholders: python-pptx takes the first for one, and LibreOffice numbers none."""
+    kind = placeholder._element.find(".//{*}nvPr/{*}ph")
+    return kind is not None and kind.get("type", "obj") in {"title", "ctrTitle"}
+
+
+def _title_by_place(shapes: Sequence[Any]) -> Any:
+    """Return the text that stands as a title would on a slide without one: alone at the top, short, above the rest."""
+    texts = [shape for shape in shapes if shape.has_text_frame and shape.text_frame.text.strip()]
+    texts = [shape for shape in texts if _furniture(shape) is None]
+    if len(texts) < 2 or any(shape.top is None or shape.height is None for shape in texts[:2]):
+        return None
+    first, second = texts[:2]
+    words, lines = len(first.text_frame.text.split()), len(first.text_frame.paragraphs)
+    is_short = words <= _MAX_TITLE_WORDS and lines <= _MAX_TITLE_LINES
+    return first if is_short and first.top + first.height <= second.top else None
 
 
 def _furniture(shape: Any) -> ElementType | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from ingest_assets.defs.schedules import stale_files
 from ingest_assets.errors import BadInput
@@ -48,6 +50,34 @@ def test_every_materialisation_says_what_it_cost(project: Project) -> None:
         assert said["unchanged"] is False
         assert float(str(said["peak_memory_mb"])) > 1
     assert "boathouse" in str(metadata(result, "chunks")["preview"])
+
+
+def test_the_record_says_what_was_read_and_what_each_stage_took(project: Project, samples: Path) -> None:
+    file_id = project.put("handbook.pdf", (samples / "station-handbook.pdf").read_bytes())
+    said = metadata(project.ingest(file_id), "embeddings")
+    record = project.record(file_id)
+    assert (record.pages, record.pages_read, record.pages_by_ocr, record.tables) == (3, 3, 0, 0)
+    assert record.characters > 4_000
+    assert record.languages == ("en",)
+    assert [cost.stage for cost in record.stages] == list(FIVE)
+    assert record.seconds == pytest.approx(sum(cost.seconds for cost in record.stages), abs=0.01)
+    assert record.peak_memory_mb == max(cost.peak_memory_mb for cost in record.stages)
+    assert (said["pages_read"], said["characters"], said["languages"]) == (3, record.characters, "en")
+
+
+def test_a_scanned_page_is_counted_as_read_by_ocr(project: Project) -> None:
+    image = Image.new("L", (1200, 400), "white")
+    ImageDraw.Draw(image).text(
+        (60, 150), "The lamp is lit at dusk.", fill="black", font=ImageFont.load_default(size=60)
+    )
+    scan = io.BytesIO()
+    image.save(scan, "PDF", resolution=150)
+    file_id = project.put("scan.pdf", scan.getvalue())
+    parsed = metadata(project.ingest(file_id), "parsed_documents")
+    record = project.record(file_id)
+    assert parsed["pages_without_text"] == 1
+    assert (record.pages, record.pages_read, record.pages_by_ocr) == (1, 1, 1)
+    assert "lit at dusk" in project.texts(file_id)[0]
 
 
 def test_a_second_run_over_an_unchanged_file_makes_nothing(project: Project) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+import unicodedata
 import zipfile
 from pathlib import Path
 
@@ -28,6 +30,12 @@ def file(tmp_path: Path, data: bytes | str, name: str = "file") -> Path:
     path = tmp_path / name
     path.write_bytes(data.encode() if isinstance(data, str) else data)
     return path
+
+
+def folded(text: str) -> str:
+    """Normalise as the corpus's README says: NFKC, white space folded, bidi marks and soft hyphens removed."""
+    text = unicodedata.normalize("NFKC", text)
+    return " ".join(re.sub("[\u00ad\u200e\u200f\u202a-\u202e\u2066-\u2069]", "", text).split())
 
 
 def png(color: str = "red") -> bytes:

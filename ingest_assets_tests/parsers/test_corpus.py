@@ -18,6 +18,7 @@ from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.families import parser_for
 from ingest_assets.parsers.media_type import detect
 from ingest_assets.records import ElementType, Part
+from ingest_assets_tests.parsers.reading import folded
 
 # spaCy and what unstructured brings with it.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
@@ -84,12 +85,6 @@ def read(corpus: Path, name: str) -> Outcome:
         outcome.error = str(error)
     outcome.seconds = time.perf_counter() - start
     return outcome
-
-
-def folded(text: str) -> str:
-    """Normalise as the corpus's README says: NFKC, white space folded, bidi marks and soft hyphens removed."""
-    text = unicodedata.normalize("NFKC", text)
-    return " ".join(re.sub("[\u00ad\u200e\u200f\u202a-\u202e\u2066-\u2069]", "", text).split())
 
 
 def holds(outcome: Outcome, phrase: str) -> bool:

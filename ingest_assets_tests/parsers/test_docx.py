@@ -155,3 +155,21 @@ def test_a_drawing_that_cannot_be_read_is_a_warning(tmp_path: Path) -> None:
     (part,) = parts_of(docx, path)
     assert [element.text for element in part.elements] == ["text"]
     assert "EMF" in part.warnings[0]
+
+
+def test_bold_lines_are_headings_where_no_style_is(tmp_path: Path) -> None:
+    made = python_docx.Document()
+    for text, bold in (
+        ("Keeping the light", True),
+        ("It burns all night.", False),
+        ("Oil", True),
+        ("A can a week.", False),
+    ):
+        made.add_paragraph().add_run(text).bold = bold
+    made.paragraphs[0].alignment = 1
+    made.add_paragraph("Nothing else is needed.")
+    found = [(element.type.value, element.level) for element in elements_of(docx, saved(made, tmp_path))]
+    assert found[:4] == [("Title", 1), ("NarrativeText", 0), ("Title", 2), ("NarrativeText", 0)]
+    made.add_paragraph("A heading in a style", style="Heading 1")
+    titles = [element.text for element in elements_of(docx, saved(made, tmp_path)) if element.level]
+    assert titles == ["A heading in a style"]

@@ -65,3 +65,7 @@ def test_the_direction_is_that_of_most_letters() -> None:
     assert is_rtl("مكتبة pandas في البرمجة")
     assert not is_rtl("the word سلام in a sentence")
     assert not is_rtl("123")
+
+
+def test_a_vowel_sign_stands_on_its_letter() -> None:
+    assert clean("يؤدي أي \u064bضا إلى") == "يؤدي أيض\u064bا إلى"

@@ -99,3 +99,17 @@ def _has(path: Path, name: str) -> bool:
     except KeyError:
         return False
     return True
+
+
+def test_a_text_where_a_title_would_stand_is_the_title(tmp_path: Path) -> None:
+    made = python_pptx.Presentation()
+    slide = made.slides.add_slide(made.slide_layouts[6])
+    for text, top in (("Below it, the text of the slide", 2), ("What this is about", 0.3)):
+        slide.shapes.add_textbox(Inches(1), Inches(top), Inches(8), Inches(1)).text_frame.text = text
+    path = tmp_path / "made.pptx"
+    made.save(str(path))
+    (part,) = parts_of(pptx, path)
+    assert [(element.type.value, element.text) for element in part.elements] == [
+        ("Title", "What this is about"),
+        ("NarrativeText", "Below it, the text of the slide"),
+    ]

@@ -1,0 +1,144 @@
+"""A reader's name and files in, the text of each and what reading it took out, as lines of JSON.
+
+Run as a program, under the interpreter that has the library: for a measure of speed or memory once per file, for the
+texts alone for many files at once, since some readers take ten seconds to import.
+The libraries are imported before the clock starts. Time is the processor's, of all threads; the peak is the high-water
+mark of the process' memory as the kernel counts it, imports included.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+TIMEOUT_S = 600
+_MARK = "read: "  # libraries print lines of their own
+Read = Callable[[Path], Iterator[str]]
+
+
+def ours(path: Path) -> Iterator[str]:
+    """Read with this project's parsers."""
+    from ingest_assets.parsers.contract import Limits
+    from ingest_assets.parsers.families import parser_for
+    from ingest_assets.parsers.media_type import detect
+
+    parser = parser_for(detect(path, filename=path.name), filename=path.name)
+    for part in parser.read(path, limits=Limits()):
+        for element in part.elements:
+            yield element.text
+
+
+def unstructured(path: Path) -> Iterator[str]:
+    """Read with `unstructured`, strategy "fast"."""
+    from unstructured.partition.auto import partition
+
+    for element in partition(str(path), strategy="fast"):
+        yield element.text
+
+
+def markitdown(path: Path) -> Iterator[str]:
+    """Read with Microsoft's markitdown."""
+    from markitdown import MarkItDown
+
+    yield MarkItDown(enable_plugins=False).convert(str(path)).text_content
+
+
+def kreuzberg(path: Path) -> Iterator[str]:
+    """Read with kreuzberg, without OCR."""
+    from kreuzberg import ExtractionConfig, extract_file_sync
+
+    yield extract_file_sync(str(path), config=ExtractionConfig(disable_ocr=True, use_cache=False)).content
+
+
+def pdftotext(path: Path) -> Iterator[str]:
+    """Read a PDF with poppler's pdftotext."""
+    done = subprocess.run(["pdftotext", str(path), "-"], capture_output=True, check=True, timeout=TIMEOUT_S)
+    yield done.stdout.decode("utf-8", "replace")
+
+
+READERS: dict[str, Read] = {
+    reader.__name__: reader for reader in (ours, unstructured, markitdown, kreuzberg, pdftotext)
+}
+
+
+def prepare(name: str) -> None:
+    """Import what a reader needs, so that the clock does not count it."""
+    if name == "ours":
+        sys.path.insert(0, str(ROOT))
+        import ingest_assets.parsers.families  # noqa: F401
+    elif name == "unstructured":
+        os.environ["UNSTRUCTURED_DISABLE_NOTICE"] = "1"
+        import spacy
+        import unstructured.partition.auto  # noqa: F401
+        from unstructured.nlp import tokenize
+
+        model = spacy.blank("en")  # the trained one is fetched from GitHub on first use; a blank one is faster
+        model.add_pipe("sentencizer")
+        tokenize._load_spacy_model = lambda *args, **kwargs: model
+    elif name in ("markitdown", "kreuzberg"):
+        __import__(name)
+
+
+def measured(name: str, path: Path, python: str) -> dict[str, Any]:
+    """Read a file in a process of its own; what fails has an `error` and no text."""
+    return next(read_all(name, [path], python))
+
+
+def read_all(name: str, paths: Sequence[Path], python: str) -> Iterator[dict[str, Any]]:
+    """Read files one after the other, in as few processes as it takes: one that dies or hangs costs its file."""
+    left = list(paths)
+    if name == "pdftotext" and not shutil.which("pdftotext"):
+        yield from ({"error": "pdftotext is not installed", "text": ""} for _ in left)
+        return
+    while left:
+        command = [python, str(Path(__file__).resolve()), name, *map(str, left)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        watch = threading.Timer(TIMEOUT_S * len(left), process.kill)
+        watch.start()
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith(_MARK):
+                yield json.loads(line.removeprefix(_MARK))
+                left.pop(0)
+        process.wait()
+        watch.cancel()
+        if left:
+            yield {"error": f"the reader ended with {process.returncode}", "text": ""}
+            left.pop(0)
+
+
+def peak_mb() -> float:
+    """Return the high-water mark of this program's memory; getrusage's counts the process it was forked from too."""
+    status = Path("/proc/self/status").read_text()
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1024
+
+
+def main(name: str, paths: Sequence[Path]) -> None:
+    """Read, and print what came out as a line of JSON for each file."""
+    prepare(name)
+    for path in paths:
+        before = resource.getrusage(resource.RUSAGE_SELF)
+        began = time.perf_counter()
+        try:
+            found = {"text": "\n".join(READERS[name](path))}
+        except Exception as error:  # noqa: BLE001 - whatever a reader raises, it has not read the file
+            found = {"text": "", "error": f"{type(error).__name__}: {error}"[:300]}
+        wall = time.perf_counter() - began
+        after = resource.getrusage(resource.RUSAGE_SELF)
+        seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        cost = {"seconds": seconds, "wall": wall, "peak_mb": peak_mb()}
+        print(f"\n{_MARK}{json.dumps(found | cost)}", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], [Path(name) for name in sys.argv[2:]])

@@ -1,0 +1,64 @@
+"""Headings, reading order and kinds of element, against what a person sees in documents of the corpus."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import NotRequired, TypedDict
+
+import pytest
+
+from ingest_assets.parsers.contract import Limits
+from ingest_assets.parsers.families import parser_for
+from ingest_assets.parsers.media_type import detect
+from ingest_assets.records import Element, ElementType
+from ingest_assets_tests.parsers.reading import folded
+
+# spaCy and what unstructured brings with it.
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+
+
+class Truth(TypedDict):
+    headings: list[str]
+    passage: str
+    why: str
+    pages: NotRequired[list[int]]
+    parts: NotRequired[list[int]]
+    kinds: NotRequired[list[str]]
+
+
+TRUTHS: dict[str, Truth] = tomllib.loads(
+    (Path(__file__).parent / "truth" / "structure.toml").read_text(encoding="utf-8")
+)
+
+
+def elements_seen(path: Path, truth: Truth) -> list[Element]:
+    """Read the pages or parts that were looked at."""
+    parser = parser_for(detect(path, filename=path.name), filename=path.name)
+    last = max(truth.get("pages", truth.get("parts", [1_000])))
+    elements = []
+    for part in parser.read(path, limits=Limits()):
+        if part.number in truth.get("pages", truth.get("parts", [part.number])):
+            elements.extend(part.elements)
+        if part.number == last:
+            break
+    return elements
+
+
+def by_order(headings: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """Number the levels 1, 2, 3 in place of 2, 4, 5."""
+    levels = sorted({level for level, _ in headings})
+    return [(levels.index(level) + 1, text) for level, text in headings]
+
+
+@pytest.mark.parametrize("name", TRUTHS)
+def test_the_structure_is_what_a_person_sees(corpus: Path, name: str) -> None:
+    truth = TRUTHS[name]
+    elements = elements_seen(corpus / name, truth)
+    titles = [(element.level, folded(element.text)) for element in elements if element.type is ElementType.TITLE]
+    wanted = [(int(level), folded(text)) for level, _, text in (line.partition(" ") for line in truth["headings"])]
+    assert by_order(titles) == by_order(wanted)
+    assert folded(truth["passage"]) in folded(" ".join(element.text for element in elements)), truth["why"]
+    for kind, _, beginning in (line.partition(" ") for line in truth.get("kinds", [])):
+        texts = [element.text for element in elements if element.type == kind]
+        assert any(folded(text).startswith(folded(beginning)) for text in texts), (kind, beginning)
