@@ -162,6 +162,7 @@ def _text_of(page: PdfPage, objects: PageObjects, number: int, *, limits: Limits
     drawn = _figures(page, objects, runs)
     if rules.across and rules.down:
         runs = with_ruled_tables(runs, rules)
+        drawn = tuple(figure for figure in drawn if not any(run.table and _stands_in(run, figure) for run in runs))
     return _Page(
         [with_unruled_tables(flow) for flow in flows(runs)],
         any(map(is_large_enough, objects.images)),
@@ -177,6 +178,11 @@ def _figures(page: PdfPage, objects: PageObjects, runs: list[Run]) -> tuple[Figu
     words = [(run.x0, run.y0, run.x1, run.y1) for run in runs if run.turn == 0]
     images = [image.box for image in objects.images]
     return tuple(figures(objects.paths, words=words, images=images, page=page.get_bbox()))
+
+
+def _stands_in(run: Run, figure: Figure) -> bool:
+    left, bottom, right, top = figure.box
+    return left < (run.x0 + run.x1) / 2 < right and bottom < (run.y0 + run.y1) / 2 < top
 
 
 def _scan(page: PdfPage, objects: PageObjects, number: int, text: _Page, *, limits: Limits) -> _Page:

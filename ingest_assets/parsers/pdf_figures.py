@@ -18,7 +18,7 @@ MAX_FIGURES = 6  # of a page; the largest
 
 _CELL_PT = 6.0  # paths less than two to three cells apart belong together: a chart's bars, a diagram's boxes
 _MOST_CELLS = 150  # along a side, however large the page
-_RULE_PT = 2.0  # thinner are rules, axes and underlines
+_RULE_PT = 2.5  # thinner are rules, axes and underlines
 _LONG_RULE = 0.5  # of the page's width: it divides the page and joins nothing
 _BACKGROUND = 0.5  # of the page: a frame or a colour behind everything
 _MOSTLY = 0.4  # of a path's box on the page; less is a stroke whose tip is counted and never drawn

@@ -65,13 +65,13 @@ def test_curves_are_a_drawing_and_words_in_it_are_noticed() -> None:
 
 
 def test_drawings_that_stand_apart_are_two_the_topmost_first() -> None:
-    lower = [PathObject((box[0], box[1] - 250, box[2], box[3] - 250), 13) for box, _ in CURVES]
+    lower = [PathObject((left, bottom - 250, right, top - 250), 13) for (left, bottom, right, top), *_ in CURVES]
     first, second = found(*lower, *CURVES)
     assert first.box[1] > second.box[3]
 
 
 def test_a_line_that_is_clipped_off_joins_nothing() -> None:
-    lower = [PathObject((box[0], box[1] - 250, box[2], box[3] - 250), 13) for box, _ in CURVES]
+    lower = [PathObject((left, bottom - 250, right, top - 250), 13) for (left, bottom, right, top), *_ in CURVES]
     spike = PathObject((120.0, -3000.0, 130.0, 3000.0), 13)
     assert len(found(*lower, *CURVES, spike)) == 2
 
