@@ -5,7 +5,8 @@
 MODELS is a folder of converted models (`INGEST_MODEL_CACHE`). A sample goes through `ingest add`, then a PDF of which a
 page needs more than the cap; with `--daemon`, a real `dagster-daemon` then finds such a PDF in the bucket, too. Its
 code server runs by itself: in emulation it takes longer to start than the daemon would wait. A bystander holds 300 MB
-all the while and must find them as they were. Nothing here is timed: it is for what holds.
+all the while and must find them as they were. Nothing here is timed: it is for what holds. Each minute it prints what
+the runs' groups hold and how long they stall: a run that only reads its own code anew is then told from a slow one.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -61,6 +63,7 @@ def main() -> None:
         bystander = subprocess.Popen([sys.executable, "-c", BYSTANDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert bystander.stdout is not None
         bystander.stdout.readline()
+        threading.Thread(target=tell_of_groups, daemon=True).start()
         ingest(environment, "add", str(ROOT / "samples/log-book.txt"), "--user", "demo", "--project", "samples")
         ingest(environment, "doctor", check=False)
         workshop = Workshop(Settings.model_validate(settings))
@@ -123,6 +126,19 @@ def wait_for_port(home: Path) -> None:
             return
         time.sleep(2)
     raise TimeoutError((home / "daemon.log").read_text()[-4000:])
+
+
+def tell_of_groups(root: Path = Path("/sys/fs/cgroup")) -> None:
+    """Print every minute what the groups of runs hold, of what kind, and their memory pressure."""
+    while True:
+        time.sleep(60)
+        for group in sorted(root.glob("memory-capped-*")):
+            with suppress(OSError):
+                held = int((group / "memory.current").read_text()) >> 20
+                kinds = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+                parts = " ".join(f"{kind} {int(kinds[kind]) >> 20}" for kind in ("anon", "file", "shmem", "kernel"))
+                full = (group / "memory.pressure").read_text().splitlines()[-1]
+                say(f"{time.strftime('%H:%M:%S')} {group.name[-12:]}: {held} MB ({parts}); {full}")
 
 
 def tell(home: Path, records: list[FileRecord]) -> None:
