@@ -19,6 +19,8 @@ from pathlib import Path
 _MB = 1 << 20
 _PREFIX = "memory-capped-"
 _NO_CONTROLLER = "the memory controller is not there"
+_NEARLY_ALL = 0.95  # of the cap, held by what the kernel cannot take back
+_STALLED_PERCENT = 20.0  # of the last ten seconds, in which every process of the group waited for memory
 
 
 class CgroupCap:
@@ -26,7 +28,7 @@ class CgroupCap:
 
     def __init__(self, parent: Path, run_id: str, cap_mb: int) -> None:
         self.group = _make(parent, run_id, cap_mb)
-        self._seen_mb = 0.0
+        self._cap_mb, self._seen_mb = cap_mb, 0.0
         self.how = f"cgroup v2 (memory.max in {self.group})"
 
     def enter(self) -> None:
@@ -34,9 +36,31 @@ class CgroupCap:
         (self.group / "cgroup.procs").write_text("0")
 
     def over_cap(self, pids: list[int]) -> bool:
-        """Note what is held; the kernel itself ends what goes over."""
+        """Note what is held, and tell whether the run stands still at its cap.
+
+        The kernel ends what goes over. Short of that, it takes the pages of libraries and files away and lets the run
+        read them again, for hours: a run whose own memory is nearly all of its cap, and which mostly waits, is over it.
+        """
         with suppress(OSError, ValueError):
-            self._seen_mb = max(self._seen_mb, int((self.group / "memory.current").read_text()) / _MB)
+            held_mb = int((self.group / "memory.current").read_text()) / _MB
+            self._seen_mb = max(self._seen_mb, held_mb)
+            return (
+                held_mb >= _NEARLY_ALL * self._cap_mb
+                and self._own_mb() >= _NEARLY_ALL * self._cap_mb
+                and self._stalls()
+            )
+        return False
+
+    def _own_mb(self) -> float:
+        """Return what the kernel cannot take back without swap, in MB."""
+        kinds = dict(line.split() for line in (self.group / "memory.stat").read_text().splitlines())
+        return sum(int(kinds.get(kind, 0)) for kind in ("anon", "shmem", "kernel")) / _MB
+
+    def _stalls(self) -> bool:
+        """Tell whether the group mostly waits for memory; no where the kernel does not measure it (`psi=0`)."""
+        for line in _read(self.group / "memory.pressure").splitlines():
+            if line.startswith("full "):
+                return float(line.split()[1].removeprefix("avg10=")) >= _STALLED_PERCENT
         return False
 
     def was_exceeded(self) -> bool:

@@ -61,6 +61,30 @@ def test_the_peak_is_the_kernels_where_it_counts_one(tmp_path: Path) -> None:
     assert cap.peak_mb == 90
 
 
+@pytest.mark.parametrize(
+    ("own_mb", "waiting", "stands_still"),
+    [
+        pytest.param(490, "27.83", True, id="nothing left to take away, and it waits"),
+        pytest.param(490, "3.61", False, id="full, and it works"),
+        pytest.param(300, "60.00", False, id="it reads a large file"),
+        pytest.param(490, None, False, id="the kernel does not measure waiting"),
+    ],
+)
+def test_a_run_that_stands_still_at_its_cap_is_over_it(
+    tmp_path: Path, own_mb: int, waiting: str | None, stands_still: bool
+) -> None:
+    group = delegated(tmp_path)
+    cap = CgroupCap(group, "r1", 500)
+    (group / "memory-capped-r1/memory.current").write_text(str(500 * MB))
+    stat = {"anon": own_mb - 10, "file": 500 - own_mb, "kernel": 8, "shmem": 2}
+    (group / "memory-capped-r1/memory.stat").write_text("".join(f"{kind} {mb * MB}\n" for kind, mb in stat.items()))
+    if waiting is not None:
+        some = "some avg10=90.00 avg60=50.00 avg300=10.00 total=9"
+        pressure = f"{some}\nfull avg10={waiting} avg60=7.00 avg300=1.55 total=4724302\n"
+        (group / "memory-capped-r1/memory.pressure").write_text(pressure)
+    assert cap.over_cap([]) is stands_still
+
+
 def test_closing_kills_what_is_left_and_never_hangs_on_a_busy_group(tmp_path: Path) -> None:
     group = delegated(tmp_path)
     cap = CgroupCap(group, "r1", 500)
