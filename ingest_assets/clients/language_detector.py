@@ -37,6 +37,11 @@ def language_of(text: str) -> str:
     return _by_triples(text) if letters else ""
 
 
+def forget_profiles() -> None:
+    """Give back the memory of the profiles; the next text that needs them reads them again."""
+    _profiles.cache_clear()
+
+
 def _by_triples(text: str) -> str:
     from langdetect.lang_detect_exception import LangDetectException
 

@@ -6,6 +6,7 @@ from functools import partial
 
 import dagster as dg
 
+from ingest_assets.clients.language_detector import forget_profiles
 from ingest_assets.defs import tallies
 from ingest_assets.defs.ends import named_end
 from ingest_assets.defs.io_managers import Publication
@@ -135,6 +136,7 @@ def embeddings(
     chunks: Stored[Chunk],
 ) -> Publication:
     """The file in the vector store: one unit vector per chunk, and the file's record; searchable from here on."""
+    forget_profiles()  # the chunks' languages are told, and embedding needs the memory
     (source,) = raw_files
     attempt, fingerprints = workshop.attempt(context, source), workshop.fingerprints(source)
     embedder = open_embedder(workshop.model_settings, window=attempt.window)
