@@ -1,6 +1,7 @@
 """What a sample of pages looks like in, how the document is set out: sizes of its text and titles, running lines.
 
-A running header is what stands at the same edge of many pages, or shares its line with the page's number.
+A running header is what stands at the edges of many pages, as large on each, or shares its line with the page's number.
+A document's title may read like its running line, and is set larger.
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ _DIGITS = re.compile(r"\d+")
 Edge = tuple[Row, ElementType]
 """A row at the edge of a page: header or footer."""
 
+EdgeText = tuple[str, float]
+"""What such a row says, digits masked, and its size in points."""
+
 
 class Typography(NamedTuple):
     """How a document is set."""
@@ -47,8 +51,8 @@ class Typography(NamedTuple):
     """Font size of most of its text, in points; 0 where there is none."""
     titles: tuple[float, ...] = ()
     """Font sizes of titles, the largest first."""
-    running: frozenset[str] = frozenset()
-    """Rows, digits masked, that are repeated at the edges of pages."""
+    running: frozenset[EdgeText] = frozenset()
+    """Rows, digits masked, that are repeated at the edges of pages, with their size."""
     words: Words = frozenset()
     """Hyphenated words of the sample: broken at their hyphen, they keep it."""
     has_large_chapters: bool = False
@@ -60,7 +64,7 @@ class Typography(NamedTuple):
 def survey(pages: Iterable[list[Flow]]) -> Typography:
     """Measure the text of some pages and the rows that they share at their edges."""
     kept = list(pages)
-    edges: Counter[str] = Counter()
+    edges: Counter[EdgeText] = Counter()
     words: set[str] = set()
     for flows in kept:
         rows = [row for flow in flows for row in flow]
@@ -91,7 +95,7 @@ def is_capitals(text: str) -> bool:
     return text.isupper() and len(_LETTERS.findall(text)) >= _MIN_CAPITALS
 
 
-def _content(flows: Sequence[Flow], running: frozenset[str]) -> Iterator[tuple[Row, Flow]]:
+def _content(flows: Sequence[Flow], running: frozenset[EdgeText]) -> Iterator[tuple[Row, Flow]]:
     repeated = _repeated([row for row, _ in edge_rows([row for flow in flows for row in flow])], running)
     for flow in flows:
         yield from ((row, flow) for row in flow if not any(row is other for other in repeated))
@@ -145,7 +149,7 @@ def running_rows(flows: Sequence[Flow], typography: Typography) -> list[Edge]:
     return [(row, kind) for row, kind in edges if any(row is other for other in found)]
 
 
-def _repeated(edges: list[Row], running: frozenset[str]) -> list[Row]:
+def _repeated(edges: list[Row], running: frozenset[EdgeText]) -> list[Row]:
     """Return the rows at the edges of a page that are repeated on others, with what stands on one line with them."""
     repeated = [row for row in edges if not running.isdisjoint(_edge_texts(row))]
     return [row for row in edges if any(_on_line(other, [row]) for other in repeated)]
@@ -156,10 +160,11 @@ def _on_line(row: Row, rows: Sequence[Row]) -> list[Row]:
     return [other for other in rows if abs(other.y0 - row.y0) < row.size / 2]
 
 
-def _edge_texts(row: Row) -> list[str]:
+def _edge_texts(row: Row) -> list[EdgeText]:
     """Return what may be repeated of a row: all of it, and each of its cells with some words, digits masked."""
     cells = [cell.text for cell in row.cells if len(_LETTERS.findall(cell.text)) >= _MIN_CELL_LETTERS]
-    return [_masked(row.text), *(map(_masked, cells) if len(row.cells) > 1 else ())]
+    texts = [row.text, *(cells if len(row.cells) > 1 else ())]
+    return [(_masked(text), _rounded(row.size)) for text in texts]
 
 
 def _is_numbered(line: Sequence[Row], kind: ElementType) -> bool:

@@ -104,3 +104,12 @@ def test_a_running_title_beside_the_page_number_is_a_header(tmp_path: Path) -> N
     lines = (Line("Keeping a weather station", 60, 800, 9), Line("17", 500, 800, 9), *BODY)
     found = elements(write(tmp_path / "a.pdf", [Page(lines)]))
     assert (found[0].type, found[0].text) == (ElementType.HEADER, "Keeping a weather station 17")
+
+
+def test_a_title_that_reads_like_the_running_line_is_the_title(tmp_path: Path) -> None:
+    name = "Keeping a weather station"
+    foot = Line(name, 60, 30, 9)
+    pages = [Page((Line(name, 60, 800, 18), *BODY, foot)), *(Page((*BODY, foot)) for _ in range(4))]
+    path = write(tmp_path / "a.pdf", pages)
+    assert titles(path) == [(1, name)]
+    assert [element.text for element in elements(path) if element.type is ElementType.FOOTER] == [name] * 5
