@@ -17,7 +17,7 @@ from ingest_assets.parsers.embedded import Documents
 from ingest_assets.parsers.part_builder import PartBuilder
 from ingest_assets.records import Part
 
-VERSION = "2"
+VERSION = "3"
 PART = "block of text"
 
 _UTF8_NAME = 0x800

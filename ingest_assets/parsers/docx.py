@@ -17,7 +17,8 @@ from ingest_assets.parsers import archives, docx_tree, html_tables, html_tree, o
 from ingest_assets.parsers.charts import chart_table
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.damage import naming_damage
-from ingest_assets.parsers.docx_headings import level_by_look, looks_of
+from ingest_assets.parsers.docx_headings import heading_styles, level_by_look, looks_of
+from ingest_assets.parsers.docx_notes import Notes
 from ingest_assets.parsers.docx_tree import W
 from ingest_assets.parsers.part_builder import PartBuilder
 from ingest_assets.parsers.unstructured_elements import level_of, load, type_of
@@ -75,8 +76,8 @@ class _Reader:
         self._document: Any = options.document
         docx_tree.plain(self._document.element)
         self._sections: list[Any] = list(self._document.sections)
-        self._looks = looks_of(self._document.element.body, heading_styles=_heading_styles(self._document))
-        self._notes = _Notes(self._document.part)
+        self._looks = looks_of(self._document.element.body, heading_styles=heading_styles(self._document))
+        self._notes = Notes(self._document.part)
         self._furniture: set[str] = set()
         self._blocks = 0
 
@@ -214,44 +215,9 @@ class _Reader:
                 self._builder.add(type_of(element), element.text)
 
 
-def _heading_styles(document: Any) -> set[str]:
-    """Return the ids of the styles that make a heading."""
-    styles = document.styles.element.iterfind(W + "style")
-    return {
-        style.get(W + "styleId", "")
-        for style in styles
-        if (name := style.find(W + "name")) is not None
-        and (
-            name.get(W + "val", "").lower().startswith(("heading", "title"))
-            or style.find(f".//{W}outlineLvl") is not None
-        )
-    }
-
-
 def _is_layout(table: etree._Element, cells: list[etree._Element]) -> bool:
     """Tell a table that only places things: one row or column whose cells hold tables, or several paragraphs each."""
     rows = table.findall(W + "tr")
     is_strip = len(rows) == 1 or all(len(row.findall(W + "tc")) == 1 for row in rows)
     holds_blocks = any(cell.find(W + "tbl") is not None or len(cell.findall(W + "p")) > 5 for cell in cells)
     return is_strip and holds_blocks
-
-
-class _Notes:
-    """Footnotes and endnotes by their ids; each is given once."""
-
-    def __init__(self, document_part: Any) -> None:
-        self._notes: dict[tuple[str, str], str] = {}
-        for relation in document_part.rels.values():
-            kind = relation.reltype.rpartition("/")[2].removesuffix("s")
-            if kind not in {"footnote", "endnote"} or relation.is_external:
-                continue
-            root = archives.parse_xml(relation.target_part.blob)
-            docx_tree.plain(root)
-            for note in root.iter(W + kind):
-                # Separators, the lines above the notes, are notes of a type.
-                if note.get(W + "type") in {None, "normal"}:
-                    texts = ["".join(t.text or "" for t in p.iter(W + "t")).strip() for p in note.iter(W + "p")]
-                    self._notes[kind, note.get(W + "id", "")] = "\n".join(filter(None, texts))
-
-    def text(self, kind: str, number: str) -> str:
-        return self._notes.pop((kind, number), "")

@@ -8,7 +8,7 @@ believed, and a bold line is only a bold line.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ingest_assets.parsers.docx_tree import W
 
@@ -29,6 +29,20 @@ class Look(NamedTuple):
     """Half points, negative; 0 where the document's own size is used."""
     is_flush: bool
     """It is not centred."""
+
+
+def heading_styles(document: Any) -> set[str]:
+    """Return the ids of the styles that make a heading."""
+    styles = document.styles.element.iterfind(W + "style")
+    return {
+        style.get(W + "styleId", "")
+        for style in styles
+        if (name := style.find(W + "name")) is not None
+        and (
+            name.get(W + "val", "").lower().startswith(("heading", "title"))
+            or style.find(f".//{W}outlineLvl") is not None
+        )
+    }
 
 
 def looks_of(body: etree._Element, *, heading_styles: Set[str]) -> tuple[Look, ...]:
