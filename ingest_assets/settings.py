@@ -7,7 +7,6 @@ one message that names every problem.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -16,6 +15,7 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ingest_assets.errors import ConfigError
+from ingest_assets.settings_problems import join, say
 
 
 class Settings(BaseSettings):
@@ -233,32 +233,16 @@ def load_settings() -> Settings:
     try:
         settings = Settings()
     except ValidationError as error:
-        problems += [_say(problem) for problem in error.errors()]
-        raise ConfigError(_join(problems)) from error
+        problems += [say(problem) for problem in error.errors()]
+        raise ConfigError(join(problems)) from error
     if problems:
-        raise ConfigError(_join(problems))
+        raise ConfigError(join(problems))
     return settings
-
-
-def redacted(value: str) -> str:
-    """Hide the password of a URL."""
-    return re.sub(r"(?<=://)([^/@:]*):[^/@]*@", r"\1:***@", value)
 
 
 def _unknown(environment: Mapping[str, str]) -> list[str]:
     known = {str(field.validation_alias) for field in Settings.model_fields.values()}
     return sorted(name for name in environment if name.startswith("INGEST_") and name not in known)
-
-
-def _say(problem: Any) -> str:
-    where = str(problem["loc"][0]) if problem["loc"] else "settings"
-    given = f" (it is {redacted(str(problem['input']))!r})" if problem["loc"] else ""
-    return f"{where}: {problem['msg'].removeprefix('Value error, ')}{given}"
-
-
-def _join(problems: list[str]) -> str:
-    listing = "\n".join(f"  - {problem}" for problem in problems)
-    return f"{len(problems)} setting(s) to mend in the environment (`ingest config` lists them all):\n{listing}"
 
 
 def _or_default(path: Path, default: Path) -> Path:

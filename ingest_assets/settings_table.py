@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from ingest_assets.settings import Settings, redacted
+from ingest_assets.settings import Settings
+from ingest_assets.settings_problems import redacted
 
 
 @dataclass(frozen=True, slots=True)

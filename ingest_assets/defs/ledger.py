@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Set
+from dataclasses import replace
 from typing import NamedTuple
 
 from ingest_assets.defs.ends import utc_now
@@ -30,17 +31,8 @@ def record_of(
     stages = (raw, parsed, captions, chunks)
     pages = _pages(parsed, read={caption.picture for caption in captions if caption.text})
     counts = parsed.manifest.counts
-    return FileRecord(
-        file_id=source.file_id,
-        user_id=source.user_id,
-        project_id=source.project_id,
-        filename=source.filename,
-        key=source.key,
-        state=State.SUCCEEDED,
-        version=source.version,
-        size_bytes=source.size_bytes,
-        sha256=source.sha256,
-        media_type=source.media_type,
+    return replace(
+        _of_source(source),
         pages=counts.get("pages", 0),
         pages_read=len(pages.read),
         pages_by_ocr=len(pages.by_ocr),
@@ -63,6 +55,22 @@ def record_of(
         stages=tuple(cost_of(stage.asset, stage.manifest.seconds, stage.manifest.peak_memory_mb) for stage in stages),
         updated_at=utc_now(),
         window=window,
+    )
+
+
+def _of_source(source: SourceFile) -> FileRecord:
+    """Return the record of a file that was received, with nothing read yet."""
+    return FileRecord(
+        file_id=source.file_id,
+        user_id=source.user_id,
+        project_id=source.project_id,
+        filename=source.filename,
+        key=source.key,
+        state=State.SUCCEEDED,
+        version=source.version,
+        size_bytes=source.size_bytes,
+        sha256=source.sha256,
+        media_type=source.media_type,
     )
 
 

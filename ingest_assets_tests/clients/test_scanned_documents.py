@@ -14,7 +14,7 @@ from ingest_assets.records import Chunk
 from ingest_assets.stages.caption import caption
 from ingest_assets.stages.chunk import ChunkSizes, chunk
 from ingest_assets.stages.parse import parse
-from ingest_assets_tests.parsers.test_pdf import LIMITS, PROSE, SECOND, Page, column, write
+from ingest_assets_tests.parsers.pdf_files import LIMITS, PROSE, SECOND, Page, column, write
 from ingest_assets_tests.parsers.test_pdf_scans import scanned
 
 pytestmark = pytest.mark.slow

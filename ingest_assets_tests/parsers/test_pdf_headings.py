@@ -9,7 +9,7 @@ from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.pdf_opening import opened
 from ingest_assets.parsers.pdf_outline import MAX_LEVEL, outline_level, read_outline
 from ingest_assets.records import ElementType
-from ingest_assets_tests.parsers.test_pdf import PROSE, SECOND, Line, Page, column, elements, text_of, write
+from ingest_assets_tests.parsers.pdf_files import PROSE, SECOND, Line, Page, column, elements, text_of, write
 
 BODY = column(PROSE, x=60, top=640, rows=8)
 

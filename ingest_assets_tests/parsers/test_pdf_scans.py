@@ -14,7 +14,7 @@ from ingest_assets.parsers import pdf
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.pdf_scans import PIXEL_BUDGET
 from ingest_assets.records import ElementType, Part
-from ingest_assets_tests.parsers.test_pdf import LIMITS, PROSE, SECOND, Line, Page, column, image_of, jpeg, read, write
+from ingest_assets_tests.parsers.pdf_files import LIMITS, PROSE, SECOND, Line, Page, column, image_of, jpeg, read, write
 
 SCAN = image_of(jpeg(), b"/ColorSpace/DeviceRGB/Filter/DCTDecode")
 WHOLE = b"q 595 0 0 842 0 0 cm /Im Do Q\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ingest_assets.records import ElementType
-from ingest_assets_tests.parsers.test_pdf import PROSE, Line, Page, column, elements, write
+from ingest_assets_tests.parsers.pdf_files import PROSE, Line, Page, column, elements, write
 
 ROWS = (("Month", "Rain", "Gusts"), ("January", "71.2", "104"), ("February", "68.0", "97"), ("March", "59.4", "88"))
 XS = (80, 220, 320)

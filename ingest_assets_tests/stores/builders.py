@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from ingest_assets.records import Chunk, EmbeddedChunk
-from ingest_assets.stored import FileRecord, Scope, State
+from ingest_assets.stored import FileRecord, Hit, Scope, State
 from ingest_assets.stores.contract import VectorStore
 
 DIMENSION = 32
@@ -82,3 +82,8 @@ def publish(store: VectorStore, record: FileRecord, texts: Sequence[str]) -> Fil
 
 def texts_in(store: VectorStore, file_id: str) -> list[str]:
     return [chunk.text for chunk in store.chunks(file_id, limit=100_000)]
+
+
+def found_texts(hits: Iterable[Hit]) -> set[str]:
+    """Return the texts of what a search found."""
+    return {hit.chunk.text for hit in hits}

@@ -1,0 +1,72 @@
+"""The asset checks, on real files whose results somebody tampered with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingest_assets.records import EmbeddedChunk
+from ingest_assets.stores.chroma import ChromaStore
+from ingest_assets.stores.chroma_read import row_names
+from ingest_assets_tests.defs.conftest import Project, checks
+
+pytestmark = pytest.mark.slow
+
+TIDES = "# Tides\n\nThe tide table hangs beside the boathouse door and is changed every Monday.\n"
+GEESE = "# Geese\n\nThe geese winter on the north meadow from October to March.\n"
+FIVE = ("raw_files", "parsed_documents", "image_captions", "chunks", "embeddings")
+
+
+def test_a_missing_slice_fails_the_page_check(project: Project, samples: Path) -> None:
+    (pdf,) = samples.glob("*.pdf")
+    file_id = project.put("paper.pdf", pdf.read_bytes())
+    project.ingest(file_id)
+    for slice_file in (project.settings.artifacts / "parsed_documents" / file_id).rglob("*.jsonl.zst"):
+        slice_file.unlink()
+    assert not checks(project.ingest(file_id))["every_page_is_accounted_for"]
+
+
+def test_a_lost_row_fails_the_count_check(project: Project) -> None:
+    file_id = project.put("tides.md", TIDES)
+    project.ingest(file_id)
+    with rows_of(project, file_id) as (rows, names):
+        rows.delete(ids=names)
+    assert not checks(project.ingest(file_id))["chunks_vectors_and_rows_agree"]
+
+
+@pytest.mark.parametrize(
+    "damage", [{"embeddings": [[3.0] * 384]}, {"metadatas": [{"model": "another"}]}], ids=["not unit", "wrong model"]
+)
+def test_an_unsound_vector_fails_the_vector_check(project: Project, damage: dict[str, Any]) -> None:
+    file_id = project.put("tides.md", TIDES)
+    project.ingest(file_id)
+    with rows_of(project, file_id) as (rows, names):
+        rows.update(ids=names, **damage)
+    assert not checks(project.ingest(file_id))["vectors_are_sound"]
+
+
+def test_a_vector_that_is_not_sound_is_never_published(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    file_id = project.put("tides.md", TIDES)
+    project.ingest(file_id)
+    record = project.record(file_id)
+    chunk = project.workshop.store.chunks(file_id)[0]
+    import numpy as np
+
+    broken = EmbeddedChunk(chunk, np.full(384, np.nan, dtype=np.float32), record.model)
+    with pytest.raises(ValueError, match="finite"):
+        project.workshop.store.replace(replace(record), [broken])
+    assert project.record(file_id) == record
+
+
+@contextmanager
+def rows_of(project: Project, file_id: str) -> Iterator[tuple[Any, list[str]]]:
+    """The chunks' collection itself and a file's rows in it, for somebody who tampers with them."""
+    store = project.workshop.store
+    assert isinstance(store, ChromaStore)
+    with store._turns.writing() as handle:
+        yield handle.chunks, row_names(handle, file_id)
