@@ -19,7 +19,7 @@ from ingest_assets.errors import BadInput, ConfigError
 from ingest_assets.history import History
 from ingest_assets.parsers import media_type
 from ingest_assets.parsers.contract import Limits, Parser
-from ingest_assets.parsers.families import parser_for
+from ingest_assets.parsers.families import parser_for, version_of
 from ingest_assets.picture_models import open_picture_models
 from ingest_assets.settings import Settings
 from ingest_assets.stages import caption as caption_stage
@@ -166,11 +166,11 @@ class Fingerprints:
         return fingerprint(self)
 
 
-def fingerprints_of(settings: Settings, parser: Parser) -> Fingerprints:
+def fingerprints_of(settings: Settings, parser: Parser, *, media_type: str) -> Fingerprints:
     """Derive the fingerprints of a file's stages without opening a model."""
     return Fingerprints(
         receive=receive_fingerprint(settings),
-        parse=fingerprint(parse_stage.VERSION, parser.VERSION, limits_of(settings)),
+        parse=fingerprint(parse_stage.VERSION, version_of(media_type, parser), limits_of(settings)),
         caption=fingerprint(caption_stage.VERSION, open_picture_models(settings).model),
         chunk=fingerprint(chunk_stage.VERSION, chunk_sizes_of(settings)),
         embed=open_embedder(settings).model,
@@ -184,7 +184,7 @@ def fingerprint_of(settings: Settings, record: FileRecord) -> str:
     except BadInput:
         # A later release may read what this one refuses.
         return fingerprint("refused", version("ingest-assets"), receive_fingerprint(settings))
-    return fingerprints_of(settings, parser).whole
+    return fingerprints_of(settings, parser, media_type=record.media_type).whole
 
 
 def receive_fingerprint(settings: Settings) -> str:

@@ -214,7 +214,7 @@ class Workshop:
 
     def fingerprints(self, source: SourceFile) -> Fingerprints:
         """Say what the results for a file depend on besides its bytes."""
-        return fingerprints_of(self.model_settings, self.parser(source))
+        return fingerprints_of(self.model_settings, self.parser(source), media_type=source.media_type)
 
     def current_fingerprint(self, record: FileRecord) -> str:
         """Return the fingerprint that a file's record would have if it were ingested now."""

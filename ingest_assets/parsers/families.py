@@ -40,6 +40,9 @@ _PARSERS = {
     **dict.fromkeys(("image/png", "image/jpeg", "image/gif", "image/bmp", "image/tiff", "image/webp"), "image"),
 }
 
+# They hold documents of any other family.
+_CONTAINERS = {"archive", "mail", "outlook"}
+
 _LATER = "cannot be read yet"
 _UNPACK = "unpack it and upload the documents in it"
 _NOT_A_DOCUMENT = "it holds no document text"
@@ -89,7 +92,18 @@ def parser_for(media_type: str, *, filename: str) -> Parser:
         raise BadInput(f"{filename}: named {suffix}, but its content is plain text; upload the original file again")
     if media_type not in _PARSERS:
         raise BadInput(f"{filename}: {_refusal(media_type)}")
-    return cast("Parser", import_module(f"ingest_assets.parsers.{_PARSERS[media_type]}"))
+    return _imported(_PARSERS[media_type])
+
+
+def version_of(media_type: str, parser: Parser) -> str:
+    """Return the version of all that decides what comes out of a type: a container's documents are others' to read."""
+    if _PARSERS.get(media_type) not in _CONTAINERS:
+        return parser.VERSION
+    return " ".join(f"{name}:{_imported(name).VERSION}" for name in sorted(set(_PARSERS.values())))
+
+
+def _imported(name: str) -> Parser:
+    return cast("Parser", import_module(f"ingest_assets.parsers.{name}"))
 
 
 def _refusal(media_type: str) -> str:

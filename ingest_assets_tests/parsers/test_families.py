@@ -1,0 +1,27 @@
+"""What a result depends on: the parser of its type, and of a container the parsers of what may lie in it."""
+
+from __future__ import annotations
+
+import pytest
+
+from ingest_assets.parsers import pdf
+from ingest_assets.parsers.families import parser_for, version_of
+
+
+@pytest.mark.parametrize(
+    ("media_type", "depends"),
+    [
+        ("application/pdf", True),
+        ("application/zip", True),
+        ("message/rfc822", True),
+        ("application/vnd.ms-outlook", True),
+        ("text/html", False),
+    ],
+)
+def test_what_may_hold_a_pdf_is_read_anew_when_pdfs_are(
+    media_type: str, depends: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parser = parser_for(media_type, filename="a")
+    before = version_of(media_type, parser)
+    monkeypatch.setattr(pdf, "VERSION", "another")
+    assert (version_of(media_type, parser) != before) is depends
