@@ -16,7 +16,7 @@ SIDE_BY_SIDE := -n 2 --dist loadfile
 
 MODEL := $(DAGSTER_HOME)/models/.converted
 
-.PHONY: help demo dev test check format lint types contracts clean install browser
+.PHONY: help demo dev test fuzz check format lint types contracts clean install browser
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -58,6 +58,9 @@ browser:
 test: $(STAMP) browser ## all tests: the fast ones first, then those that start servers, models and whole runs
 	$(BIN)/python -m pytest -m "not slow" $(SIDE_BY_SIDE)
 	$(BIN)/python -m pytest -m slow --durations=10 $(SIDE_BY_SIDE)
+
+fuzz: $(STAMP) ## damage thousands of files of every family, and read each in a capped process (an hour)
+	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-3000} $(BIN)/python -m pytest ingest_assets_tests/parsers/test_fuzz.py
 
 check: format lint types contracts test ## what CI runs: format, lint, types, import contracts, tests
 

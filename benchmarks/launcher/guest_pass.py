@@ -3,9 +3,9 @@
     benchmarks/launcher/guest.sh -- .venv/bin/python benchmarks/launcher/guest_pass.py MODELS [--daemon]
 
 MODELS is a folder of converted models (`INGEST_MODEL_CACHE`). A sample goes through `ingest add`, then a PDF of which a
-page needs more than the cap; with `--daemon`, a real `dagster-daemon` then finds such a PDF in the bucket, too. Its
-code server runs by itself: in emulation it takes longer to start than the daemon would wait. A bystander holds 300 MB
-all the while and must find them as they were. Nothing here is timed: it is for what holds. Each minute it prints what
+page needs more than the cap; with `--daemon`, a real `dagster-daemon` finds the two in the bucket instead. Its code
+server runs by itself: in emulation it takes longer to start than the daemon would wait. A bystander holds 300 MB all
+the while and must find them as they were. Nothing here is timed: it is for what holds. Each minute it prints what
 the runs' groups hold and how long they stall: a run that only reads its own code anew is then told from a slow one.
 """
 
@@ -36,6 +36,7 @@ from ingest_assets_tests.pdf_bomb import pdf
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 CAP_MB, PATHS, EXPLODING = 500, 3_500_000, 2
+SAMPLE, EXPLODING_NAME = ROOT / "samples/log-book.txt", "exploding.pdf"
 WITHIN_S = 6000.0
 PORT = 14266
 PATIENT = {  # Dagster's own waits, in seconds
@@ -64,34 +65,31 @@ def main() -> None:
         assert bystander.stdout is not None
         bystander.stdout.readline()
         threading.Thread(target=tell_of_groups, daemon=True).start()
-        ingest(environment, "add", str(ROOT / "samples/log-book.txt"), "--user", "demo", "--project", "samples")
-        ingest(environment, "doctor", check=False)
         workshop = Workshop(Settings.model_validate(settings))
-        records = [by_hand(home, environment, workshop)]
-        tell(home, records)
-        if "--daemon" in sys.argv:
-            records.append(under_the_daemon(home, environment, workshop))
-            tell(home, records)
+        take = under_the_daemon if "--daemon" in sys.argv else by_hand
+        sample, exploding = take(home, environment, workshop)
+        tell(home, [sample, exploding])
+        ingest(environment, "doctor", check=False)
         bystander.communicate()
         say(f"bystander ended with {bystander.returncode}")
-        recovered = all((one.state, one.quarantined) == (State.PARTIAL, (EXPLODING,)) for one in records)
+        recovered = sample.state is State.READY
+        recovered &= (exploding.state, exploding.quarantined) == (State.PARTIAL, (EXPLODING,))
         left = Register(home / "launcher").run_ids()
         say(f"runs left behind: {left}")
         sys.exit(bystander.returncode != 0 or not recovered or bool(left))
 
 
-def by_hand(home: Path, environment: dict[str, str], workshop: Workshop) -> FileRecord:
-    """Add the PDF, and return the end that it comes to."""
-    made = home / "by-hand.pdf"
-    made.write_bytes(pdf(3, exploding=[EXPLODING], paths=PATHS))
-    ingest(environment, "add", str(made), "--user", "demo", "--project", "samples", check=False)
-    record = workshop.store.file("demo:samples:by-hand.pdf")
-    assert record is not None, "a file that was added is in the ledger"
-    return record
+def by_hand(home: Path, environment: dict[str, str], workshop: Workshop) -> tuple[FileRecord, FileRecord]:
+    """Add a sample and the PDF, and return the ends that they come to."""
+    for path in (SAMPLE, explode(home)):
+        ingest(environment, "add", str(path), "--user", "demo", "--project", "samples", check=path is SAMPLE)
+    records = [workshop.store.file(f"demo:samples:{name}") for name in (SAMPLE.name, EXPLODING_NAME)]
+    assert records[0] is not None and records[1] is not None, "a file that was added is in the ledger"
+    return records[0], records[1]
 
 
-def under_the_daemon(home: Path, environment: dict[str, str], workshop: Workshop) -> FileRecord:
-    """Drop the PDF into the bucket of a home with a daemon, and wait for the end that it comes to."""
+def under_the_daemon(home: Path, environment: dict[str, str], workshop: Workshop) -> tuple[FileRecord, FileRecord]:
+    """Drop both into the bucket of a home with a daemon, and wait for the ends that they come to."""
     place = {"host": "127.0.0.1", "port": PORT, "location_name": "ingest_assets"}
     (home / "workspace.yaml").write_text(yaml.safe_dump({"load_from": [{"grpc_server": place}]}))
     serve = ["api", "grpc", "-m", "ingest_assets.definitions", "--host", "127.0.0.1", "--port", str(PORT)]
@@ -101,22 +99,29 @@ def under_the_daemon(home: Path, environment: dict[str, str], workshop: Workshop
         command = [str(BIN / "dagster-daemon"), "run", "-w", str(home / "workspace.yaml")]
         daemon = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
     try:
-        made = home / "made.pdf"
-        made.write_bytes(pdf(3, exploding=[EXPLODING], paths=PATHS))
-        place = home / "bucket/demo/samples"
-        place.mkdir(parents=True, exist_ok=True)
-        shutil.move(made, place / "dropped.pdf")
+        bucket = home / "bucket/demo/samples"
+        bucket.mkdir(parents=True, exist_ok=True)
+        shutil.copy(SAMPLE, bucket)
+        shutil.move(explode(home), bucket)
         deadline = time.monotonic() + WITHIN_S
         while time.monotonic() < deadline:
-            record = workshop.store.file("demo:samples:dropped.pdf")
-            if record is not None and record.state is not State.FAILED and not Register(home / "launcher").run_ids():
-                return record
+            sample, exploding = (workshop.store.file(f"demo:samples:{name}") for name in (SAMPLE.name, EXPLODING_NAME))
+            ended = sample is not None and exploding is not None and exploding.state is not State.FAILED
+            if ended and not Register(home / "launcher").run_ids():
+                return sample, exploding
             time.sleep(5)
         raise TimeoutError((home / "daemon.log").read_text()[-4000:])
     finally:
         for process in (daemon, server):
             process.send_signal(signal.SIGINT)
             process.wait()
+
+
+def explode(home: Path) -> Path:
+    """A PDF of three pages, of which one needs more than the cap."""
+    made = home / EXPLODING_NAME
+    made.write_bytes(pdf(3, exploding=[EXPLODING], paths=PATHS))
+    return made
 
 
 def wait_for_port(home: Path) -> None:

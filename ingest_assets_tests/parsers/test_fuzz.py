@@ -1,0 +1,130 @@
+"""Damaged files of every family, each read in a capped process: parts or a BadInput come out, nothing else.
+
+`FUZZ_EXAMPLES` says how many files of a family; `make fuzz` reads thousands of each.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ingest_assets_tests.parsers.mutation import mutated, places
+
+pytestmark = pytest.mark.slow
+
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "40"))
+# Small files of every kind: what a file's size costs is measured elsewhere.
+FAMILIES = {
+    "pdf": (
+        "pdf/vertical.pdf",
+        "pdf/jo.pdf",
+        "pdf/libreoffice-form.pdf",
+        "pdf/testPDFPackage.pdf",
+        "pdf/right_to_left_01.pdf",
+    ),
+    "pdf_hostile": ("pdf_hostile/Pages-tree-refs.pdf", "pdf_hostile/zen_of_python_corrupted.pdf"),
+    "docx": ("docx/docx-tables.docx", "docx/equations.docx", "docx/textbox.docx"),
+    "pptx": ("pptx/pptx_chart.pptx", "pptx/testPPT_various2.pptx"),
+    "xlsx": ("xlsx/testEXCEL_dateFormats.xlsx", "xlsx/xlsx_06_edge_cases_.xlsx", "xlsx/xlsx_emf.xlsx"),
+    "odt": ("odt/fake.odt", "odt/text_document_02.odt"),
+    "epub": ("epub/testEPUB.epub",),
+    "html": ("html/fake-html-cp1252.html", "html/html_rich_table_cells.html"),
+    "markdown": ("md/umlauts-non-utf8.md", "md/wiki.md"),
+    "csv": ("csv/semicolon-delimited.csv", "csv/stanley-cups-utf-16.csv", "csv/test_mskanji.csv"),
+    "text": ("txt/russian.cp866.txt", "txt/fake-text-utf-16-be.txt"),
+    "mail": ("eml/eng_spa_mult.eml", "eml/email-with-image.eml"),
+    "outlook": ("msg/fake-email-attachment.msg", "msg/testMSG_att_doc.msg"),
+    "rtf": ("rtf/testRTFVarious.rtf", "rtf/testRTFJapanese.rtf"),
+    "image": ("image/webp-test.webp", "image/typewriter.png"),
+}
+# Kinds of which the corpus has none.
+MADE = {
+    "xml": {
+        "a.xml": b'<!DOCTYPE a [<!ENTITY x "y">]><a b="1">' + b"<c>one &x; two</c><d/>three <e>4</e>" * 9 + b"</a>"
+    },
+    "json": {
+        "a.json": b'{"title": "Rain", "rows": [{"at": 1, "mm": 2.5}, {"at": 2, "mm": null}], "notes": ["a", "b"]}'
+    },
+    "json lines": {"a.jsonl": b'{"at": 1, "mm": 2.5, "note": "one"}\n{"at": 2, "mm": null, "note": "\\u00e4"}\n' * 20},
+    "source": {"a.py": b'"""Read the gauge."""\n\nimport time\n\n\ndef read(a: int) -> int:\n    return a + 1\n' * 5},
+}
+
+
+class Reader:
+    """The warm process that reads damaged files, and is started again should it die."""
+
+    def __init__(self, known: list[Path]) -> None:
+        command = [sys.executable, "-W", "ignore", "-m", "ingest_assets_tests.parsers.fuzz_reader", *map(str, known)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._line() == "ready"
+
+    def finding(self, path: Path, name: str) -> str:
+        """Read a file, and return what should not have come of it."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"path": str(path), "name": name}) + "\n")
+        self._process.stdin.flush()
+        return str(json.loads(self._line()))
+
+    def close(self) -> None:
+        self._process.communicate(timeout=60)
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+
+@pytest.fixture(scope="module")
+def reader(corpus: Path) -> Iterator[Reader]:
+    reader = Reader([corpus / files[0] for files in FAMILIES.values()])
+    yield reader
+    reader.close()
+
+
+def damaged(data: bytes, changes: list[tuple[float, str, bytes]], *, inside: bool, which: float) -> bytes:
+    """Damage a file; of a zip, a member, which a damaged archive would hardly ever let a parser see."""
+    if not inside or not data.startswith(b"PK"):
+        return mutated(data, changes)
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(out, "w") as copy:
+        names = source.namelist()
+        chosen = names[int(which * len(names))]
+        for name in names:
+            content = source.read(name)
+            copy.writestr(name, mutated(content, changes) if name == chosen else content)
+    return out.getvalue()
+
+
+def test_what_is_no_refusal_is_a_finding(tmp_path: Path, reader: Reader) -> None:
+    assert "FileNotFoundError" in reader.finding(tmp_path / "missing", "missing.txt")
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, *MADE])
+def test_only_parts_or_a_refusal_come_of_a_damaged_file(
+    family: str, corpus: Path, tmp_path: Path, reader: Reader
+) -> None:
+    wholes = MADE.get(family) or {name: (corpus / name).read_bytes() for name in FAMILIES[family]}
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        derandomize=EXAMPLES == 40,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+    )
+    @given(name=st.sampled_from(list(wholes)), changes=places, inside=st.booleans(), which=st.floats(0, 0.999))
+    def fuzz(name: str, changes: list[tuple[float, str, bytes]], inside: bool, which: float) -> None:
+        path = tmp_path / "damaged"
+        path.write_bytes(damaged(wholes[name], changes, inside=inside, which=which))
+        assert reader.finding(path, Path(name).name) == ""
+
+    fuzz()
