@@ -72,7 +72,7 @@ def main() -> None:
         ingest(environment, "doctor", check=False)
         bystander.communicate()
         say(f"bystander ended with {bystander.returncode}")
-        recovered = sample.state is State.READY
+        recovered = sample.state is State.SUCCEEDED
         recovered &= (exploding.state, exploding.quarantined) == (State.PARTIAL, (EXPLODING,))
         left = Register(home / "launcher").run_ids()
         say(f"runs left behind: {left}")
@@ -106,8 +106,8 @@ def under_the_daemon(home: Path, environment: dict[str, str], workshop: Workshop
         deadline = time.monotonic() + WITHIN_S
         while time.monotonic() < deadline:
             sample, exploding = (workshop.store.file(f"demo:samples:{name}") for name in (SAMPLE.name, EXPLODING_NAME))
-            ended = sample is not None and exploding is not None and exploding.state is not State.FAILED
-            if ended and not Register(home / "launcher").run_ids():
+            at_work = bool(Register(home / "launcher").run_ids())
+            if sample and exploding and exploding.state is not State.FAILED and not at_work:
                 return sample, exploding
             time.sleep(5)
         raise TimeoutError((home / "daemon.log").read_text()[-4000:])

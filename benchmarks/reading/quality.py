@@ -1,16 +1,19 @@
 """The corpus in, a table of text recall out: this project's parsers beside other readers.
 
-    python benchmarks/reading/quality.py --peers PYTHON --unstructured PYTHON [--pin FILE] [FILE …]
+    python benchmarks/reading/quality.py --peers PYTHON [--unstructured PYTHON] [--docling PYTHON] [--pin FILE] [FILE …]
 
-`--peers` is an interpreter with markitdown and kreuzberg, `--unstructured` one with `unstructured[all-docs]`; what is
-not there is left out of the table. `--pin` writes the sample of the reference that the test suite checks itself
-against (`ingest_assets_tests/parsers/test_recall.py`): digests of runs of words, none of the documents' text.
+`--peers` is an interpreter with markitdown, kreuzberg and what references.py lists, `--unstructured` one with
+`unstructured[all-docs]`, `--docling` one with docling; what is not there is left out of the table. `--pin` writes the
+sample of the reference that the test suite checks itself against (`ingest_assets_tests/parsers/test_recall.py`):
+digests of runs of words, none of the documents' text.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -19,13 +22,6 @@ import words
 
 CORPUS = readers.ROOT / "../shared/corpus/documents"
 PICTURES = ("pdf_scanned/", "image/")  # their words are read by OCR, which has a measure of its own
-ON_PDF = {
-    "ours": "pdfium",
-    "kreuzberg": "pdfium",
-    "unstructured": "pdfminer",
-    "markitdown": "pdfminer",
-    "pdftotext": "poppler",
-}
 EQUAL = 0.005  # recall that is no further apart counts as equal
 _PINNED_RUNS = 100  # of a file: a recall of 97 % and one of 99 % can be told apart
 
@@ -33,17 +29,20 @@ _PINNED_RUNS = 100  # of a file: a recall of 97 % and one of 99 % can be told ap
 def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--peers", default="", help="interpreter with markitdown and kreuzberg")
+    parser.add_argument(
+        "--peers", required=True, help="interpreter with markitdown, kreuzberg and the references' tools"
+    )
     parser.add_argument("--unstructured", default="", help="interpreter with unstructured[all-docs]")
+    parser.add_argument("--docling", default="", help="interpreter with docling")
     parser.add_argument("--pin", type=Path, help="write the sample of the reference here")
     parser.add_argument("files", nargs="*", help="below the corpus; default: all that can be read without OCR")
     args = parser.parse_args()
     pythons = {"ours": sys.executable, "unstructured": args.unstructured, "markitdown": args.peers}
-    pythons |= {"kreuzberg": args.peers, "pdftotext": sys.executable}
+    pythons |= {"kreuzberg": args.peers, "docling": args.docling, "pdftotext": sys.executable}
     manifest = {row["path"]: row for row in _manifest()}
     names = [name for name, python in pythons.items() if python]
-    print(f"| file | words | {' | '.join(names)} | |")
-    print(f"| --- | --: | {' | '.join(['--:'] * len(names))} | --- |")
+    print(f"| file | reference by | runs | {' | '.join(names)} | |")
+    print(f"| --- | --- | --: | {' | '.join(['--:'] * len(names))} | --- |")
     firsts: list[bool] = []
     pinned: list[str] = []
     files = args.files or [path for path, row in manifest.items() if _is_measured(path, row)]
@@ -51,27 +50,38 @@ def main() -> None:
     reading = {name: readers.read_all(name, [CORPUS / file for file in files], pythons[name]) for name in names}
     for file in files:
         results = {name: next(reading[name]) for name in names}
-        texts = {name: result["text"] for name, result in results.items()}
-        phrases = [manifest[file]["ground_truth_phrase"], manifest[file]["late_phrase_near_the_end"]]
-        wanted = words.reference(texts, filter(None, phrases), engines=_engines(file))
-        recalls = {name: words.recall(text, wanted) for name, text in texts.items()}
+        tool = manifest[file]["phrase_checked_with"]
+        wanted = words.runs_of(_reference(CORPUS / file, tool, manifest[file]["ground_truth_phrase"], args.peers))
+        recalls = {name: words.recall(result["text"], wanted) for name, result in results.items() if name != tool}
         is_first = recalls["ours"] >= max(recalls.values()) - EQUAL
         firsts.append(is_first)
-        cells = [f"{recalls[name]:.3f}" if "error" not in results[name] else "–" for name in names]
-        print(f"| {file} | {len(wanted)} | {' | '.join(cells)} | {'' if is_first else 'behind'} |", flush=True)
+        cells = [_cell(recalls.get(name), results[name]) for name in names]
+        print(f"| {file} | {tool} | {len(wanted)} | {' | '.join(cells)} | {'' if is_first else 'behind'} |", flush=True)
         runs = sorted(words.digest(run) for run in wanted if len(run) == words.RUN)[:_PINNED_RUNS]
-        ours = set(map(words.digest, words.runs_of(texts["ours"])))
+        ours = set(map(words.digest, words.runs_of(results["ours"]["text"])))
         pinned.append(f"{file}\t{sum(run in ours for run in runs)}\t{' '.join(runs)}\n")
         if args.pin:
             args.pin.write_text("".join(sorted(pinned)), encoding="utf-8")
     print(f"\nfirst or equal on {sum(firsts)} of {len(firsts)} files, {sum(firsts) / len(firsts):.0%}")
 
 
-def _engines(file: str) -> dict[str, str]:
-    """Tell what each reader stands on; this project drives `unstructured`, but for PDF."""
-    if file.endswith(".pdf"):
-        return ON_PDF
-    return {name: "unstructured" if name == "ours" else name for name in ON_PDF}
+def _reference(path: Path, tool: str, phrase: str, python: str) -> str:
+    """Return what the manifest's tool reads.
+
+    Raises:
+        ValueError: it read nothing, or not the manifest's phrase.
+    """
+    command = [python, str(Path(__file__).with_name("references.py")), str(path), tool, phrase]
+    found = json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout.splitlines()[-1])
+    if "error" in found:
+        raise ValueError(f"{path.name}: {tool} gives no reference: {found['error']}")
+    return str(found["text"])
+
+
+def _cell(recall: float | None, result: dict[str, object]) -> str:
+    if recall is None:
+        return "is it"
+    return "–" if "error" in result else f"{recall:.3f}"
 
 
 def _is_measured(path: str, row: dict[str, str]) -> bool:

@@ -60,6 +60,13 @@ def kreuzberg(path: Path) -> Iterator[str]:
     yield extract_file_sync(str(path), config=ExtractionConfig(disable_ocr=True, use_cache=False)).content
 
 
+def docling(path: Path) -> Iterator[str]:
+    """Read with docling; PDFs want models of it that are fetched from a hub."""
+    from docling.document_converter import DocumentConverter
+
+    yield DocumentConverter().convert(str(path)).document.export_to_text()
+
+
 def pdftotext(path: Path) -> Iterator[str]:
     """Read a PDF with poppler's pdftotext."""
     done = subprocess.run(["pdftotext", str(path), "-"], capture_output=True, check=True, timeout=TIMEOUT_S)
@@ -67,7 +74,7 @@ def pdftotext(path: Path) -> Iterator[str]:
 
 
 READERS: dict[str, Read] = {
-    reader.__name__: reader for reader in (ours, unstructured, markitdown, kreuzberg, pdftotext)
+    reader.__name__: reader for reader in (ours, unstructured, markitdown, kreuzberg, docling, pdftotext)
 }
 
 
@@ -104,6 +111,7 @@ def read_all(name: str, paths: Sequence[Path], python: str) -> Iterator[dict[str
         command = [python, str(Path(__file__).resolve()), name, *map(str, left)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         watch = threading.Timer(TIMEOUT_S * len(left), process.kill)
+        watch.daemon = True
         watch.start()
         assert process.stdout is not None
         for line in process.stdout:

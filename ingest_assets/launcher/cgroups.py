@@ -20,7 +20,7 @@ _MB = 1 << 20
 _PREFIX = "memory-capped-"
 _NO_CONTROLLER = "the memory controller is not there"
 _NEARLY_ALL = 0.95  # of the cap, held by what the kernel cannot take back
-_STALLED_PERCENT = 20.0  # of the last ten seconds, in which every process of the group waited for memory
+_STALLED_PERCENT = 10.0  # of the last ten seconds, in which every process of the group waited for memory
 
 
 class CgroupCap:
