@@ -24,12 +24,18 @@ Runs = frozenset[tuple[str, ...]]
 
 
 def runs_of(text: str, *, length: int = RUN) -> Runs:
-    """Return every run of so many words; all words as one run where there are fewer."""
+    """Return every run of so many words; all words as one run where there are fewer.
+
+    A form feed parts what may stand in any order, or with something between: no run goes across it.
+    """
     plain = _DIVIDED.sub("", unicodedata.normalize("NFKC", text))
-    words = _WORD.findall(_LINKS.sub(" ", _IGNORED.sub("", plain)).casefold())
-    if len(words) < length:
-        return frozenset({tuple(words)} if words else ())
-    return frozenset(zip(*(words[start:] for start in range(length)), strict=False))
+    runs: set[tuple[str, ...]] = set()
+    for part in _LINKS.sub(" ", _IGNORED.sub("", plain)).casefold().split("\f"):
+        words = _WORD.findall(part)
+        runs.update(zip(*(words[start:] for start in range(length)), strict=False))
+        if 0 < len(words) < length:
+            runs.add(tuple(words))
+    return frozenset(runs)
 
 
 def runs_in(text: str, wanted: Runs) -> Runs:

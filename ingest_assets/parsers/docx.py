@@ -27,7 +27,7 @@ from ingest_assets.records import ElementType, Part
 if TYPE_CHECKING:
     from lxml import etree
 
-VERSION = "2"
+VERSION = "3"
 PART = "block of text"
 
 # Paragraphs and tables of one part: some 10 pages.

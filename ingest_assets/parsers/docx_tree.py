@@ -2,7 +2,7 @@
 
 `unstructured` and `python-docx` see only the runs that stand directly in a paragraph and the paragraphs that stand
 directly in the body. Inserted text, content controls (a table of contents is one), fields, tags and equations are
-deeper; they are lifted here. What was deleted under change tracking goes.
+deeper; they are lifted here. What was deleted under change tracking goes, and raised numbers are written as powers.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ingest_assets.parsers import powers
 from ingest_assets.parsers.omml import NAMESPACE as MATH
 from ingest_assets.parsers.omml import math_text
 
@@ -42,6 +43,13 @@ def plain(root: etree._Element) -> None:
     for element in [*root.iter(MATH + "oMathPara", MATH + "oMath")]:
         if element.getparent() is not None and element.getparent().tag != MATH + "oMathPara":
             _write(element)
+    for paragraph in root.iter(W + "p"):
+        powers.mark_runs(paragraph, run=W + "r", text=W + "t", is_raised=_is_raised)
+
+
+def _is_raised(run: etree._Element) -> bool:
+    place = run.find(f"{W}rPr/{W}vertAlign")
+    return place is not None and place.get(W + "val") == "superscript"
 
 
 def _choose(element: etree._Element) -> None:

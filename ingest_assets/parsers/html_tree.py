@@ -13,6 +13,8 @@ from html import escape
 from html.parser import HTMLParser as TagReader
 from typing import TYPE_CHECKING
 
+from ingest_assets.parsers import powers
+
 if TYPE_CHECKING:
     from lxml import etree
 
@@ -114,6 +116,7 @@ def prepare(root: etree._Element) -> None:
             element.tag = _RENAMED.get(tag, tag) if _NAME.fullmatch(tag) else "span"
     for element in removed:
         remove(element)
+    powers.mark(root)
     _limit_depth(root)
 
 

@@ -26,7 +26,7 @@ from ingest_assets.parsers.mail_parts import Attachment, Body, Mail
 from ingest_assets.parsers.part_builder import PartBuilder
 from ingest_assets.records import Part
 
-VERSION = "3"
+VERSION = "4"
 PART = "block of text"
 
 _Message: TypeAlias = "Message[str, str]"

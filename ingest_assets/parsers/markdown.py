@@ -18,7 +18,7 @@ from ingest_assets.parsers.part_builder import PartBuilder
 from ingest_assets.parsers.text import lines
 from ingest_assets.records import ElementType, Part
 
-VERSION = "1"
+VERSION = "2"
 PART = "block of text"
 
 _PART_CHARS = 32_000

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingest_assets.errors import BadInput
-from ingest_assets.parsers import archives, ooxml
+from ingest_assets.parsers import archives, ooxml, powers
 from ingest_assets.parsers.charts import chart_table
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.damage import naming_damage
@@ -25,7 +25,7 @@ from ingest_assets.records import ElementType, Part
 if TYPE_CHECKING:
     from lxml import etree
 
-VERSION = "2"
+VERSION = "3"
 PART = "slide"
 
 _MAX_TITLE_WORDS = 20  # two lines in large type
@@ -108,6 +108,8 @@ class _Reader:
     def add(self, slide: Any, *, page_number: int) -> None:
         """Add a slide's title first, then its shapes from top to bottom, then its notes."""
         _plain(slide._element)
+        for paragraph in slide._element.iter(f"{_A}p"):
+            powers.mark_runs(paragraph, run=f"{_A}r", text=f"{_A}t", is_raised=_is_raised)
         title, shapes = self._partitioner._order_shapes(slide)
         title = title if title is not None and _is_title(title) else _title_by_place(shapes)
         if title is not None:
@@ -164,6 +166,11 @@ class _Reader:
         part = _related(slide_part, relation)
         if part is not None:
             self._builder.add_picture(part.blob, page_number=page_number, name=str(part.partname))
+
+
+def _is_raised(run: etree._Element) -> bool:
+    look = run.find(f"{_A}rPr")
+    return look is not None and look.get("baseline", "0")[:1] in set("123456789")
 
 
 def _is_title(placeholder: Any) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingest_assets.errors import BadInput
+from ingest_assets.parsers import powers
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.part_builder import PartBuilder
 from ingest_assets.records import ElementType, Part
@@ -19,7 +20,7 @@ from ingest_assets.records import ElementType, Part
 if TYPE_CHECKING:
     from lxml import etree
 
-VERSION = "1"
+VERSION = "2"
 PART = "block of text"
 
 _PART_CHARS = 32_000
@@ -182,4 +183,5 @@ def _holds_text(element: etree._Element) -> bool:
 
 
 def _text(element: etree._Element) -> str:
+    powers.mark(element)
     return " ".join("".join(str(text) for text in element.itertext()).split())

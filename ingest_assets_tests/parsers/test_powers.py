@@ -1,0 +1,58 @@
+"""Raised numbers: 10 to the seventh is no hundred and seven."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import docx
+import pptx
+import pytest
+
+from ingest_assets.parsers import docx as docx_parser
+from ingest_assets.parsers import html, xml_text
+from ingest_assets.parsers import pptx as pptx_parser
+from ingest_assets_tests.parsers.reading import file, texts_of
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+WRITTEN = [
+    ("5 × 10<sup>7</sup> cells", "5 × 10^7 cells"),
+    ("10<sup>-3</sup> mol and 10<sup>\u22123</sup> mol", "10^-3 mol and 10^\u22123 mol"),
+    ("In 2020<sup><i>3</i></sup> it rained", "In 2020^3 it rained"),
+    ("40 m<sup>2</sup>, the 4<sup>th</sup> of H<sub>2</sub>O", "40 m2, the 4th of H2O"),
+    ("a note<sup>12</sup> and 3 <sup>4</sup>", "a note12 and 3 4"),
+]
+
+
+@pytest.mark.parametrize(("markup", "text"), WRITTEN)
+def test_a_raised_number_behind_a_digit_is_a_power(tmp_path: Path, markup: str, text: str) -> None:
+    assert texts_of(html, file(tmp_path, f"<p>{markup}</p>")) == [text]
+    assert texts_of(xml_text, file(tmp_path, f"<article><p>{markup}.</p></article>")) == [f"{text}."]
+
+
+def test_so_it_is_in_word(tmp_path: Path) -> None:
+    document = docx.Document()
+    paragraph = document.add_paragraph("The sample held 5 × 10")
+    for written in ("7", " cells on 40 m"):
+        paragraph.add_run(written).font.superscript = written == "7"
+    paragraph.add_run("2").font.superscript = True
+    document.save(str(tmp_path / "made.docx"))
+    assert texts_of(docx_parser, tmp_path / "made.docx") == ["The sample held 5 × 10^7 cells on 40 m2"]
+
+
+def test_so_it_is_in_powerpoint(tmp_path: Path) -> None:
+    deck = pptx.Presentation()
+    slide = deck.slides.add_slide(deck.slide_layouts[5])
+    slide.shapes.title.text = "Counts"
+    paragraph = slide.shapes.add_textbox(0, 3_000_000, 5_000_000, 900_000).text_frame.paragraphs[0]
+    paragraph.add_run().text = "The sample held 5 × 10"
+    raised = paragraph.add_run()
+    raised.text = "7"
+    raised.font._element.set("baseline", "30000")
+    lowered = paragraph.add_run()
+    lowered.text = "1"
+    lowered.font._element.set("baseline", "-25000")
+    out = io.BytesIO()
+    deck.save(out)
+    assert texts_of(pptx_parser, file(tmp_path, out.getvalue())) == ["Counts", "The sample held 5 × 10^71"]
