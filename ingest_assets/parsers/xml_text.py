@@ -8,11 +8,12 @@ outside the file is read: no DTD, no entity, no stylesheet, and libxml2's own bo
 from __future__ import annotations
 
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingest_assets.errors import BadInput
-from ingest_assets.parsers import powers
+from ingest_assets.parsers import html_tree, powers
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.part_builder import PartBuilder
 from ingest_assets.records import ElementType, Part
@@ -143,7 +144,7 @@ class _Walk:
         """Give the paragraph that ends here, unless it belongs to one that is still open."""
         parent = element.getparent()
         name = self._path[-1]
-        if name in _INLINE or any(_holds_text(ancestor) for ancestor in element.iterancestors()):
+        if (name in _INLINE and parent is not None) or any(map(_holds_text, element.iterancestors())):
             return
         is_row = name in _ROWS
         if not is_row and any(open_ in _ROWS for open_ in self._path[:-1]):
@@ -168,7 +169,7 @@ class _Walk:
 def _first_error(events: etree.iterparse[Any]) -> str:
     """Name the first error that the parser recovered from; an unknown entity loses its own characters only."""
     for error in events.error_log:
-        if error.type_name != "ERR_UNDECLARED_ENTITY":
+        if error.type_name not in {"ERR_UNDECLARED_ENTITY", "WAR_UNDECLARED_ENTITY"}:
             return f"line {error.line}: {error.message}"
     return ""
 
@@ -183,5 +184,11 @@ def _holds_text(element: etree._Element) -> bool:
 
 
 def _text(element: etree._Element) -> str:
+    from lxml import etree
+
+    for entity in [*element.iter(etree.Entity)]:
+        # Declared nowhere that is read: of HTML's names, `&nbsp;` for one, the sign is known all the same.
+        entity.tail = unescape(entity.text or "") + (entity.tail or "")
+        html_tree.remove(entity)
     powers.mark(element)
     return " ".join("".join(str(text) for text in element.itertext()).split())

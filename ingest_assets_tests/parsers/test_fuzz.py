@@ -6,10 +6,7 @@
 from __future__ import annotations
 
 import io
-import json
 import os
-import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ingest_assets_tests.parsers.capped_reader import CappedReader
 from ingest_assets_tests.parsers.mutation import mutated, places
 
 pytestmark = pytest.mark.slow
@@ -60,32 +58,9 @@ MADE = {
 }
 
 
-class Reader:
-    """The warm process that reads damaged files, and is started again should it die."""
-
-    def __init__(self, known: list[Path]) -> None:
-        command = [sys.executable, "-W", "ignore", "-m", "ingest_assets_tests.parsers.fuzz_reader", *map(str, known)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert self._line() == "ready"
-
-    def finding(self, path: Path, name: str) -> str:
-        """Read a file, and return what should not have come of it."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"path": str(path), "name": name}) + "\n")
-        self._process.stdin.flush()
-        return str(json.loads(self._line()))
-
-    def close(self) -> None:
-        self._process.communicate(timeout=60)
-
-    def _line(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline().strip()
-
-
 @pytest.fixture(scope="module")
-def reader(corpus: Path) -> Iterator[Reader]:
-    reader = Reader([corpus / files[0] for files in FAMILIES.values()])
+def reader(corpus: Path) -> Iterator[CappedReader]:
+    reader = CappedReader(corpus / files[0] for files in FAMILIES.values())
     yield reader
     reader.close()
 
@@ -104,13 +79,13 @@ def damaged(data: bytes, changes: list[tuple[float, str, bytes]], *, inside: boo
     return out.getvalue()
 
 
-def test_what_is_no_refusal_is_a_finding(tmp_path: Path, reader: Reader) -> None:
-    assert "FileNotFoundError" in reader.finding(tmp_path / "missing", "missing.txt")
+def test_what_is_no_refusal_is_a_finding(tmp_path: Path, reader: CappedReader) -> None:
+    assert "FileNotFoundError" in reader.read(tmp_path / "missing.txt").finding
 
 
 @pytest.mark.parametrize("family", [*FAMILIES, *MADE])
 def test_only_parts_or_a_refusal_come_of_a_damaged_file(
-    family: str, corpus: Path, tmp_path: Path, reader: Reader
+    family: str, corpus: Path, tmp_path: Path, reader: CappedReader
 ) -> None:
     wholes = MADE.get(family) or {name: (corpus / name).read_bytes() for name in FAMILIES[family]}
 
@@ -125,6 +100,6 @@ def test_only_parts_or_a_refusal_come_of_a_damaged_file(
     def fuzz(name: str, changes: list[tuple[float, str, bytes]], inside: bool, which: float) -> None:
         path = tmp_path / "damaged"
         path.write_bytes(damaged(wholes[name], changes, inside=inside, which=which))
-        assert reader.finding(path, Path(name).name) == ""
+        assert reader.read(path, name=Path(name).name, small=True).finding == ""
 
     fuzz()

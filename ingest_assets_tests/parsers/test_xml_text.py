@@ -58,3 +58,13 @@ def test_a_file_that_was_cut_off_is_never_called_whole(tmp_path: Path) -> None:
 def test_damage_without_text_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="cannot be read as XML"):
         parts_of(xml_text, file(tmp_path, "<a>" * 100_000))
+
+
+@pytest.mark.parametrize("root", ["a", "ref", "code", "note"])
+def test_the_outermost_element_is_a_paragraph_whatever_its_name(tmp_path: Path, root: str) -> None:
+    assert texts_of(xml_text, file(tmp_path, f"<{root}><b>The lamp is</b> lit.</{root}>")) == ["The lamp is lit."]
+
+
+def test_an_entity_that_nobody_declared_costs_no_other_word(tmp_path: Path) -> None:
+    source = '<!DOCTYPE x SYSTEM "x.dtd"><x><p>The lamp&nbsp;is lit &amp; put out.</p></x>'
+    assert texts_of(xml_text, file(tmp_path, source)) == ["The lamp is lit & put out."]

@@ -1,0 +1,235 @@
+"""Files that somebody made to harm: each ends as text or as a refusal, within 60 s of processor time and 700 MB."""
+
+from __future__ import annotations
+
+import base64
+import io
+import socket
+import threading
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import docx
+import pytest
+from PIL import Image
+
+from ingest_assets.parsers.contract import Limits
+from ingest_assets_tests.parsers.capped_reader import CappedReader
+from ingest_assets_tests.parsers.pdf_files import Line, Page, file_of, stream, write
+from ingest_assets_tests.parsers.reading import member, png, rewritten
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CappedReader]:
+    known = tmp_path_factory.mktemp("known") / "known.html"
+    known.write_text("<p>It rained on the fourth of May.</p>")
+    reader = CappedReader([known])
+    yield reader
+    reader.close()
+
+
+@pytest.fixture
+def listener() -> Iterator[tuple[str, list[str]]]:
+    """A server of this host that nobody should call, its address, and who called."""
+    calls: list[str] = []
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def listen() -> None:
+        while True:
+            try:
+                connection, caller = server.accept()
+            except OSError:
+                return
+            calls.append(str(caller))
+            connection.close()
+
+    thread = threading.Thread(target=listen, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.getsockname()[1]}", calls
+    server.shutdown(socket.SHUT_RDWR)
+    server.close()
+    thread.join(timeout=10)
+
+
+def gigapixel() -> bytes:
+    """A PNG of 35,000 x 35,000 points: some kilobytes packed, a gigabyte and more as points."""
+    out = io.BytesIO()
+    Image.new("1", (35_000, 35_000)).save(out, "PNG")
+    return out.getvalue()
+
+
+def tiny(number: int) -> bytes:
+    """A picture of 48 x 32 points that is no other's."""
+    out = io.BytesIO()
+    image = Image.new("RGB", (48, 32), "white")
+    image.putpixel((number % 48, number // 48 % 32), (number % 251, number // 251 % 251, 7))
+    image.save(out, "PNG")
+    return out.getvalue()
+
+
+def word(path: Path, *pictures: bytes) -> Path:
+    document = docx.Document()
+    document.add_paragraph("It rained on the fourth of May.")
+    for picture in pictures:
+        document.add_picture(io.BytesIO(picture))
+    document.save(str(path))
+    return path
+
+
+def test_a_picture_of_a_gigapixel_is_refused_and_costs_a_document_only_itself(
+    tmp_path: Path, reader: CappedReader
+) -> None:
+    (tmp_path / "a.png").write_bytes(gigapixel())
+    assert "35,000 x 35,000" in reader.read(tmp_path / "a.png").refused
+    found = reader.read(word(tmp_path / "a.docx", gigapixel(), png()))
+    assert (found.finding, found.pictures) == ("", 1)
+    assert any("35,000 x 35,000" in warning for warning in found.warnings)
+
+
+def test_of_ten_thousand_tiny_pictures_as_many_as_a_file_may_have_are_taken(
+    tmp_path: Path, reader: CappedReader
+) -> None:
+    pictures = [tiny(number) for number in range(10_000)]
+    images = "".join(f'<img src="data:image/png;base64,{base64.b64encode(one).decode()}">' for one in pictures)
+    (tmp_path / "a.html").write_text(f"<p>It rained.</p>{images}")
+    found = reader.read(tmp_path / "a.html")
+    assert (found.finding, found.refused, found.pictures) == ("", "", Limits().max_pictures)
+    assert any("more than 2,000 distinct pictures" in warning for warning in found.warnings), found.warnings
+    shape = "<v:shape xmlns:v='urn:schemas-microsoft-com:vml'><v:imagedata r:id='p{}'/></v:shape>"
+    draw = f"<w:p><w:r><w:pict>{shape}</w:pict></w:r></w:p>"
+    whole = word(tmp_path / "whole.docx")
+    body = member(whole, "word/document.xml").decode()
+    relations = member(whole, "word/_rels/document.xml.rels").decode()
+    kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/image"
+    related = "".join(f"<Relationship Id='p{n}' Type='{kind}' Target='media/{n}.png'/>" for n in range(10_000))
+    types = member(whole, "[Content_Types].xml").decode()
+    changes = {
+        "word/document.xml": body.replace("<w:sectPr", "".join(map(draw.format, range(10_000))) + "<w:sectPr", 1),
+        "word/_rels/document.xml.rels": relations.replace("</Relationships>", related + "</Relationships>"),
+        "[Content_Types].xml": types.replace(
+            "<Override", '<Default Extension="png" ContentType="image/png"/><Override', 1
+        ),
+    }
+    media = {f"word/media/{number}.png": one for number, one in enumerate(pictures)}
+    path = rewritten(whole, tmp_path / "a.docx", {name: text.encode() for name, text in changes.items()} | media)
+    found = reader.read(path)
+    assert (found.finding, found.refused, found.pictures) == ("", "", Limits().max_pictures)
+    assert any("more than 2,000 distinct pictures" in warning for warning in found.warnings), found.warnings
+
+
+def test_a_line_of_a_hundred_megabytes_is_read_whole(tmp_path: Path, reader: CappedReader) -> None:
+    with (tmp_path / "a.txt").open("w") as file:
+        for _ in range(1000):
+            file.write("it rained on the fourth of may and " * 2857)
+    found = reader.read(tmp_path / "a.txt")
+    assert (found.finding, found.refused) == ("", "")
+    assert found.chars > 99_000_000
+
+
+def test_a_pdf_of_twenty_thousand_empty_pages_is_read_or_refused(tmp_path: Path, reader: CappedReader) -> None:
+    last = Page(lines=(Line("It rained on the fourth of May.", 72, 700),))
+    found = reader.read(write(tmp_path / "a.pdf", [*[Page()] * 19_999, last]))
+    assert found.finding == ""
+    assert found.parts == 20_000 or "20,000" in found.refused
+
+
+def looping(path: Path, content: bytes, form: bytes) -> Path:
+    """A PDF of one page, with a form that draws itself, a font whose glyph is set in it, and a chain of 500 filters."""
+    chain = b"/Filter[" + b"/ASCIIHexDecode" * 500 + b"]"
+    entries = b"/Type/XObject/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</X 7 0 R>>>>"
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Count 1/Kids[3 0 R]>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents[4 0 R 5 0 R]"
+        b"/Resources<</XObject<</X 7 0 R>>/Font<</F 6 0 R/T 8 0 R>>>>>>",
+        stream(b"", b"BT /F 12 Tf 72 700 Td (It rained on the fourth of May.) Tj ET"),
+        stream(chain, content) if content.isalnum() else stream(b"", content),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+        stream(entries, form),
+        b"<</Type/Font/Subtype/Type3/FontBBox[0 0 9 9]/FontMatrix[1 0 0 1 0 0]/FirstChar 97/LastChar 97/Widths[9]"
+        b"/Encoding<</Type/Encoding/Differences[97/a]>>/CharProcs<</a 9 0 R>>/Resources<</Font<</T 8 0 R>>>>>>",
+        stream(b"", b"9 0 d0 BT /T 12 Tf 0 0 Td (aa) Tj ET"),
+    ]
+    path.write_bytes(file_of(objects))
+    return path
+
+
+@pytest.mark.parametrize("content", [b"/X Do", b"BT /T 12 Tf 72 600 Td (aaaa) Tj ET", b"30" * 10])
+def test_what_refers_to_itself_in_a_pdf_costs_no_other_text(
+    tmp_path: Path, reader: CappedReader, content: bytes
+) -> None:
+    found = reader.read(looping(tmp_path / "a.pdf", content, b"/X Do"))
+    assert (found.finding, found.refused) == ("", "")
+    assert found.chars >= len("It rained on the fourth of May.")
+
+
+def test_a_form_that_draws_itself_twice_ends_at_the_cap(tmp_path: Path, reader: CappedReader) -> None:
+    """It doubles with each level, in PDFium: a page for the launcher, which leaves it unread (test_out_of_memory)."""
+    found = reader.read(looping(tmp_path / "a.pdf", b"/X Do", b"/X Do /X Do"))
+    assert found.finding == "killed by SIGABRT"
+
+
+def test_nothing_is_fetched(tmp_path: Path, reader: CappedReader, listener: tuple[str, list[str]]) -> None:
+    address, calls = listener
+    (tmp_path / "a.html").write_text(
+        f'<!DOCTYPE html SYSTEM "{address}/a.dtd"><html><head><link rel="stylesheet" href="{address}/a.css">'
+        f'<base href="{address}/"><script src="{address}/a.js"></script></head><body background="{address}/b.png">'
+        f'<iframe src="{address}/i.html"></iframe><p>It rained.<img src="{address}/a.png" alt="A gauge"></p>'
+        f'<object data="{address}/o.svg"></object><script>fetch("{address}/x")</script></body></html>'
+    )
+    (tmp_path / "a.xml").write_text(
+        f'<?xml-stylesheet href="{address}/a.xsl"?><!DOCTYPE a SYSTEM "{address}/a.dtd" ['
+        f'<!ENTITY x SYSTEM "{address}/x">'
+        f'<!ENTITY % p SYSTEM "{address}/p">%p;]><a><xi:include xmlns:xi="http://www.w3.org/2001/XInclude" '
+        f'href="{address}/i.xml"/><b>It rained on the fourth of May. &x;</b></a>'
+    )
+    (tmp_path / "a.md").write_text(f"# It rained\n\n![a gauge]({address}/a.png) [more]({address}/more)\n")
+    whole = word(tmp_path / "whole.docx", png())
+    external = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/"
+    template = (
+        f"<Relationship Id='t' Type='{external}attachedTemplate' Target='{address}/t.dotm' TargetMode='External'/>"
+    )
+    settings = f"<Relationships xmlns='http://schemas.openxmlformats.org/package/2006/relationships'>{template}</Relationships>"
+    picture = f"<Relationship Id='rId9999' Type='{external}image' Target='{address}/a.png' TargetMode='External'/>"
+    relations = member(whole, "word/_rels/document.xml.rels").decode()
+    body = member(whole, "word/document.xml").decode()
+    entity = f'<!DOCTYPE a [<!ENTITY x SYSTEM "{address}/x">]>'
+    rewritten(
+        whole,
+        tmp_path / "a.docx",
+        {
+            "word/_rels/settings.xml.rels": settings.encode(),
+            "word/_rels/document.xml.rels": relations.replace(
+                "</Relationships>", picture + "</Relationships>"
+            ).encode(),
+            "word/document.xml": body.replace("r:embed=", "r:link='rId9999' r:embed=").encode(),
+        },
+    )
+    rewritten(
+        whole,
+        tmp_path / "b.docx",
+        {
+            "word/document.xml": body.replace("<w:document", f"{entity}<w:document", 1)
+            .replace("It rained", "&x; It rained")
+            .encode()
+        },
+    )
+    (tmp_path / "a.eml").write_text(
+        f"Subject: Rain\nContent-Type: text/html\n\n<p>It rained.</p><img src='{address}/pixel.gif'>\n"
+    )
+    (tmp_path / "b.eml").write_text(
+        "Subject: Rain\nMIME-Version: 1.0\nContent-Type: message/external-body; access-type=URL;"
+        f' URL="{address}/body"\n\nContent-Type: text/plain\n\n'
+    )
+    action = b"/OpenAction<</S/URI/URI(%s/a)>>" % address.encode()
+    write(tmp_path / "a.pdf", [Page(lines=(Line("It rained on the fourth of May.", 72, 700),))], catalog=action)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.write(tmp_path / "a.html", "a.html")
+    for path in sorted(tmp_path.iterdir()):
+        found = reader.read(path)
+        assert found.finding == "", path.name
+        assert found.chars or found.refused, path.name
+    assert calls == []
