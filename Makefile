@@ -60,7 +60,7 @@ test: $(STAMP) browser ## all tests: the fast ones first, then those that start 
 	$(BIN)/python -m pytest -m slow --durations=10 $(SIDE_BY_SIDE)
 
 fuzz: $(STAMP) ## damage thousands of files of every family, and read each in a capped process (an hour)
-	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-3000} $(BIN)/python -m pytest ingest_assets_tests/parsers/test_fuzz.py
+	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-3000} $(BIN)/python -m pytest --timeout 7200 ingest_assets_tests/parsers/test_fuzz.py
 
 check: format lint types contracts test ## what CI runs: format, lint, types, import contracts, tests
 
