@@ -6,8 +6,8 @@ An attempt *claims* the file first: it counts up `claimed`, which is its generat
 entry later asks that nobody has claimed since. So of two attempts at one file the earlier one can neither come into
 force nor harm the later one, whenever its last writes arrive; no lock has to be broken after a kill.
 
-`scopes` counts publications: each announces itself once its rows are all there and before they come into force. It is
-how a search that cannot be of one moment knows that nothing moved while it looked (`atlas_search.py`).
+`scopes` counts publications: each announces itself once its rows are all there, no later than they come into force. It
+is how a search that cannot be of one moment knows that nothing moved while it looked (`atlas_search.py`).
 """
 
 from __future__ import annotations
@@ -116,9 +116,10 @@ def forget(handle: Handle, entry: Entry) -> None:
     handle.files.delete_one(_claimed_by(entry))
 
 
-def announce(handle: Handle, scope: Scope) -> None:
-    """Count up a scope's publications: rows that are all there are about to come into force."""
-    handle.scopes.update_one({"_id": _key(scope)}, {"$inc": {"publications": 1}}, upsert=True)
+def announce(handle: Handle, scope: Scope, *, session: ClientSession | None = None) -> None:
+    """Count up a scope's publications: rows that are all there come into force, with this or right after it."""
+    counted = {"$inc": {"publications": 1}}
+    handle.scopes.update_one({"_id": _key(scope)}, counted, upsert=True, session=session)
 
 
 def publications(handle: Handle, scope: Scope) -> int:

@@ -5,17 +5,17 @@ The entry in the ledger decides what is in force (`atlas_ledger.py`), so it work
 1. the file is claimed, and what an earlier attempt left behind is removed;
 2. rows of chunks that are the same stay untouched, the others are written beside them, in force for nobody yet;
 3. a search index is waited for until it returns them, so that nobody finds neither the old nor the new;
-4. the publication is announced, and the rows are counted as a reader will count them;
+4. the rows are counted as a reader will count them, and the publication is announced;
 5. the entry gets the new generation, in one write: now every reader sees the new rows and none of the old;
 6. the rows that went are removed.
 
 Killed before 5 the old generation is in force, after it the new one; what is left over is invisible either way.
 
-Where the server has transactions, 5 and 6 are one: a reader's view of one moment shows no row that went, and a kill
-leaves none behind. Only up to `AT_ONCE` rows, since a transaction must end within a minute and holds what it changes in
-memory; and after a kill inside one, the next attempt waits until the server has ended it. The writing itself is in no
-transaction on any server: it lasts as long as the document is long, and a search index sees rows only once they are
-committed.
+Where the server has transactions, announcement, 5 and 6 are one: a reader's view of one moment shows no row that went,
+a kill leaves none behind, and the majority is waited for once. Only up to `AT_ONCE` rows, since a transaction must end
+within a minute and holds what it changes in memory; and after a kill inside one, the next attempt waits until the
+server has ended it. The writing itself is in no transaction on any server: it lasts as long as the document is long,
+and a search index sees rows only once they are committed.
 """
 
 from __future__ import annotations
@@ -84,7 +84,6 @@ def _commit(handle: Handle, attempt: Attempt, *, index: SearchIndex | None) -> F
     after = attempt.before.followed_by(record.generation, lowest=attempt.lowest, going=going)
     if index is not None and attempt.sample is not None:
         index.wait_for_rows(handle, after, vector=attempt.sample, starts=attempt.starts)
-    ledger.announce(handle, Scope(record.user_id, record.project_id))
     count = _counted(handle, attempt, after)
     record = replace(record, chunks=count, embedded=len(attempt.seen) - attempt.reused, reused=attempt.reused)
     if handle.transactional and len(going) <= AT_ONCE:
@@ -111,6 +110,7 @@ def _counted(handle: Handle, attempt: Attempt, after: Entry) -> int:
 def _turn(
     handle: Handle, after: Entry, record: FileRecord, going: Sequence[str], session: ClientSession | None = None
 ) -> None:
-    """Bring the new generation into force and remove what went, in this order or at once."""
+    """Announce the new generation, bring it into force and remove what went, in this order or at once."""
+    ledger.announce(handle, Scope(record.user_id, record.project_id), session=session)
     ledger.keep(handle, after, record, session=session)
     remove_rows(handle, going, session)

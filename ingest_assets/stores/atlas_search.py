@@ -3,10 +3,10 @@
 `$vectorSearch` can be of no one moment with anything: the index gives names, the server fetches the rows, and the
 ledger is read after that. Two things make an answer whole.
 
-*Nothing moved.* Each publication announces itself in the scope's count after its rows are in the index and before they
-come into force (`atlas_publish.py`). If the count is the same before the index is asked and after the ledger is read,
-then each publication was either announced before, so that the index had all rows of it; or is not yet in force, and
-nothing of the generation in force has been removed. Otherwise: look again.
+*Nothing moved.* Each publication announces itself in the scope's count after its rows are in the index and no later
+than they come into force (`atlas_publish.py`). If the count is the same before the index is asked and after the ledger
+is read, then each publication was either announced before, so that the index had all rows of it; or is not yet in
+force, and nothing of the generation in force has been removed. Otherwise: look again.
 
 *Nothing is missing.* An answer shorter than was asked for must be all rows in force of one moment, by name. If it is
 not, the index is behind or not there, which Atlas does not say; then look again, and at last say so.
