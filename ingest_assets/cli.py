@@ -88,14 +88,14 @@ def work(
 ) -> None:
     """Process what is pending in the bucket, one file per capped process; for hosts without a daemon.
 
-    Exit codes: 0 all files ended well and none is left; 1 a file ended failed or partial; 4 files are left; else as
-    everywhere. Killed at any point, the next call goes on.
+    Exit codes: 0 all files ended well and none is left; 1 a file ended failed or partial, or is nobody's by its name;
+    4 files are left; else as everywhere. Killed at any point, the next call goes on.
     """
     done = cli_work.Done()
     for done in cli_work.work(load_settings(), max_files=max_files, until_empty=until_empty):
         if not as_json and done.outcomes:
-            typer.echo(f"{len(done.outcomes)} files done, {done.left} left", err=True)
-    cli_tables.show_work(done.outcomes, purged=done.purged, left=done.left, as_json=as_json)
+            typer.echo(f"files done: {len(done.outcomes)}, left: {done.left}", err=True)
+    cli_tables.show_work(done.outcomes, purged=done.purged, misplaced=done.misplaced, left=done.left, as_json=as_json)
     if not done.all_well:
         raise typer.Exit(EXIT_PROBLEM)
     if done.left:
@@ -114,9 +114,15 @@ def status(
         return cli_tables.show_file(_record(workshop, file), as_json=as_json)
     records = list(ledger(workshop.store))
     known = {record.file_id: record.version for record in records}
-    arrived = [(_file_id(item.key), item.version) for item in workshop.bucket.list()]
-    waiting = sum(bool(file_id) and known.get(file_id) != version for file_id, version in arrived)
-    return cli_tables.show_status(records, arriving=waiting, problems_only=problems, as_json=as_json)
+    waiting, misplaced = 0, []
+    for item in workshop.bucket.list():
+        try:
+            waiting += known.get(file_id_of(item.key)) != item.version
+        except BadInput as error:
+            misplaced.append(str(error))
+    return cli_tables.show_status(
+        records, arriving=waiting, misplaced=misplaced, problems_only=problems, as_json=as_json
+    )
 
 
 @app.command()

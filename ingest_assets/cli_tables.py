@@ -46,15 +46,19 @@ def show_outcomes(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
     return None
 
 
-def show_work(outcomes: Sequence[Outcome], *, purged: Sequence[str], left: int, as_json: bool) -> None:
+def show_work(
+    outcomes: Sequence[Outcome], *, purged: Sequence[str], misplaced: Sequence[str], left: int, as_json: bool
+) -> None:
     """Print what one call of `ingest work` did."""
     if as_json:
-        return _json({"files": [_outcome_row(outcome) for outcome in outcomes], "purged": list(purged), "left": left})
+        files = [_outcome_row(outcome) for outcome in outcomes]
+        return _json({"files": files, "purged": list(purged), "misplaced": list(misplaced), "left": left})
     if outcomes:
         show_outcomes(outcomes, as_json=False)
     console = _console()
     for key in purged:
         console.print(f"{_safe(key)}: gone from the bucket, removed")
+    _misplaced(console, misplaced)
     console.print(f"{len(outcomes)} files processed, {len(purged)} removed, {left} left")
     return None
 
@@ -66,18 +70,22 @@ def show_files(records: Sequence[FileRecord], *, as_json: bool) -> None:
     return show_outcomes([Outcome(record) for record in records], as_json=False)
 
 
-def show_status(records: Iterable[FileRecord], *, arriving: int, problems_only: bool, as_json: bool) -> None:
+def show_status(
+    records: Iterable[FileRecord], *, arriving: int, misplaced: Sequence[str], problems_only: bool, as_json: bool
+) -> None:
     """Print how many files are in which state, and what is wrong with the ones that need somebody."""
     kept = list(records)
     counts = {state.value: sum(record.state is state for record in kept) for state in State}
     bad = [record for record in kept if record.state in {State.FAILED, State.PARTIAL}]
     if as_json:
-        return _json({"states": counts, "waiting": arriving, "problems": [_plain(record) for record in bad]})
+        problems = [_plain(record) for record in bad]
+        return _json({"states": counts, "waiting": arriving, "misplaced": list(misplaced), "problems": problems})
     console = _console()
     if not problems_only:
         line = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "no files yet"
         console.print(f"{line}; {arriving} waiting in the bucket")
     _problems(console, bad)
+    _misplaced(console, misplaced)
     return None
 
 
@@ -167,7 +175,8 @@ def _outcome_cells(outcome: Outcome) -> list[str]:
         spent = (str(record.embedded), str(record.reused), f"{record.seconds:.2f}", f"{record.peak_memory_mb:.0f}")
     counts = (record.elements, record.pictures, record.chunks)
     pages = str(record.pages) if record.pages else "–"
-    return [_safe(record.filename), state, pages, *map(str, counts), *spent]
+    name = _safe(record.filename.replace("\n", "\\n"))
+    return [name, state, pages, *map(str, counts), *spent]
 
 
 def _problems(console: Console, records: Sequence[FileRecord]) -> None:
@@ -176,6 +185,11 @@ def _problems(console: Console, records: Sequence[FileRecord]) -> None:
             console.print(f"  {_safe(record.error)}", soft_wrap=True)
         for line in record.warnings:
             console.print(f"  [dim]{_safe(record.key)}:[/dim] {_safe(line)}", soft_wrap=True)
+
+
+def _misplaced(console: Console, reasons: Sequence[str]) -> None:
+    for reason in reasons:
+        console.print(f"  left in the bucket: {_safe(reason)}", soft_wrap=True)
 
 
 def _safe(text: str) -> str:

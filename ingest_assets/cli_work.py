@@ -34,12 +34,16 @@ class Done:
     purged: list[str] = field(default_factory=list)
     """Keys of files that had left the bucket; nothing of them is kept."""
     left: int = 0
-    """Files that are still pending: arriving, in another process's run, or past `max_files`."""
+    """Files that are still pending: not begun yet, arriving, in another process's run, or past `max_files`."""
+    misplaced: tuple[str, ...] = ()
+    """What is wrong with files in the bucket that are nobody's, and were left where they are."""
 
     @property
     def all_well(self) -> bool:
-        """Did every file end well?"""
-        return not any(outcome.record.state in {State.FAILED, State.PARTIAL} for outcome in self.outcomes)
+        """Was every file somebody's, and did it end well?"""
+        return not self.misplaced and not any(
+            outcome.record.state in {State.FAILED, State.PARTIAL} for outcome in self.outcomes
+        )
 
 
 def work(settings: Settings, *, max_files: int | None, until_empty: bool) -> Iterator[Done]:
@@ -60,17 +64,18 @@ def work(settings: Settings, *, max_files: int | None, until_empty: bool) -> Ite
     with open_instance(settings) as instance:
         while True:
             changes, arrivals, gone = _pending(workshop, instance)
+            done.misplaced = changes.misplaced
             for file_id in gone:
                 if purge(file_id, workshop=workshop, instance=instance) is not None:
                     done.purged.append(key_of(file_id))
-            for number, arrival in enumerate(arrivals):
+            done.left = len(changes.unsettled) + len(changes.arrivals)
+            for arrival in arrivals:
                 if max_files is not None and len(done.outcomes) >= max_files:
-                    done.left = len(arrivals) - number + len(changes.unsettled)
                     yield done
                     return
                 _ingest(workshop, instance, arrival, done)
+                done.left -= 1
                 yield done
-            done.left = len(changes.unsettled) + len(changes.arrivals) - len(arrivals)
             if not until_empty or not (done.left or arrivals):
                 yield done
                 return

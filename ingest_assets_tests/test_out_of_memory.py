@@ -91,6 +91,9 @@ def test_what_is_pending_is_worked_off_by_name_and_number(tmp_path: Path, model_
     assert "ann/p/1.txt: gone from the bucket, removed" in said
     assert "the file is empty" in said
     assert "0 files processed, 0 removed, 0 left" in home("work", **settled)
+    (bucket.parent / "lonely.txt").write_text("The lamp of nobody's project.")
+    for said in (home("work", code=1, **settled), home("status")):
+        assert "left in the bucket: 'ann/lonely.txt'" in said
 
 
 def test_work_that_is_killed_is_taken_up_by_the_next(tmp_path: Path, model_cache: Path) -> None:
