@@ -122,7 +122,7 @@ def _check_prolog(file: IO[bytes], *, name: str) -> None:
         parser.Parse(b"", True)
     except _FirstTagError:
         return
-    except expat.ExpatError as error:
+    except (expat.ExpatError, LookupError, ValueError) as error:  # the two are for encodings that it does not know
         raise BadInput(f"{name!r} in it is not XML ({error}); save it again from its program") from error
 
 

@@ -110,7 +110,16 @@ def test_a_package_without_content_types_is_refused(tmp_path: Path) -> None:
         parts_of(docx, file(tmp_path, out.getvalue()))
 
 
-@pytest.mark.parametrize("xml", ["", "<w:document", "<other/>", "\0\0\0"])
+@pytest.mark.parametrize(
+    "xml",
+    [
+        "",
+        "<w:document",
+        "<other/>",
+        "\0\0\0",
+        *(f"<?xml version='1.0' encoding='{name}'?><a/>" for name in ("U-F-8", "gbk")),
+    ],
+)
 def test_a_broken_main_part_is_refused(document: Path, tmp_path: Path, xml: str) -> None:
     with pytest.raises(BadInput):
         parts_of(docx, rewritten(document, tmp_path / "new.docx", {"word/document.xml": xml.encode()}))
