@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from ingest_assets.clients.blip_weights import can_run
 from ingest_assets.errors import ConfigError
 from ingest_assets.home import changed_sections
 from ingest_assets.launcher.inspection import inspect_home
@@ -74,6 +75,7 @@ def examine(settings: Settings) -> Report:
         changed=changed_sections(home),
         windows=_seen(settings, caps=plan.caps),
         blip_mb=needed_cap_mb(settings),
+        missing_blip=settings.blip_model if settings.captions == "blip" and not can_run(settings.blip_model) else "",
     )
 
 
@@ -98,13 +100,15 @@ def report(
     changed: Sequence[str] | None,
     windows: Sequence[SeenWindow],
     blip_mb: int = 0,
+    missing_blip: str = "",
 ) -> Report:
     """Put together what is in force, what is worth knowing and what needs somebody.
 
     `blip_mb` is the cap that a run needs to describe pictures; 0: none is to do so, or the weights are not there yet.
+    `missing_blip` is the model that is to describe pictures and whose weights or libraries are not on this machine.
     `changed` names the sections in which the home's dagster.yaml is not the shipped one; None: it has none.
     """
-    problems = [*plan.problems, *_picture_problems(plan.caps, blip_mb=blip_mb)]
+    problems = [*plan.problems, *_picture_problems(plan.caps, blip_mb=blip_mb, missing_blip=missing_blip)]
     if disk_free_mb < _LEAST_FREE_MB:
         problems.append(
             Problem(
@@ -124,7 +128,13 @@ def report(
     )
 
 
-def _picture_problems(caps: Caps | None, *, blip_mb: int) -> Iterator[Problem]:
+def _picture_problems(caps: Caps | None, *, blip_mb: int, missing_blip: str) -> Iterator[Problem]:
+    if missing_blip:
+        yield Problem(
+            f"INGEST_CAPTIONS=blip, and {missing_blip} is not on this machine, or its libraries are not",
+            "install the extra `torch` and let the first run fetch the weights, or put them into a folder and name it "
+            "in INGEST_BLIP_MODEL, or set INGEST_CAPTIONS=auto",
+        )
     if caps and caps.cap_mb < blip_mb:
         yield Problem(
             f"a run with BLIP and OCR needs {blip_mb} MB and its cap is {caps.cap_mb}: pictures are only read",

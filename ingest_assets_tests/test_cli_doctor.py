@@ -46,6 +46,13 @@ def test_a_disk_that_is_nearly_full_needs_somebody() -> None:
     assert "1023 MB of disk space left" in problem.what
 
 
+def test_blip_without_weights_needs_somebody(capsys: pytest.CaptureFixture[str]) -> None:
+    report = a_report(missing_blip="Salesforce/blip-image-captioning-base")
+    (problem,) = report.problems
+    assert "Salesforce/blip-image-captioning-base is not on this machine" in problem.what
+    assert "INGEST_CAPTIONS=auto" in printed(report, capsys)
+
+
 def test_a_cap_that_does_not_hold_blip_needs_somebody(capsys: pytest.CaptureFixture[str]) -> None:
     assert "described by BLIP: a run needs a cap of 100 MB" in printed(a_report(blip_mb=100), capsys)
     assert a_report(blip_mb=100).problems == []
