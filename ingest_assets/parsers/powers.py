@@ -1,4 +1,4 @@
-"""A tree of mark-up in, the same out with raised numbers behind a digit written as powers: 10^7, and not 107."""
+"""Mark-up in, the same out with raised numbers behind a digit written as powers: 10^7, and not 107."""
 
 from __future__ import annotations
 
@@ -10,11 +10,19 @@ if TYPE_CHECKING:
     from lxml import etree
 
 _NUMBER = re.compile(r"[+\-\u2212]?\d+(?:[.,]\d+)?")
+RAISED = "\ue0b2"
+"""Stands before raised text where no tree says it: a character of no script."""
+_RAISED_NUMBER = re.compile(rf"(?<=\d){RAISED}(?={_NUMBER.pattern})")
 
 
 def is_power(before: str, raised: str) -> bool:
     """Tell whether a raised text has to be told from the digit before it."""
     return before[-1:].isdigit() and _NUMBER.fullmatch(raised.strip()) is not None
+
+
+def marked(text: str) -> str:
+    """Write the powers of a text in which `RAISED` says where raised text begins."""
+    return _RAISED_NUMBER.sub("^", text).replace(RAISED, "") if RAISED in text else text
 
 
 def mark(root: etree._Element) -> None:

@@ -17,7 +17,7 @@ from ingest_assets.parsers.rtf_reader import Reader
 from ingest_assets.parsers.rtf_tokens import tokens
 from ingest_assets.records import Part
 
-VERSION = "1"
+VERSION = "2"
 PART = "block of text"
 
 _PART_CHARS = 32_000

@@ -180,6 +180,8 @@ class Reader:
             self._group = replace(group, font=value)
         elif word == "uc":
             self._group = replace(group, stand_ins=max(0, min(value, 8)))
+        elif word == "super" and value and not group.hidden:
+            self._blocks.text.begin_raised()
         elif word in {"v", "deleted"}:
             self._group = replace(group, hidden=value != 0)
         elif word == "plain":

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import codecs
 
+from ingest_assets.parsers import powers
+
 # \\fcharset of a font, as Windows numbers alphabets.
 _CHARSETS = {
     0: "cp1252",
@@ -104,6 +106,11 @@ class Text:
         self._skip = stand_ins
         self.chars += 1
 
+    def begin_raised(self) -> None:
+        """Note that what comes is raised."""
+        self._decode()
+        self._pieces.append(powers.RAISED)
+
     def end_group(self) -> None:
         """Forget stand-ins that did not come: they never cross a brace."""
         self._skip = 0
@@ -111,7 +118,7 @@ class Text:
     def take(self) -> str:
         """Give what was gathered, and begin again."""
         self._decode()
-        text = "".join(self._pieces)
+        text = powers.marked("".join(self._pieces))
         self._pieces, self.chars, self._skip, self._high = [], 0, 0, 0
         return text
 

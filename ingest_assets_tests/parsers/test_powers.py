@@ -10,7 +10,7 @@ import pptx
 import pytest
 
 from ingest_assets.parsers import docx as docx_parser
-from ingest_assets.parsers import html, xml_text
+from ingest_assets.parsers import html, rtf, xml_text
 from ingest_assets.parsers import pptx as pptx_parser
 from ingest_assets_tests.parsers.reading import file, texts_of
 
@@ -39,6 +39,13 @@ def test_so_it_is_in_word(tmp_path: Path) -> None:
     paragraph.add_run("2").font.superscript = True
     document.save(str(tmp_path / "made.docx"))
     assert texts_of(docx_parser, tmp_path / "made.docx") == ["The sample held 5 × 10^7 cells on 40 m2"]
+
+
+def test_so_it_is_in_rich_text(tmp_path: Path) -> None:
+    raised = r"cells{\super 2} on 40 m{\super 2}, 10\super -3\nosupersub  mol.}"
+    source = r"{\rtf1\ansi The sample held 5 \'d7 10{\super 7} " + raised
+    text = "The sample held 5 × 10^7 cells2 on 40 m2, 10^-3 mol."
+    assert texts_of(rtf, file(tmp_path, source)) == [text]
 
 
 def test_so_it_is_in_powerpoint(tmp_path: Path) -> None:
