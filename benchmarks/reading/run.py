@@ -103,17 +103,16 @@ def _ocr_table() -> None:
 
 def _ocr(path: Path) -> dict[str, float]:
     """Read a scan's pages by OCR."""
+    from ingest_assets.clients.rapidocr_captioner import RapidOcrCaptioner
     from ingest_assets.parsers import pdf
     from ingest_assets.parsers.contract import Limits
-    from ingest_assets.settings import load_settings
     from ingest_assets.stages.caption import caption
-    from ingest_assets.wiring import open_captioner
 
     pictures = [picture for part in pdf.read(path, limits=Limits()) for picture in part.pictures]
     data = {picture.sha256: picture.data for picture in pictures}
     began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    with open_captioner(load_settings()) as captioner:
-        captions = list(caption(pictures, load=data.__getitem__, captioner=captioner, finished=(), unread=frozenset()))
+    with RapidOcrCaptioner() as captioner:
+        captions = list(caption(pictures, load=data.__getitem__, captioner=captioner))
         child_mb = captioner.peak_memory_mb
     wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

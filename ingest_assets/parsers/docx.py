@@ -65,6 +65,7 @@ class _Reader:
     """One pass over the blocks of a document."""
 
     def __init__(self, package: Path, *, builder: PartBuilder) -> None:
+        from docx.opc.constants import RELATIONSHIP_TYPE
         from unstructured.partition.docx import DocxPartitionerOptions, _DocxPartitioner
 
         self._builder = builder
@@ -75,6 +76,9 @@ class _Reader:
         self._options: Any = options
         self._document: Any = options.document
         docx_tree.plain(self._document.element)
+        for relation in self._document.part.rels.values():
+            if relation.reltype in (RELATIONSHIP_TYPE.HEADER, RELATIONSHIP_TYPE.FOOTER) and not relation.is_external:
+                docx_tree.plain(relation.target_part.element)
         self._sections: list[Any] = list(self._document.sections)
         self._looks = looks_of(self._document.element.body, heading_styles=heading_styles(self._document))
         self._notes = Notes(self._document.part)

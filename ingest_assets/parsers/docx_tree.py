@@ -7,6 +7,7 @@ deeper; they are lifted here. What was deleted under change tracking goes, and r
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -40,11 +41,21 @@ def plain(root: etree._Element) -> None:
     # Innermost first, so that what is lifted is plain already.
     for element in reversed([*root.iter(*_LIFTED)]):
         lift(element)
+    for symbol in [*root.iter(W + "sym")]:
+        _spell(symbol)
     for element in [*root.iter(MATH + "oMathPara", MATH + "oMath")]:
         if element.getparent() is not None and element.getparent().tag != MATH + "oMathPara":
             _write(element)
     for paragraph in root.iter(W + "p"):
         powers.mark_runs(paragraph, run=W + "r", text=W + "t", is_raised=_is_raised)
+
+
+def _spell(symbol: etree._Element) -> None:
+    """Write a character of a font of symbols as text, in the private area, where `cleaning.py` knows some of them."""
+    code = symbol.get(W + "char", "")
+    if re.fullmatch("[0-9A-Fa-f]{2,4}", code):
+        symbol.tag, symbol.text = W + "t", chr(int(code, 16) & 0xFF | 0xF000)
+        symbol.set("{http://www.w3.org/XML/1998/namespace}space", "preserve")
 
 
 def _is_raised(run: etree._Element) -> bool:

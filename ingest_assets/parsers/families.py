@@ -19,7 +19,7 @@ _PARSERS = {
     types.PPTX: "pptx",
     types.XLSX: "spreadsheet",
     "text/plain": "text",
-    "application/json": "text",
+    "application/json": "json_text",
     "application/xml": "xml_text",
     "text/markdown": "markdown",
     "text/html": "html",

@@ -26,6 +26,7 @@ _RENAMED = {
     **dict.fromkeys(("figcaption", "summary", "legend", "optgroup", "noframes"), "p"),
     **dict.fromkeys(("label", "button", "audio", "video", "canvas", "output"), "span"),
     "menu": "ul",
+    "hr": "br",
     "dir": "ul",
     "textarea": "pre",
     "listing": "pre",
@@ -34,7 +35,7 @@ _RENAMED = {
 }
 _REMOVED = {
     *("head", "script", "style", "template", "noscript", "link", "meta", "base", "input", "select", "datalist"),
-    *("iframe", "noembed", "embed", "param", "source", "track", "map", "area", "svg", "nav", "del", "hr", "progress"),
+    *("iframe", "noembed", "embed", "param", "source", "track", "map", "area", "svg", "nav", "del", "progress"),
 }
 # What lxml reads and does not take back into a tree (XML 1.0, 2.2), as a character or as a reference to one.
 _CONTROLS = re.compile(
@@ -111,6 +112,8 @@ def prepare(root: etree._Element) -> None:
         is_hidden = element.get("hidden") is not None or _HIDDEN.search(element.get("style", ""))
         if (tag in _REMOVED or is_hidden) and element is not root:
             removed.append(element)
+        elif tag == "math" and not element.get("alttext"):
+            _write_out(element)
         else:
             # A damaged page has elements of any name, "p<" among them, which lxml reads and does not write.
             element.tag = _RENAMED.get(tag, tag) if _NAME.fullmatch(tag) else "span"
@@ -118,6 +121,16 @@ def prepare(root: etree._Element) -> None:
         remove(element)
     powers.mark(root)
     _limit_depth(root)
+
+
+def _write_out(formula: etree._Element) -> None:
+    """Put the signs of a formula in its place: without its alternative text nobody would read it."""
+    for annotation in [*formula.iter("annotation", "annotation-xml")]:
+        remove(annotation)
+    signs = inner_text(formula)
+    tail = formula.tail
+    formula.clear()
+    formula.tag, formula.text, formula.tail = "span", signs, tail
 
 
 def remove(element: etree._Element) -> None:

@@ -95,7 +95,7 @@ def detect(path: Path, *, filename: str) -> str:
     if not head:
         return EMPTY
     # A PDF may have up to 1 kB of something else in front (ISO 32000-1, H.3).
-    if b"%PDF-" in head[:1024]:
+    if head.startswith(b"%PDF-") or (b"%PDF-" in head[:1024] and _has_objects(path)):
         return PDF
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _of_zip(path, head)
@@ -110,6 +110,14 @@ def detect(path: Path, *, filename: str) -> str:
         return text_type(head, filename=filename)
     except BadInput:
         return _of_binary(path)
+
+
+def _has_objects(path: Path) -> bool:
+    """Tell a PDF with something in front of it from a text that names its first bytes."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+        file.seek(max(0, path.stat().st_size - 2048))
+        return b" obj" in head or b"startxref" in file.read()
 
 
 def _is_bitmap(head: bytes) -> bool:

@@ -58,11 +58,15 @@ def _without_headings(rows: Iterator[Row], *, builder: PartBuilder, page_number:
     """Take the single cells above a table as text: the first row with several cells is its header."""
     held: list[Row] = []
     for row in rows:
-        if len(row[1]) == 1 and len(held) < _MAX_HEADINGS:
+        is_single = len(row[1]) == 1
+        if is_single and len(held) < _MAX_HEADINGS:
             held.append(row)
             continue
-        for _, heading in held:
-            builder.add(ElementType.NARRATIVE_TEXT, " ".join(heading.values()), page_number=page_number)
+        if is_single:  # so many of them are a list, of which the first is the heading
+            yield from held
+        else:
+            for _, heading in held:
+                builder.add(ElementType.NARRATIVE_TEXT, " ".join(heading.values()), page_number=page_number)
         yield row
         yield from rows
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -61,6 +62,10 @@ def _row_elements(source: IO[bytes]) -> Iterator[ElementTree.Element]:
                 return
 
 
+# In a number format: text in quotes, and a character behind one of the signs that make it text, a space or a filler.
+_QUOTED = re.compile(r'"[^"]*"|[\\_*].')
+
+
 def _percent_styles(workbook: Any) -> set[int]:
     """Find the cell styles that show a fraction as a percentage."""
     from openpyxl.styles.numbers import BUILTIN_FORMATS, BUILTIN_FORMATS_MAX_SIZE
@@ -71,7 +76,7 @@ def _percent_styles(workbook: Any) -> set[int]:
         number = cell_style.numFmtId
         place = number - BUILTIN_FORMATS_MAX_SIZE
         code = own[place] if 0 <= place < len(own) else BUILTIN_FORMATS.get(number, "")
-        if "%" in code:
+        if "%" in _QUOTED.sub("", code):
             found.add(style)
     return found
 
@@ -87,11 +92,22 @@ def _text(cell: dict[str, Any], *, percent: set[int]) -> str:
         return value.date().isoformat() if midnight else value.isoformat(sep=" ", timespec="seconds")
     if isinstance(value, datetime.date | datetime.time):
         return value.isoformat()
+    if isinstance(value, datetime.timedelta):
+        return _duration(value)
     if isinstance(value, int | float):
         if cell["style_id"] in percent:
             return f"{number_text(round(value * 100, 10))}%"
         return number_text(value)
-    return str(value).strip()
+    from openpyxl.utils.escape import unescape
+
+    return str(unescape(str(value))).strip()
+
+
+def _duration(value: datetime.timedelta) -> str:
+    """Write a duration as Excel does: hours, however many, minutes and seconds."""
+    seconds = round(abs(value).total_seconds())
+    sign = "-" if value < datetime.timedelta() else ""
+    return f"{sign}{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
 class _Merged:

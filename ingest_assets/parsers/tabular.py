@@ -14,15 +14,16 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import chain, groupby, islice
 from pathlib import Path
+from typing import Any
 
 from ingest_assets.errors import BadInput
 from ingest_assets.parsers import encoding
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.part_builder import PartBuilder
-from ingest_assets.parsers.text import lines
+from ingest_assets.parsers.text import ROW_ENDS, lines
 from ingest_assets.records import ElementType, Part
 
-VERSION = "1"
+VERSION = "2"
 PART = "block of rows"
 
 # 200 rows of ten short cells are some 10,000 characters: a part of three or four chunks.
@@ -81,7 +82,7 @@ def _filled(row: list[str]) -> int:
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield the number of each row that has any text, from 1, and its cells."""
-    source = lines(encoding.decode(path, encoding.detect(path)))
+    source = lines(encoding.decode(path, encoding.detect(path)), ends=ROW_ENDS)
     sample = [line for line, _ in zip(source, range(_SAMPLE_LINES), strict=False)]
     delimiter = _delimiter(sample)
     if sample and sample[0].lower().startswith("sep=") and len(sample[0]) == 5:
@@ -89,12 +90,25 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         delimiter = sample.pop(0)[4]
     csv.field_size_limit(_FIELD_CHARS)
     try:
-        rows = csv.reader((f"{line}\n" for line in chain(sample, source)), delimiter=delimiter)
+        rows = csv.reader((f"{line}\n" for line in chain(sample, source)), **_dialect(sample, delimiter))
         for number, row in enumerate(rows, start=1):
             if any(cell.strip() for cell in row):
                 yield number, row
     except csv.Error as error:
         raise BadInput(f"cannot be read as CSV ({error}): a quote may be open; check it and upload it again") from error
+
+
+def _dialect(sample: list[str], delimiter: str) -> dict[str, Any]:
+    """Tell how cells are quoted: not at all where tabs part them more evenly so, or with a space before the quote."""
+    quoted = {"delimiter": delimiter, "skipinitialspace": any(f'{delimiter} "' in line for line in sample)}
+    plain = {"delimiter": delimiter, "quoting": csv.QUOTE_NONE}
+    return plain if delimiter == "\t" and _evenness(sample, plain) > _evenness(sample, quoted) else quoted
+
+
+def _evenness(sample: list[str], dialect: dict[str, Any]) -> float:
+    """Return the share of rows that are as wide as most, and more for a row that is not swallowed by an open quote."""
+    widths = Counter(len(row) for row in csv.reader(io.StringIO("\n".join(sample)), **dialect) if row)
+    return max(widths.values(), default=0) / max(1, widths.total()) + widths.total() / 1e6
 
 
 def _delimiter(sample: list[str]) -> str:

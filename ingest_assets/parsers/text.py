@@ -3,8 +3,6 @@
 Paragraphs are what blank lines part. Lines inside one are joined where somebody's editor broke them at a margin, and
 kept where the break is the author's: verse, addresses, tables, code. Titles are taken only where they are safe: a
 chapter's heading in words everybody uses, or a line that is underlined.
-
-JSON comes through here too: its lines are text.
 """
 
 from __future__ import annotations
@@ -29,6 +27,9 @@ _LONG_LINE = 200
 # The longest line held at once; beyond it a line goes on as another one.
 _LINE_CHARS = 20_000
 
+_ENDS = re.compile(r"\r\n?|\n|\x0b|\x0c|\x85|\u2028|\u2029")
+ROW_ENDS = re.compile(r"\r\n?|\n")
+"""What ends a row of a table; the others may stand in a cell."""
 _ITEM = re.compile(r"\s*(?:[-*+•‣◦–]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s+(?=\S)")
 _UNDERLINE = re.compile(r"(={3,}|-{3,})\s*$")
 _CHAPTER = re.compile(
@@ -67,7 +68,7 @@ def add(chunks: Iterable[str], *, builder: PartBuilder) -> Iterator[Part]:
             yield from builder.flush()
 
 
-def lines(chunks: Iterable[str]) -> Iterator[str]:
+def lines(chunks: Iterable[str], *, ends: re.Pattern[str] = _ENDS) -> Iterator[str]:
     """Yield lines without their ends, whatever these are; a line without end comes in pieces."""
     rest = ""
     held_cr = False
@@ -75,7 +76,7 @@ def lines(chunks: Iterable[str]) -> Iterator[str]:
         if held_cr:
             chunk = chunk.removeprefix("\n")
         held_cr = chunk.endswith("\r")
-        found = re.split(r"\r\n?|\n|\x0b|\x0c|\x85|\u2028|\u2029", rest + chunk)
+        found = ends.split(rest + chunk)
         rest = found.pop()
         yield from found
         while len(rest) > _LINE_CHARS:

@@ -1,14 +1,18 @@
 """An XML document in, its text out: one paragraph for each element that holds running text.
 
 No schema is known. An element is a paragraph when text stands directly in it, whatever it is called, and what is
-marked up inside it belongs to it; `title` and `head` are headings in JATS, DocBook, TEI and most others. Nothing
-outside the file is read: no DTD, no entity, no stylesheet, and libxml2's own bounds on depth and size stay on.
+marked up inside it belongs to it; where no element has any, attributes are read instead. `title` and `head` are
+headings in JATS, DocBook, TEI and most others. Nothing outside the file is read: no DTD, no entity, no stylesheet, and
+libxml2's own bounds on depth and size stay on.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from html import unescape
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +57,7 @@ _INLINE = {
     "tt",
     "monospace",
 }
+_LINE_ENDS = ("{*}br", "{*}lb", "{*}break", "{*}pb", "{*}tab")
 _NOT_TEXT = {"script", "style", "tex-math", "alternatives"}
 
 
@@ -70,7 +75,9 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     """
     builder = PartBuilder(limits=limits, start=start)
     walk = _Walk()
-    for type_, text, level in _joined(walk.paragraphs(path)):
+    pieces = walk.paragraphs(path)
+    first = next(pieces, None)
+    for type_, text, level in _joined(chain([first], pieces) if first else _attributes(path)):
         builder.add(type_, text, level=level)
         if builder.chars >= _PART_CHARS:
             yield from builder.flush()
@@ -115,6 +122,7 @@ class _Walk:
         events = etree.iterparse(
             str(path),
             events=("start", "end"),
+            encoding=_true_encoding(path),
             resolve_entities=False,
             load_dtd=False,
             no_network=True,
@@ -149,7 +157,7 @@ class _Walk:
         is_row = name in _ROWS
         if not is_row and any(open_ in _ROWS for open_ in self._path[:-1]):
             return
-        text = " | ".join(filter(None, (_text(cell) for cell in element))) if is_row else _text(element)
+        text = _row(element) if is_row else _text(element)
         if text and name not in _NOT_TEXT:
             yield self._typed(name, text)
         element.clear(keep_tail=True)
@@ -164,6 +172,32 @@ class _Walk:
         if name in _ITEMS or any(open_ in _ITEMS for open_ in self._path[-3:-1]):
             return ElementType.LIST_ITEM, text, 0
         return ElementType.NARRATIVE_TEXT, text, 0
+
+
+def _attributes(path: Path) -> Iterator[tuple[ElementType, str, int]]:
+    """Yield what an XML without any text says in its attributes, element by element."""
+    from lxml import etree
+
+    with suppress(etree.XMLSyntaxError):
+        for _, element in etree.iterparse(
+            str(path),
+            resolve_entities=False,
+            load_dtd=False,
+            no_network=True,
+            recover=True,
+            encoding=_true_encoding(path),
+        ):
+            said = ", ".join(f"{etree.QName(name).localname}: {value}" for name, value in element.attrib.items())
+            if said:
+                yield ElementType.NARRATIVE_TEXT, f"{_name(element)}: {said}", 0
+            element.clear()
+
+
+def _true_encoding(path: Path) -> str | None:
+    """Name the encoding where the declaration is known to be wrong: a text that says UTF-16 in bytes of ASCII."""
+    with path.open("rb") as file:
+        head = file.read(200)
+    return "utf-8" if re.match(rb"\s*<\?xml[^>]*encoding=.utf-16", head, re.IGNORECASE) else None
 
 
 def _first_error(events: etree.iterparse[Any]) -> str:
@@ -183,6 +217,12 @@ def _holds_text(element: etree._Element) -> bool:
     return bool((element.text or "").strip()) or any((child.tail or "").strip() for child in element)
 
 
+def _row(row: etree._Element) -> str:
+    """Write a row's cells, empty ones too: each stands under the one above it."""
+    cells = [_text(cell).replace("|", "\\|") for cell in row]
+    return " | ".join(cells) if any(cells) else ""
+
+
 def _text(element: etree._Element) -> str:
     from lxml import etree
 
@@ -191,4 +231,6 @@ def _text(element: etree._Element) -> str:
         entity.tail = unescape(entity.text or "") + (entity.tail or "")
         html_tree.remove(entity)
     powers.mark(element)
+    for end in element.iter(*_LINE_ENDS):
+        end.tail = f" {end.tail or ''}"
     return " ".join("".join(str(text) for text in element.itertext()).split())

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import docx as python_docx
 import pytest
+from docx.oxml import parse_xml
+from docx.oxml.ns import nsdecls
 from docx.shared import Inches
 
 from ingest_assets.parsers import docx
@@ -94,6 +96,22 @@ def test_merged_and_nested_cells(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_text_is_found_where_word_hides_it(tmp_path: Path, xml: str, texts: list[str]) -> None:
     assert texts_of(docx, body(tmp_path, xml)) == texts
+
+
+def test_symbols_are_spelt_and_furniture_is_read_where_word_hides_it(tmp_path: Path) -> None:
+    document = python_docx.Document()
+    symbols = (
+        '<w:r><w:sym w:font="Symbol" w:char="F061"/><w:t xml:space="preserve"> = 5 </w:t><w:sym w:char="F0B0"/></w:r>'
+    )
+    control = "<w:sdt><w:sdtContent><w:r><w:t>Contract 4711</w:t></w:r></w:sdtContent></w:sdt>"
+    inserted = "<w:ins><w:r><w:t>Page two</w:t></w:r></w:ins>"
+    section = document.sections[0]
+    places = (document.add_paragraph("Angle "), section.header.paragraphs[0], section.footer.paragraphs[0])
+    for paragraph, xml in zip(places, (symbols, control, inserted), strict=True):
+        for child in parse_xml(f"<w:p {nsdecls('w')}>{xml}</w:p>"):
+            paragraph._p.append(child)
+    path = saved(document, tmp_path)
+    assert texts_of(docx, path) == ["Contract 4711", "Angle α = 5 °", "Page two"]
 
 
 def test_an_equation_alone_is_a_formula(tmp_path: Path) -> None:

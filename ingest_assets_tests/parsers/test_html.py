@@ -128,6 +128,11 @@ def test_elements_of_impossible_names_are_read(tmp_path: Path) -> None:
     assert " ".join(texts_of(html, file(tmp_path, source))).replace(".", "").split() == ["One", "twothree", "four"]
 
 
+def test_a_rule_parts_words_and_a_formula_is_its_signs(tmp_path: Path) -> None:
+    source = page("One<hr>two <p>Let <math><mi>a</mi><mo>+</mo><mi>b</mi></math> be.</p>")
+    assert " ".join(texts_of(html, file(tmp_path, source))) == "One two Let a+b be."
+
+
 def test_references_to_control_characters_are_nothing(tmp_path: Path) -> None:
     source = "<html><body><p>a&#1;b&#x1F;c&#xfffe;d&#13;e&#x100;</p><select>x</select>&#2;tail<hr>&#3;y</body></html>"
-    assert texts_of(html, file(tmp_path, source)) == ["abcd eĀ", "taily"]
+    assert texts_of(html, file(tmp_path, source)) == ["abcd eĀ", "tail y"]

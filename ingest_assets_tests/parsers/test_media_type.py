@@ -27,7 +27,8 @@ def zipped(**members: bytes) -> bytes:
     [
         (b"", "a.pdf", media_type.EMPTY),
         (b"%PDF-1.7\n", "a.txt", media_type.PDF),
-        (b"junk\n%PDF-1.4\n", "a", media_type.PDF),
+        (b"junk\n%PDF-1.4\n1 0 obj", "a", media_type.PDF),
+        (b"The first bytes are %PDF-1.4.", "a.txt", "text/plain"),
         (png(), "photo.docx", "image/png"),
         (b"BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0", "a.txt", "image/bmp"),
         (b"BM means bench mark", "a.txt", "text/plain"),

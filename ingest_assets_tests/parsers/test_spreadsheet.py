@@ -121,3 +121,22 @@ def test_too_many_sheets_are_refused(tmp_path: Path) -> None:
     workbook.create_sheet("Two")
     with pytest.raises(BadInput, match="2 sheets, over the limit of 1"):
         spreadsheet.count_pages(saved(workbook, tmp_path), limits=Limits(max_pages=1))
+
+
+def test_formats_and_escapes_are_read_as_they_are_shown(tmp_path: Path) -> None:
+    workbook = openpyxl.Workbook()
+    sheet = workbook.active
+    sheet.append(["share", "rate", "time", "text"])
+    sheet.append([0.5, 5, datetime.timedelta(hours=36, seconds=5), "one_x000D_\ntwo"])
+    sheet["A2"].number_format, sheet["B2"].number_format, sheet["C2"].number_format = "0%", '0.0"%"', "[h]:mm:ss"
+    (table,) = texts_of(spreadsheet, saved(workbook, tmp_path))[1:]
+    assert table.splitlines()[-1] == "| 50% | 5 | 36:00:05 | one two |"
+
+
+def test_a_long_list_is_a_table_of_one_column(tmp_path: Path) -> None:
+    workbook = openpyxl.Workbook()
+    for number in range(9):
+        workbook.active.append([f"entry {number}"])
+    (table,) = texts_of(spreadsheet, saved(workbook, tmp_path))[1:]
+    assert table.splitlines()[0] == "| entry 0 |"
+    assert len(table.splitlines()) == 10

@@ -37,6 +37,25 @@ def test_quoted_line_ends_and_pipes_stay_in_their_cell(tmp_path: Path) -> None:
     assert texts_of(tabular, file(tmp_path, source)) == ["| a | b |\n| --- | --- |\n| one two | x\\|y |"]
 
 
+def test_a_space_before_a_quote_is_no_part_of_the_cell(tmp_path: Path) -> None:
+    source = 'name, title\n1, "Doe, John"\n2, "Roe, Jane"\n'
+    assert texts_of(tabular, file(tmp_path, source)) == [
+        "| name | title |\n| --- | --- |\n| 1 | Doe, John |\n| 2 | Roe, Jane |"
+    ]
+
+
+def test_a_quote_that_never_closes_swallows_no_rows_between_tabs(tmp_path: Path) -> None:
+    (table,) = texts_of(tabular, file(tmp_path, 'id\tn\n"open\t0\nplain\t1\nlast\t2\n'))
+    assert table.splitlines()[2:] == ['| "open | 0 |', "| plain | 1 |", "| last | 2 |"]
+    (table,) = texts_of(tabular, file(tmp_path, 'id\tn\n1\t"two\nlines"\n2\tx\n3\ty\n'))
+    assert table.splitlines()[2:] == ["| 1 | two lines |", "| 2 | x |", "| 3 | y |"]
+
+
+def test_only_a_line_end_ends_a_row(tmp_path: Path) -> None:
+    (table,) = texts_of(tabular, file(tmp_path, "id,text\n1,first\u2028second\n2,third\n"))
+    assert table.splitlines()[2:] == ["| 1 | first second |", "| 2 | third |"]
+
+
 def test_ragged_rows_lose_nothing(tmp_path: Path) -> None:
     table = texts_of(tabular, file(tmp_path, "a,b\n1\n1,2,3\n"))[0]
     assert table.splitlines() == ["| a | b |  |", "| --- | --- | --- |", "| 1 |  |  |", "| 1 | 2 | 3 |"]

@@ -68,3 +68,23 @@ def test_the_outermost_element_is_a_paragraph_whatever_its_name(tmp_path: Path, 
 def test_an_entity_that_nobody_declared_costs_no_other_word(tmp_path: Path) -> None:
     source = '<!DOCTYPE x SYSTEM "x.dtd"><x><p>The lamp&nbsp;is lit &amp; put out.</p></x>'
     assert texts_of(xml_text, file(tmp_path, source)) == ["The lamp is lit & put out."]
+
+
+def test_a_row_keeps_its_empty_cells(tmp_path: Path) -> None:
+    source = "<?xml version='1.0'?><table><tr><td>1</td><td/><td>a|b</td></tr></table>"
+    assert texts_of(xml_text, file(tmp_path, source)) == ["1 | | a\\|b"]
+
+
+def test_a_document_of_attributes_is_read_by_them(tmp_path: Path) -> None:
+    source = '<?xml version="1.0"?><catalog><product name="Widget" price="9.99"/></catalog>'
+    assert texts_of(xml_text, file(tmp_path, source)) == ["product: name: Widget, price: 9.99"]
+
+
+def test_a_declaration_of_utf16_over_plain_bytes_is_not_believed(tmp_path: Path) -> None:
+    source = '<?xml version="1.0" encoding="utf-16"?><note><to>Ännchen</to></note>'
+    assert texts_of(xml_text, file(tmp_path, source)) == ["Ännchen"]
+    assert texts_of(xml_text, file(tmp_path, source.encode("utf-16"))) == ["Ännchen"]
+
+
+def test_a_line_break_parts_words(tmp_path: Path) -> None:
+    assert texts_of(xml_text, file(tmp_path, "<x><p>The lamp<lb/>is lit.</p></x>")) == ["The lamp is lit."]
