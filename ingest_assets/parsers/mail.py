@@ -7,6 +7,7 @@ bound on a file's size keeps within a run's memory. Nothing that a mail points t
 
 from __future__ import annotations
 
+import codecs
 import io
 import mimetypes
 from collections.abc import Iterator
@@ -59,8 +60,9 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     builder = PartBuilder(limits=limits, start=start)
     documents = Documents(builder=builder, limits=limits)
     with path.open("rb") as file:
-        is_box = file.read(5) == b"From "
-        file.seek(0)
+        head = file.read(64)
+        is_box = head.startswith(b"From ")
+        file.seek(len(head) - len(head.removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")))  # or no header would be one
         for number, source in enumerate(_of_box(file) if is_box else [file], start=1):
             try:
                 with naming_damage("a mail"):

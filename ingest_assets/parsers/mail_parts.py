@@ -6,6 +6,7 @@ EML and MSG come through here. A forwarded mail stands below the one that brings
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -17,8 +18,9 @@ from ingest_assets.records import ElementType, Part
 
 # A circular to thousands: who else got it is no text of the mail.
 _MAX_FIELD_CHARS = 2_000
-# Under this, a plain text beside a page of HTML says that the reader's program cannot show it.
-_STUB_CHARS, _STUB_RATIO = 200, 20
+_WORD = re.compile(r"\w+")
+# Of the words of a page of HTML. A plain text beside it that has fewer says that the reader's program cannot show it.
+_LEAST_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +77,25 @@ def parts(mail: Mail, *, builder: PartBuilder, documents: Documents) -> Iterator
 
 
 def best(options: list[list[Body]]) -> list[Body]:
-    """Choose among alternatives: plain text, unless it is a stub beside a page of HTML."""
+    """Choose among alternatives: plain text, unless it lacks most of what the HTML beside it says."""
     plain = next((option for option in options if option and not any(body.is_html for body in option)), [])
     rich = next((option for option in reversed(options) if any(body.is_html for body in option)), [])
-    size = sum(len(body.text.strip()) for body in plain)
-    is_stub = size < _STUB_CHARS and size * _STUB_RATIO < sum(len(body.text) for body in rich)
+    said, written = _words(rich), _words(plain)
+    is_stub = len(said & written) < _LEAST_SHARE * len(said)
     return rich if is_stub else plain or rich
+
+
+def _words(bodies: Iterable[Body]) -> set[str]:
+    return {word for body in bodies for word in _WORD.findall(_shown(body).casefold())}
+
+
+def _shown(body: Body) -> str:
+    """Return a body's text without mark-up, and without what a page does not show."""
+    if not body.is_html:
+        return body.text
+    root = html_tree.parse(body.text)
+    html_tree.prepare(root)
+    return html_tree.inner_text(root)
 
 
 def _add_body(body: Body, *, builder: PartBuilder) -> Iterator[Part]:

@@ -52,10 +52,26 @@ def test_the_subject_is_the_title_and_the_headers_follow(tmp_path: Path) -> None
     ]
 
 
-def test_plain_text_is_preferred_to_html(tmp_path: Path) -> None:
-    made = message("Words enough to be the text.")
-    made.add_alternative("<p>The <b>same</b> in HTML.</p>", subtype="html")
-    assert texts_of(mail, file(tmp_path, bytes(made)))[5:] == ["Words enough to be the text."]
+def test_plain_text_is_preferred_to_html_that_says_the_same(tmp_path: Path) -> None:
+    made = message("The text, with words enough.")
+    made.add_alternative("<style>p {color: red}</style><p>The <b>text</b>, with words and signs.</p>", subtype="html")
+    assert texts_of(mail, file(tmp_path, bytes(made)))[5:] == ["The text, with words enough."]
+
+
+@pytest.mark.parametrize(
+    "stub", ["Please see the table in the HTML.", f"Open https://example.org/{'x' * 300} to read it."]
+)
+def test_html_that_says_more_is_preferred(tmp_path: Path, stub: str) -> None:
+    made = message(stub)
+    made.add_alternative(
+        "<table><tr><th>Item</th><th>Pieces</th></tr><tr><td>Lamp</td><td>4</td></tr></table>", subtype="html"
+    )
+    assert texts_of(mail, file(tmp_path, bytes(made)))[5:] == ["| Item | Pieces |\n| --- | --- |\n| Lamp | 4 |"]
+
+
+@pytest.mark.parametrize("before", [b"\xef\xbb\xbf", b"\r\n", b"\n\n"])
+def test_what_stands_before_the_headers_hides_none(tmp_path: Path, before: bytes) -> None:
+    assert texts_of(mail, file(tmp_path, before + bytes(message())))[0] == "Plan für März"
 
 
 def test_a_stub_beside_a_page_of_html_is_not(tmp_path: Path) -> None:
