@@ -5,6 +5,7 @@ Notes, page headers and text boxes stand in the middle of a paragraph; they are 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from ingest_assets.parsers.part_builder import PartBuilder
@@ -40,6 +41,8 @@ class Paragraph:
 
 
 PLAIN = Paragraph()
+# Signs before a tab, or the letter that stands for a ring in lists of lists.
+_BULLET = re.compile(r"\A\s*(?:o|[^\w\t]*)\t")
 
 
 class Blocks:
@@ -75,7 +78,7 @@ class Blocks:
 
     def end_paragraph(self, paragraph: Paragraph) -> None:
         """Add the paragraph, or keep it for the cell or the aside that it belongs to."""
-        text = self.text.take()
+        text = self._taken()
         if self._outer:
             self.text.add(f"{text}\n")
             return
@@ -91,7 +94,7 @@ class Blocks:
         if self._outer:
             self.text.add("\t")
             return
-        self._cell.append(self.text.take())
+        self._cell.append(self._taken())
         self._cells.append("\n".join(filter(None, self._cell)))
         self._cell = []
         self._is_marked = False
@@ -138,6 +141,11 @@ class Blocks:
             self._end_aside()
         self.end_paragraph(paragraph)
         self.end_table()
+
+    def _taken(self) -> str:
+        """Take the text, its number with it and without its bullet."""
+        text = self.text.take()
+        return _BULLET.sub("", text) if self._is_marked else text
 
     def _end_aside(self) -> None:
         _, type_, outer = self._outer.pop()

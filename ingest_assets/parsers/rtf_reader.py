@@ -148,7 +148,6 @@ class Reader:
             self._group = replace(group, table=word)
             self._header.begin(word)
         elif word in _MARKERS:
-            self._group = replace(group, skipped=True)
             self._blocks.mark_item()
         elif word in ASIDE:
             self._group = replace(group, paragraph=PLAIN, hidden=False)

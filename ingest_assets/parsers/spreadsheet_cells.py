@@ -35,14 +35,27 @@ def rows_of(workbook: Any, sheet: Any, package: Path) -> Iterator[tuple[int, dic
             timedelta_formats=workbook._timedelta_formats,
         )
         for element in _row_elements(source):
+            formulas = _without_values(element)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of dates out of range, which become #VALUE!
                 row_number, cells = parser.parse_row(element)
             parser.row_dimensions.clear()
             texts = {cell["column"]: _text(cell, percent=percent) for cell in cells if cell["column"] <= _MAX_COLUMN}
-            texts = {column: text for column, text in texts.items() if text}
+            texts = formulas | {column: text for column, text in texts.items() if text}
             if texts:
                 yield row_number, merged.repeat(row_number, texts)
+
+
+def _without_values(row: ElementTree.Element) -> dict[int, str]:
+    """Return the formulas of a row whose values nobody saved, by column: programs that do not calculate write such."""
+    from openpyxl.utils.cell import coordinate_to_tuple
+
+    found = {}
+    for cell in row:
+        formula = cell.find(f"{_MAIN}f")
+        if formula is not None and formula.text and not cell.findtext(f"{_MAIN}v") and cell.get("r"):
+            found[coordinate_to_tuple(cell.get("r", ""))[1]] = f"={formula.text}"
+    return {column: text for column, text in found.items() if column <= _MAX_COLUMN}
 
 
 def _row_elements(source: IO[bytes]) -> Iterator[ElementTree.Element]:

@@ -136,3 +136,11 @@ def test_damage_is_refused_or_read(
     path = file(tmp_path, mutated((corpus / "rtf" / "testRTFVarious.rtf").read_bytes(), changes))
     read_or_refuse(path, "made.rtf")
     read_or_refuse(file(tmp_path, document(noise)), "made.rtf")
+
+
+def test_a_list_keeps_its_numbers_and_not_its_bullets(tmp_path: Path) -> None:
+    body = (
+        r"{\listtext\pard\plain 4.2\tab}The lamp is lit.\par{\pntext\bullet\tab}At dusk.\par"
+        r"{\listtext o\tab}And put out.\par o\tab later\par"
+    )
+    assert texts(tmp_path, body) == ["4.2 The lamp is lit.", "At dusk.", "And put out.", "o later"]

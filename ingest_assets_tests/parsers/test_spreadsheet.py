@@ -140,3 +140,11 @@ def test_a_long_list_is_a_table_of_one_column(tmp_path: Path) -> None:
     (table,) = texts_of(spreadsheet, saved(workbook, tmp_path))[1:]
     assert table.splitlines()[0] == "| entry 0 |"
     assert len(table.splitlines()) == 10
+
+
+def test_a_formula_whose_value_nobody_saved_is_read_as_it_stands(tmp_path: Path) -> None:
+    workbook = openpyxl.Workbook()
+    for row in (["a", "b", "sum"], [1, 2, "=A2+B2"], [3, None, "=A3"]):
+        workbook.active.append(row)
+    (table,) = texts_of(spreadsheet, saved(workbook, tmp_path))[1:]
+    assert table.splitlines()[2:] == ["| 1 | 2 | =A2+B2 |", "| 3 |  | =A3 |"]
