@@ -7,7 +7,7 @@ A document's title may read like its running line, and is set larger.
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -64,20 +64,27 @@ class Typography(NamedTuple):
 def survey(pages: Iterable[list[Flow]]) -> Typography:
     """Measure the text of some pages and the rows that they share at their edges."""
     kept = list(pages)
-    edges: Counter[EdgeText] = Counter()
+    pages_with: Counter[EdgeText] = Counter()
+    said: dict[EdgeText, set[str]] = defaultdict(set)
     words: set[str] = set()
     for flows in kept:
         rows = [row for flow in flows for row in flow]
         words.update(word for word in words_of(" ".join(row.text for row in rows if "-" in row.text)) if "-" in word)
-        edges.update({text for row, _ in edge_rows(rows) for text in _edge_texts(row)})
-    running = frozenset(row for row, count in edges.items() if count >= _MIN_REPEATS)
+        here = {(_edge_text(text, row), text) for row, _ in edge_rows(rows) for text in _edge_cells(row)}
+        pages_with.update({masked for masked, _ in here})
+        for masked, text in here:
+            said[masked].add(text)
+    usual = _commonest(row for flows in kept for flow in flows for row in flow)
+    running = frozenset(
+        edge
+        for edge, count in pages_with.items()
+        # What counts up and is set larger than the text is a heading on the top of each page: Question 1, Question 2.
+        if count >= _MIN_REPEATS and (len(said[edge]) == 1 or edge[1] <= LARGER * usual)
+    )
     content = [(row, flow) for flows in kept for row, flow in _content(flows, running)]
-    sizes: Counter[float] = Counter()
-    for row, _ in content:
-        sizes[_rounded(row.size)] += len(row.text)
-    if not sizes:
+    if not content:
         return Typography(0.0, running=running)
-    body = min(sizes, key=lambda size: (-sizes[size], size))
+    body = _commonest(row for row, _ in content)
     large = [row for row, _ in content if row.size > LARGER * body and _may_be_title(row)]
     titles = sorted({_rounded(row.size) for row in large}, reverse=True)
     return Typography(
@@ -88,6 +95,14 @@ def survey(pages: Iterable[list[Flow]]) -> Typography:
         any((number := NUMBER.match(row.text)) and "." not in number[1] for row in large),
         any(is_capitals(row.text) and _is_centred(row, flow) for row, flow in content),
     )
+
+
+def _commonest(rows: Iterable[Row]) -> float:
+    """Return the font size of most of the text, in points; 0 where there is none."""
+    sizes: Counter[float] = Counter()
+    for row in rows:
+        sizes[_rounded(row.size)] += len(row.text)
+    return min(sizes, key=lambda size: (-sizes[size], size), default=0.0)
 
 
 def is_capitals(text: str) -> bool:
@@ -161,10 +176,18 @@ def _on_line(row: Row, rows: Sequence[Row]) -> list[Row]:
 
 
 def _edge_texts(row: Row) -> list[EdgeText]:
-    """Return what may be repeated of a row: all of it, and each of its cells with some words, digits masked."""
+    """Return what may be repeated of a row, digits masked."""
+    return [_edge_text(text, row) for text in _edge_cells(row)]
+
+
+def _edge_cells(row: Row) -> list[str]:
+    """Return what may be repeated of a row: all of it, and each of its cells with some words."""
     cells = [cell.text for cell in row.cells if len(_LETTERS.findall(cell.text)) >= _MIN_CELL_LETTERS]
-    texts = [row.text, *(cells if len(row.cells) > 1 else ())]
-    return [(_masked(text), _rounded(row.size)) for text in texts]
+    return [row.text, *(cells if len(row.cells) > 1 else ())]
+
+
+def _edge_text(text: str, row: Row) -> EdgeText:
+    return _DIGITS.sub("#", text), _rounded(row.size)
 
 
 def _is_numbered(line: Sequence[Row], kind: ElementType) -> bool:
@@ -176,7 +199,3 @@ def _is_numbered(line: Sequence[Row], kind: ElementType) -> bool:
 
 def _rounded(size: float) -> float:
     return round(2 * size) / 2
-
-
-def _masked(text: str) -> str:
-    return _DIGITS.sub("#", text)

@@ -95,8 +95,8 @@ def test_memory_does_not_grow_with_pages(corpus: Path, tmp_path: Path) -> None:
         for _ in range(5):
             target.import_pages(source)
         target.save(many)
-    # the library's own 30 MB are in both, as they are in every run
-    assert _peak_kb(many) <= 1.1 * _peak_kb(once)
+    # The file's table of objects is five times as long: some 4 MB. Pages that were kept would be 50 MB.
+    assert _peak_kb(many) <= _peak_kb(once) + 10_000
 
 
 def _peak_kb(path: Path) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.pdf_opening import opened
 from ingest_assets.parsers.pdf_outline import MAX_LEVEL, outline_level, read_outline
@@ -113,3 +115,16 @@ def test_a_title_that_reads_like_the_running_line_is_the_title(tmp_path: Path) -
     path = write(tmp_path / "a.pdf", pages)
     assert titles(path) == [(1, name)]
     assert [element.text for element in elements(path) if element.type is ElementType.FOOTER] == [name] * 5
+
+
+@pytest.mark.parametrize("pattern", ["Question {}", "{}. What the station does"])
+def test_a_heading_on_the_top_of_each_page_that_counts_up_is_no_running_line(tmp_path: Path, pattern: str) -> None:
+    head, foot = Line("Annual report 2023", 60, 820, 14), "Page {} of 5"
+    pages = [
+        Page((head, Line(pattern.format(number), 60, 770, 14, "B"), *BODY, Line(foot.format(number), 60, 30, 9)))
+        for number in range(1, 6)
+    ]
+    path = write(tmp_path / "a.pdf", pages)
+    assert [text for _, text in titles(path)] == [pattern.format(number) for number in range(1, 6)]
+    edges = [element.text for element in elements(path) if element.type in {ElementType.HEADER, ElementType.FOOTER}]
+    assert edges == [text for number in range(1, 6) for text in ("Annual report 2023", foot.format(number))]
