@@ -86,6 +86,8 @@ def _fits(suffix: str, lower: str) -> bool:
     """Tell whether the content allows what the name says; CSV and Markdown can look like anything."""
     if suffix == "text/html":
         return bool(_HTML_TAG.search(lower))
+    if suffix == "application/xml":
+        return bool(re.match(r"<[a-z_][\w:.-]*[\s/>]", lower))
     if suffix == JSON_LINES:
         return lower.startswith(("{", "["))
     return suffix in {"text/csv", "text/markdown", SOURCE}

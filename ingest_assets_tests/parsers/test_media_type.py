@@ -28,6 +28,8 @@ def zipped(**members: bytes) -> bytes:
         (b"", "a.pdf", media_type.EMPTY),
         (b"%PDF-1.7\n", "a.txt", media_type.PDF),
         (b"junk\n%PDF-1.4\n1 0 obj", "a", media_type.PDF),
+        (b"<catalog><product>Lamp</product></catalog>", "a.xml", "application/xml"),
+        (b"<catalog> is how it begins", "a.txt", "text/plain"),
         (b"The first bytes are %PDF-1.4.", "a.txt", "text/plain"),
         (png(), "photo.docx", "image/png"),
         (b"BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0", "a.txt", "image/bmp"),
