@@ -77,7 +77,8 @@ class _Reader:
         self._document: Any = options.document
         docx_tree.plain(self._document.element)
         for relation in self._document.part.rels.values():
-            if relation.reltype in (RELATIONSHIP_TYPE.HEADER, RELATIONSHIP_TYPE.FOOTER) and not relation.is_external:
+            is_furniture = relation.reltype in (RELATIONSHIP_TYPE.HEADER, RELATIONSHIP_TYPE.FOOTER)
+            if is_furniture and not relation.is_external and hasattr(relation.target_part, "element"):
                 docx_tree.plain(relation.target_part.element)
         self._sections: list[Any] = list(self._document.sections)
         self._looks = looks_of(self._document.element.body, heading_styles=heading_styles(self._document))
