@@ -7,8 +7,9 @@ per path and process, and an embedded store must be opened anew whenever another
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 # half a millisecond more to search.
 _CHUNKS_INDEX = {"hnsw": {"space": "cosine", "ef_construction": 200, "ef_search": 400}}
 
+_FULL_MB = 16
+"""Chroma writes a batch into a log and again into its tables: with less free than this, that is why it failed."""
 REQUEST_TIMEOUT_S = 120.0
 """A server that has not answered by then is away. Its slowest answer, 500 rows into a large index, takes seconds."""
 
@@ -129,6 +132,18 @@ def _close(system: System, session: Any) -> None:
         session.close()
 
 
+def _failed(location: str, error: Exception) -> OutsideError:
+    """Say that Chroma failed inside, and why where the disk of an embedded one tells: it does not say so itself."""
+    if "://" in location:
+        return OutsideError(f"Chroma at {location} failed: {error}; look at the server's log")
+    with suppress(OSError):
+        free_mb = shutil.disk_usage(location).free >> 20
+        if free_mb < _FULL_MB:
+            what = f"the disk of Chroma's folder {location} is full ({free_mb} MB free)"
+            return OutsideError(f"{what}: make room there, or move INGEST_CHROMA, then run it again")
+    return OutsideError(f"Chroma at {location} failed: {error}; run it again")
+
+
 @contextmanager
 def translated(location: str) -> Iterator[None]:
     """Give Chroma's errors our names.
@@ -146,13 +161,13 @@ def translated(location: str) -> Iterator[None]:
     except errors.InternalError as error:
         if "Error finding id" in str(error):
             raise Moved(str(error)) from error
-        raise OutsideError(f"Chroma at {location} failed: {error}; look at its log") from error
+        raise _failed(location, error) from error
     except (errors.NotFoundError, errors.ChromaAuthError, errors.AuthorizationError) as error:
         raise ConfigError(f"Chroma at {location}: {error}; check the tenant, the database and the key") from error
     except (errors.InvalidDimensionException, errors.InvalidArgumentError) as error:
         raise _refused(location, error) from error
     except errors.ChromaError as error:
-        raise OutsideError(f"Chroma at {location}: {error}") from error
+        raise _failed(location, error) from error
     except (httpx.HTTPError, OSError) as error:
         raise OutsideError(
             f"Chroma at {location} cannot be reached: {error}; is it there and ours to write?"

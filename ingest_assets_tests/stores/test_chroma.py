@@ -254,3 +254,33 @@ def test_text_that_no_store_can_write_is_refused(store: ChromaStore) -> None:
 
 def replace_text(embedded: EmbeddedChunk, text: str) -> EmbeddedChunk:
     return replace(embedded, chunk=replace(embedded.chunk, text=text))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 14 MB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=14m", "tmpfs", str(folder)], check=False, capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip(f"a small file system cannot be mounted here: {mounted.stderr.decode().strip()}")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small file system")
+def test_a_full_disk_is_told_and_leaves_the_file_whole(small_disk: Path) -> None:
+    store = ChromaStore(str(small_disk / "chroma"))
+    store.prepare()
+    store.replace(NOTES, chunks_of(NOTES, TEXTS))
+    with pytest.raises(OutsideError, match=r"the disk of Chroma's folder .* is full .*: make room there"):
+        store.replace(NOTES, chunks_of(NOTES, [f"text {number} {'x' * 2000}" for number in range(5_000)]))
+    # Until there is room Chroma may refuse to be read, too: it wants to put its log into its tables first.
+    subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
+    assert [chunk.text for chunk in store.chunks(NOTES.file_id)] == TEXTS
+    store.replace(NOTES, chunks_of(NOTES, [*TEXTS, "and another"]))
+    assert [chunk.text for chunk in store.chunks(NOTES.file_id)] == [*TEXTS, "and another"]
+    assert (store.audit(NOTES.file_id).stray, store.audit(NOTES.file_id).problems) == (0, ())
+    store.close()
