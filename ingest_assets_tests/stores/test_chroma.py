@@ -7,7 +7,7 @@ import subprocess
 import sys
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -34,7 +34,7 @@ from ingest_assets_tests.stores.builders import (
     vector_of,
     with_vector,
 )
-from ingest_assets_tests.stores.servers import free_port
+from ingest_assets_tests.stores.servers import free_port, running
 
 NOTES = record_of("notes.txt")
 TEXTS = texts_of("notes", 12)
@@ -284,3 +284,36 @@ def test_a_full_disk_is_told_and_leaves_the_file_whole(small_disk: Path) -> None
     assert [chunk.text for chunk in store.chunks(NOTES.file_id)] == [*TEXTS, "and another"]
     assert (store.audit(NOTES.file_id).stray, store.audit(NOTES.file_id).problems) == (0, ())
     store.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("at", [0, BATCH + 1])
+def test_a_server_that_is_started_anew_while_a_document_is_written(tmp_path: Path, at: int) -> None:
+    """At the first chunk the publication has been claimed; behind a batch, rows have been written."""
+    port, new = free_port(), texts_of("new", 2 * BATCH)
+    command = [str(Path(sys.executable).with_name("chroma")), "run", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--path", str(tmp_path / "data")]
+    url, server = f"http://127.0.0.1:{port}", ExitStack()
+
+    def restart() -> None:
+        server.close()
+        server.enter_context(running(command, answers=f"{url}/api/v2/heartbeat", log=tmp_path / "log"))
+
+    def interrupted() -> Iterator[EmbeddedChunk]:
+        for number, chunk in enumerate(chunks_of(NOTES, new)):
+            if number == at:
+                restart()
+            yield chunk
+
+    with server:
+        restart()
+        store = ChromaStore(url)
+        store.prepare()
+        store.replace(NOTES, chunks_of(NOTES, TEXTS))
+        with suppress(OutsideError):
+            store.replace(NOTES, interrupted())
+        assert [chunk.text for chunk in store.chunks(NOTES.file_id, limit=len(new))] in (TEXTS, new)
+        store.replace(NOTES, chunks_of(NOTES, new))
+        assert [chunk.text for chunk in store.chunks(NOTES.file_id, limit=len(new) + 1)] == new
+        assert (store.audit(NOTES.file_id).stray, store.audit(NOTES.file_id).problems) == (0, ())
+        store.close()
