@@ -31,6 +31,7 @@ _PART_ROWS = 200
 _PART_CHARS = 100_000
 _DELIMITERS = ",;\t|"
 _SAMPLE_LINES = 200
+_MAX_TITLES = 5
 # Excel itself stops at 32,767 characters a cell.
 _FIELD_CHARS = 1_000_000
 
@@ -42,7 +43,7 @@ def count_pages(path: Path, *, limits: Limits) -> int:
 
 
 def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
-    """Yield blocks of rows, each as a table under the file's first row.
+    """Yield blocks of rows, each as a table under the file's first row, but for lines of one cell that stand above it.
 
     Raises:
         BadInput: empty, or binary data.
@@ -51,6 +52,8 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     rows = _rows(path)
     sample = list(islice(rows, _SAMPLE_LINES))
     width = _width([row for _, row in sample])
+    while width > 1 and len(sample) > 1 and builder.elements < _MAX_TITLES and _filled(sample[0][1]) == 1:
+        builder.add(ElementType.NARRATIVE_TEXT, sample.pop(0)[1][0])
     for header, block, last_row in _blocks(chain(sample, rows)):
         _add(header, block, width=width, builder=builder)
         yield from builder.flush(last_row=last_row)

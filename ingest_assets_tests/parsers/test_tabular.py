@@ -37,6 +37,14 @@ def test_quoted_line_ends_and_pipes_stay_in_their_cell(tmp_path: Path) -> None:
     assert texts_of(tabular, file(tmp_path, source)) == ["| a | b |\n| --- | --- |\n| one two | x\\|y |"]
 
 
+def test_lines_above_the_header_are_text_and_no_header(tmp_path: Path) -> None:
+    rows = "".join(f"2026-05-{day:02},rain,{day}\n" for day in range(1, 29)) * 8
+    source = f"Statement of the station\n\nMay,,\nDate,Text,Amount\n{rows}"
+    title, month, first, second = texts_of(tabular, file(tmp_path, source))
+    assert (title, month) == ("Statement of the station", "May")
+    assert first.splitlines()[0] == second.splitlines()[0] == "| Date | Text | Amount |"
+
+
 def test_a_space_before_a_quote_is_no_part_of_the_cell(tmp_path: Path) -> None:
     source = 'name, title\n1, "Doe, John"\n2, "Roe, Jane"\n'
     assert texts_of(tabular, file(tmp_path, source)) == [
