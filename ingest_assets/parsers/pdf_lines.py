@@ -31,6 +31,10 @@ _ITALIC = re.compile(r"italic|oblique|-ital|slanted", re.IGNORECASE)
 _LAM_ALEF = re.compile("[اأإآٱ]ل")
 _EAST_ASIAN = "\u2e80"  # the first character that may be written vertically
 # A gap this wide (in ems) parts table cells and columns; joined again where nothing else speaks for a column.
+# Rise over run from which a line counts as turned: a stamp across the page, no page that was scanned askew.
+_SLANTED = 0.3
+# Times the height of the word beside it: no line is set so, but for the first letter of a chapter.
+_STAMP = 3.0
 _CELL_GAP = 0.9
 _MAX_BARS = 200  # more are a drawing's
 
@@ -115,9 +119,13 @@ def _words(spans: list[tuple[int, int]], characters: Characters) -> _Words:
 
 
 def _lines(text: str, words: _Words) -> list[tuple[int, int]]:
-    """Return the first word of each line and the first after it."""
+    """Return the first word of each line and the first after it; PDFium takes a stamp across the page into a line."""
     count = len(words.starts)
     after = {bisect_left(words.starts, found.end()) for found in _LINE_END.finditer(text)}
+    sizes = zip(map(sub, words.y1, words.y0), map(sub, words.ends, words.starts), strict=True)
+    for number, ((before, letters), (here, letters_here)) in enumerate(pairwise(sizes), 1):
+        if max(before, here) > _STAMP * min(before, here) and min(letters, letters_here) > 1:
+            after.add(number)
     firsts = sorted((after | {0}) - {count})
     return list(zip(firsts, [*firsts[1:], count], strict=True))
 
@@ -132,7 +140,7 @@ def _turns(text: str, words: _Words, lines: list[tuple[int, int]], characters: C
     turns = []
     for word, a, b in zip(chosen, matrices[0::6], matrices[1::6], strict=True):
         start, end = words.starts[word], words.ends[word]
-        if abs(b) > abs(a):
+        if abs(b) > _SLANTED * abs(a):
             turns.append(1 if b > 0 else 3)
         elif a < 0:
             turns.append(2)

@@ -231,3 +231,14 @@ def test_a_page_with_more_text_than_a_part_may_hold_is_named(tmp_path: Path) -> 
 def test_importing_the_parser_does_not_import_pdfium() -> None:
     code = "import sys, ingest_assets.parsers.pdf; sys.exit('pypdfium2' in sys.modules or 'PIL' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("at", [0, 12])
+def test_a_stamp_across_the_page_joins_no_lines(tmp_path: Path, at: int) -> None:
+    body = [
+        Line(f"Line {number} of the page, which goes on to its margin", 72, 700 - 14 * number) for number in range(12)
+    ]
+    body.insert(at, Line("CONFIDENTIAL", 150, 500, 80, "F", "0.7 0.7 -0.7 0.7"))
+    texts = text_of(write(tmp_path / "a.pdf", [Page(tuple(body))]))
+    assert " ".join(line.text for line in body if line.size == 10) in " ".join(texts.split())
+    assert texts.count("CONFIDENTIAL") == 1
