@@ -26,6 +26,7 @@ _C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
 _V = "{urn:schemas-microsoft-com:vml}"
 
 _DROPPED = [W + name for name in ("del", "moveFrom", "sdtPr", "sdtEndPr", "smartTagPr", "customXmlPr", "instrText")]
+_BREAKS = (W + "br", W + "cr", W + "tab")
 _LIFTED = {
     W + name for name in ("sdt", "sdtContent", "ins", "moveTo", "smartTag", "customXml", "fldSimple", "dir", "bdo")
 }
@@ -47,14 +48,15 @@ def plain(root: etree._Element) -> None:
         if element.getparent() is not None and element.getparent().tag != MATH + "oMathPara":
             _write(element)
     for paragraph in root.iter(W + "p"):
-        powers.mark_runs(paragraph, run=W + "r", text=W + "t", is_raised=_is_raised)
+        powers.mark_runs(paragraph, run=W + "r", text=W + "t", breaks=_BREAKS, is_raised=_is_raised)
 
 
 def _spell(symbol: etree._Element) -> None:
     """Write a character of a font of symbols as text, in the private area, where `cleaning.py` knows some of them."""
-    code = symbol.get(W + "char", "")
-    if re.fullmatch("[0-9A-Fa-f]{2,4}", code):
-        symbol.tag, symbol.text = W + "t", chr(int(code, 16) & 0xFF | 0xF000)
+    written = symbol.get(W + "char", "")
+    code = int(written, 16) if re.fullmatch("[0-9A-Fa-f]{2,4}", written) else 0
+    if 0x20 <= code < 0xD800 or code >= 0xE000:
+        symbol.tag, symbol.text = W + "t", chr(code | 0xF000 if code <= 0xFF else code)
         symbol.set("{http://www.w3.org/XML/1998/namespace}space", "preserve")
 
 

@@ -21,6 +21,7 @@ _MAX_FIELD_CHARS = 2_000
 _WORD = re.compile(r"\w+")
 # Of the words of a page of HTML. A plain text beside it that has fewer says that the reader's program cannot show it.
 _LEAST_SHARE = 0.5
+_STUB_SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +78,16 @@ def parts(mail: Mail, *, builder: PartBuilder, documents: Documents) -> Iterator
 
 
 def best(options: list[list[Body]]) -> list[Body]:
-    """Choose among alternatives: plain text, unless it lacks most of what the HTML beside it says."""
+    """Choose among alternatives: plain text, unless it lacks most of what the HTML says; both if each does."""
     plain = next((option for option in options if option and not any(body.is_html for body in option)), [])
     rich = next((option for option in reversed(options) if any(body.is_html for body in option)), [])
-    said, written = _words(rich), _words(plain)
-    is_stub = len(said & written) < _LEAST_SHARE * len(said)
-    return rich if is_stub else plain or rich
-
-
-def _words(bodies: Iterable[Body]) -> set[str]:
-    return {word for body in bodies for word in _WORD.findall(_shown(body).casefold())}
+    written, shown = (" ".join(map(_shown, option)) for option in (plain, rich))
+    words, shown_words = (set(_WORD.findall(text.casefold())) for text in (written, shown))
+    common = len(words & shown_words)
+    if plain and common >= _LEAST_SHARE * len(shown_words):
+        return plain
+    is_stub = common >= _LEAST_SHARE * len(words) or len(written) < _STUB_SHARE * len(shown)
+    return rich if is_stub else [*plain, *rich]
 
 
 def _shown(body: Body) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 _NUMBER = re.compile(r"[+\-\u2212]?\d+(?:[.,]\d+)?")
 RAISED = "\ue0b2"
 """Stands before raised text where no tree says it: a character of no script."""
-_RAISED_NUMBER = re.compile(rf"(?<=\d){RAISED}(?={_NUMBER.pattern})")
+_RAISED_NUMBER = re.compile(rf"(?<=\d){RAISED}(?={_NUMBER.pattern}(?![^\W\d_]))")
+_AGAIN = re.compile(rf"(?<={RAISED}){RAISED}+|(?<={RAISED}[\d+\-\u2212]){RAISED}")
+_INLINE = {"a", "b", "bold", "em", "font", "i", "italic", "span", "strong", "u"}
 
 
 def is_power(before: str, raised: str) -> bool:
@@ -22,30 +24,69 @@ def is_power(before: str, raised: str) -> bool:
 
 def marked(text: str) -> str:
     """Write the powers of a text in which `RAISED` says where raised text begins."""
-    return _RAISED_NUMBER.sub("^", text).replace(RAISED, "") if RAISED in text else text
+    if RAISED not in text:
+        return text
+    return _RAISED_NUMBER.sub("^", _AGAIN.sub("", text)).replace(RAISED, "")
 
 
 def mark(root: etree._Element) -> None:
-    """Put "^" before the text of each `sup` that is a number behind a digit, in place; of any namespace."""
+    """Put "^" before the text of each `sup` that is a number behind a digit, in place; of any namespace.
+
+    Neighbours are one; before a fraction's slash stands a space instead.
+    """
     for element in root.iter("{*}sup"):
-        if is_power(_text_before(element), "".join(map(str, element.itertext()))):
-            element.text = f"^{(element.text or '').lstrip()}"
+        before = element.getprevious()
+        if before is not None and not before.tail and _is_sup(before):
+            continue
+        raised, last = _raised(element)
+        if is_power(_text_before(element), raised):
+            is_fraction = (last.tail or "").lstrip()[:1] in {"/", "\u2044"}
+            element.text = f"{' ' if is_fraction else '^'}{(element.text or '').lstrip()}"
 
 
-def mark_runs(paragraph: etree._Element, *, run: str, text: str, is_raised: Callable[[etree._Element], bool]) -> None:
-    """The same for the runs of an Office paragraph, given the tags of a run and of its text."""
+def mark_runs(
+    paragraph: etree._Element,
+    *,
+    run: str,
+    text: str,
+    breaks: Sequence[str],
+    is_raised: Callable[[etree._Element], bool],
+) -> None:
+    """The same for the runs of an Office paragraph, given the tags of a run, of its text and of what parts lines."""
     before = ""
-    for element in paragraph.iter(run):
-        texts = [*element.iter(text)]
-        written = "".join(node.text or "" for node in texts)
-        if written and is_raised(element) and is_power(before, written):
-            texts[0].text = f"^{(texts[0].text or '').lstrip()}"
-        before = written or before
+    raised: list[etree._Element] = []
+    for element in [*paragraph.iter(run, *breaks), None]:
+        texts = [*element.iter(text)] if element is not None and element.tag == run else []
+        if texts and is_raised(element):
+            raised += texts
+            continue
+        if element is not None and element.tag == run and not texts:
+            continue  # what it holds comes by itself
+        if raised and is_power(before, "".join(node.text or "" for node in raised)):
+            raised[0].text = f"^{(raised[0].text or '').lstrip()}"
+        raised = []
+        before = "".join(node.text or "" for node in texts)
+
+
+def _is_sup(element: etree._Element) -> bool:
+    return isinstance(element.tag, str) and element.tag.rpartition("}")[2] == "sup"
+
+
+def _raised(first: etree._Element) -> tuple[str, etree._Element]:
+    """Return the text of a `sup` and those right behind it, and the last of them."""
+    texts, last = ["".join(map(str, first.itertext()))], first
+    while not last.tail and (after := last.getnext()) is not None and _is_sup(after):
+        texts.append("".join(map(str, after.itertext())))
+        last = after
+    return "".join(texts), last
 
 
 def _text_before(element: etree._Element) -> str:
-    previous = element.getprevious()
-    if previous is not None:
-        return previous.tail or "".join(map(str, previous.itertext()))
-    parent = element.getparent()
-    return (parent.text or "") if parent is not None else ""
+    """Return what stands right before an element, out of mark-up that begins with it."""
+    while True:
+        previous, parent = element.getprevious(), element.getparent()
+        if previous is not None:
+            return previous.tail or "".join(map(str, previous.itertext()))
+        if parent is None or parent.text or str(parent.tag).rpartition("}")[2] not in _INLINE:
+            return (parent.text or "") if parent is not None else ""
+        element = parent

@@ -109,7 +109,7 @@ class _Reader:
         """Add a slide's title first, then its shapes from top to bottom, then its notes."""
         _plain(slide._element)
         for paragraph in slide._element.iter(f"{_A}p"):
-            powers.mark_runs(paragraph, run=f"{_A}r", text=f"{_A}t", is_raised=_is_raised)
+            powers.mark_runs(paragraph, run=f"{_A}r", text=f"{_A}t", breaks=(f"{_A}br",), is_raised=_is_raised)
         title, shapes = self._partitioner._order_shapes(slide)
         title = title if title is not None and _is_title(title) else _title_by_place(shapes)
         if title is not None:

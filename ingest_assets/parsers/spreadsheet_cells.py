@@ -53,7 +53,8 @@ def _without_values(row: ElementTree.Element) -> dict[int, str]:
     found = {}
     for cell in row:
         formula = cell.find(f"{_MAIN}f")
-        if formula is not None and formula.text and not cell.findtext(f"{_MAIN}v") and cell.get("r"):
+        has_value = cell.findtext(f"{_MAIN}v") or cell.get("t") == "str"  # the empty text is a value, too
+        if formula is not None and formula.text and not has_value and cell.get("r"):
             found[coordinate_to_tuple(cell.get("r", ""))[1]] = f"={formula.text}"
     return {column: text for column, text in found.items() if column <= _MAX_COLUMN}
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from html import unescape
+from html.entities import html5
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -157,13 +157,21 @@ class _Walk:
         is_row = name in _ROWS
         if not is_row and any(open_ in _ROWS for open_ in self._path[:-1]):
             return
+        if parent is not None and not (parent.text or "").strip():
+            yield from self._left_before(element, parent)
         text = _row(element) if is_row else _text(element)
         if text and name not in _NOT_TEXT:
             yield self._typed(name, text)
         element.clear(keep_tail=True)
-        if parent is not None and not (parent.text or "").strip():
-            while element.getprevious() is not None and not (element.getprevious().tail or "").strip():
-                parent.remove(element.getprevious())
+
+    def _left_before(self, element: etree._Element, parent: etree._Element) -> Iterator[tuple[ElementType, str, int]]:
+        """Take out what stands before an element; mark-up that belonged to no sentence is a paragraph of its own."""
+        left = []
+        while (previous := element.getprevious()) is not None and not (previous.tail or "").strip():
+            left.append(_text(previous) if _name(previous) not in _NOT_TEXT else "")
+            parent.remove(previous)
+        if text := " ".join(filter(None, reversed(left))):
+            yield ElementType.NARRATIVE_TEXT, text, 0
 
     def _typed(self, name: str, text: str) -> tuple[ElementType, str, int]:
         if name in _TITLES and len(text) < 300:
@@ -179,25 +187,30 @@ def _attributes(path: Path) -> Iterator[tuple[ElementType, str, int]]:
     from lxml import etree
 
     with suppress(etree.XMLSyntaxError):
-        for _, element in etree.iterparse(
+        for event, element in etree.iterparse(
             str(path),
+            events=("start", "end"),
             resolve_entities=False,
             load_dtd=False,
             no_network=True,
             recover=True,
             encoding=_true_encoding(path),
         ):
-            said = ", ".join(f"{etree.QName(name).localname}: {value}" for name, value in element.attrib.items())
-            if said:
-                yield ElementType.NARRATIVE_TEXT, f"{_name(element)}: {said}", 0
+            if event == "start":
+                said = ", ".join(f"{etree.QName(name).localname}: {value}" for name, value in element.attrib.items())
+                if said:
+                    yield ElementType.NARRATIVE_TEXT, f"{_name(element)}: {said}", 0
+                continue
             element.clear()
+            while (previous := element.getprevious()) is not None:
+                element.getparent().remove(previous)
 
 
 def _true_encoding(path: Path) -> str | None:
     """Name the encoding where the declaration is known to be wrong: a text that says UTF-16 in bytes of ASCII."""
     with path.open("rb") as file:
         head = file.read(200)
-    return "utf-8" if re.match(rb"\s*<\?xml[^>]*encoding=.utf-16", head, re.IGNORECASE) else None
+    return "utf-8" if re.match(rb"\s*<\?xml[^>]*encoding\s*=\s*.utf-16", head, re.IGNORECASE) else None
 
 
 def _first_error(events: etree.iterparse[Any]) -> str:
@@ -218,18 +231,26 @@ def _holds_text(element: etree._Element) -> bool:
 
 
 def _row(row: etree._Element) -> str:
-    """Write a row's cells, empty ones too: each stands under the one above it."""
+    """Write a row's cells, empty ones too: each stands under the one above it. A row of bare text is that text."""
+    _resolve(row)
+    if _holds_text(row) or not len(row):
+        return _text(row)
     cells = [_text(cell).replace("|", "\\|") for cell in row]
     return " | ".join(cells) if any(cells) else ""
 
 
-def _text(element: etree._Element) -> str:
+def _resolve(element: etree._Element) -> None:
+    """Put the signs of HTML's entities in their places; another name, declared nowhere that is read, stays."""
     from lxml import etree
 
     for entity in [*element.iter(etree.Entity)]:
-        # Declared nowhere that is read: of HTML's names, `&nbsp;` for one, the sign is known all the same.
-        entity.tail = unescape(entity.text or "") + (entity.tail or "")
+        written = entity.text or ""
+        entity.tail = html5.get(written.removeprefix("&"), written) + (entity.tail or "")
         html_tree.remove(entity)
+
+
+def _text(element: etree._Element) -> str:
+    _resolve(element)
     powers.mark(element)
     for end in element.iter(*_LINE_ENDS):
         end.tail = f" {end.tail or ''}"

@@ -58,15 +58,24 @@ def test_plain_text_is_preferred_to_html_that_says_the_same(tmp_path: Path) -> N
     assert texts_of(mail, file(tmp_path, bytes(made)))[5:] == ["The text, with words enough."]
 
 
+TABLE = "<table><tr><th>Item</th><th>Pieces</th></tr><tr><td>Lamp</td><td>4</td></tr></table>"
+READ = "| Item | Pieces |\n| --- | --- |\n| Lamp | 4 |"
+LIT = " ".join(["The lamp is lit at dusk."] * 9)
+
+
 @pytest.mark.parametrize(
-    "stub", ["Please see the table in the HTML.", f"Open https://example.org/{'x' * 300} to read it."]
+    ("plain", "rich", "read"),
+    [
+        ("Please see the table in the HTML.", TABLE, ["Please see the table in the HTML.", READ]),
+        ("Lamp", TABLE, [READ]),
+        (LIT, "<p>View this online</p>", [LIT, "View this online"]),
+    ],
+    ids=["each says what the other lacks", "the HTML says all and more", "the HTML is the stub"],
 )
-def test_html_that_says_more_is_preferred(tmp_path: Path, stub: str) -> None:
-    made = message(stub)
-    made.add_alternative(
-        "<table><tr><th>Item</th><th>Pieces</th></tr><tr><td>Lamp</td><td>4</td></tr></table>", subtype="html"
-    )
-    assert texts_of(mail, file(tmp_path, bytes(made)))[5:] == ["| Item | Pieces |\n| --- | --- |\n| Lamp | 4 |"]
+def test_of_two_alternatives_nothing_is_lost(tmp_path: Path, plain: str, rich: str, read: list[str]) -> None:
+    made = message(plain)
+    made.add_alternative(rich, subtype="html")
+    assert texts_of(mail, file(tmp_path, bytes(made)))[5:] == read
 
 
 @pytest.mark.parametrize("before", [b"\xef\xbb\xbf", b"\r\n", b"\n\n"])

@@ -21,6 +21,8 @@ WRITTEN = [
     ("10<sup>-3</sup> mol and 10<sup>\u22123</sup> mol", "10^-3 mol and 10^\u22123 mol"),
     ("In 2020<sup><i>3</i></sup> it rained", "In 2020^3 it rained"),
     ("40 m<sup>2</sup>, the 4<sup>th</sup> of H<sub>2</sub>O", "40 m2, the 4th of H2O"),
+    ("10<sup>1</sup><sup>2</sup> and 10<sup>\u2212</sup><sup>3</sup>", "10^12 and 10^\u22123"),
+    ("10<b><sup>7</sup></b> or 2<sup>1</sup>/<sub>2</sub> cups", "10^7 or 2 1/2 cups"),
     ("a note<sup>12</sup> and 3 <sup>4</sup>", "a note12 and 3 4"),
 ]
 
@@ -37,14 +39,24 @@ def test_so_it_is_in_word(tmp_path: Path) -> None:
     for written in ("7", " cells on 40 m"):
         paragraph.add_run(written).font.superscript = written == "7"
     paragraph.add_run("2").font.superscript = True
+    second = document.add_paragraph("In 2020")
+    second.add_run().add_break()
+    for written in ("1", "2"):
+        second.add_run(written).font.superscript = True
+    second.add_run(" of 10")
+    for written in ("1", "2"):
+        second.add_run(written).font.superscript = True
     document.save(str(tmp_path / "made.docx"))
-    assert texts_of(docx_parser, tmp_path / "made.docx") == ["The sample held 5 × 10^7 cells on 40 m2"]
+    assert texts_of(docx_parser, tmp_path / "made.docx") == [
+        "The sample held 5 × 10^7 cells on 40 m2",
+        "In 2020\n12 of 10^12",
+    ]
 
 
 def test_so_it_is_in_rich_text(tmp_path: Path) -> None:
-    raised = r"cells{\super 2} on 40 m{\super 2}, 10\super -3\nosupersub  mol.}"
+    raised = r"cells{\super 2} on 40 m{\super 2}, 10\super -3\nosupersub  mol, 4{\super 4th}, 10{\super 1}{\super 2}.}"
     source = r"{\rtf1\ansi The sample held 5 \'d7 10{\super 7} " + raised
-    text = "The sample held 5 × 10^7 cells2 on 40 m2, 10^-3 mol."
+    text = "The sample held 5 × 10^7 cells2 on 40 m2, 10^-3 mol, 44th, 10^12."
     assert texts_of(rtf, file(tmp_path, source)) == [text]
 
 

@@ -88,3 +88,17 @@ def test_a_declaration_of_utf16_over_plain_bytes_is_not_believed(tmp_path: Path)
 
 def test_a_line_break_parts_words(tmp_path: Path) -> None:
     assert texts_of(xml_text, file(tmp_path, "<x><p>The lamp<lb/>is lit.</p></x>")) == ["The lamp is lit."]
+
+
+@pytest.mark.parametrize(
+    ("inside", "read"),
+    [
+        ("<country><code>DE</code><name>Germany</name></country>", ["DE, Germany"]),
+        ("<sec><b>Bold words.</b><p>The lamp is lit.</p></sec>", ["Bold words.", "The lamp is lit."]),
+        ("<rows><row>hello one.</row></rows>", ["hello one."]),
+        ("<tr><td>1</td>&nbsp;<td>2</td></tr>", ["1 | 2"]),
+        ("<p>The &notice; is &co; here.</p>", ["The &notice; is &co; here."]),
+    ],
+)
+def test_no_text_is_lost_for_where_it_stands(tmp_path: Path, inside: str, read: list[str]) -> None:
+    assert texts_of(xml_text, file(tmp_path, f'<!DOCTYPE x SYSTEM "x.dtd"><x>{inside}</x>')) == read
