@@ -16,7 +16,7 @@ _IGNORED = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\x00-
 # Addresses, embedded pictures and tags, which some readers write out and others leave out.
 _LINKS = re.compile(r"</?[A-Za-z][^<>]{0,400}>|\]\([^)\n]*\)|https?://\S+|data:\S+")
 # A word divided at the end of a line: some readers join it, which is no worse than to leave it.
-_DIVIDED = re.compile("(?<=[^\\W\\d_])[-\\u2010\\u00ad\\x02][ ]*\n\\s*(?=[^\\W\\d_])")
+_DIVIDED = re.compile("(?<=[^\\W\\d_])[-\\u2010\\u00ad\\x02][ ]*\n[^\\S\\f]*(?=[^\\W\\d_])")
 # A character of a script without spaces is a word.
 _WORD = re.compile("[\u0e00-\u0eff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]|[^\\W_]+")
 

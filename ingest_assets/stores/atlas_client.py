@@ -47,6 +47,8 @@ class Handle:
     dimension: int
     transactional: bool
     """The server has transactions and reads of one moment: replica sets and what is sharded over them."""
+    sharded: bool
+    """Readers may see what a transaction wrote on one shard before what it wrote on another."""
 
     @contextmanager
     def moment(self) -> Iterator[ClientSession | None]:
@@ -106,7 +108,8 @@ class Place:
         try:
             hello = client.admin.command("hello")
             database, suffix = client[self._database], f"_{self.space}" if self.space else ""
-            grouped = "setName" in hello or hello.get("msg") == "isdbgrid"
+            sharded = hello.get("msg") == "isdbgrid"
+            grouped = "setName" in hello or sharded
             return Handle(
                 where=self.where,
                 client=client,
@@ -115,6 +118,7 @@ class Place:
                 scopes=database[f"scopes{suffix}"],
                 spaces=database["spaces"],
                 dimension=self._dimension,
+                sharded=sharded,
                 transactional=grouped and hello["maxWireVersion"] >= _SNAPSHOT_WIRE_VERSION,
             )
         except BaseException:

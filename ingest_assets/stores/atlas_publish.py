@@ -14,8 +14,9 @@ Killed before 5 the old generation is in force, after it the new one; what is le
 Where the server has transactions, announcement, 5 and 6 are one: a reader's view of one moment shows no row that went,
 a kill leaves none behind, and the majority is waited for once. Only up to `AT_ONCE` rows, since a transaction must end
 within a minute and holds what it changes in memory; and after a kill inside one, the next attempt waits until the
-server has ended it. The writing itself is in no transaction on any server: it lasts as long as the document is long,
-and a search index sees rows only once they are committed.
+server has ended it. Not over shards, where a reader may see the entry before the announcement. The writing itself is in
+no transaction on any server: it lasts as long as the document is long, and a search index sees rows only once they are
+committed.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ def _commit(handle: Handle, attempt: Attempt, *, index: SearchIndex | None) -> F
         index.wait_for_rows(handle, after, vector=attempt.sample, starts=attempt.starts)
     count = _counted(handle, attempt, after)
     record = replace(record, chunks=count, embedded=len(attempt.seen) - attempt.reused, reused=attempt.reused)
-    if handle.transactional and len(going) <= AT_ONCE:
+    if handle.transactional and not handle.sharded and len(going) <= AT_ONCE:
         clean = replace(after, going=frozenset(), untidy=False)
         handle.at_once(lambda session: _turn(handle, clean, record, going, session))
     else:

@@ -88,7 +88,8 @@ def in_a_child(path: Path, name: str, limits: Limits) -> str:
         os.close(receiving)
         resource.setrlimit(resource.RLIMIT_DATA, (CAP_MB << 20, CAP_MB << 20))
         resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S + 1))
-        os.write(sending, json.dumps(asdict(reading(path, name, limits))).encode()[:60_000])
+        with os.fdopen(sending, "wb") as telling:
+            telling.write(json.dumps(asdict(reading(path, name, limits))).encode())
         os._exit(0)
     os.close(sending)
     with os.fdopen(receiving, "rb") as told:
@@ -96,6 +97,8 @@ def in_a_child(path: Path, name: str, limits: Limits) -> str:
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         return json.dumps(asdict(Reading(finding=f"killed by {signal.Signals(os.WTERMSIG(status)).name}")))
+    if status or not said:
+        return json.dumps(asdict(Reading(finding=f"ended with {os.waitstatus_to_exitcode(status)}, and said nothing")))
     return said
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import io
 import socket
+import struct
 import threading
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,9 +58,14 @@ def listener() -> Iterator[tuple[str, list[str]]]:
 
 def gigapixel() -> bytes:
     """A PNG of 35,000 x 35,000 points: some kilobytes packed, a gigabyte and more as points."""
-    out = io.BytesIO()
-    Image.new("1", (35_000, 35_000)).save(out, "PNG")
-    return out.getvalue()
+    packer = zlib.compressobj(9)
+    packed = b"".join(packer.compress(bytes(1 + 35_000 // 8)) for _ in range(35_000)) + packer.flush()
+    header = struct.pack(">IIBBBBB", 35_000, 35_000, 1, 0, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", packed), (b"IEND", b""))
+    written = (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(written)
 
 
 def tiny(number: int) -> bytes:
@@ -233,3 +240,6 @@ def test_nothing_is_fetched(tmp_path: Path, reader: CappedReader, listener: tupl
         assert found.finding == "", path.name
         assert found.chars or found.refused, path.name
     assert calls == []
+    with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), timeout=10) as control:
+        assert control.recv(1) == b""  # the listener hangs up on whoever calls
+    assert len(calls) == 1
