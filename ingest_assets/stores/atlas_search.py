@@ -18,6 +18,7 @@ Then more are asked for, and of the files they belong to only the generations in
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ingest_assets.batches import batches
@@ -54,13 +55,13 @@ class Searcher:
 
     def nearest(self, handle: Handle, vector: Vector, *, k: int, scope: Scope) -> list[Hit]:
         """Return the k nearest chunks in force, best first."""
-        spare, missing = _SPARE, False
+        spare, missing, latest = _SPARE, False, _latest(handle)
         for _ in pauses(SEARCH_S):
-            before = ledger.publications(handle, scope)
-            rows = self._look(handle, vector, k=k, spare=spare, scope=scope)
+            before = ledger.publications(latest, scope)
+            rows = self._look(latest, vector, k=k, spare=spare, scope=scope)
             missing = len(rows) < k
             whole = (
-                _all_in_force(handle, vector, scope, rows) if missing else ledger.publications(handle, scope) == before
+                _all_in_force(handle, vector, scope, rows) if missing else ledger.publications(latest, scope) == before
             )
             if whole:
                 return _ranked(rows, k=k)
@@ -83,6 +84,18 @@ class Searcher:
             crowding |= {row["file_id"] for row in near if not _holds(entries, row)}
             where, exact = [*here, _narrowed(sorted(crowding), _entries(handle, sorted(crowding)))], True
             wanted *= _MORE
+
+
+def _latest(handle: Handle) -> Handle:
+    """Return collections as the index reads the rows: what is committed, before a majority has it.
+
+    An entry of a moment before would take rows for in force that are gone from what the index is joined with.
+    """
+    from pymongo.read_concern import ReadConcern
+
+    local = ReadConcern("local")
+    files, scopes = (each.with_options(read_concern=local) for each in (handle.files, handle.scopes))
+    return replace(handle, files=files, scopes=scopes)
 
 
 def _entries(handle: Handle, file_ids: Sequence[str]) -> dict[str, Entry]:
