@@ -8,6 +8,7 @@ line for a title. A slide's title is what stands in its title placeholder, or wh
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +109,8 @@ class _Reader:
     def add(self, slide: Any, *, page_number: int) -> None:
         """Add a slide's title first, then its shapes from top to bottom, then its notes."""
         _plain(slide._element)
-        for paragraph in slide._element.iter(f"{_A}p"):
+        notes = [slide.notes_slide._element] if slide.has_notes_slide else []
+        for paragraph in chain.from_iterable(root.iter(f"{_A}p") for root in [slide._element, *notes]):
             powers.mark_runs(paragraph, run=f"{_A}r", text=f"{_A}t", breaks=(f"{_A}br",), is_raised=_is_raised)
         title, shapes = self._partitioner._order_shapes(slide)
         title = title if title is not None and _is_title(title) else _title_by_place(shapes)

@@ -22,7 +22,7 @@ from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.families import parser_for
 from ingest_assets.parsers.media_type import detect
 
-CAP_MB, CPU_S = 700, 60
+CAP_MB, CPU_S = 700, 120
 
 
 @dataclass(frozen=True, kw_only=True)

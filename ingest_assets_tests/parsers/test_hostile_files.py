@@ -1,4 +1,4 @@
-"""Files that somebody made to harm: each ends as text or as a refusal, within 60 s of processor time and 700 MB."""
+"""Files that somebody made to harm: each ends as text or as a refusal, within 120 s of processor time and 700 MB."""
 
 from __future__ import annotations
 

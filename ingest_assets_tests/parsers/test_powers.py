@@ -72,6 +72,15 @@ def test_so_it_is_in_powerpoint(tmp_path: Path) -> None:
     lowered = paragraph.add_run()
     lowered.text = "1"
     lowered.font._element.set("baseline", "-25000")
+    note = slide.notes_slide.notes_text_frame.paragraphs[0]
+    note.add_run().text = "Counted over 10"
+    noted = note.add_run()
+    noted.text = "3"
+    noted.font._element.set("baseline", "30000")
     out = io.BytesIO()
     deck.save(out)
-    assert texts_of(pptx_parser, file(tmp_path, out.getvalue())) == ["Counts", "The sample held 5 × 10^71"]
+    assert texts_of(pptx_parser, file(tmp_path, out.getvalue())) == [
+        "Counts",
+        "The sample held 5 × 10^71",
+        "Counted over 10^3",
+    ]
