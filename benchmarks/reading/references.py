@@ -18,8 +18,9 @@ import subprocess
 import sys
 import unicodedata
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 ENCODINGS = ("utf-8-sig", "utf-16", "utf-16-be", "cp866", "cp932", "cp1252")
 _UNDECLARED = {"testMSG_chinese.msg": "big5"}  # as the manifest describes it
@@ -128,8 +129,8 @@ def pptx(path: Path, _: str) -> str:
     return "\f".join(text for slide in Presentation(str(path)).slides for text in _shapes(slide.shapes))
 
 
-def _shapes(shapes: object) -> Iterator[str]:
-    for shape in shapes:  # type: ignore[attr-defined]
+def _shapes(shapes: Iterable[Any]) -> Iterator[str]:
+    for shape in shapes:
         if hasattr(shape, "shapes"):
             yield from _shapes(shape.shapes)
         elif shape.has_text_frame:

@@ -21,7 +21,7 @@ _PREFIX = "memory-capped-"
 _NO_CONTROLLER = "the memory controller is not there"
 _NEARLY_ALL = 0.95  # of the cap, held by what the kernel cannot take back
 # Of the last ten seconds, in which every process of the group waited for memory. A run that stood still at its cap
-# waited 14 to 17 % of the time where the processor was slow, and half of it where it was not.
+# waited 14 to 17 % of the time in emulation (docs/launcher.md).
 _STALLED_PERCENT = 10.0
 
 

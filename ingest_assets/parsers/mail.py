@@ -61,8 +61,9 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     documents = Documents(builder=builder, limits=limits)
     with path.open("rb") as file:
         head = file.read(64)
-        is_box = head.startswith(b"From ")
-        file.seek(len(head) - len(head.removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")))  # or no header would be one
+        begins = head.removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")  # behind either no header would be one
+        is_box = begins.startswith(b"From ")
+        file.seek(len(head) - len(begins))
         for number, source in enumerate(_of_box(file) if is_box else [file], start=1):
             try:
                 with naming_damage("a mail"):

@@ -81,10 +81,12 @@ def best(options: list[list[Body]]) -> list[Body]:
     """Choose among alternatives: plain text, unless it lacks most of what the HTML says; both if each does."""
     plain = next((option for option in options if option and not any(body.is_html for body in option)), [])
     rich = next((option for option in reversed(options) if any(body.is_html for body in option)), [])
+    if not (plain and rich):
+        return plain or rich
     written, shown = (" ".join(map(_shown, option)) for option in (plain, rich))
     words, shown_words = (set(_WORD.findall(text.casefold())) for text in (written, shown))
     common = len(words & shown_words)
-    if plain and common >= _LEAST_SHARE * len(shown_words):
+    if common >= _LEAST_SHARE * len(shown_words):
         return plain
     is_stub = common >= _LEAST_SHARE * len(words) or len(written) < _STUB_SHARE * len(shown)
     return rich if is_stub else [*plain, *rich]

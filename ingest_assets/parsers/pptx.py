@@ -8,18 +8,16 @@ line for a title. A slide's title is what stands in its title placeholder, or wh
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingest_assets.errors import BadInput
-from ingest_assets.parsers import archives, ooxml, powers
+from ingest_assets.parsers import archives, ooxml, pptx_tree
 from ingest_assets.parsers.charts import chart_table
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.damage import naming_damage
-from ingest_assets.parsers.omml import NAMESPACE as MATH
-from ingest_assets.parsers.omml import math_text
 from ingest_assets.parsers.part_builder import PartBuilder
+from ingest_assets.parsers.pptx_tree import A
 from ingest_assets.parsers.unstructured_elements import load, type_of
 from ingest_assets.records import ElementType, Part
 
@@ -32,11 +30,9 @@ PART = "slide"
 _MAX_TITLE_WORDS = 20  # two lines in large type
 _MAX_TITLE_LINES = 3
 
-_A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}"
 _CHART = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
-_MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 
 
 def count_pages(path: Path, *, limits: Limits) -> int:
@@ -108,10 +104,9 @@ class _Reader:
 
     def add(self, slide: Any, *, page_number: int) -> None:
         """Add a slide's title first, then its shapes from top to bottom, then its notes."""
-        _plain(slide._element)
-        notes = [slide.notes_slide._element] if slide.has_notes_slide else []
-        for paragraph in chain.from_iterable(root.iter(f"{_A}p") for root in [slide._element, *notes]):
-            powers.mark_runs(paragraph, run=f"{_A}r", text=f"{_A}t", breaks=(f"{_A}br",), is_raised=_is_raised)
+        pptx_tree.plain(slide._element)
+        if slide.has_notes_slide:
+            pptx_tree.plain(slide.notes_slide._element)
         title, shapes = self._partitioner._order_shapes(slide)
         title = title if title is not None and _is_title(title) else _title_by_place(shapes)
         if title is not None:
@@ -144,7 +139,7 @@ class _Reader:
                 self._builder.add(furniture, shape.text_frame.text, page_number=page_number)
         self._add_charts(shape, page_number=page_number)
         self._add_diagrams(shape, page_number=page_number)
-        for blip in shape._element.iter(f"{_A}blip"):
+        for blip in shape._element.iter(f"{A}blip"):
             self._add_picture(shape.part, blip.get(f"{_R}embed", ""), page_number=page_number)
 
     def _add_charts(self, shape: Any, *, page_number: int) -> None:
@@ -161,18 +156,13 @@ class _Reader:
             part = _related(shape.part, node.get(f"{_R}dm", ""))
             for point in archives.parse_xml(part.blob).iter(f"{_DIAGRAM}pt") if part is not None else ():
                 if point.get("type", "node") in {"node", "asst"}:
-                    text = "\n".join(_paragraph_text(paragraph) for paragraph in point.iter(f"{_A}p"))
+                    text = "\n".join(_paragraph_text(paragraph) for paragraph in point.iter(f"{A}p"))
                     self._builder.add(ElementType.LIST_ITEM, text, page_number=page_number)
 
     def _add_picture(self, slide_part: Any, relation: str, *, page_number: int) -> None:
         part = _related(slide_part, relation)
         if part is not None:
             self._builder.add_picture(part.blob, page_number=page_number, name=str(part.partname))
-
-
-def _is_raised(run: etree._Element) -> bool:
-    look = run.find(f"{_A}rPr")
-    return look is not None and look.get("baseline", "0")[:1] in set("123456789")
 
 
 def _is_title(placeholder: Any) -> bool:
@@ -211,27 +201,6 @@ def _related(part: Any, relation: str) -> Any:
     return None if found is None or found.is_external else found.target_part
 
 
-def _plain(slide: etree._Element) -> None:
-    """Put shapes and equations that stand in alternatives where python-pptx looks for them."""
-    for alternatives in [*slide.iter(f"{_MC}AlternateContent")]:
-        options = [child for child in alternatives if isinstance(child.tag, str)]
-        parent = alternatives.getparent()
-        if parent is None:
-            continue
-        place = parent.index(alternatives)
-        # Ink is a `contentPart`, which python-pptx cannot hold; the alternative to it is a picture.
-        drawn = [option for option in options if option.find("{*}contentPart") is None]
-        for child in reversed(drawn[0] if drawn else ()):
-            parent.insert(place, child)
-        parent.remove(alternatives)
-    for equation in [*slide.iter("{http://schemas.microsoft.com/office/drawing/2010/main}m")]:
-        run = equation.makeelement(f"{_A}r")
-        text = equation.makeelement(f"{_A}t")
-        text.text = f" {' '.join(math_text(child) for child in equation if str(child.tag).startswith(MATH))} "
-        run.append(text)
-        equation.getparent().replace(equation, run)
-
-
 def _table_rows(table: Any) -> list[list[str]]:
     """Give the cells' texts, a merged one's in each cell that it covers."""
     rows: list[list[str]] = []
@@ -241,7 +210,7 @@ def _table_rows(table: Any) -> list[list[str]]:
         for column, cell in enumerate(row.tc_lst):
             text = covered.get((row_number, column))
             if text is None:
-                text = "\n".join(_paragraph_text(paragraph) for paragraph in cell.iter(f"{_A}p"))
+                text = "\n".join(_paragraph_text(paragraph) for paragraph in cell.iter(f"{A}p"))
             # Only neighbours that say of themselves that they are covered take the text: spans may lie.
             if row_number + 1 < len(table._tbl.tr_lst):
                 below = table._tbl.tr_lst[row_number + 1].tc_lst
@@ -255,4 +224,4 @@ def _table_rows(table: Any) -> list[list[str]]:
 
 
 def _paragraph_text(paragraph: etree._Element) -> str:
-    return "".join("\n" if node.tag == f"{_A}br" else node.text or "" for node in paragraph.iter(f"{_A}t", f"{_A}br"))
+    return "".join("\n" if node.tag == f"{A}br" else node.text or "" for node in paragraph.iter(f"{A}t", f"{A}br"))

@@ -11,13 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from html.entities import html5
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingest_assets.errors import BadInput
-from ingest_assets.parsers import html_tree, powers
+from ingest_assets.parsers import xml_words
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.part_builder import PartBuilder
 from ingest_assets.records import ElementType, Part
@@ -57,7 +56,6 @@ _INLINE = {
     "tt",
     "monospace",
 }
-_LINE_ENDS = ("{*}br", "{*}lb", "{*}break", "{*}pb", "{*}tab")
 _NOT_TEXT = {"script", "style", "tex-math", "alternatives"}
 
 
@@ -136,7 +134,7 @@ class _Walk:
             for event, element in events:
                 is_empty = False
                 if event == "start":
-                    self._path.append(_name(element))
+                    self._path.append(xml_words.name(element))
                 else:
                     yield from self._end(element)
                     self._path.pop()
@@ -152,14 +150,14 @@ class _Walk:
         """Give the paragraph that ends here, unless it belongs to one that is still open."""
         parent = element.getparent()
         name = self._path[-1]
-        if (name in _INLINE and parent is not None) or any(map(_holds_text, element.iterancestors())):
+        if (name in _INLINE and parent is not None) or any(map(xml_words.holds_text, element.iterancestors())):
             return
         is_row = name in _ROWS
         if not is_row and any(open_ in _ROWS for open_ in self._path[:-1]):
             return
         if parent is not None and not (parent.text or "").strip():
             yield from self._left_before(element, parent)
-        text = _row(element) if is_row else _text(element)
+        text = xml_words.row(element) if is_row else xml_words.text(element)
         if text and name not in _NOT_TEXT:
             yield self._typed(name, text)
         element.clear(keep_tail=True)
@@ -168,7 +166,7 @@ class _Walk:
         """Take out what stands before an element; mark-up that belonged to no sentence is a paragraph of its own."""
         left = []
         while (previous := element.getprevious()) is not None and not (previous.tail or "").strip():
-            left.append(_text(previous) if _name(previous) not in _NOT_TEXT else "")
+            left.append(xml_words.text(previous) if xml_words.name(previous) not in _NOT_TEXT else "")
             parent.remove(previous)
         if text := " ".join(filter(None, reversed(left))):
             yield ElementType.NARRATIVE_TEXT, text, 0
@@ -199,7 +197,7 @@ def _attributes(path: Path) -> Iterator[tuple[ElementType, str, int]]:
             if event == "start":
                 said = ", ".join(f"{etree.QName(name).localname}: {value}" for name, value in element.attrib.items())
                 if said:
-                    yield ElementType.NARRATIVE_TEXT, f"{_name(element)}: {said}", 0
+                    yield ElementType.NARRATIVE_TEXT, f"{xml_words.name(element)}: {said}", 0
                 continue
             element.clear()
             while (previous := element.getprevious()) is not None:
@@ -219,39 +217,3 @@ def _first_error(events: etree.iterparse[Any]) -> str:
         if error.type_name not in {"ERR_UNDECLARED_ENTITY", "WAR_UNDECLARED_ENTITY"}:
             return f"line {error.line}: {error.message}"
     return ""
-
-
-def _name(element: etree._Element) -> str:
-    return str(element.tag).rpartition("}")[2].lower()
-
-
-def _holds_text(element: etree._Element) -> bool:
-    """Tell whether text stands directly in an element, as far as it has been read."""
-    return bool((element.text or "").strip()) or any((child.tail or "").strip() for child in element)
-
-
-def _row(row: etree._Element) -> str:
-    """Write a row's cells, empty ones too: each stands under the one above it. A row of bare text is that text."""
-    _resolve(row)
-    if _holds_text(row) or not len(row):
-        return _text(row)
-    cells = [_text(cell).replace("|", "\\|") for cell in row]
-    return " | ".join(cells) if any(cells) else ""
-
-
-def _resolve(element: etree._Element) -> None:
-    """Put the signs of HTML's entities in their places; another name, declared nowhere that is read, stays."""
-    from lxml import etree
-
-    for entity in [*element.iter(etree.Entity)]:
-        written = entity.text or ""
-        entity.tail = html5.get(written.removeprefix("&"), written) + (entity.tail or "")
-        html_tree.remove(entity)
-
-
-def _text(element: etree._Element) -> str:
-    _resolve(element)
-    powers.mark(element)
-    for end in element.iter(*_LINE_ENDS):
-        end.tail = f" {end.tail or ''}"
-    return " ".join("".join(str(text) for text in element.itertext()).split())

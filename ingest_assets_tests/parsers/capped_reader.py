@@ -21,6 +21,7 @@ from ingest_assets.errors import BadInput
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.families import parser_for
 from ingest_assets.parsers.media_type import detect
+from ingest_assets_tests.parsers.mutation import SMALL
 
 CAP_MB, CPU_S = 700, 120
 
@@ -71,7 +72,7 @@ def main() -> None:
     say("ready")
     for line in sys.stdin:
         file = json.loads(line)
-        limits = Limits(max_picture_pixels=4_000_000, max_unpacked_bytes=50_000_000) if file["small"] else Limits()
+        limits = SMALL if file["small"] else Limits()
         say(in_a_child(Path(file["path"]), file["name"], limits))
 
 

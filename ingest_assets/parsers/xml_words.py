@@ -1,0 +1,51 @@
+"""An XML element in, the words in it out; what marks places in the text is written out, in the tree too."""
+
+from __future__ import annotations
+
+from html.entities import html5
+from typing import TYPE_CHECKING
+
+from ingest_assets.parsers import html_tree, powers
+
+if TYPE_CHECKING:
+    from lxml import etree
+
+_LINE_ENDS = ("{*}br", "{*}lb", "{*}break", "{*}pb", "{*}tab")
+
+
+def name(element: etree._Element) -> str:
+    """Return an element's name without its namespace."""
+    return str(element.tag).rpartition("}")[2].lower()
+
+
+def holds_text(element: etree._Element) -> bool:
+    """Tell whether text stands directly in an element, as far as it has been read."""
+    return bool((element.text or "").strip()) or any((child.tail or "").strip() for child in element)
+
+
+def row(element: etree._Element) -> str:
+    """Write a row's cells, empty ones too: each stands under the one above it. A row of bare text is that text."""
+    _resolve(element)
+    if holds_text(element) or not len(element):
+        return text(element)
+    cells = [text(cell).replace("|", "\\|") for cell in element]
+    return " | ".join(cells) if any(cells) else ""
+
+
+def _resolve(element: etree._Element) -> None:
+    """Put the signs of HTML's entities in their places; another name, declared nowhere that is read, stays."""
+    from lxml import etree
+
+    for entity in [*element.iter(etree.Entity)]:
+        written = entity.text or ""
+        entity.tail = html5.get(written.removeprefix("&"), written) + (entity.tail or "")
+        html_tree.remove(entity)
+
+
+def text(element: etree._Element) -> str:
+    """Join the text in an element on one line: entities, powers and line breaks written out."""
+    _resolve(element)
+    powers.mark(element)
+    for end in element.iter(*_LINE_ENDS):
+        end.tail = f" {end.tail or ''}"
+    return " ".join("".join(str(text) for text in element.itertext()).split())
