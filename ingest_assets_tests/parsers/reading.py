@@ -8,6 +8,7 @@ import unicodedata
 import zipfile
 from pathlib import Path
 
+import docx
 from PIL import Image
 
 from ingest_assets.parsers.contract import Limits, Parser
@@ -36,6 +37,16 @@ def folded(text: str) -> str:
     """Normalise as the corpus's README says: NFKC, white space folded, bidi marks and soft hyphens removed."""
     text = unicodedata.normalize("NFKC", text)
     return " ".join(re.sub("[\u00ad\u200e\u200f\u202a-\u202e\u2066-\u2069]", "", text).split())
+
+
+def word(path: Path, *pictures: bytes) -> Path:
+    """Write a document of a sentence and pictures."""
+    document = docx.Document()
+    document.add_paragraph("It rained on the fourth of May.")
+    for picture in pictures:
+        document.add_picture(io.BytesIO(picture))
+    document.save(str(path))
+    return path
 
 
 def png(color: str = "red") -> bytes:

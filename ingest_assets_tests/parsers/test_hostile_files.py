@@ -4,56 +4,19 @@ from __future__ import annotations
 
 import base64
 import io
-import socket
 import struct
-import threading
-import zipfile
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
-import docx
 import pytest
 from PIL import Image
 
 from ingest_assets.parsers.contract import Limits
 from ingest_assets_tests.parsers.capped_reader import CappedReader
 from ingest_assets_tests.parsers.pdf_files import Line, Page, file_of, stream, write
-from ingest_assets_tests.parsers.reading import member, png, rewritten
+from ingest_assets_tests.parsers.reading import member, png, rewritten, word
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CappedReader]:
-    known = tmp_path_factory.mktemp("known") / "known.html"
-    known.write_text("<p>It rained on the fourth of May.</p>")
-    reader = CappedReader([known])
-    yield reader
-    reader.close()
-
-
-@pytest.fixture
-def listener() -> Iterator[tuple[str, list[str]]]:
-    """A server of this host that nobody should call, its address, and who called."""
-    calls: list[str] = []
-    server = socket.create_server(("127.0.0.1", 0))
-
-    def listen() -> None:
-        while True:
-            try:
-                connection, caller = server.accept()
-            except OSError:
-                return
-            calls.append(str(caller))
-            connection.close()
-
-    thread = threading.Thread(target=listen, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.getsockname()[1]}", calls
-    server.shutdown(socket.SHUT_RDWR)
-    server.close()
-    thread.join(timeout=10)
 
 
 def gigapixel() -> bytes:
@@ -75,15 +38,6 @@ def tiny(number: int) -> bytes:
     image.putpixel((number % 48, number // 48 % 32), (number % 251, number // 251 % 251, 7))
     image.save(out, "PNG")
     return out.getvalue()
-
-
-def word(path: Path, *pictures: bytes) -> Path:
-    document = docx.Document()
-    document.add_paragraph("It rained on the fourth of May.")
-    for picture in pictures:
-        document.add_picture(io.BytesIO(picture))
-    document.save(str(path))
-    return path
 
 
 def test_a_picture_of_a_gigapixel_is_refused_and_costs_a_document_only_itself(
@@ -177,69 +131,3 @@ def test_a_form_that_draws_itself_twice_ends_at_the_cap(tmp_path: Path, reader: 
     """It doubles with each level, in PDFium: a page for the launcher, which leaves it unread (test_out_of_memory)."""
     found = reader.read(looping(tmp_path / "a.pdf", b"/X Do", b"/X Do /X Do"))
     assert found.finding == "killed by SIGABRT"
-
-
-def test_nothing_is_fetched(tmp_path: Path, reader: CappedReader, listener: tuple[str, list[str]]) -> None:
-    address, calls = listener
-    (tmp_path / "a.html").write_text(
-        f'<!DOCTYPE html SYSTEM "{address}/a.dtd"><html><head><link rel="stylesheet" href="{address}/a.css">'
-        f'<base href="{address}/"><script src="{address}/a.js"></script></head><body background="{address}/b.png">'
-        f'<iframe src="{address}/i.html"></iframe><p>It rained.<img src="{address}/a.png" alt="A gauge"></p>'
-        f'<object data="{address}/o.svg"></object><script>fetch("{address}/x")</script></body></html>'
-    )
-    (tmp_path / "a.xml").write_text(
-        f'<?xml-stylesheet href="{address}/a.xsl"?><!DOCTYPE a SYSTEM "{address}/a.dtd" ['
-        f'<!ENTITY x SYSTEM "{address}/x">'
-        f'<!ENTITY % p SYSTEM "{address}/p">%p;]><a><xi:include xmlns:xi="http://www.w3.org/2001/XInclude" '
-        f'href="{address}/i.xml"/><b>It rained on the fourth of May. &x;</b></a>'
-    )
-    (tmp_path / "a.md").write_text(f"# It rained\n\n![a gauge]({address}/a.png) [more]({address}/more)\n")
-    whole = word(tmp_path / "whole.docx", png())
-    external = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/"
-    template = (
-        f"<Relationship Id='t' Type='{external}attachedTemplate' Target='{address}/t.dotm' TargetMode='External'/>"
-    )
-    settings = f"<Relationships xmlns='http://schemas.openxmlformats.org/package/2006/relationships'>{template}</Relationships>"
-    picture = f"<Relationship Id='rId9999' Type='{external}image' Target='{address}/a.png' TargetMode='External'/>"
-    relations = member(whole, "word/_rels/document.xml.rels").decode()
-    body = member(whole, "word/document.xml").decode()
-    entity = f'<!DOCTYPE a [<!ENTITY x SYSTEM "{address}/x">]>'
-    rewritten(
-        whole,
-        tmp_path / "a.docx",
-        {
-            "word/_rels/settings.xml.rels": settings.encode(),
-            "word/_rels/document.xml.rels": relations.replace(
-                "</Relationships>", picture + "</Relationships>"
-            ).encode(),
-            "word/document.xml": body.replace("r:embed=", "r:link='rId9999' r:embed=").encode(),
-        },
-    )
-    rewritten(
-        whole,
-        tmp_path / "b.docx",
-        {
-            "word/document.xml": body.replace("<w:document", f"{entity}<w:document", 1)
-            .replace("It rained", "&x; It rained")
-            .encode()
-        },
-    )
-    (tmp_path / "a.eml").write_text(
-        f"Subject: Rain\nContent-Type: text/html\n\n<p>It rained.</p><img src='{address}/pixel.gif'>\n"
-    )
-    (tmp_path / "b.eml").write_text(
-        "Subject: Rain\nMIME-Version: 1.0\nContent-Type: message/external-body; access-type=URL;"
-        f' URL="{address}/body"\n\nContent-Type: text/plain\n\n'
-    )
-    action = b"/OpenAction<</S/URI/URI(%s/a)>>" % address.encode()
-    write(tmp_path / "a.pdf", [Page(lines=(Line("It rained on the fourth of May.", 72, 700),))], catalog=action)
-    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
-        archive.write(tmp_path / "a.html", "a.html")
-    for path in sorted(tmp_path.iterdir()):
-        found = reader.read(path)
-        assert found.finding == "", path.name
-        assert found.chars or found.refused, path.name
-    assert calls == []
-    with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), timeout=10) as control:
-        assert control.recv(1) == b""  # the listener hangs up on whoever calls
-    assert len(calls) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import zipfile
-from email.message import EmailMessage, MIMEPart
+from email.message import MIMEPart
 from pathlib import Path
 
 import docx as python_docx
@@ -16,19 +16,12 @@ from ingest_assets.errors import BadInput
 from ingest_assets.parsers import mail
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.records import ElementType
+from ingest_assets_tests.parsers.mails import message
 from ingest_assets_tests.parsers.mutation import mutated, places, read_or_refuse, some_hundred
 from ingest_assets_tests.parsers.reading import elements_of, file, parts_of, png, texts_of
 
 # spaCy, which reads HTML.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
-
-
-def message(text: str = "The text.", *, subject: str = "Plan für März") -> EmailMessage:
-    made = EmailMessage()
-    made["From"], made["To"], made["Cc"] = "Ann <ann@example.org>", "Bob <bob@example.org>", "Chär <c@example.org>"
-    made["Date"], made["Subject"] = "Wed, 04 Oct 2023 09:27:45 -0500", subject
-    made.set_content(text)
-    return made
 
 
 def word(text: str) -> bytes:
@@ -52,43 +45,9 @@ def test_the_subject_is_the_title_and_the_headers_follow(tmp_path: Path) -> None
     ]
 
 
-def test_plain_text_is_preferred_to_html_that_says_the_same(tmp_path: Path) -> None:
-    made = message("The text, with words enough.")
-    made.add_alternative("<style>p {color: red}</style><p>The <b>text</b>, with words and signs.</p>", subtype="html")
-    assert texts_of(mail, file(tmp_path, bytes(made)))[5:] == ["The text, with words enough."]
-
-
-TABLE = "<table><tr><th>Item</th><th>Pieces</th></tr><tr><td>Lamp</td><td>4</td></tr></table>"
-READ = "| Item | Pieces |\n| --- | --- |\n| Lamp | 4 |"
-LIT = " ".join(["The lamp is lit at dusk."] * 9)
-
-
-@pytest.mark.parametrize(
-    ("plain", "rich", "read"),
-    [
-        ("Please see the table in the HTML.", TABLE, ["Please see the table in the HTML.", READ]),
-        ("Lamp", TABLE, [READ]),
-        (LIT, "<p>View this online</p>", [LIT, "View this online"]),
-    ],
-    ids=["each says what the other lacks", "the HTML says all and more", "the HTML is the stub"],
-)
-def test_of_two_alternatives_nothing_is_lost(tmp_path: Path, plain: str, rich: str, read: list[str]) -> None:
-    made = message(plain)
-    made.add_alternative(rich, subtype="html")
-    assert texts_of(mail, file(tmp_path, bytes(made)))[5:] == read
-
-
 @pytest.mark.parametrize("before", [b"\xef\xbb\xbf", b"\r\n", b"\n\n"])
 def test_what_stands_before_the_headers_hides_none(tmp_path: Path, before: bytes) -> None:
     assert texts_of(mail, file(tmp_path, before + bytes(message())))[0] == "Plan für März"
-
-
-def test_a_stub_beside_a_page_of_html_is_not(tmp_path: Path) -> None:
-    made = message("Your program cannot show HTML.")
-    made.add_alternative(f"<h1>News</h1><p>{'Long words. ' * 100}</p>", subtype="html")
-    elements = elements_of(mail, file(tmp_path, bytes(made)))[5:]
-    assert (elements[0].text, elements[0].level) == ("News", 2)
-    assert elements[1].text.startswith("Long words.")
 
 
 def test_an_attachment_is_a_document_below_its_name(tmp_path: Path) -> None:
@@ -212,22 +171,6 @@ def test_an_encrypted_mail_in_a_mail_is_a_warning(tmp_path: Path) -> None:
     source = f"{head}\n\n--x\nContent-Type: message/rfc822\n\n{inner}\n--x--"
     parts = parts_of(mail, file(tmp_path, source))
     assert "locked was left out: the mail is encrypted" in parts[-1].warnings[0]
-
-
-@pytest.mark.parametrize(
-    ("charset", "declared", "text"),
-    [
-        ("cp1252", "iso-8859-1", "“Zitat” – für dich"),
-        ("gb18030", "gb2312", "新鲜甘草黄酮养分"),
-        ("iso2022_jp", "iso-2022-jp", "ゾルゲと尾崎"),
-        ("utf-8", "us-ascii", "naïve café"),
-        ("utf-8", "x-unknown", "naïve café"),
-        ("cp1251", "none", "Это письмо написано по-русски, и его нужно прочитать."),
-    ],
-)
-def test_a_text_is_decoded_as_it_is_meant(tmp_path: Path, charset: str, declared: str, text: str) -> None:
-    head = f"Subject: s\nContent-Type: text/plain; charset={declared}\nContent-Transfer-Encoding: base64\n\n"
-    assert texts_of(mail, file(tmp_path, head.encode() + base64.b64encode(text.encode(charset))))[-1] == text
 
 
 def test_bare_bytes_in_a_header_are_read(tmp_path: Path) -> None:

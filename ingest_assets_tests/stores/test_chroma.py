@@ -1,4 +1,4 @@
-"""What is Chroma's own: ids, refusals, what a killed save leaves, errors in our words."""
+"""What is Chroma's own: ids, refusals, what a killed save leaves."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 import sys
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -18,7 +18,6 @@ import pytest
 
 from ingest_assets.errors import ConfigError, OutsideError
 from ingest_assets.records import EmbeddedChunk
-from ingest_assets.stored import Scope
 from ingest_assets.stores.chroma import ChromaStore
 from ingest_assets.stores.chroma_client import Handle
 from ingest_assets.stores.chroma_publish import BATCH
@@ -34,7 +33,6 @@ from ingest_assets_tests.stores.builders import (
     vector_of,
     with_vector,
 )
-from ingest_assets_tests.stores.servers import free_port, running
 
 NOTES = record_of("notes.txt")
 TEXTS = texts_of("notes", 12)
@@ -232,20 +230,6 @@ def test_an_index_torn_by_a_killed_save_is_rebuilt(folder: Path, store: ChromaSt
     assert store.audit(NOTES.file_id).problems == ()
 
 
-def test_a_server_that_is_away_is_an_outside_error() -> None:
-    store = ChromaStore(f"http://127.0.0.1:{free_port()}")
-    with pytest.raises(OutsideError, match=r"127\.0\.0\.1"):
-        store.prepare()
-
-
-@pytest.mark.slow
-def test_a_database_that_is_not_there_is_a_config_error(chroma_url: str) -> None:
-    store = ChromaStore(chroma_url, database="unheard_of")
-    with pytest.raises(ConfigError, match=r"Database \[unheard_of\]"):
-        store.search(vector_of("x"), k=1, scope=Scope("u", "p"))
-    store.close()
-
-
 def test_text_that_no_store_can_write_is_refused(store: ChromaStore) -> None:
     with pytest.raises(ValueError, match="surrogate"):
         store.replace(NOTES, [replace_text(each, "half \ud83d a pair") for each in chunks_of(NOTES, ["x"])])
@@ -254,66 +238,3 @@ def test_text_that_no_store_can_write_is_refused(store: ChromaStore) -> None:
 
 def replace_text(embedded: EmbeddedChunk, text: str) -> EmbeddedChunk:
     return replace(embedded, chunk=replace(embedded.chunk, text=text))
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 14 MB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=14m", "tmpfs", str(folder)], check=False, capture_output=True
-    )
-    if mounted.returncode:
-        pytest.skip(f"a small file system cannot be mounted here: {mounted.stderr.decode().strip()}")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small file system")
-def test_a_full_disk_is_told_and_leaves_the_file_whole(small_disk: Path) -> None:
-    store = ChromaStore(str(small_disk / "chroma"))
-    store.prepare()
-    store.replace(NOTES, chunks_of(NOTES, TEXTS))
-    with pytest.raises(OutsideError, match=r"the disk of Chroma's folder .* is full .*: make room there"):
-        store.replace(NOTES, chunks_of(NOTES, [f"text {number} {'x' * 2000}" for number in range(5_000)]))
-    # Until there is room Chroma may refuse to be read, too: it wants to put its log into its tables first.
-    subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
-    assert [chunk.text for chunk in store.chunks(NOTES.file_id)] == TEXTS
-    store.replace(NOTES, chunks_of(NOTES, [*TEXTS, "and another"]))
-    assert [chunk.text for chunk in store.chunks(NOTES.file_id)] == [*TEXTS, "and another"]
-    assert (store.audit(NOTES.file_id).stray, store.audit(NOTES.file_id).problems) == (0, ())
-    store.close()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("at", [0, BATCH + 1])
-def test_a_server_that_is_started_anew_while_a_document_is_written(tmp_path: Path, at: int) -> None:
-    """At the first chunk the publication has been claimed; behind a batch, rows have been written."""
-    port, new = free_port(), texts_of("new", 2 * BATCH)
-    command = [str(Path(sys.executable).with_name("chroma")), "run", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--path", str(tmp_path / "data")]
-    url, server = f"http://127.0.0.1:{port}", ExitStack()
-
-    def restart() -> None:
-        server.close()
-        server.enter_context(running(command, answers=f"{url}/api/v2/heartbeat", log=tmp_path / "log"))
-
-    def interrupted() -> Iterator[EmbeddedChunk]:
-        for number, chunk in enumerate(chunks_of(NOTES, new)):
-            if number == at:
-                restart()
-            yield chunk
-
-    with server:
-        restart()
-        store = ChromaStore(url)
-        store.prepare()
-        store.replace(NOTES, chunks_of(NOTES, TEXTS))
-        with suppress(OutsideError):
-            store.replace(NOTES, interrupted())
-        assert [chunk.text for chunk in store.chunks(NOTES.file_id, limit=len(new))] in (TEXTS, new)
-        store.replace(NOTES, chunks_of(NOTES, new))
-        assert [chunk.text for chunk in store.chunks(NOTES.file_id, limit=len(new) + 1)] == new
-        assert (store.audit(NOTES.file_id).stray, store.audit(NOTES.file_id).problems) == (0, ())
-        store.close()

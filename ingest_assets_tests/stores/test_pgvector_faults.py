@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from ingest_assets.stores.pgvector_client import Limits
 from ingest_assets.stores.pgvector_publish import BATCH
 from ingest_assets_tests.stores.builders import DIMENSION, chunks_of, record_of, scope_of, texts_of, vector_of
 from ingest_assets_tests.stores.postgres import Postgres, give_away
+from ingest_assets_tests.stores.small_disk import make_room, small_disk
 
 pytestmark = pytest.mark.slow
 
@@ -163,29 +163,23 @@ def test_rows_that_a_trigger_drops_are_missed(url: str, store: PgVectorStore) ->
 
 
 @pytest.fixture
-def small_disk() -> Iterator[Path]:
+def small_place() -> Iterator[Path]:
     """A folder of the server's on a file system of 16 MB."""
     folder = Path(tempfile.mkdtemp(prefix="postgres-disk-"))
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=16m,mode=0755", "tmpfs", str(folder)], check=False, capture_output=True
-    )
-    if mounted.returncode:
-        folder.rmdir()
-        pytest.skip(f"a small file system cannot be mounted here: {mounted.stderr.decode().strip()}")
     try:
-        place = folder / "space"
-        place.mkdir()
-        give_away(place)
-        yield place
+        with small_disk(folder, size_mb=16):
+            place = folder / "space"
+            place.mkdir()
+            give_away(place)
+            yield place
     finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
         shutil.rmtree(folder)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small file system")
-def test_a_full_disk_is_told_and_leaves_the_file_whole(postgres_server: Postgres, small_disk: Path) -> None:
+def test_a_full_disk_is_told_and_leaves_the_file_whole(postgres_server: Postgres, small_place: Path) -> None:
     with psycopg.connect(postgres_server.url(), autocommit=True) as connection:
-        connection.execute(f"CREATE TABLESPACE small LOCATION '{small_disk}'")
+        connection.execute(f"CREATE TABLESPACE small LOCATION '{small_place}'")
     url = postgres_server.new_database(tablespace="small")
     store = PgVectorStore(url, dimension=DIMENSION)
     store.prepare()
@@ -193,7 +187,7 @@ def test_a_full_disk_is_told_and_leaves_the_file_whole(postgres_server: Postgres
     with pytest.raises(OutsideError, match="make room on the server's disk"):
         store.replace(NOTES, chunks_of(NOTES, texts_of("new", 50_000)))
     assert [chunk.text for chunk in store.chunks(NOTES.file_id)] == TEXTS
-    subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk.parent)], check=True)
+    make_room(small_place.parent, size_mb=64)
     assert store.compact()
     whole_and_working(store)
     store.close()
