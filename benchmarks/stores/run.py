@@ -26,7 +26,9 @@ from documents import chunks_of, record_of, vector_of
 from places import STORES, Place, opened
 
 from ingest_assets.records import EmbeddedChunk
+from ingest_assets.seen_texts import SeenTexts
 from ingest_assets.stages.migrate import migrate
+from ingest_assets.stages.optimize import optimize
 from ingest_assets.stages.repair import repair
 from ingest_assets.stages.validate import validate
 from ingest_assets.stored import FileRecord, Scope
@@ -43,6 +45,7 @@ def main() -> None:
     parser.add_argument("--stores", nargs="+", default=list(STORES), choices=list(STORES))
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--parts", nargs="+", default=["insert", "search", "memory"])
+    parser.add_argument("--actions", nargs="+", default=list(ACTIONS), choices=list(ACTIONS), help="whose memory")
     parser.add_argument("--child", nargs=5, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
@@ -57,7 +60,7 @@ def main() -> None:
             if "search" in arguments.parts:
                 search(name, new_place(), rows=arguments.rows)
             if "memory" in arguments.parts:
-                memory(name, new_place, rows=arguments.rows)
+                memory(name, new_place, rows=arguments.rows, actions=arguments.actions)
 
 
 def insert(name: str, new_place: Callable[[], Place]) -> None:
@@ -116,12 +119,12 @@ def search(name: str, place: Place, *, rows: int) -> None:
     print(f"| {name} | {rows:,} | {p50:.1f} | {p95:.1f} | {statistics.mean(recalls):.3f} | {filling:.0f} |", flush=True)
 
 
-def memory(name: str, new_place: Callable[[], Place], *, rows: int) -> None:
-    """Print the peak memory of processes that replace, validate, repair and copy a tenth and all of the rows."""
+def memory(name: str, new_place: Callable[[], Place], *, rows: int, actions: list[str]) -> None:
+    """Print the peak memory of processes that write, examine, mend, tidy and copy a tenth and all of the rows."""
     for count in (rows // 10, rows):
         place = new_place()
-        peaks = [_peak(place, action, count) for action in ("nothing", "replace", "validate", "repair", "migrate")]
-        print(f"| {name} | {count:,} | " + " | ".join(f"{peak:.0f}" for peak in peaks) + " |", flush=True)
+        peaks = {action: f"{_peak(place, action, count):.0f}" for action in ACTIONS if action in actions}
+        print(f"| {name} | {count:,} | " + " | ".join(peaks.get(action, "") for action in ACTIONS) + " |", flush=True)
 
 
 def _peak(place: Place, action: str, count: int) -> float:
@@ -133,9 +136,7 @@ def _peak(place: Place, action: str, count: int) -> float:
 def in_child(kind: str, location: str, database: str, action: str, count: str) -> None:
     """Do one thing in a process of its own, and print its peak memory in MB."""
     store = opened(kind, location, database)
-    {"nothing": _nothing, "replace": _replace, "validate": _validate, "repair": _repair, "migrate": _migrate}[action](
-        store, int(count)
-    )
+    ACTIONS[action](store, int(count))
     store.close()
     print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
 
@@ -177,11 +178,37 @@ def _repair(store: VectorStore, count: int) -> None:
         repair(examined, store=store, kept=kept, forget=lambda _: None, embedder=_Embedder())
 
 
+def _optimize(store: VectorStore, count: int) -> None:
+    """No row has its flags yet."""
+    with tempfile.TemporaryDirectory() as folder, SeenTexts(Path(folder) / "seen") as texts:
+        for examined in validate(store, kept=lambda record: None):
+            tidied = optimize(
+                examined,
+                store=store,
+                seen=lambda record, text_sha256: texts.seen(record.project_id, text_sha256),
+                kept=lambda record: None,
+                captions=lambda record: frozenset(),
+                embedder=_Embedder(),
+            )
+            assert tidied.flagged == count // 10, tidied
+    store.compact()
+
+
 def _migrate(store: VectorStore, count: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         target = ChromaStore(str(Path(folder) / "target"))
         assert sum(moved.copied for moved in migrate(store, target)) == 10
         target.close()
+
+
+ACTIONS = {
+    "nothing": _nothing,
+    "replace": _replace,
+    "validate": _validate,
+    "repair": _repair,
+    "optimize": _optimize,
+    "migrate": _migrate,
+}
 
 
 def _replacing(store: VectorStore, record: FileRecord, chunks: list[EmbeddedChunk]) -> float:

@@ -9,17 +9,19 @@ Page numbers are those that Word wrote where it last broke the pages; a document
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ingest_assets.parsers import archives, docx_tree, html_tables, html_tree, ooxml
+from ingest_assets.parsers import archives, diagrams, docx_tree, html_tables, html_tree, ooxml
 from ingest_assets.parsers.charts import chart_table
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.damage import naming_damage
 from ingest_assets.parsers.docx_headings import heading_styles, level_by_look, looks_of
 from ingest_assets.parsers.docx_notes import Notes
-from ingest_assets.parsers.docx_tree import W
+from ingest_assets.parsers.docx_tree import R, W
+from ingest_assets.parsers.embedded import Documents
 from ingest_assets.parsers.part_builder import PartBuilder
 from ingest_assets.parsers.unstructured_elements import level_of, load, type_of
 from ingest_assets.records import ElementType, Part
@@ -27,7 +29,7 @@ from ingest_assets.records import ElementType, Part
 if TYPE_CHECKING:
     from lxml import etree
 
-VERSION = "3"
+VERSION = "4"
 PART = "block of text"
 
 # Paragraphs and tables of one part: some 10 pages.
@@ -57,18 +59,19 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     load()
     with ooxml.opened(path, limits=limits) as package:
         with naming_damage("a Word document"):
-            reader = _Reader(package, builder=PartBuilder(limits=limits, start=start))
+            reader = _Reader(package, builder=PartBuilder(limits=limits, start=start), limits=limits)
         yield from reader.parts()
 
 
 class _Reader:
     """One pass over the blocks of a document."""
 
-    def __init__(self, package: Path, *, builder: PartBuilder) -> None:
+    def __init__(self, package: Path, *, builder: PartBuilder, limits: Limits) -> None:
         from docx.opc.constants import RELATIONSHIP_TYPE
         from unstructured.partition.docx import DocxPartitionerOptions, _DocxPartitioner
 
         self._builder = builder
+        self._documents = Documents(builder=builder, limits=limits)
         options = DocxPartitionerOptions(
             file=None, file_path=str(package), include_page_breaks=False, infer_table_structure=True
         )
@@ -91,7 +94,10 @@ class _Reader:
         sections = iter(self._sections)
         section = next(sections, None)
         self._add_furniture(section, "headers")
-        for block in self._document.element.body.iterchildren(W + "p", W + "tbl"):
+        for block in self._document.element.body.iterchildren(W + "p", W + "tbl", W + "altChunk"):
+            if block.tag == W + "altChunk":
+                yield from self._included(block)
+                continue
             self._add_safely(block)
             if self._blocks >= _PART_BLOCKS or self._builder.chars >= _PART_CHARS:
                 self._blocks = 0
@@ -113,6 +119,13 @@ class _Reader:
             text = " ".join(node.text or "" for node in block.iter(W + "t"))
             self._builder.add(ElementType.NARRATIVE_TEXT, text)
             self._builder.warn(f"a paragraph or table was read as bare text: {type(error).__name__} ({error})")
+
+    def _included(self, block: etree._Element) -> Iterator[Part]:
+        """Yield the parts of a document of another format that Word would have turned into its own."""
+        part = self._document.part.rels.get(block.get(f"{R}id", ""))
+        if part is not None and not part.is_external:
+            name = str(part.target_part.partname)
+            yield from self._documents.parts(io.BytesIO(part.target_part.blob), name=name, level=0, is_titled=False)
 
     def _add_block(self, block: etree._Element, *, depth: int = 0) -> None:
         self._blocks += 1
@@ -193,6 +206,10 @@ class _Reader:
             name = str(part.target_part.partname)
             if kind == "picture":
                 self._builder.add_picture(part.target_part.blob, page_number=page_number, name=name)
+                continue
+            if kind == "diagram":
+                for text in diagrams.texts(archives.parse_xml(part.target_part.blob)):
+                    self._builder.add(ElementType.LIST_ITEM, text, page_number=page_number)
                 continue
             title, rows = chart_table(archives.parse_xml(part.target_part.blob))
             self._builder.add(ElementType.NARRATIVE_TEXT, title, page_number=page_number)

@@ -2,7 +2,8 @@
 
 `unstructured` and `python-docx` see only the runs that stand directly in a paragraph and the paragraphs that stand
 directly in the body. Inserted text, content controls (a table of contents is one), fields, tags and equations are
-deeper; they are lifted here. What was deleted under change tracking goes, and raised numbers are written as powers.
+deeper; they are lifted here. What was deleted under change tracking goes, as do readings above characters (ruby);
+raised numbers are written as powers, and a form's boxes and lists as what was chosen.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ingest_assets.parsers import powers
+from ingest_assets.parsers.diagrams import DIAGRAM
 from ingest_assets.parsers.omml import NAMESPACE as MATH
 from ingest_assets.parsers.omml import math_text
 
@@ -20,12 +22,15 @@ if TYPE_CHECKING:
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
-_R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
+R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
 _V = "{urn:schemas-microsoft-com:vml}"
+_SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 
-_DROPPED = [W + name for name in ("del", "moveFrom", "sdtPr", "sdtEndPr", "smartTagPr", "customXmlPr", "instrText")]
+_DROPPED = [
+    W + name for name in ("del", "moveFrom", "sdtPr", "sdtEndPr", "smartTagPr", "customXmlPr", "instrText", "rt")
+]
 _BREAKS = (W + "br", W + "cr", W + "tab")
 _LIFTED = {
     W + name for name in ("sdt", "sdtContent", "ins", "moveTo", "smartTag", "customXml", "fldSimple", "dir", "bdo")
@@ -44,6 +49,10 @@ def plain(root: etree._Element) -> None:
         lift(element)
     for symbol in [*root.iter(W + "sym")]:
         _spell(symbol)
+    for ruby in [*root.iter(W + "ruby")]:
+        _replace(ruby, "".join(text.text or "" for text in ruby.iter(W + "t")))
+    for field in [*root.iter(W + "ffData")]:
+        _replace(field.getparent(), _chosen(field))
     for element in [*root.iter(MATH + "oMathPara", MATH + "oMath")]:
         if element.getparent() is not None and element.getparent().tag != MATH + "oMathPara":
             _write(element)
@@ -57,7 +66,32 @@ def _spell(symbol: etree._Element) -> None:
     code = int(written, 16) if re.fullmatch("[0-9A-Fa-f]{2,4}", written) else 0
     if 0x20 <= code < 0xD800 or code >= 0xE000:
         symbol.tag, symbol.text = W + "t", chr(code | 0xF000 if code <= 0xFF else code)
-        symbol.set("{http://www.w3.org/XML/1998/namespace}space", "preserve")
+        symbol.set(_SPACE, "preserve")
+
+
+def _replace(element: etree._Element, text: str) -> None:
+    """Put text in the place of an element of a run."""
+    written = element.makeelement(W + "t")
+    written.text = text
+    written.set(_SPACE, "preserve")
+    parent = element.getparent()
+    if parent is not None and text:
+        parent.replace(element, written)
+
+
+def _chosen(field: etree._Element) -> str:
+    """Return what stands in a form's box or list; what was typed into a form is text already."""
+    box, choice = field.find(W + "checkBox"), field.find(W + "ddList")
+    if box is not None:
+        state = next((mark for mark in (box.find(W + "checked"), box.find(W + "default")) if mark is not None), None)
+        is_checked = state is not None and state.get(W + "val", "1") in {"1", "true", "on"}
+        return "\u2612 " if is_checked else "\u2610 "
+    if choice is None:
+        return ""
+    entries = [entry.get(W + "val", "") for entry in choice.iterfind(W + "listEntry")]
+    numbers = [mark.get(W + "val", "") for name in ("result", "default") for mark in choice.iterfind(W + name)]
+    number = int(numbers[0]) if numbers and re.fullmatch("[0-9]{1,4}", numbers[0]) else 0
+    return entries[number] if number < len(entries) else ""
 
 
 def _is_raised(run: etree._Element) -> bool:
@@ -79,7 +113,7 @@ def _choose(element: etree._Element) -> None:
 
 
 def _is_useful(option: etree._Element) -> bool:
-    marks = (W + "t", _A + "t", _A + "blip", _C + "chart", _V + "imagedata", MATH + "t")
+    marks = (W + "t", _A + "t", _A + "blip", _C + "chart", DIAGRAM + "relIds", _V + "imagedata", MATH + "t")
     return next(option.iter(*marks), None) is not None
 
 
@@ -99,7 +133,7 @@ def _write(equation: etree._Element) -> None:
     run = equation.makeelement(W + "r")
     text = equation.makeelement(W + "t")
     text.text = f" {math_text(equation) or _each(equation)} "
-    text.set("{http://www.w3.org/XML/1998/namespace}space", "preserve")
+    text.set(_SPACE, "preserve")
     run.append(text)
     run.set("ours-formula", "1")
     parent = equation.getparent()
@@ -131,12 +165,14 @@ def take_text_boxes(paragraph: etree._Element) -> list[etree._Element]:
 
 
 def relations(element: etree._Element) -> Iterator[tuple[str, str]]:
-    """Give, in order, the ids of what stands in a drawing: ("picture", id) or ("chart", id)."""
-    for node in element.iter(_A + "blip", _V + "imagedata", _C + "chart"):
+    """Give, in order, the ids of what stands in a drawing: ("picture", id), ("chart", id) or ("diagram", id)."""
+    for node in element.iter(_A + "blip", _V + "imagedata", _C + "chart", DIAGRAM + "relIds"):
         if node.tag == _C + "chart":
-            yield "chart", node.get(_R + "id", "")
+            yield "chart", node.get(R + "id", "")
+        elif node.tag == DIAGRAM + "relIds":
+            yield "diagram", node.get(R + "dm", "")
         else:
-            yield "picture", node.get(_R + "embed") or node.get(_R + "id") or ""
+            yield "picture", node.get(R + "embed") or node.get(R + "id") or ""
 
 
 def notes(element: etree._Element) -> Iterator[tuple[str, str]]:

@@ -33,8 +33,8 @@ class Documents:
         self._unpacked = limits.unpacked or Unpacked()
         self._limits = replace(limits, unpacked=self._unpacked)
 
-    def parts(self, source: IO[bytes], *, name: str, level: int) -> Iterator[Part]:
-        """Yield the parts of a document; titles in it stand below its name, which is a title of `level`."""
+    def parts(self, source: IO[bytes], *, name: str, level: int, is_titled: bool = True) -> Iterator[Part]:
+        """Yield the parts of a document; titles in it stand below its name, which is a title of `level` if at all."""
         name = " ".join(name.split())[:_MAX_NAME_CHARS] or "without a name"
         if self._builder.elements:
             yield from self._builder.flush()
@@ -44,7 +44,7 @@ class Documents:
             with tempfile.NamedTemporaryFile(prefix="ingest-") as file:
                 self._copy(source, file)
                 file.flush()
-                yield from self._read(Path(file.name), name=name)
+                yield from self._read(Path(file.name), name=name, is_named=not is_titled)
         except BadInput as error:
             self.warn(name, error)
         finally:
@@ -78,10 +78,9 @@ class Documents:
                 raise BadInput(f"the documents inside of the file come to more than {limit}")
             target.write(block)
 
-    def _read(self, path: Path, *, name: str) -> Iterator[Part]:
+    def _read(self, path: Path, *, name: str, is_named: bool) -> Iterator[Part]:
         builder = self._builder
         parser = families.parser_for(media_type.detect(path, filename=name), filename=name)
-        is_named = False
         for part in _parts(parser, path, limits=self._inner_limits()):
             if part.problem:
                 yield from builder.flush(problem=f"{name}: {part.problem}")

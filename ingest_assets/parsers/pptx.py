@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingest_assets.errors import BadInput
-from ingest_assets.parsers import archives, ooxml, pptx_tree
+from ingest_assets.parsers import archives, diagrams, ooxml, pptx_tree
 from ingest_assets.parsers.charts import chart_table
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.damage import naming_damage
+from ingest_assets.parsers.diagrams import DIAGRAM
 from ingest_assets.parsers.part_builder import PartBuilder
 from ingest_assets.parsers.pptx_tree import A
 from ingest_assets.parsers.unstructured_elements import load, type_of
@@ -31,7 +32,6 @@ _MAX_TITLE_WORDS = 20  # two lines in large type
 _MAX_TITLE_LINES = 3
 
 _R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
-_DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}"
 _CHART = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
 
 
@@ -152,12 +152,10 @@ class _Reader:
 
     def _add_diagrams(self, shape: Any, *, page_number: int) -> None:
         """Add the texts of a SmartArt diagram in the order of its data."""
-        for node in shape._element.iter(f"{_DIAGRAM}relIds"):
+        for node in shape._element.iter(f"{DIAGRAM}relIds"):
             part = _related(shape.part, node.get(f"{_R}dm", ""))
-            for point in archives.parse_xml(part.blob).iter(f"{_DIAGRAM}pt") if part is not None else ():
-                if point.get("type", "node") in {"node", "asst"}:
-                    text = "\n".join(_paragraph_text(paragraph) for paragraph in point.iter(f"{A}p"))
-                    self._builder.add(ElementType.LIST_ITEM, text, page_number=page_number)
+            for text in diagrams.texts(archives.parse_xml(part.blob)) if part is not None else ():
+                self._builder.add(ElementType.LIST_ITEM, text, page_number=page_number)
 
     def _add_picture(self, slide_part: Any, relation: str, *, page_number: int) -> None:
         part = _related(slide_part, relation)
