@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,8 @@ _SKIPPED = {
     TABLE + "shapes",
 }
 _LEAVES = {*_PARAGRAPHS, TEXT + "list", TABLE + "table"}
+# OpenDocument 1.3, 20.411: a keyword, or by how much of the letters' height.
+_RAISED = re.compile(r"super|[1-9]")
 _TITLE_STYLES = {"Title": 1, "Subtitle": 2}
 _READABLE = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp")
 # A longer "heading" is a paragraph in a heading's style.
@@ -47,10 +50,15 @@ class Blocks:
         self._package = package
         self._builder = builder
         self._parents: dict[str, str] = {}
+        self._raised: set[str] = set()
 
     def learn_style(self, style: etree._Element) -> None:
-        """Remember what an automatic style is made from."""
-        self._parents[style.get(STYLE + "name", "")] = style.get(STYLE + "parent-style-name", "")
+        """Remember what an automatic style is made from, and whether it raises its characters."""
+        name = style.get(STYLE + "name", "")
+        self._parents[name] = style.get(STYLE + "parent-style-name", "")
+        places = (look.get(STYLE + "text-position", "") for look in style.iterfind(STYLE + "text-properties"))
+        if name and any(_RAISED.match(place) for place in places):
+            self._raised.add(name)
 
     def leaves(self, node: etree._Element) -> Iterator[etree._Element]:
         """Yield the blocks that can be added one by one: containers are gone through, however long."""
@@ -75,7 +83,7 @@ class Blocks:
                 self.add(leaf, type_=type_, level=level)
 
     def _add_paragraph(self, node: etree._Element, *, type_: ElementType, level: int) -> None:
-        inline = Inline(node)
+        inline = Inline(node, raised=self._raised)
         style = node.get(TEXT + "style-name", "")
         named = _TITLE_STYLES.get(style) or _TITLE_STYLES.get(self._parents.get(style, ""), 0)
         if node.tag == TEXT + "h":
@@ -99,7 +107,7 @@ class Blocks:
         found: list[Inline] = []
 
         def text_of(cell: etree._Element) -> str:
-            inlines = [Inline(paragraph) for paragraph in _paragraphs(cell)]
+            inlines = [Inline(paragraph, raised=self._raised) for paragraph in _paragraphs(cell)]
             found.extend(inlines)
             return "\n".join(filter(None, (inline.text for inline in inlines)))
 
@@ -115,7 +123,7 @@ class Blocks:
     def _add_anchored(self, inlines: list[Inline]) -> None:
         for inline in inlines:
             for note in inline.notes:
-                texts = [Inline(paragraph).text for paragraph in note.iter(*_PARAGRAPHS)]
+                texts = [Inline(each, raised=self._raised).text for each in note.iter(*_PARAGRAPHS)]
                 self._builder.add(ElementType.FOOTNOTE, "\n".join(texts), page_number=self.page_number)
             for frame in inline.frames:
                 self.add(frame)

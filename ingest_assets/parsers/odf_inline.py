@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import TYPE_CHECKING
 
+from ingest_assets.parsers import powers
 from ingest_assets.parsers.odf_package import DRAW, OFFICE, TEXT
 
 if TYPE_CHECKING:
@@ -18,14 +20,15 @@ _MAX_DIGITS = 10
 
 
 class Inline:
-    """What stands in one paragraph."""
+    """What stands in one paragraph; `raised` names the styles of characters that stand higher than the others."""
 
-    def __init__(self, paragraph: etree._Element) -> None:
+    def __init__(self, paragraph: etree._Element, *, raised: Container[str] = ()) -> None:
+        self._raised = raised
         self._pieces: list[str] = []
         self.notes: list[etree._Element] = []
         self.frames: list[etree._Element] = []
         self._walk(paragraph)
-        self.text = "".join(self._pieces).strip()
+        self.text = powers.marked("".join(self._pieces)).strip()
 
     def _walk(self, node: etree._Element) -> None:
         self._pieces.append(node.text or "")
@@ -40,6 +43,8 @@ class Inline:
             elif isinstance(tag, str) and tag.startswith(DRAW) and tag != DRAW + "a":
                 self.frames.append(child)
             elif isinstance(tag, str) and tag not in _SKIPPED:
+                if child.get(TEXT + "style-name") in self._raised:
+                    self._pieces.append(powers.RAISED)
                 self._walk(child)
             self._pieces.append(child.tail or "")
 

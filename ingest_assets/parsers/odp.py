@@ -10,14 +10,14 @@ from ingest_assets.errors import BadInput
 from ingest_assets.parsers import odf_package
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.odf_blocks import Blocks
-from ingest_assets.parsers.odf_package import CHILD_DEPTH, DRAW, PRESENTATION
+from ingest_assets.parsers.odf_package import CHILD_DEPTH, DRAW, PRESENTATION, STYLE
 from ingest_assets.parsers.part_builder import PartBuilder
 from ingest_assets.records import ElementType, Part
 
 if TYPE_CHECKING:
     from lxml import etree
 
-VERSION = "1"
+VERSION = "2"
 PART = "slide"
 
 _TITLES = {"title": 1, "subtitle": 2}
@@ -46,13 +46,15 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
         total = package.count(DRAW + "page")
         blocks = Blocks(package, builder=builder)
         try:
-            for event, page, depth in package.events(whole=True):
-                if event == "start" or depth != CHILD_DEPTH or page.tag != DRAW + "page":
+            for event, element, depth in package.events(whole=True):
+                if event == "end" and element.tag == STYLE + "style":
+                    blocks.learn_style(element)
+                if event == "start" or depth != CHILD_DEPTH or element.tag != DRAW + "page":
                     continue
                 blocks.page_number = builder.number + 1
-                _add(page, blocks=blocks)
+                _add(element, blocks=blocks)
                 yield from builder.flush(page_number=blocks.page_number)
-                odf_package.forget(page)
+                odf_package.forget(element)
         except BadInput as error:
             if builder.number == 0:
                 raise

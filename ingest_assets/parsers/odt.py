@@ -14,7 +14,7 @@ from ingest_assets.parsers.odf_package import CHILD_DEPTH, STYLE, TEXT, Package
 from ingest_assets.parsers.part_builder import PartBuilder
 from ingest_assets.records import ElementType, Part
 
-VERSION = "1"
+VERSION = "2"
 PART = "block of text"
 
 # Paragraphs and tables of one part: some 10 pages.
@@ -68,9 +68,10 @@ def _add_blocks(package: Package, *, builder: PartBuilder) -> Iterator[None]:
             continue
         if element.tag == STYLE + "style":
             blocks.learn_style(element)
-        if depth != CHILD_DEPTH:
+            odf_package.forget(element)
+        if depth != CHILD_DEPTH or _is_style(element):
             continue
-        for leaf in blocks.leaves(element) if not _is_style(element) else ():
+        for leaf in blocks.leaves(element):
             blocks.add(leaf)
             yield
         odf_package.forget(element)

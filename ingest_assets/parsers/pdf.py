@@ -37,7 +37,7 @@ from ingest_assets.records import Part
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfiumError, PdfPage
 
-VERSION = "7"
+VERSION = "8"
 PART = "page"
 
 # Six places in the document, two pages each, since left and right pages have other headers.

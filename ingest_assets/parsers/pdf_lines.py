@@ -16,6 +16,7 @@ from math import hypot
 from operator import sub
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from ingest_assets.parsers import pdf_powers
 from ingest_assets.parsers.pdf_calls import Characters
 from ingest_assets.parsers.pdf_rules import Rule
 from ingest_assets.parsers.pdf_text import clean
@@ -212,16 +213,22 @@ def _runs(text: str, words: _Words, pieces: list[tuple[int, int, int]], characte
         for first, last, _ in pieces
     ]
     sizes = _sizes([words.starts[main] for main in mains], characters)
+    powers = pdf_powers.raised(text, characters)
     styles = _styles([(words.starts[first], words.ends[last - 1] - 1) for first, last, _ in pieces], characters)
     for (first, last, turn), main, size, (bold, italic) in zip(pieces, mains, sizes, styles, strict=True):
         start, end = words.starts[first], words.ends[last - 1]
-        run = clean(_logical(text[start:end], start, characters))
+        raised = powers[bisect_left(powers, start + 1) : bisect_left(powers, end)]
+        run = clean(_with_powers(_logical(text[start:end], start, characters), [place - start for place in raised]))
         if run:
             x0, x1 = words.x0[main], words.x1[main]
             if last - first > 1:
                 x0, x1 = min(words.x0[first:last]), max(words.x1[first:last])
             spaced = text[end : end + 1].isspace() and text[end : end + 2] != "\r\n"
             yield Run(run, x0, words.y0[main], x1, words.y1[main], size, bold, turn, first, spaced, italic)
+
+
+def _with_powers(text: str, places: list[int]) -> str:
+    return "^".join(text[first:after] for first, after in pairwise([0, *places, len(text)])) if places else text
 
 
 def _styles(ends: list[tuple[int, int]], characters: Characters) -> list[tuple[bool, bool]]:

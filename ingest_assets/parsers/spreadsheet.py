@@ -19,7 +19,7 @@ from ingest_assets.parsers.part_builder import PartBuilder
 from ingest_assets.parsers.spreadsheet_cells import rows_of
 from ingest_assets.records import Part
 
-VERSION = "2"
+VERSION = "3"
 PART = "block of rows"
 
 

@@ -24,7 +24,7 @@ def rows_of(workbook: Any, sheet: Any, package: Path) -> Iterator[tuple[int, dic
     from openpyxl.worksheet._reader import WorkSheetParser
 
     merged = _Merged(package, sheet._worksheet_path)
-    percent = _percent_styles(workbook)
+    shown = _shown_styles(workbook)
     with sheet._get_source() as source:
         parser = WorkSheetParser(
             source,
@@ -40,7 +40,7 @@ def rows_of(workbook: Any, sheet: Any, package: Path) -> Iterator[tuple[int, dic
                 warnings.simplefilter("ignore")  # of dates out of range, which become #VALUE!
                 row_number, cells = parser.parse_row(element)
             parser.row_dimensions.clear()
-            texts = {cell["column"]: _text(cell, percent=percent) for cell in cells if cell["column"] <= _MAX_COLUMN}
+            texts = {cell["column"]: _text(cell, shown=shown) for cell in cells if cell["column"] <= _MAX_COLUMN}
             texts = formulas | {column: text for column, text in texts.items() if text}
             if texts:
                 yield row_number, merged.repeat(row_number, texts)
@@ -80,22 +80,38 @@ def _row_elements(source: IO[bytes]) -> Iterator[ElementTree.Element]:
 _QUOTED = re.compile(r'"[^"]*"|[\\_*].')
 
 
-def _percent_styles(workbook: Any) -> set[int]:
-    """Find the cell styles that show a fraction as a percentage."""
+# A format that says of each digit that it is shown: of postal codes, telephone and account numbers.
+_ALL_DIGITS = re.compile(r"[+(]?0[0 ()/.-]*0")
+_LITERAL = re.compile(r'"([^"]*)"|\\(.)')
+
+
+def _shown_styles(workbook: Any) -> dict[int, str]:
+    """Find the cell styles that show a fraction as a percentage, as "%", or all digits, as the format of them."""
     from openpyxl.styles.numbers import BUILTIN_FORMATS, BUILTIN_FORMATS_MAX_SIZE
 
     own = list(workbook._number_formats)
-    found = set()
+    found = {}
     for style, cell_style in enumerate(workbook._cell_styles):
         number = cell_style.numFmtId
         place = number - BUILTIN_FORMATS_MAX_SIZE
         code = own[place] if 0 <= place < len(own) else BUILTIN_FORMATS.get(number, "")
         if "%" in _QUOTED.sub("", code):
-            found.add(style)
+            found[style] = "%"
+        digits = _LITERAL.sub(lambda literal: literal[1] or literal[2] or "", code.partition(";")[0])
+        if _ALL_DIGITS.fullmatch(digits) and not re.search(r"\.0+$", digits):
+            found[style] = digits
     return found
 
 
-def _text(cell: dict[str, Any], *, percent: set[int]) -> str:
+def _with_all_digits(number: float, digits: str) -> str:
+    """Write a number into a format's places: 1234 as 01234, 123456789 as 123-45-6789."""
+    left = list(str(round(number)).zfill(digits.count("0")))
+    surplus = len(left) - digits.count("0")
+    first, left = "".join(left[:surplus]), left[surplus:]
+    return first + "".join(left.pop(0) if mark == "0" else mark for mark in digits)
+
+
+def _text(cell: dict[str, Any], *, shown: dict[int, str]) -> str:
     value = cell["value"]
     if value is None:
         return ""
@@ -109,9 +125,10 @@ def _text(cell: dict[str, Any], *, percent: set[int]) -> str:
     if isinstance(value, datetime.timedelta):
         return _duration(value)
     if isinstance(value, int | float):
-        if cell["style_id"] in percent:
+        style = shown.get(cell["style_id"], "")
+        if style == "%":
             return f"{number_text(round(value * 100, 10))}%"
-        return number_text(value)
+        return _with_all_digits(value, style) if style and 0 <= value == int(value) else number_text(value)
     from openpyxl.utils.escape import unescape
 
     return str(unescape(str(value))).strip()

@@ -36,6 +36,8 @@ def odf(folder: Path, body: str, *, kind: str = "text", prolog: str = "", **memb
     content = (
         f'<?xml version="1.0"?>{prolog}<office:document-content {_NAMES} xmlns:xlink="http://www.w3.org/1999/xlink">'
         '<office:automatic-styles><style:style style:name="P1" style:parent-style-name="Title"/>'
+        '<style:style style:name="T1"><style:text-properties style:text-position="super 58%"/></style:style>'
+        '<style:style style:name="T2"><style:text-properties style:text-position="-33% 58%"/></style:style>'
         "</office:automatic-styles>"
         f"<office:body><office:{kind}>{body}</office:{kind}></office:body></office:document-content>"
     )
@@ -86,6 +88,16 @@ def test_headings_paragraphs_and_lists_in_their_order(tmp_path: Path) -> None:
         (ElementType.LIST_ITEM, 0, "wine"),
         (ElementType.LIST_ITEM, 0, "red"),
     ]
+
+
+@pytest.mark.parametrize("kind", ["text", "presentation"])
+def test_raised_numbers_behind_digits_are_powers(tmp_path: Path, kind: str) -> None:
+    raised, lowered = (f'<text:span text:style-name="{name}">7</text:span>' for name in ("T1", "T2"))
+    body = p(f"10{raised} cells, word{raised}, 10{lowered}") + f"<table:table>{row(f'10{raised}', 'b')}</table:table>"
+    if kind == "presentation":
+        body = f"<draw:page><draw:frame><draw:text-box>{body}</draw:text-box></draw:frame></draw:page>"
+    found = texts_of(_KINDS[kind], odf(tmp_path, body, kind=kind))
+    assert found == ["10^7 cells, word7, 107", "| 10^7 | b |\n| --- | --- |"]
 
 
 def test_notes_follow_and_comments_and_deleted_text_do_not(tmp_path: Path) -> None:

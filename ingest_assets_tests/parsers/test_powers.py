@@ -10,8 +10,10 @@ import pptx
 import pytest
 
 from ingest_assets.parsers import docx as docx_parser
-from ingest_assets.parsers import html, rtf, xml_text
+from ingest_assets.parsers import html, pdf, rtf, xml_text
 from ingest_assets.parsers import pptx as pptx_parser
+from ingest_assets_tests.parsers import pdf_files
+from ingest_assets_tests.parsers.pdf_files import Line, Page
 from ingest_assets_tests.parsers.reading import file, texts_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -84,3 +86,15 @@ def test_so_it_is_in_powerpoint(tmp_path: Path) -> None:
         "The sample held 5 × 10^71",
         "Counted over 10^3",
     ]
+
+
+def test_so_it_is_in_a_pdf(tmp_path: Path) -> None:
+    lines = (
+        *(Line("Some 10", 72, 700), Line("7", 106, 704, 7), Line(" grains of sand weigh 10", 110, 700)),
+        *(Line("-3", 217, 704, 7), Line(" tons, and 10", 224, 700), Line("2", 281, 698, 7), Line(" is two", 286, 700)),
+        Line("A field has 1107 flowers", 72, 600),
+    )
+    path = pdf_files.write(tmp_path / "made.pdf", [Page(lines)])
+    assert " ".join(texts_of(pdf, path)) == (
+        "Some 10^7 grains of sand weigh 10^-3 tons, and 102 is two A field has 1107 flowers"
+    )

@@ -133,6 +133,33 @@ def test_formats_and_escapes_are_read_as_they_are_shown(tmp_path: Path) -> None:
     assert table.splitlines()[-1] == "| 50% | 5 | 36:00:05 | one two |"
 
 
+@pytest.mark.parametrize(
+    ("value", "code", "text"),
+    [
+        (1234, "00000", "01234"),
+        (1234, "00000;-00000", "01234"),
+        (123456789, "000-00-0000", "123-45-6789"),
+        (123456789, r"000\-00\-0000", "123-45-6789"),
+        (301234567, '"0"00 000 00 00', "030 123 45 67"),
+        (30123456, r"\(00\)\ 0000\-0000", "(00) 3012-3456"),
+        (1234567, "00000", "1234567"),
+        (7, "0", "7"),
+        (7, "0.00", "7"),
+        (7.5, "00000", "7.5"),
+        (-7, "00000", "-7"),
+        (7, "#,##0", "7"),
+        (0, "000", "000"),
+    ],
+)
+def test_numbers_that_are_shown_with_all_their_digits(tmp_path: Path, value: float, code: str, text: str) -> None:
+    workbook = openpyxl.Workbook()
+    workbook.active.append(["a", "b"])
+    workbook.active.append([value, "x"])
+    workbook.active["A2"].number_format = code
+    _, table = texts_of(spreadsheet, saved(workbook, tmp_path))
+    assert table.splitlines()[-1] == f"| {text} | x |"
+
+
 def test_a_long_list_is_a_table_of_one_column(tmp_path: Path) -> None:
     workbook = openpyxl.Workbook()
     for number in range(9):

@@ -1,0 +1,46 @@
+"""A page's characters in, the places of raised numbers behind digits out: 10^7 has the letters of 107.
+
+Few numbers hold any, so their first and last characters are asked first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import chain
+from math import hypot
+
+from ingest_assets.parsers.pdf_calls import Characters
+
+_NUMBER = re.compile(r"\d[\d.,]*[+\-\u2212\u2013]?\d+(?![^\W\d_])")
+_EXPONENT = re.compile(r"[+\-\u2212\u2013]?\d+")
+# Of the size of the digits before it: what is smaller, and set higher, is raised.
+_SMALLER = 0.9
+_HIGHER = 0.15
+
+
+def raised(text: str, characters: Characters) -> list[int]:
+    """Return, in order, where in a page's text a raised number begins right behind a digit."""
+    numbers = [found.span() for found in _NUMBER.finditer(text)]
+    ends = _looks(list(chain.from_iterable((start, end - 1) for start, end in numbers)), characters)
+    places = []
+    for (start, end), first, last in zip(numbers, ends[0::2], ends[1::2], strict=True):
+        if _is_raised(last, above=first):
+            looks = _looks(range(start, end), characters)
+            place = next(number for number, look in enumerate(looks) if _is_raised(look, above=first))
+            if _EXPONENT.fullmatch(text, start + place, end) and text[start + place - 1].isdigit():
+                places.append(start + place)
+    return places
+
+
+def _is_raised(look: tuple[float, float], *, above: tuple[float, float]) -> bool:
+    (size, base), (size_before, base_before) = look, above
+    return size < _SMALLER * size_before and base > base_before + _HIGHER * size_before
+
+
+def _looks(indices: Sequence[int], characters: Characters) -> list[tuple[float, float]]:
+    """Return the size of each character and the height of its base line, of upright text in points."""
+    matrices = characters.matrices(indices)
+    scales = map(hypot, matrices[0::6], matrices[1::6])
+    sizes = (size * scale for size, scale in zip(characters.sizes(indices), scales, strict=True))
+    return list(zip(sizes, matrices[5::6], strict=True))
