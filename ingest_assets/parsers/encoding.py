@@ -33,6 +33,8 @@ _MARKS = (
 # How Japanese and Korean mail switches its alphabet: all bytes are ASCII.
 _ISO_2022 = b"\x1b$"
 # Bell, back space, tab, line ends, escape and the old end-of-file mark do occur in text.
+# One in so many: printer files and logs hold a few; compressed or random bytes hold 1 in 10.
+_RARE = 200
 _CONTROLS = bytes(set(range(32)) - {7, 8, 9, 10, 11, 12, 13, 26, 27}) + b"\x7f"
 
 
@@ -67,11 +69,11 @@ def of_head(head: bytes) -> str:
     for mark, encoding in _MARKS:
         if head.startswith(mark):
             return encoding
-    if b"\0" in head:
+    # A crash leaves some NULs in a log; that other bytes than ASCII are UTF-8 by chance, none does.
+    if b"\0" in head and not (head.count(b"\0") * _RARE <= len(head) and _is_utf8(head, after_cut=False)):
         return _unmarked_utf16(head)
     controls = len(head) - len(head.translate(None, _CONTROLS))
-    # 1 in 200: printer files and logs hold a few; compressed or random bytes hold 1 in 10.
-    if controls * 200 > len(head):
+    if controls * _RARE > len(head):
         raise BadInput("binary data, not text; upload a document of a known type")
     return ""
 

@@ -20,7 +20,7 @@ from ingest_assets.records import ElementType, Part
 if TYPE_CHECKING:
     from lxml import etree
 
-VERSION = "2"
+VERSION = "3"
 PART = "block of text"
 
 _PART_CHARS = 32_000

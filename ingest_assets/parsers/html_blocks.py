@@ -14,7 +14,7 @@ from html import escape
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import unquote_to_bytes
 
-from ingest_assets.parsers import html_tables, html_tree
+from ingest_assets.parsers import html_lists, html_tables, html_tree
 from ingest_assets.parsers.part_builder import PartBuilder
 from ingest_assets.parsers.unstructured_elements import level_of, load_html, type_of
 from ingest_assets.records import ElementType
@@ -69,6 +69,7 @@ class _StandIns:
         for table in [*root.iter("table")]:
             if html_tables.is_layout(table):
                 _unmake(table)
+        html_lists.number(root)
         for image in [*root.iter("img")]:
             self._replace_image(image)
         for table in [*root.iter("table")]:

@@ -27,7 +27,7 @@ from ingest_assets.parsers.mail_parts import Attachment, Body, Mail
 from ingest_assets.parsers.part_builder import PartBuilder
 from ingest_assets.records import Part
 
-VERSION = "4"
+VERSION = "5"
 PART = "block of text"
 
 _Message: TypeAlias = "Message[str, str]"

@@ -18,7 +18,7 @@ from ingest_assets.parsers.part_builder import PartBuilder
 from ingest_assets.parsers.text import lines
 from ingest_assets.records import ElementType, Part
 
-VERSION = "2"
+VERSION = "3"
 PART = "block of text"
 
 _PART_CHARS = 32_000

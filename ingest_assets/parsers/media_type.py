@@ -16,7 +16,7 @@ from ingest_assets.errors import BadInput
 from ingest_assets.parsers import archives
 from ingest_assets.parsers.text_type import text_type
 
-VERSION = "2"
+VERSION = "3"
 """Goes up whenever the same bytes yield another type."""
 
 EMPTY = "application/x-empty"

@@ -23,13 +23,15 @@ from ingest_assets.parsers.part_builder import PartBuilder
 from ingest_assets.parsers.text import ROW_ENDS, lines
 from ingest_assets.records import ElementType, Part
 
-VERSION = "2"
+VERSION = "3"
 PART = "block of rows"
 
 # 200 rows of ten short cells are some 10,000 characters: a part of three or four chunks.
 _PART_ROWS = 200
 _PART_CHARS = 100_000
 _DELIMITERS = ",;\t|"
+_NO_DELIMITER = "\x1f"
+_EVEN = 0.6
 _SAMPLE_LINES = 200
 _MAX_TITLES = 5
 # Excel itself stops at 32,767 characters a cell.
@@ -102,10 +104,17 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _dialect(sample: list[str], delimiter: str) -> dict[str, Any]:
-    """Tell how cells are quoted: not at all where tabs part them more evenly so, or with a space before the quote."""
+    """Tell how cells are quoted: whichever way parts the rows most evenly, first the one that most programs write.
+
+    Others put a space before a quote, a backslash before one inside, or write cells between tabs as they are.
+    """
     quoted = {"delimiter": delimiter, "skipinitialspace": any(f'{delimiter} "' in line for line in sample)}
-    plain = {"delimiter": delimiter, "quoting": csv.QUOTE_NONE}
-    return plain if delimiter == "\t" and _evenness(sample, plain) > _evenness(sample, quoted) else quoted
+    ways: list[dict[str, Any]] = [quoted]
+    if any('\\"' in line for line in sample):
+        ways.append({**quoted, "escapechar": "\\"})
+    if delimiter == "\t":
+        ways.append({"delimiter": delimiter, "quoting": csv.QUOTE_NONE})
+    return max(ways, key=lambda way: _evenness(sample, way)) if len(ways) > 1 else quoted
 
 
 def _evenness(sample: list[str], dialect: dict[str, Any]) -> float:
@@ -125,7 +134,8 @@ def _delimiter(sample: list[str]) -> str:
         score = count / max(1, widths.total()) * (1 + min(width, 10) / 100) if width > 1 else 0.0
         if score > best_score:
             best, best_score = delimiter, score
-    return best
+    # Prose under a single heading has commas, too, but not the same number of them.
+    return best if best_score >= _EVEN or best in "".join(sample[:1]) else _NO_DELIMITER
 
 
 def _beside(header: list[str], block: list[list[str]]) -> list[str]:

@@ -38,6 +38,7 @@ _TEXT_SUFFIXES = {
     **dict.fromkeys(_SOURCE_SUFFIXES, SOURCE),
 }
 
+_TABBED_LINES = 200
 _HTML_START = re.compile(r"(<\?xml[^>]*\?>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*+<(!doctype\s+html|html[\s>])", re.DOTALL)
 _HTML_TAG = re.compile(r"<(html|head|body|title|table|div|p|h[1-6]|ul|ol|br|span|a|meta|script|style)(\s[^<>]*)?/?>")
 _MAIL_FIELD = re.compile(
@@ -96,4 +97,13 @@ def _fits(suffix: str, lower: str) -> bool:
 def _guess(lower: str) -> str:
     if re.match(r"\{[^\n]*\}[ \t\r]*\n\{[^\n]*\}[ \t\r]*(\n|$)", lower):
         return JSON_LINES
-    return "application/json" if re.match(r'\{\s*["}]|\[\s*["\[{\]]', lower) else "text/plain"
+    if re.match(r'\{\s*["}]|\[\s*["\[{\]]', lower):
+        return "application/json"
+    return "text/csv" if _is_tabbed(lower) else "text/plain"
+
+
+def _is_tabbed(lower: str) -> bool:
+    """Tell rows of cells that tabs part from prose with some tabs in it: as many tabs in each line."""
+    lines = [line for line in lower.split("\n")[:_TABBED_LINES] if line.strip()]
+    counts = {line.count("\t") for line in lines[:-1]}
+    return len(lines) > 3 and len(counts) == 1 and min(counts) > 0 and not lower.startswith("\t")

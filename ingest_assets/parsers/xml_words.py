@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.entities import html5
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,9 @@ from ingest_assets.parsers import html_tree, powers
 if TYPE_CHECKING:
     from lxml import etree
 
+# RSS 2.0 and Atom (RFC 4287, 3.1) keep pages as text.
+_OF_FEEDS = {"content", "description", "encoded", "summary"}
+_MARKUP = re.compile(r"</(?:a|b|div|em|h[1-6]|i|li|p|span|strong|td)>|<(?:br|img|p)\b[^<>]*>", re.IGNORECASE)
 _LINE_ENDS = ("{*}br", "{*}lb", "{*}break", "{*}pb", "{*}tab")
 
 
@@ -43,9 +47,14 @@ def _resolve(element: etree._Element) -> None:
 
 
 def text(element: etree._Element) -> str:
-    """Join the text in an element on one line: entities, powers and line breaks written out."""
+    """Join the text in an element on one line: entities, powers and line breaks written out, a feed's pages read."""
     _resolve(element)
     powers.mark(element)
     for end in element.iter(*_LINE_ENDS):
         end.tail = f" {end.tail or ''}"
-    return " ".join("".join(str(text) for text in element.itertext()).split())
+    words = " ".join("".join(str(text) for text in element.itertext()).split())
+    if name(element) in _OF_FEEDS and _MARKUP.search(words):
+        page = html_tree.parse(words)
+        html_tree.prepare(page)
+        return html_tree.inner_text(page)
+    return words

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ingest_assets.errors import BadInput
-from ingest_assets.parsers import html
+from ingest_assets.parsers import html, html_lists
 from ingest_assets.records import ElementType
 from ingest_assets_tests.parsers.reading import elements_of, file, parts_of, png, texts_of
 
@@ -131,6 +131,33 @@ def test_elements_of_impossible_names_are_read(tmp_path: Path) -> None:
 def test_a_rule_parts_words_and_a_formula_is_its_signs(tmp_path: Path) -> None:
     source = page("One<hr>two <p>Let <math><mi>a</mi><mo>+</mo><mi>b</mi></math> be.</p>")
     assert " ".join(texts_of(html, file(tmp_path, source))) == "One two Let a+b be."
+
+
+@pytest.mark.parametrize(
+    ("body", "texts"),
+    [
+        ("<ol start=3><li>Take it<li value=9><p>Turn it</p></li><li><a id=x></a><b>Put</b> it</ol>",
+         ["3. Take it", "9. Turn it", "10. Put it"]),
+        ("<ol type=A><li>one<ol style='list-style-type: lower-roman'><li>two<li>three</ol></ol>",
+         ["A. one", "i. two", "ii. three"]),
+        ("<ol reversed><li>b<li>a</ol><ul><li>c</ul>", ["2. b", "1. a", "c"]),
+        ("<ol style='list-style: none'><li>plain</ol><ol><li>1. written</ol>", ["plain", "1. written"]),
+        ("<ol><li><ol><li>inner</ol></ol>", ["1. inner"]),
+        ("<table><tr><td>a<td>b<tr><td><ol><li>x<li>y</ol><td>z</table>", ["| a | b |\n| --- | --- |\n| x y | z |"]),
+        ("<ol start=abc><li value=99999999999999999999>x</ol>", ["1. x"]),
+    ],
+)  # fmt: skip
+def test_ordered_lists_keep_their_numbers(tmp_path: Path, body: str, texts: list[str]) -> None:
+    assert texts_of(html, file(tmp_path, page(body))) == texts
+
+
+@pytest.mark.parametrize(
+    ("count", "kind", "written"),
+    [(1, "a", "a"), (26, "a", "z"), (27, "A", "AA"), (703, "a", "aaa"), (0, "a", "0"), (-2, "i", "-2")]
+    + [(1994, "I", "MCMXCIV"), (3999, "i", "mmmcmxcix"), (4000, "i", "4000"), (12, "1", "12"), (5, "x", "5")],
+)
+def test_numbers_of_lists_are_written_as_browsers_do(count: int, kind: str, written: str) -> None:
+    assert html_lists.label(count, kind) == written
 
 
 def test_references_to_control_characters_are_nothing(tmp_path: Path) -> None:

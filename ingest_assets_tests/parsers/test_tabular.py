@@ -59,6 +59,21 @@ def test_a_quote_that_never_closes_swallows_no_rows_between_tabs(tmp_path: Path)
     assert table.splitlines()[2:] == ["| 1 | two lines |", "| 2 | x |", "| 3 | y |"]
 
 
+def test_a_backslash_before_a_quote_keeps_it_inside(tmp_path: Path) -> None:
+    source = 'who,said\nAda,"it \\"works\\", she said"\nBob,"a ""b"" c"\nEve,x\n'
+    (table,) = texts_of(tabular, file(tmp_path, source))
+    assert table.splitlines()[2:] == ['| Ada | it "works", she said |', '| Bob | a "b" c |', "| Eve | x |"]
+    (path,) = texts_of(tabular, file(tmp_path, 'name,folder\nAda,"C:\\"\nBob,"D:\\"\n'))
+    assert path.splitlines()[2:] == ["| Ada | C:\\ |", "| Bob | D:\\ |"]
+
+
+def test_a_column_of_prose_is_one_column(tmp_path: Path) -> None:
+    source = "comment\nIt rained, and it blew.\nQuiet\nFog, rain, and then, at last, sun\n"
+    assert texts_of(tabular, file(tmp_path, source)) == [
+        "| comment |\n| --- |\n| It rained, and it blew. |\n| Quiet |\n| Fog, rain, and then, at last, sun |"
+    ]
+
+
 def test_only_a_line_end_ends_a_row(tmp_path: Path) -> None:
     (table,) = texts_of(tabular, file(tmp_path, "id,text\n1,first\u2028second\n2,third\n"))
     assert table.splitlines()[2:] == ["| 1 | first second |", "| 2 | third |"]

@@ -102,3 +102,18 @@ def test_a_line_break_parts_words(tmp_path: Path) -> None:
 )
 def test_no_text_is_lost_for_where_it_stands(tmp_path: Path, inside: str, read: list[str]) -> None:
     assert texts_of(xml_text, file(tmp_path, f'<!DOCTYPE x SYSTEM "x.dtd"><x>{inside}</x>')) == read
+
+
+def test_pages_in_a_feed_are_read_as_pages(tmp_path: Path) -> None:
+    feed = (
+        "<rss><channel><item><title>Storm &amp; fog</title><description>&lt;p&gt;The &lt;b&gt;lamp&lt;/b&gt; "
+        "&amp;amp; horn.&lt;/p&gt;&lt;p&gt;Both ran until the morning.&lt;/p&gt;</description></item>"
+        "<item><summary>A year has a &lt; b days, it is said here.</summary></item>"
+        "<item><para>Write &lt;b&gt;bold&lt;/b&gt; as it stands here.</para></item></channel></rss>"
+    )
+    assert texts_of(xml_text, file(tmp_path, feed)) == [
+        "Storm & fog",
+        "The lamp & horn. Both ran until the morning.",
+        "A year has a < b days, it is said here.",
+        "Write <b>bold</b> as it stands here.",
+    ]

@@ -1,0 +1,92 @@
+"""The ordered lists of a page in, the same out with each item's number in its text, as a browser counts them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lxml import etree
+
+_STYLE = re.compile(r"list-style(?:-type)?\s*:\s*([\w-]+)", re.IGNORECASE)
+_INTEGER = re.compile(r"\s*([+-]?\d{1,9})(?!\d)")
+_UNMARKED = {"none", "disc", "circle", "square"}
+_KINDS = {
+    "lower-alpha": "a",
+    "lower-latin": "a",
+    "upper-alpha": "A",
+    "upper-latin": "A",
+    "lower-roman": "i",
+    "upper-roman": "I",
+}
+_ROMAN = (
+    *((1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l"), (40, "xl")),
+    *((10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i")),
+)
+_ROMAN_END = 4_000
+# What an item's number cannot stand in the text of.
+_APART = {"ol", "ul", "dl", "table", "img", "pre", "li", "br"}
+
+
+def number(root: etree._Element) -> None:
+    """Write the numbers into the items, in place (HTML, 4.4.5 and 15.3.7); those in cells of tables are left alone."""
+    for element in root.iter("ol"):
+        if any(True for _ in element.iterancestors("td", "th")):
+            continue
+        kind = _kind(element)
+        items = [child for child in element if child.tag == "li"]
+        is_reversed = element.get("reversed") is not None
+        count = _integer(element.get("start"), default=len(items) if is_reversed else 1)
+        for item in items:
+            count = _integer(item.get("value"), default=count)
+            if kind not in _UNMARKED:
+                _put(item, f"{label(count, kind)}.")
+            count += -1 if is_reversed else 1
+
+
+def label(count: int, kind: str) -> str:
+    """Write a number as a list of this kind does: "1", "a", "A", "i" or "I"."""
+    if kind in {"a", "A"} and count > 0:
+        letters = ""
+        while count:
+            count, place = divmod(count - 1, 26)
+            letters = chr(ord(kind) + place) + letters
+        return letters
+    if kind in {"i", "I"} and 0 < count < _ROMAN_END:
+        written = ""
+        for value, sign in _ROMAN:
+            written += sign * (count // value)
+            count %= value
+        return written if kind == "i" else written.upper()
+    return str(count)
+
+
+def _kind(element: etree._Element) -> str:
+    style = _STYLE.search(element.get("style", ""))
+    named = style[1].lower() if style else ""
+    return _KINDS.get(named) or (named if named in _UNMARKED else element.get("type", "1"))
+
+
+def _integer(text: str | None, *, default: int) -> int:
+    found = _INTEGER.match(text or "")
+    return int(found[1]) if found else default
+
+
+def _put(item: etree._Element, mark: str) -> None:
+    """Put a mark before the first words of an item; nothing where it begins with a list, a table or a picture."""
+    from lxml import etree
+
+    for event, node in etree.iterwalk(item, events=("start", "end")):
+        if event == "start":
+            if node is not item and node.tag in _APART:
+                return
+            if node.text and node.text.strip():
+                node.text = _marked(node.text, mark)
+                return
+        elif node is not item and node.tail and node.tail.strip():
+            node.tail = _marked(node.tail, mark)
+            return
+
+
+def _marked(text: str, mark: str) -> str:
+    return text if text.lstrip().startswith(mark) else f"{mark} {text.lstrip()}"
