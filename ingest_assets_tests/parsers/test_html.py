@@ -153,8 +153,10 @@ def test_ordered_lists_keep_their_numbers(tmp_path: Path, body: str, texts: list
 
 @pytest.mark.parametrize(
     ("count", "kind", "written"),
-    [(1, "a", "a"), (26, "a", "z"), (27, "A", "AA"), (703, "a", "aaa"), (0, "a", "0"), (-2, "i", "-2")]
-    + [(1994, "I", "MCMXCIV"), (3999, "i", "mmmcmxcix"), (4000, "i", "4000"), (12, "1", "12"), (5, "x", "5")],
+    [
+        *[(1, "a", "a"), (26, "a", "z"), (27, "A", "AA"), (703, "a", "aaa"), (0, "a", "0"), (-2, "i", "-2")],
+        *[(1994, "I", "MCMXCIV"), (3999, "i", "mmmcmxcix"), (4000, "i", "4000"), (12, "1", "12"), (5, "x", "5")],
+    ],
 )
 def test_numbers_of_lists_are_written_as_browsers_do(count: int, kind: str, written: str) -> None:
     assert html_lists.label(count, kind) == written
