@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ingest_assets.errors import BadInput
+from ingest_assets.parsers import pdf_upright
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.pdf_drawings import draw
 from ingest_assets.parsers.pdf_elements import page_elements
@@ -114,7 +115,7 @@ def _text(pdf: PdfDocument, number: int, *, limits: Limits) -> _Page:
     if limits.in_hand:
         limits.in_hand(number)
     try:
-        with closing(pdf[number - 1]) as page:
+        with closing(pdf_upright.opened(pdf, number)) as page:
             return _text_of(page, walk(page), number, limits=limits)
     except PdfiumError as error:
         return _broken(pdf, number, error)
@@ -129,7 +130,7 @@ def _with_pictures(pdf: PdfDocument, number: int, known: _Page | None, *, limits
     if limits.in_hand:
         limits.in_hand(number)
     try:
-        with closing(pdf[number - 1]) as page:
+        with closing(pdf_upright.opened(pdf, number)) as page:
             objects = walk(page)
             text = known or _text_of(page, objects, number, limits=limits)
             if text.is_scan:
@@ -172,8 +173,8 @@ def _text_of(page: PdfPage, objects: PageObjects, number: int, *, limits: Limits
 
 
 def _figures(page: PdfPage, objects: PageObjects, runs: list[Run]) -> tuple[Figure, ...]:
-    """Find what is drawn beside the text; on turned pages, whose boxes stand otherwise than they are shown, nothing."""
-    if objects.is_scan_with_text or page.get_rotation():
+    """Find what is drawn beside the text."""
+    if objects.is_scan_with_text:
         return ()
     words = [(run.x0, run.y0, run.x1, run.y1) for run in runs if run.turn == 0]
     images = [image.box for image in objects.images]
