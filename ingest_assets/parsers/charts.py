@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 _C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
+_AXES = [f"{_C}{kind}" for kind in ("catAx", "dateAx", "serAx", "valAx")]
 
 
 def chart_table(chart: etree._Element) -> tuple[str, list[list[str]]]:
-    """Give a chart's title, and a table: a row for each category, a column for each series."""
-    title = chart.find(f".//{_C}chart/{_C}title")
-    words = " ".join(text.text or "" for text in title.iter(f"{_A}t", f"{_C}v")) if title is not None else ""
+    """Give a chart's title with those of its axes, and a table: a row for each category, a column for each series."""
+    titles = [chart.find(f".//{_C}chart/{_C}title"), *(axis.find(f"{_C}title") for axis in chart.iter(*_AXES))]
+    words = ", ".join(filter(None, (_words(title) for title in titles if title is not None)))
     names: list[str] = []
     columns: list[dict[int, str]] = []
     categories: dict[int, str] = {}
@@ -32,7 +33,11 @@ def chart_table(chart: etree._Element) -> tuple[str, list[list[str]]]:
         columns.append(_points(series, "val") or _points(series, "yVal"))
     places = sorted({place for column in [categories, *columns] for place in column})
     rows = [[categories.get(place, ""), *(column.get(place, "") for column in columns)] for place in places]
-    return words.strip(), [["", *names], *rows] if rows else []
+    return words, [["", *names], *rows] if rows else []
+
+
+def _words(title: etree._Element) -> str:
+    return " ".join(text.text or "" for text in title.iter(f"{_A}t", f"{_C}v")).strip()
 
 
 def _points(series: etree._Element, name: str) -> dict[int, str]:

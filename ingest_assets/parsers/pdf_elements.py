@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -39,13 +40,16 @@ def page_elements(
     words = typography.words | _words(content)
     found = paragraphs(content, words=words)
     notes = footnotes(found, body=typography.body)
+    turn = _main_turn(found)
+    # A stamp across the page, or a word up its side, heads nothing.
+    levels = [heading_level(each, typography, titles) if each.turn == turn else 0 for each in found]
     placed = [
         element
         for index, paragraph in enumerate(found)
         for element in (
             _tables(paragraph, page_number)
             if paragraph.table
-            else [_placed(paragraph, heading_level(paragraph, typography, titles), page_number, is_note=index in notes)]
+            else [_placed(paragraph, levels[index], page_number, is_note=index in notes)]
         )
     ]
     for picture in pictures:
@@ -56,6 +60,14 @@ def page_elements(
         *(element for element, _ in placed),
         *(element for element in edges if element.type is ElementType.FOOTER),
     )
+
+
+def _main_turn(found: Sequence[Paragraph]) -> int:
+    """Return the way in which most of a page's text stands."""
+    letters = Counter[int]()
+    for paragraph in found:
+        letters[paragraph.turn] += len(paragraph.text)
+    return max(letters, key=letters.__getitem__, default=0)
 
 
 def _words(content: Sequence[Flow]) -> Words:

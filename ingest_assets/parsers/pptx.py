@@ -25,7 +25,7 @@ from ingest_assets.records import ElementType, Part
 if TYPE_CHECKING:
     from lxml import etree
 
-VERSION = "3"
+VERSION = "4"
 PART = "slide"
 
 _MAX_TITLE_WORDS = 20  # two lines in large type

@@ -234,11 +234,13 @@ def test_importing_the_parser_does_not_import_pdfium() -> None:
 
 
 @pytest.mark.parametrize("at", [0, 12])
-def test_a_stamp_across_the_page_joins_no_lines(tmp_path: Path, at: int) -> None:
+def test_a_stamp_across_the_page_joins_no_lines_and_heads_nothing(tmp_path: Path, at: int) -> None:
     body = [
         Line(f"Line {number} of the page, which goes on to its margin", 72, 700 - 14 * number) for number in range(12)
     ]
     body.insert(at, Line("CONFIDENTIAL", 150, 500, 80, "F", "0.7 0.7 -0.7 0.7"))
-    texts = text_of(write(tmp_path / "a.pdf", [Page(tuple(body))]))
+    path = write(tmp_path / "a.pdf", [Page(tuple(body))])
+    texts = text_of(path)
     assert " ".join(line.text for line in body if line.size == 10) in " ".join(texts.split())
     assert texts.count("CONFIDENTIAL") == 1
+    assert not [element for element in elements(path) if element.type is ElementType.TITLE]
