@@ -13,7 +13,7 @@ from html import escape
 from html.parser import HTMLParser as TagReader
 from typing import TYPE_CHECKING
 
-from ingest_assets.parsers import powers
+from ingest_assets.parsers import html_fields, powers
 
 if TYPE_CHECKING:
     from lxml import etree
@@ -34,7 +34,7 @@ _RENAMED = {
     "plaintext": "pre",
 }
 _REMOVED = {
-    *("head", "script", "style", "template", "noscript", "link", "meta", "base", "input", "select", "datalist"),
+    *("head", "script", "style", "template", "noscript", "link", "meta", "base", "datalist", "rt", "rp"),
     *("iframe", "noembed", "embed", "param", "source", "track", "map", "area", "svg", "nav", "del", "progress"),
 }
 # What lxml reads and does not take back into a tree (XML 1.0, 2.2), as a character or as a reference to one.
@@ -106,7 +106,7 @@ class _Flat(TagReader):
 
 def prepare(root: etree._Element) -> None:
     """Rename and remove elements in place, and turn what stands too deep into plain text."""
-    removed = []
+    removed, fields = [], []
     for element in root.iter():
         tag = str(element.tag).lower()
         is_hidden = element.get("hidden") is not None or _HIDDEN.search(element.get("style", ""))
@@ -114,11 +114,15 @@ def prepare(root: etree._Element) -> None:
             removed.append(element)
         elif tag == "math" and not element.get("alttext"):
             _write_out(element)
+        elif tag in {"input", "select"}:
+            fields.append(element)
         else:
             # A damaged page has elements of any name, "p<" among them, which lxml reads and does not write.
             element.tag = _RENAMED.get(tag, tag) if _NAME.fullmatch(tag) else "span"
     for element in removed:
         remove(element)
+    for element in fields:
+        html_fields.write_out(element)
     powers.mark(root)
     _limit_depth(root)
 
