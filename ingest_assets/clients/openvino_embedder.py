@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Precision = Literal["auto", "bf16", "f32"]
 
-BATCH = 8  # memory grows with it and speed does not: 323 MB at 8, 514 MB at 32 (benchmarks/embedding/README.md)
+BATCH = 4  # memory grows with it and speed does not: 290 MB at 4, 514 MB at 32 (benchmarks/embedding/README.md)
 STREAMS = 2
 LENGTH_STEP = 16
 """Batches are padded to a multiple of this: the runtime keeps a plan per shape it has met, so there must be few."""

@@ -43,8 +43,9 @@ PART = "page"
 
 # Six places in the document, two pages each, since left and right pages have other headers.
 _SAMPLE_PLACES = 6
-# PDFium keeps what it has parsed until the document is closed: 12 MB per 1,000 pages of the 400-page manual.
-_REOPEN_PAGES = 50
+# PDFium keeps what it has parsed until the document is closed: 12 MB per 1,000 pages of the 400-page manual. Opened
+# again, it goes through all pages before the next one: a document of many thousand pages is not opened too often.
+_REOPEN_PAGES, _MOST_REOPENED = 50, 20
 # Less than two lines of invisible text over a whole scan is a stamp or a title, and not what a program read from it.
 _MIN_HIDDEN_CHARS = 100
 _SOUP = "there are no letters behind the glyphs of its text; the page is read by OCR instead"
@@ -80,9 +81,10 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
         _refuse_broken(pdf, sample, limits=limits)
         outline = read_outline(pdf)
     typography = survey(page.flows for page in sample.values())
-    for first in range(start, total + 1, _REOPEN_PAGES):
+    stretch = max(_REOPEN_PAGES, total // _MOST_REOPENED)
+    for first in range(start, total + 1, stretch):
         with opened(path, limits=limits) as pdf:
-            for number in range(first, min(first + _REOPEN_PAGES, total + 1)):
+            for number in range(first, min(first + stretch, total + 1)):
                 with _uncollected():
                     page = _with_pictures(pdf, number, sample.get(number), limits=limits)
                     part = _part(pdf, number, page, typography=typography, outline=outline)
