@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ingest_assets.errors import BadInput
 from ingest_assets.parsers import archives, diagrams, docx_tree, html_tables, html_tree, ooxml
 from ingest_assets.parsers.charts import chart_table
 from ingest_assets.parsers.contract import Limits
@@ -87,6 +88,7 @@ class _Reader:
         self._looks = looks_of(self._document.element.body, heading_styles=heading_styles(self._document))
         self._notes = Notes(self._document.part)
         self._furniture: set[str] = set()
+        self._taken: set[str] = set()
         self._blocks = 0
 
     def parts(self) -> Iterator[Part]:
@@ -122,10 +124,13 @@ class _Reader:
 
     def _included(self, block: etree._Element) -> Iterator[Part]:
         """Yield the parts of a document of another format that Word would have turned into its own."""
-        part = self._document.part.rels.get(block.get(f"{R}id", ""))
-        if part is not None and not part.is_external:
-            name = str(part.target_part.partname)
-            yield from self._documents.parts(io.BytesIO(part.target_part.blob), name=name, level=0, is_titled=False)
+        relation = self._document.part.rels.get(block.get(f"{R}id", ""))
+        if relation is None or relation.is_external or not relation.reltype.endswith("/aFChunk"):
+            return
+        name = str(relation.target_part.partname)
+        if name not in self._taken:
+            self._taken.add(name)
+            yield from self._documents.parts(io.BytesIO(relation.target_part.blob), name=name, level=0, is_titled=False)
 
     def _add_block(self, block: etree._Element, *, depth: int = 0) -> None:
         self._blocks += 1
@@ -207,11 +212,16 @@ class _Reader:
             if kind == "picture":
                 self._builder.add_picture(part.target_part.blob, page_number=page_number, name=name)
                 continue
+            try:
+                drawn = archives.parse_xml(part.target_part.blob)
+            except (BadInput, SyntaxError) as error:  # of which lxml's are
+                self._builder.warn(f"{name} was left out: {error}")
+                continue
             if kind == "diagram":
-                for text in diagrams.texts(archives.parse_xml(part.target_part.blob)):
+                for text in diagrams.texts(drawn):
                     self._builder.add(ElementType.LIST_ITEM, text, page_number=page_number)
                 continue
-            title, rows = chart_table(archives.parse_xml(part.target_part.blob))
+            title, rows = chart_table(drawn)
             self._builder.add(ElementType.NARRATIVE_TEXT, title, page_number=page_number)
             self._builder.add_table(rows, page_number=page_number)
 

@@ -52,7 +52,9 @@ def plain(root: etree._Element) -> None:
     for ruby in [*root.iter(W + "ruby")]:
         _replace(ruby, "".join(text.text or "" for text in ruby.iter(W + "t")))
     for field in [*root.iter(W + "ffData")]:
-        _replace(field.getparent(), _chosen(field))
+        mark = field.getparent()
+        if mark is not None and mark.tag == W + "fldChar" and not _has_result(mark):
+            _replace(mark, _chosen(field))
     for element in [*root.iter(MATH + "oMathPara", MATH + "oMath")]:
         if element.getparent() is not None and element.getparent().tag != MATH + "oMathPara":
             _write(element)
@@ -77,6 +79,20 @@ def _replace(element: etree._Element, text: str) -> None:
     parent = element.getparent()
     if parent is not None and text:
         parent.replace(element, written)
+
+
+def _has_result(begin: etree._Element) -> bool:
+    """Tell whether some program has written what a field shows behind it."""
+    run, is_result = begin.getparent(), False
+    for sibling in run.itersiblings() if run is not None else ():
+        mark = sibling.find(W + "fldChar")
+        kind = mark.get(W + "fldCharType") if mark is not None else ""
+        if kind == "end":
+            break
+        is_result = is_result or kind == "separate"
+        if is_result and any(text.text for text in sibling.iter(W + "t")):
+            return True
+    return False
 
 
 def _chosen(field: etree._Element) -> str:

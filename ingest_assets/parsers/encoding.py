@@ -32,9 +32,9 @@ _MARKS = (
 )
 # How Japanese and Korean mail switches its alphabet: all bytes are ASCII.
 _ISO_2022 = b"\x1b$"
-# Bell, back space, tab, line ends, escape and the old end-of-file mark do occur in text.
 # One in so many: printer files and logs hold a few; compressed or random bytes hold 1 in 10.
 _RARE = 200
+# Bell, back space, tab, line ends, escape and the old end-of-file mark do occur in text.
 _CONTROLS = bytes(set(range(32)) - {7, 8, 9, 10, 11, 12, 13, 26, 27}) + b"\x7f"
 
 

@@ -7,24 +7,31 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lxml import etree
 
-_TYPED = {"text", "email", "number", "date", "time", "datetime-local", "month", "week", "tel", "url", "search"}
+# Of a browser's inputs (HTML, 4.10.5); one of any other type is one line of text.
+_UNSEEN = {"hidden", "password", "submit", "button", "reset", "image", "file", "color", "range"}
+_IN_LISTS = {"option", "optgroup", "hr"}
 
 
 def write_out(field: etree._Element) -> None:
     """Put text in the place of an `input` or `select`: passwords, buttons and what is hidden are nothing."""
-    text, tail = f" {_shown(field)} ", field.tail
+    if field.tag == "select" and any(node.tag not in _IN_LISTS for node in field.iterdescendants()):
+        field.tag = "div"  # never closed: the rest of the page stands in it
+        return
+    text, tail = f" {_chosen(field) if field.tag == 'select' else _typed(field)} ", field.tail
     field.clear()
     field.tag, field.text, field.tail = "span", text, tail
 
 
-def _shown(field: etree._Element) -> str:
-    if str(field.tag).lower() == "select":
-        options = [*field.iter("option")]
-        chosen = [option for option in options if option.get("selected") is not None]
-        if not chosen and field.get("multiple") is None:
-            chosen = options[:1]
-        return ", ".join(" ".join(map(str, option.itertext())).strip() for option in chosen)
-    kind = field.get("type", "text").strip().lower()
+def _chosen(field: etree._Element) -> str:
+    options = [*field.iter("option")]
+    chosen = [option for option in options if option.get("selected") is not None]
+    if not chosen and field.get("multiple") is None:
+        chosen = options[:1]
+    return ", ".join((option.text or "").strip() for option in chosen)
+
+
+def _typed(field: etree._Element) -> str:
+    kind = field.get("type", "").strip().lower()
     if kind in {"checkbox", "radio"}:
         return "\u2612" if field.get("checked") is not None else "\u2610"
-    return field.get("value", "") if kind in _TYPED else ""
+    return "" if kind in _UNSEEN else field.get("value", "")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lxml import etree
 
-_STYLE = re.compile(r"list-style(?:-type)?\s*:\s*([\w-]+)", re.IGNORECASE)
+_STYLE = re.compile(r"list-style(?:-type)?\s*:\s*([\w\s-]+)", re.IGNORECASE)
 _INTEGER = re.compile(r"\s*([+-]?\d{1,9})(?!\d)")
 _UNMARKED = {"none", "disc", "circle", "square"}
 _KINDS = {
@@ -25,7 +25,7 @@ _ROMAN = (
 )
 _ROMAN_END = 4_000
 # What an item's number cannot stand in the text of.
-_APART = {"ol", "ul", "dl", "table", "img", "pre", "li", "br"}
+_APART = {"ol", "ul", "dl", "table", "img", "pre", "li"}
 
 
 def number(root: etree._Element) -> None:
@@ -39,7 +39,7 @@ def number(root: etree._Element) -> None:
         count = _integer(element.get("start"), default=len(items) if is_reversed else 1)
         for item in items:
             count = _integer(item.get("value"), default=count)
-            if kind not in _UNMARKED:
+            if kind not in _UNMARKED and _named(item) not in _UNMARKED:
                 _put(item, f"{label(count, kind)}.")
             count += -1 if is_reversed else 1
 
@@ -62,9 +62,15 @@ def label(count: int, kind: str) -> str:
 
 
 def _kind(element: etree._Element) -> str:
+    named = _named(element)
+    return _KINDS.get(named) or named or element.get("type", "1")
+
+
+def _named(element: etree._Element) -> str:
+    """Return the kind of list that an element's style names, if it is one that is known."""
     style = _STYLE.search(element.get("style", ""))
-    named = style[1].lower() if style else ""
-    return _KINDS.get(named) or (named if named in _UNMARKED else element.get("type", "1"))
+    words = style[1].lower().split() if style else []
+    return next((word for word in words if word in _UNMARKED or word in _KINDS), "")
 
 
 def _integer(text: str | None, *, default: int) -> int:
@@ -89,4 +95,5 @@ def _put(item: etree._Element, mark: str) -> None:
 
 
 def _marked(text: str, mark: str) -> str:
-    return text if text.lstrip().startswith(mark) else f"{mark} {text.lstrip()}"
+    is_written = re.match(rf"{re.escape(mark)}(?!\d)", text.lstrip())
+    return text if is_written else f"{mark} {text.lstrip()}"

@@ -34,7 +34,7 @@ _RENAMED = {
     "plaintext": "pre",
 }
 _REMOVED = {
-    *("head", "script", "style", "template", "noscript", "link", "meta", "base", "datalist", "rt", "rp"),
+    *("head", "script", "style", "template", "noscript", "link", "meta", "base", "datalist"),
     *("iframe", "noembed", "embed", "param", "source", "track", "map", "area", "svg", "nav", "del", "progress"),
 }
 # What lxml reads and does not take back into a tree (XML 1.0, 2.2), as a character or as a reference to one.
@@ -115,7 +115,10 @@ def prepare(root: etree._Element) -> None:
         elif tag == "math" and not element.get("alttext"):
             _write_out(element)
         elif tag in {"input", "select"}:
+            element.tag = tag
             fields.append(element)
+        elif tag in {"rt", "rp"} and next(element.iter(*BLOCKS), None) is None:
+            removed.append(element)  # how the characters under it are read
         else:
             # A damaged page has elements of any name, "p<" among them, which lxml reads and does not write.
             element.tag = _RENAMED.get(tag, tag) if _NAME.fullmatch(tag) else "span"

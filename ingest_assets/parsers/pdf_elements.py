@@ -42,7 +42,7 @@ def page_elements(
     notes = footnotes(found, body=typography.body)
     turn = _main_turn(found)
     # A stamp across the page, or a word up its side, heads nothing.
-    levels = [heading_level(each, typography, titles) if each.turn == turn else 0 for each in found]
+    levels = [heading_level(each, typography, titles) if each.turn in {0, turn} else 0 for each in found]
     placed = [
         element
         for index, paragraph in enumerate(found)

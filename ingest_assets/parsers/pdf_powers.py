@@ -10,26 +10,29 @@ from collections.abc import Sequence
 from itertools import chain
 from math import hypot
 
+from ingest_assets.parsers import powers
 from ingest_assets.parsers.pdf_calls import Characters
 
-_NUMBER = re.compile(r"\d[\d.,]*[+\-\u2212\u2013]?\d+(?![^\W\d_])")
-_EXPONENT = re.compile(r"[+\-\u2212\u2013]?\d+")
+_NUMBER = re.compile(r"\d[\d.,]*[+\-\u2212\u2013]?\d+(?:[.,]\d+)?")
+_EXPONENT = re.compile(r"[+\-\u2212\u2013]?\d+(?:[.,]\d+)?")
 # Of the size of the digits before it: what is smaller, and set higher, is raised.
 _SMALLER = 0.9
 _HIGHER = 0.15
 
 
-def raised(text: str, characters: Characters) -> list[int]:
-    """Return, in order, where in a page's text a raised number begins right behind a digit."""
+def raised(text: str, characters: Characters) -> list[tuple[int, str]]:
+    """Return, in order, where in a page's text a raised number begins right behind a digit, and what parts the two."""
     numbers = [found.span() for found in _NUMBER.finditer(text)]
     ends = _looks(list(chain.from_iterable((start, end - 1) for start, end in numbers)), characters)
-    places = []
+    places: list[tuple[int, str]] = []
     for (start, end), first, last in zip(numbers, ends[0::2], ends[1::2], strict=True):
         if _is_raised(last, above=first):
-            looks = _looks(range(start, end), characters)
+            looks = _looks(range(start, min(end + 1, len(text))), characters)
+            if text[end : end + 1].isalpha() and _is_raised(looks[-1], above=first):
+                continue  # "4th", and not four to the fourth
             place = next(number for number, look in enumerate(looks) if _is_raised(look, above=first))
             if _EXPONENT.fullmatch(text, start + place, end) and text[start + place - 1].isdigit():
-                places.append(start + place)
+                places.append((start + place, " " if powers.is_fraction(text, start + place) else "^"))
     return places
 
 

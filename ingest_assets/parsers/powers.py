@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from lxml import etree
 
 _NUMBER = re.compile(r"[+\-\u2212]?\d+(?:[.,]\d+)?")
+_OVER_SLASH = re.compile(rf"{_NUMBER.pattern}\s*[/\u2044]")
 RAISED = "\ue0b2"
 """Stands before raised text where no tree says it: a character of no script."""
 _RAISED_NUMBER = re.compile(rf"(?<=\d){RAISED}(?={_NUMBER.pattern}(?![^\W\d_]))")
@@ -26,7 +27,16 @@ def marked(text: str) -> str:
     """Write the powers of a text in which `RAISED` says where raised text begins."""
     if RAISED not in text:
         return text
-    return _RAISED_NUMBER.sub("^", _AGAIN.sub("", text)).replace(RAISED, "")
+    return _RAISED_NUMBER.sub(_sign, _AGAIN.sub("", text)).replace(RAISED, "")
+
+
+def _sign(mark: re.Match[str]) -> str:
+    return " " if is_fraction(mark.string, mark.end()) else "^"
+
+
+def is_fraction(text: str, at: int) -> bool:
+    """Tell whether the number at a place stands over a slash: two and a half, and not two to the first."""
+    return _OVER_SLASH.match(text, at) is not None
 
 
 def mark(root: etree._Element) -> None:

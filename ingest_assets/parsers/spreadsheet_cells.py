@@ -80,13 +80,13 @@ def _row_elements(source: IO[bytes]) -> Iterator[ElementTree.Element]:
 _QUOTED = re.compile(r'"[^"]*"|[\\_*].')
 
 
-# A format that says of each digit that it is shown: of postal codes, telephone and account numbers.
-_ALL_DIGITS = re.compile(r"[+(]?0[0 ()/.-]*0")
-_LITERAL = re.compile(r'"([^"]*)"|\\(.)')
+# A number format's parts: a colour or language, a space as wide as a sign, text, digits that are always shown.
+_PART = re.compile(r'\[(?![<>=])[^\]]*\]|_.|"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|(?P<plain>[0 ()+-])')
+_DIGIT = "\0"
 
 
 def _shown_styles(workbook: Any) -> dict[int, str]:
-    """Find the cell styles that show a fraction as a percentage, as "%", or all digits, as the format of them."""
+    """Find the cell styles that show a fraction as a percentage, as "%", or all digits, as a pattern for them."""
     from openpyxl.styles.numbers import BUILTIN_FORMATS, BUILTIN_FORMATS_MAX_SIZE
 
     own = list(workbook._number_formats)
@@ -97,18 +97,32 @@ def _shown_styles(workbook: Any) -> dict[int, str]:
         code = own[place] if 0 <= place < len(own) else BUILTIN_FORMATS.get(number, "")
         if "%" in _QUOTED.sub("", code):
             found[style] = "%"
-        digits = _LITERAL.sub(lambda literal: literal[1] or literal[2] or "", code.partition(";")[0])
-        if _ALL_DIGITS.fullmatch(digits) and not re.search(r"\.0+$", digits):
-            found[style] = digits
+        elif pattern := _pattern(code.partition(";")[0]):
+            found[style] = pattern
     return found
 
 
-def _with_all_digits(number: float, digits: str) -> str:
-    """Write a number into a format's places: 1234 as 01234, 123456789 as 123-45-6789."""
-    left = list(str(round(number)).zfill(digits.count("0")))
-    surplus = len(left) - digits.count("0")
-    first, left = "".join(left[:surplus]), left[surplus:]
-    return first + "".join(left.pop(0) if mark == "0" else mark for mark in digits)
+def _pattern(code: str) -> str:
+    """Return what a format of postal codes, telephone or account numbers writes, its digits as NUL; "" for another."""
+    pattern, at = "", 0
+    while at < len(code):
+        part = _PART.match(code, at)
+        if part is None:
+            return ""
+        pattern += (part["quoted"] or part["escaped"] or "") + (part["plain"] or "").replace("0", _DIGIT)
+        at = part.end()
+    return pattern if pattern.count(_DIGIT) > 1 else ""
+
+
+def _with_all_digits(number: float, pattern: str) -> str:
+    """Write a number into a pattern: 1234 as 01234, 123456789 as 123-45-6789."""
+    places = pattern.count(_DIGIT)
+    digits = str(round(number)).zfill(places)
+    surplus = len(digits) - places
+    left = iter(digits[surplus:])
+    written = "".join(next(left) if mark == _DIGIT else mark for mark in pattern)
+    first = len(pattern) - len(pattern.lstrip("(+ "))
+    return written[:first] + digits[:surplus] + written[first:]
 
 
 def _text(cell: dict[str, Any], *, shown: dict[int, str]) -> str:
@@ -128,7 +142,7 @@ def _text(cell: dict[str, Any], *, shown: dict[int, str]) -> str:
         style = shown.get(cell["style_id"], "")
         if style == "%":
             return f"{number_text(round(value * 100, 10))}%"
-        return _with_all_digits(value, style) if style and 0 <= value == int(value) else number_text(value)
+        return _with_all_digits(value, style) if style and value >= 0 and value % 1 == 0 else number_text(value)
     from openpyxl.utils.escape import unescape
 
     return str(unescape(str(value))).strip()

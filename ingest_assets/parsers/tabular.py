@@ -31,7 +31,8 @@ _PART_ROWS = 200
 _PART_CHARS = 100_000
 _DELIMITERS = ",;\t|"
 _NO_DELIMITER = "\x1f"
-_EVEN = 0.6
+# Prose under a single heading has commas, too, but not the same number of them.
+_EVEN, _MOSTLY = 0.6, 0.8
 _SAMPLE_LINES = 200
 _MAX_TITLES = 5
 # Excel itself stops at 32,767 characters a cell.
@@ -94,8 +95,10 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         # How Excel is told the delimiter; it is not part of the table.
         delimiter = sample.pop(0)[4]
     csv.field_size_limit(_FIELD_CHARS)
+    dialect, is_escaped = _dialect(sample, delimiter)
+    written = chain(sample, source)
     try:
-        rows = csv.reader((f"{line}\n" for line in chain(sample, source)), **_dialect(sample, delimiter))
+        rows = csv.reader((f"{line}\n" for line in (map(_doubled, written) if is_escaped else written)), **dialect)
         for number, row in enumerate(rows, start=1):
             if any(cell.strip() for cell in row):
                 yield number, row
@@ -103,18 +106,21 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise BadInput(f"cannot be read as CSV ({error}): a quote may be open; check it and upload it again") from error
 
 
-def _dialect(sample: list[str], delimiter: str) -> dict[str, Any]:
-    """Tell how cells are quoted: whichever way parts the rows most evenly, first the one that most programs write.
+def _dialect(sample: list[str], delimiter: str) -> tuple[dict[str, Any], bool]:
+    """Tell how cells are quoted, and whether a backslash stands before the quotes in them.
 
-    Others put a space before a quote, a backslash before one inside, or write cells between tabs as they are.
+    That is the way that parts the rows most evenly, and of equals the one that most programs write.
     """
     quoted = {"delimiter": delimiter, "skipinitialspace": any(f'{delimiter} "' in line for line in sample)}
-    ways: list[dict[str, Any]] = [quoted]
-    if any('\\"' in line for line in sample):
-        ways.append({**quoted, "escapechar": "\\"})
-    if delimiter == "\t":
-        ways.append({"delimiter": delimiter, "quoting": csv.QUOTE_NONE})
-    return max(ways, key=lambda way: _evenness(sample, way)) if len(ways) > 1 else quoted
+    plain = {"delimiter": delimiter, "quoting": csv.QUOTE_NONE}
+    if delimiter == "\t" and _evenness(sample, plain) > _evenness(sample, quoted):
+        return plain, False
+    is_escaped = any('\\"' in line for line in sample)
+    return quoted, is_escaped and _evenness([*map(_doubled, sample)], quoted) > _evenness(sample, quoted)
+
+
+def _doubled(line: str) -> str:
+    return line.replace('\\"', '""')
 
 
 def _evenness(sample: list[str], dialect: dict[str, Any]) -> float:
@@ -134,8 +140,14 @@ def _delimiter(sample: list[str]) -> str:
         score = count / max(1, widths.total()) * (1 + min(width, 10) / 100) if width > 1 else 0.0
         if score > best_score:
             best, best_score = delimiter, score
-    # Prose under a single heading has commas, too, but not the same number of them.
-    return best if best_score >= _EVEN or best in "".join(sample[:1]) else _NO_DELIMITER
+    is_prose = best == "," and best_score < _EVEN and "," not in "".join(sample[:1]) and _is_spaced(sample)
+    return _NO_DELIMITER if is_prose else best
+
+
+def _is_spaced(sample: list[str]) -> bool:
+    """Tell commas of sentences, which a space follows, from those between cells."""
+    text = "\n".join(sample)
+    return text.count(", ") + text.count(",\n") > _MOSTLY * text.count(",")
 
 
 def _beside(header: list[str], block: list[list[str]]) -> list[str]:

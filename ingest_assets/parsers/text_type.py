@@ -106,4 +106,8 @@ def _is_tabbed(lower: str) -> bool:
     """Tell rows of cells that tabs part from prose with some tabs in it: as many tabs in each line."""
     lines = [line for line in lower.split("\n")[:_TABBED_LINES] if line.strip()]
     counts = {line.count("\t") for line in lines[:-1]}
-    return len(lines) > 3 and len(counts) == 1 and min(counts) > 0 and not lower.startswith("\t")
+    if len(lines) <= 3 or len(counts) != 1 or 0 in counts:
+        return False
+    # Numbered prose, dialogue and code have a tab in each line, too; and what is indented.
+    firsts = [line.partition("\t")[0].rstrip() for line in lines]
+    return all(firsts) and (counts != {1} or not any(first.endswith((":", ".", ")", ";")) for first in firsts))

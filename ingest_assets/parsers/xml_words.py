@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lxml import etree
 
 # RSS 2.0 and Atom (RFC 4287, 3.1) keep pages as text.
+_FEEDS = {"rss", "feed", "rdf"}
 _OF_FEEDS = {"content", "description", "encoded", "summary"}
 _MARKUP = re.compile(r"</(?:a|b|div|em|h[1-6]|i|li|p|span|strong|td)>|<(?:br|img|p)\b[^<>]*>", re.IGNORECASE)
 _LINE_ENDS = ("{*}br", "{*}lb", "{*}break", "{*}pb", "{*}tab")
@@ -53,7 +54,7 @@ def text(element: etree._Element) -> str:
     for end in element.iter(*_LINE_ENDS):
         end.tail = f" {end.tail or ''}"
     words = " ".join("".join(str(text) for text in element.itertext()).split())
-    if name(element) in _OF_FEEDS and _MARKUP.search(words):
+    if name(element) in _OF_FEEDS and _MARKUP.search(words) and name(element.getroottree().getroot()) in _FEEDS:
         page = html_tree.parse(words)
         html_tree.prepare(page)
         return html_tree.inner_text(page)

@@ -116,6 +116,7 @@ def test_text_is_found_where_word_hides_it(tmp_path: Path, xml: str, texts: list
         (f"<w:ddList><w:default w:val='1'/>{ENTRIES}</w:ddList>", "green it is"),
         (f"<w:ddList>{ENTRIES}</w:ddList>", "red it is"),
         (f"<w:ddList><w:result w:val='9'/>{ENTRIES}</w:ddList>", "it is"),
+        ("<w:ddList/>", "it is"),
         ("<w:textInput><w:default w:val='your name'/></w:textInput>", "it is"),
     ],
 )  # fmt: skip

@@ -29,6 +29,9 @@ def page(body: str) -> str:
         ("<p><input type=checkbox checked>yes <input type=RADIO>no <input type=submit value=Go></p>", ["☒ yes ☐ no"]),
         ("<p><select><option>red<option selected>green</select><select multiple><option>x</select></p>", ["green"]),
         ("<p><select><option>first<option>second</select></p>", ["first"]),
+        ("<p>a <select><option>x<p>the rest of the page</p>", ["a", "x", "the rest of the page"]),
+        ("<p><input type=anything value=seen></p>", ["seen"]),
+        ("<ruby>x<rt>y<p>the rest of the page</p>", ["x", "y", "the rest of the page"]),
         ("<p><ruby>漢<rp>(</rp><rt>かん</rt><rp>)</rp>字<rt>じ</rt></ruby>です</p>", ["漢字です"]),
         ("<main><p>one</p></main><main><p>two</p></main><p>three</p>", ["one", "two", "three"]),
         ("<figure><figcaption>caption</figcaption></figure>", ["caption"]),
@@ -150,6 +153,8 @@ def test_a_rule_parts_words_and_a_formula_is_its_signs(tmp_path: Path) -> None:
         ("<ol style='list-style: none'><li>plain</ol><ol><li>1. written</ol>", ["plain", "1. written"]),
         ("<ol><li><ol><li>inner</ol></ol>", ["1. inner"]),
         ("<table><tr><td>a<td>b<tr><td><ol><li>x<li>y</ol><td>z</table>", ["| a | b |\n| --- | --- |\n| x y | z |"]),
+        ("<ol><li>one<li>2.5 l of water<li><br>three<li style='list-style: inside none'>four</ol>",
+         ["1. one", "2. 2.5 l of water", "3. three", "four"]),
         ("<ol start=abc><li value=99999999999999999999>x</ol>", ["1. x"]),
     ],
 )  # fmt: skip
@@ -171,3 +176,10 @@ def test_numbers_of_lists_are_written_as_browsers_do(count: int, kind: str, writ
 def test_references_to_control_characters_are_nothing(tmp_path: Path) -> None:
     source = "<html><body><p>a&#1;b&#x1F;c&#xfffe;d&#13;e&#x100;</p><select>x</select>&#2;tail<hr>&#3;y</body></html>"
     assert texts_of(html, file(tmp_path, source)) == ["abcd eĀ", "tail y"]
+
+
+def test_selects_that_never_close_are_read_at_once(tmp_path: Path) -> None:
+    began = time.process_time()
+    texts = texts_of(html, file(tmp_path, page("<select><option selected>x" * 2_000)))
+    assert time.process_time() - began < 20
+    assert len("".join(texts)) < 20_000

@@ -52,6 +52,8 @@ def zipped(**members: bytes) -> bytes:
         (b"a,b\n1,2\n", "a.txt", "text/plain"),
         (b"a\tb\tc\n1\t\t3\n4\t5\t\n7\t8\t9\n", "a.txt", "text/csv"),
         (b"a\tb\n1\t2\nand now\tsome\tprose\nx\ty\n", "a.txt", "text/plain"),
+        (b"Ada:\tHello\nBob:\tYes\nAda:\tNo\nBob:\tOh\n", "a.txt", "text/plain"),
+        (b"1.\tFirst\n2.\tThen\n3.\tAt last\n4.\tEnd\n", "a.txt", "text/plain"),
         (b"\tindented\n\ttext\n\tof a\n\tletter\n", "a.txt", "text/plain"),
         (b"# Title", "a.md", "text/markdown"),
         (b"plain", "a.html", "text/plain"),

@@ -93,11 +93,14 @@ def test_headings_paragraphs_and_lists_in_their_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["text", "presentation"])
 def test_raised_numbers_behind_digits_are_powers(tmp_path: Path, kind: str) -> None:
     raised, lowered = (f'<text:span text:style-name="{name}">7</text:span>' for name in ("T1", "T2"))
-    body = p(f"10{raised} cells, word{raised}, 10{lowered}") + f"<table:table>{row(f'10{raised}', 'b')}</table:table>"
+    body = (
+        p(f"10{raised} cells, word{raised}, 10{lowered}, 2{raised}/9")
+        + f"<table:table>{row(f'10{raised}', 'b')}</table:table>"
+    )
     if kind == "presentation":
         body = f"<draw:page><draw:frame><draw:text-box>{body}</draw:text-box></draw:frame></draw:page>"
     found = texts_of(_KINDS[kind], odf(tmp_path, body, kind=kind))
-    assert found == ["10^7 cells, word7, 107", "| 10^7 | b |\n| --- | --- |"]
+    assert found == ["10^7 cells, word7, 107, 2 7/9", "| 10^7 | b |\n| --- | --- |"]
 
 
 def test_notes_follow_and_comments_and_deleted_text_do_not(tmp_path: Path) -> None:

@@ -93,8 +93,11 @@ def test_so_it_is_in_a_pdf(tmp_path: Path) -> None:
         *(Line("Some 10", 72, 700), Line("7", 106, 704, 7), Line(" grains of sand weigh 10", 110, 700)),
         *(Line("-3", 217, 704, 7), Line(" tons, and 10", 224, 700), Line("2", 281, 698, 7), Line(" is two", 286, 700)),
         Line("A field has 1107 flowers", 72, 600),
+        *(Line("with 2", 72, 500), Line("1", 99, 504, 7), Line("/2 cups", 103, 500)),
+        *(Line("or 10", 72, 400), Line("2.5", 95, 404, 7), Line("m on the 4", 104, 400), Line("4th", 153, 404, 7)),
     )
     path = pdf_files.write(tmp_path / "made.pdf", [Page(lines)])
     assert " ".join(texts_of(pdf, path)) == (
-        "Some 10^7 grains of sand weigh 10^-3 tons, and 102 is two A field has 1107 flowers"
+        "Some 10^7 grains of sand weigh 10^-3 tons, and 102 is two "
+        "A field has 1107 flowers with 2 1/2 cups or 10^2.5m on the 44th"
     )

@@ -63,6 +63,10 @@ def test_a_backslash_before_a_quote_keeps_it_inside(tmp_path: Path) -> None:
     source = 'who,said\nAda,"it \\"works\\", she said"\nBob,"a ""b"" c"\nEve,x\n'
     (table,) = texts_of(tabular, file(tmp_path, source))
     assert table.splitlines()[2:] == ['| Ada | it "works", she said |', '| Bob | a "b" c |', "| Eve | x |"]
+    source = '1,"a\\nb, with \\"quotes\\", ok","C:\\temp\\new"\n2,plain,C:\\Users\\bob\n3,x,y\n'
+    (table,) = texts_of(tabular, file(tmp_path, source))
+    assert table.splitlines()[0] == '| 1 | a\\nb, with "quotes", ok | C:\\temp\\new |'
+    assert table.splitlines()[2] == "| 2 | plain | C:\\Users\\bob |"
     (path,) = texts_of(tabular, file(tmp_path, 'name,folder\nAda,"C:\\"\nBob,"D:\\"\n'))
     assert path.splitlines()[2:] == ["| Ada | C:\\ |", "| Bob | D:\\ |"]
 
@@ -72,6 +76,11 @@ def test_a_column_of_prose_is_one_column(tmp_path: Path) -> None:
     assert texts_of(tabular, file(tmp_path, source)) == [
         "| comment |\n| --- |\n| It rained, and it blew. |\n| Quiet |\n| Fog, rain, and then, at last, sun |"
     ]
+
+
+def test_a_title_over_tables_of_several_widths_makes_no_prose_of_them(tmp_path: Path) -> None:
+    source = "Bank statement\nAccount;DE12\nFrom;01.01\nTo;31.01\n\nDate;Text;Amount;Balance\n1;a;2;3\n2;a;2;3\n"
+    assert "| Date | Text | Amount | Balance |" in "\n".join(texts_of(tabular, file(tmp_path, source)))
 
 
 def test_only_a_line_end_ends_a_row(tmp_path: Path) -> None:

@@ -104,6 +104,11 @@ def test_no_text_is_lost_for_where_it_stands(tmp_path: Path, inside: str, read: 
     assert texts_of(xml_text, file(tmp_path, f'<!DOCTYPE x SYSTEM "x.dtd"><x>{inside}</x>')) == read
 
 
+def test_mark_up_that_is_spoken_of_is_no_page(tmp_path: Path) -> None:
+    doc = "<doc><summary>Writes a &lt;p&gt; tag, use &lt;b&gt;x&lt;/b&gt; there.</summary></doc>"
+    assert texts_of(xml_text, file(tmp_path, doc)) == ["Writes a <p> tag, use <b>x</b> there."]
+
+
 def test_pages_in_a_feed_are_read_as_pages(tmp_path: Path) -> None:
     feed = (
         "<rss><channel><item><title>Storm &amp; fog</title><description>&lt;p&gt;The &lt;b&gt;lamp&lt;/b&gt; "
