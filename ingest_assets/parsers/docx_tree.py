@@ -31,6 +31,7 @@ _SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 _DROPPED = [
     W + name for name in ("del", "moveFrom", "sdtPr", "sdtEndPr", "smartTagPr", "customXmlPr", "instrText", "rt")
 ]
+_WINGDINGS_2 = {0x50: "✓", 0x4F: "✗", 0x52: "☑", 0x53: "☒", 0x54: "☒", 0xA3: "☐", 0x2A: "☐"}
 _BREAKS = (W + "br", W + "cr", W + "tab")
 _LIFTED = {
     W + name for name in ("sdt", "sdtContent", "ins", "moveTo", "smartTag", "customXml", "fldSimple", "dir", "bdo")
@@ -41,6 +42,10 @@ def plain(root: etree._Element) -> None:
     """Lift and drop in place."""
     for element in [*root.iter(_MC + "AlternateContent")]:
         _choose(element)
+    for placeholder in [*root.iter(W + "showingPlcHdr")]:
+        _empty(placeholder)
+    for paragraph in root.iter(W + "p"):
+        _drop_instructions(paragraph)
     for element in [*root.iter(*_DROPPED)]:
         if element.getparent() is not None:
             element.getparent().remove(element)
@@ -49,6 +54,9 @@ def plain(root: etree._Element) -> None:
         lift(element)
     for symbol in [*root.iter(W + "sym")]:
         _spell(symbol)
+    for end in [*root.iter(W + "br")]:
+        if end.get(W + "type") in {"page", "column"}:
+            end.addnext(_text_beside(end, " "))
     for ruby in [*root.iter(W + "ruby")]:
         _replace(ruby, "".join(text.text or "" for text in ruby.iter(W + "t")))
     for field in [*root.iter(W + "ffData")]:
@@ -67,18 +75,54 @@ def _spell(symbol: etree._Element) -> None:
     written = symbol.get(W + "char", "")
     code = int(written, 16) if re.fullmatch("[0-9A-Fa-f]{2,4}", written) else 0
     if 0x20 <= code < 0xD800 or code >= 0xE000:
-        symbol.tag, symbol.text = W + "t", chr(code | 0xF000 if code <= 0xFF else code)
+        known = _WINGDINGS_2.get(code & 0xFF) if symbol.get(W + "font") == "Wingdings 2" else None
+        symbol.tag, symbol.text = W + "t", known or chr(code | 0xF000 if code <= 0xFF else code)
         symbol.set(_SPACE, "preserve")
 
 
 def _replace(element: etree._Element, text: str) -> None:
     """Put text in the place of an element of a run."""
-    written = element.makeelement(W + "t")
-    written.text = text
-    written.set(_SPACE, "preserve")
     parent = element.getparent()
     if parent is not None and text:
-        parent.replace(element, written)
+        parent.replace(element, _text_beside(element, text))
+
+
+def _text_beside(element: etree._Element, text: str) -> etree._Element:
+    written: etree._Element = element.makeelement(W + "t")
+    written.text = text
+    written.set(_SPACE, "preserve")
+    return written
+
+
+def _empty(placeholder: etree._Element) -> None:
+    """Take out what a content control asks its reader to fill in."""
+    control = placeholder.getparent()
+    control = control.getparent() if control is not None else None
+    for content in control.findall(W + "sdtContent") if control is not None else ():
+        for text in [*content.iter(W + "t")]:
+            text.text = ""
+
+
+def _drop_instructions(paragraph: etree._Element) -> None:
+    """Take out what a field is made from, fields in it too; what a field shows stands between its last two marks."""
+    open_fields: list[list[etree._Element] | None] = []  # the texts of each instruction; None: the result has begun
+    for node in paragraph.iter(W + "fldChar", W + "t"):
+        kind = node.get(W + "fldCharType") if node.tag != W + "t" else ""
+        if kind == "begin":
+            open_fields.append([])
+        elif kind and open_fields:
+            made_from = open_fields[-1] or []
+            for text in made_from:
+                text.text = ""
+            if kind == "separate":
+                open_fields[-1] = None
+            else:
+                open_fields.pop()
+        elif not kind:
+            for field in open_fields:
+                if field is not None:
+                    field.append(node)
+                    break
 
 
 def _has_result(begin: etree._Element) -> bool:

@@ -70,5 +70,5 @@ def _title(root: etree._Element) -> str:
     """Give the page's title where the page itself has no outermost heading."""
     if root.find(".//h1") is not None:
         return ""
-    title = root.find(".//title")
+    title = next((each for each in root.iter("title") if each.getparent().tag in {"head", "html"}), None)
     return html_tree.inner_text(title) if title is not None else ""

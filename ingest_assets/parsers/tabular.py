@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Iterator
 from itertools import chain, groupby, islice
@@ -30,6 +31,8 @@ PART = "block of rows"
 _PART_ROWS = 200
 _PART_CHARS = 100_000
 _DELIMITERS = ",;\t|"
+_AS_TEXT = re.compile(r'\A="([^"]*)"\Z')
+"""How programs keep Excel from making a number of a text."""
 _NO_DELIMITER = "\x1f"
 # Prose under a single heading has commas, too, but not the same number of them.
 _EVEN, _MOSTLY = 0.6, 0.8
@@ -101,7 +104,7 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         rows = csv.reader((f"{line}\n" for line in (map(_doubled, written) if is_escaped else written)), **dialect)
         for number, row in enumerate(rows, start=1):
             if any(cell.strip() for cell in row):
-                yield number, row
+                yield number, [_AS_TEXT.sub(r"\1", cell) for cell in row]
     except csv.Error as error:
         raise BadInput(f"cannot be read as CSV ({error}): a quote may be open; check it and upload it again") from error
 

@@ -17,7 +17,7 @@ from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.part_builder import PartBuilder
 from ingest_assets.records import ElementType, Part
 
-VERSION = "1"
+VERSION = "2"
 PART = "block of text"
 
 # A part is what a run with the smallest window holds: 32,000 characters are some ten chunks.
@@ -31,6 +31,10 @@ _ENDS = re.compile(r"\r\n?|\n|\x0b|\x0c|\x85|\u2028|\u2029")
 ROW_ENDS = re.compile(r"\r\n?|\n")
 """What ends a row of a table; the others may stand in a cell."""
 _ITEM = re.compile(r"\s*(?:[-*+•‣◦–]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s+(?=\S)")
+# What a program writes a line each of, by its date, time or address, and what is quoted in a mail.
+_RECORD = re.compile(
+    r"\s*(?:>|\[?\d{4}-\d\d-\d\d[ T\]]|(?:\w{3} +\d\d? |\[)?\d\d:\d\d:\d\d|(?:\d{1,3}\.){3}\d{1,3} |at [\w.$]+\()"
+)
 _UNDERLINE = re.compile(r"(={3,}|-{3,})\s*$")
 _CHAPTER = re.compile(
     r"(?:(?P<outer>book|part|volume|act|teil|buch|partie|livre|tome|parte|libro|часть|том|книга)"
@@ -140,6 +144,7 @@ def join(block: list[str]) -> str:
     for before, after in pairwise(block):
         word = after.split(maxsplit=1)[0]
         wrapped = width > 40 and len(before) + 1 + len(word) > 0.85 * width and not after.startswith(("    ", "\t"))
+        wrapped = wrapped and not _RECORD.match(after)
         if not wrapped:
             text += f"\n{after}"
         elif _is_han(before[-1]) and _is_han(after.lstrip()[0]):

@@ -16,7 +16,22 @@ _SOURCE_SUFFIXES = (
     *(".py", ".pyi", ".js", ".mjs", ".jsx", ".ts", ".tsx", ".java", ".kt", ".scala", ".groovy", ".c", ".h", ".cc"),
     *(".cpp", ".cxx", ".hpp", ".cs", ".fs", ".vb", ".go", ".rs", ".swift", ".m", ".rb", ".php", ".pl", ".pm", ".lua"),
     *(".r", ".jl", ".dart", ".ex", ".exs", ".erl", ".hs", ".clj", ".sh", ".bash", ".zsh", ".ps1", ".bat", ".cmd"),
-    *(".sql", ".css", ".scss", ".less", ".proto", ".tf", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf"),
+    *(
+        ".sql",
+        ".css",
+        ".scss",
+        ".less",
+        ".proto",
+        ".tf",
+        ".yaml",
+        ".yml",
+        ".toml",
+        ".ini",
+        ".cfg",
+        ".conf",
+        ".diff",
+        ".patch",
+    ),
 )
 
 _TEXT_SUFFIXES = {
@@ -39,6 +54,7 @@ _TEXT_SUFFIXES = {
 }
 
 _TABBED_LINES = 200
+_WHOLE_LINES = 10  # of more, the last may be cut
 _HTML_START = re.compile(r"(<\?xml[^>]*\?>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*+<(!doctype\s+html|html[\s>])", re.DOTALL)
 _HTML_TAG = re.compile(r"<(html|head|body|title|table|div|p|h[1-6]|ul|ol|br|span|a|meta|script|style)(\s[^<>]*)?/?>")
 _MAIL_FIELD = re.compile(
@@ -86,7 +102,7 @@ def _is_html(lower: str) -> bool:
 def _fits(suffix: str, lower: str) -> bool:
     """Tell whether the content allows what the name says; CSV and Markdown can look like anything."""
     if suffix == "text/html":
-        return bool(_HTML_TAG.search(lower))
+        return bool(_HTML_TAG.search(lower) or re.search(r"</[a-z][a-z0-9]*\s*>", lower))
     if suffix == "application/xml":
         return bool(re.match(r"<[a-z_][\w:.-]*[\s/>]", lower))
     if suffix == JSON_LINES:
@@ -105,8 +121,8 @@ def _guess(lower: str) -> str:
 def _is_tabbed(lower: str) -> bool:
     """Tell rows of cells that tabs part from prose with some tabs in it: as many tabs in each line."""
     lines = [line for line in lower.split("\n")[:_TABBED_LINES] if line.strip()]
-    counts = {line.count("\t") for line in lines[:-1]}
-    if len(lines) <= 3 or len(counts) != 1 or 0 in counts:
+    counts = {line.count("\t") for line in (lines[:-1] if len(lines) > _WHOLE_LINES else lines)}
+    if len(lines) < 3 or len(counts) != 1 or 0 in counts:
         return False
     # Numbered prose, dialogue and code have a tab in each line, too; and what is indented.
     firsts = [line.partition("\t")[0].rstrip() for line in lines]

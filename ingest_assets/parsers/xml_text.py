@@ -1,22 +1,21 @@
 """An XML document in, its text out: one paragraph for each element that holds running text.
 
 No schema is known. An element is a paragraph when text stands directly in it, whatever it is called, and what is
-marked up inside it belongs to it; where no element has any, attributes are read instead. `title` and `head` are
-headings in JATS, DocBook, TEI and most others. Nothing outside the file is read: no DTD, no entity, no stylesheet, and
-libxml2's own bounds on depth and size stay on.
+marked up inside it belongs to it. Of data, which have no running text, attributes are read, too (`xml_data.py`).
+`title` and `head` are headings in JATS, DocBook, TEI and most others. Nothing outside the file is read: no DTD, no
+entity, no stylesheet, and libxml2's own bounds on depth and size stay on.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import suppress
-from itertools import chain
+from collections.abc import Generator, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingest_assets.errors import BadInput
-from ingest_assets.parsers import xml_words
+from ingest_assets.parsers import xml_data, xml_words
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.part_builder import PartBuilder
 from ingest_assets.records import ElementType, Part
@@ -56,6 +55,8 @@ _INLINE = {
     "tt",
     "monospace",
 }
+_CODE = {"programlisting", "screen", "literallayout"}
+_FIELD_CHARS = 80
 _NOT_TEXT = {"script", "style", "tex-math", "alternatives"}
 
 
@@ -72,10 +73,9 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
         BadInput: not well-formed from the beginning on.
     """
     builder = PartBuilder(limits=limits, start=start)
-    walk = _Walk()
-    pieces = walk.paragraphs(path)
-    first = next(pieces, None)
-    for type_, text, level in _joined(chain([first], pieces) if first else _attributes(path)):
+    with closing(_ends(path)) as ends:
+        walk = _Walk(is_data=xml_data.is_data(ends))
+    for type_, text, level in _joined(walk.paragraphs(path)):
         builder.add(type_, text, level=level)
         if builder.chars >= _PART_CHARS:
             yield from builder.flush()
@@ -92,7 +92,9 @@ def _joined(pieces: Iterator[tuple[ElementType, str, int]]) -> Iterator[tuple[El
     fields: list[str] = []
     size = 0
     for type_, text, level in pieces:
-        is_field = type_ is ElementType.NARRATIVE_TEXT and len(text) < 80 and not text.endswith((".", "?", "!", ":"))
+        is_field = (
+            type_ is ElementType.NARRATIVE_TEXT and len(text) < _FIELD_CHARS and not text.endswith((".", "?", "!", ":"))
+        )
         if fields and (not is_field or size > 500):
             yield ElementType.NARRATIVE_TEXT, ", ".join(fields), 0
             fields, size = [], 0
@@ -108,7 +110,8 @@ def _joined(pieces: Iterator[tuple[ElementType, str, int]]) -> Iterator[tuple[El
 class _Walk:
     """One pass over the events of a document; of the tree only the open elements and the paragraph are kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_data: bool) -> None:
+        self._is_data = is_data
         self._path: list[str] = []
         self._paragraph: etree._Element | None = None
         self.damage = ""
@@ -135,6 +138,8 @@ class _Walk:
                 is_empty = False
                 if event == "start":
                     self._path.append(xml_words.name(element))
+                    if self._is_data and (said := xml_data.said(element)):
+                        yield ElementType.NARRATIVE_TEXT, f"{self._path[-1]}: {said}", 0
                 else:
                     yield from self._end(element)
                     self._path.pop()
@@ -158,7 +163,9 @@ class _Walk:
         if parent is not None and not (parent.text or "").strip():
             yield from self._left_before(element, parent)
         text = xml_words.row(element) if is_row else xml_words.text(element)
-        if text and name not in _NOT_TEXT:
+        if text and name in _CODE:
+            yield ElementType.CODE, "".join(map(str, element.itertext())).strip("\n"), 0
+        elif text and name not in _NOT_TEXT:
             yield self._typed(name, text)
         element.clear(keep_tail=True)
 
@@ -180,28 +187,16 @@ class _Walk:
         return ElementType.NARRATIVE_TEXT, text, 0
 
 
-def _attributes(path: Path) -> Iterator[tuple[ElementType, str, int]]:
-    """Yield what an XML without any text says in its attributes, element by element."""
+def _ends(path: Path) -> Generator[etree._Element, None, None]:
+    """Yield the elements as they end, and forget each after its parent."""
     from lxml import etree
 
-    with suppress(etree.XMLSyntaxError):
-        for event, element in etree.iterparse(
-            str(path),
-            events=("start", "end"),
-            resolve_entities=False,
-            load_dtd=False,
-            no_network=True,
-            recover=True,
-            encoding=_true_encoding(path),
-        ):
-            if event == "start":
-                said = ", ".join(f"{etree.QName(name).localname}: {value}" for name, value in element.attrib.items())
-                if said:
-                    yield ElementType.NARRATIVE_TEXT, f"{xml_words.name(element)}: {said}", 0
-                continue
-            element.clear()
-            while (previous := element.getprevious()) is not None:
-                element.getparent().remove(previous)
+    options = {"resolve_entities": False, "load_dtd": False, "no_network": True, "recover": True}
+    with path.open("rb") as file, suppress(etree.XMLSyntaxError):
+        for _, element in etree.iterparse(file, encoding=_true_encoding(path), **options):
+            yield element
+            for child in element:
+                child.clear(keep_tail=True)
 
 
 def _true_encoding(path: Path) -> str | None:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 _FEEDS = {"rss", "feed", "rdf"}
 _OF_FEEDS = {"content", "description", "encoded", "summary"}
 _MARKUP = re.compile(r"</(?:a|b|div|em|h[1-6]|i|li|p|span|strong|td)>|<(?:br|img|p)\b[^<>]*>", re.IGNORECASE)
+# Notes that stand in a sentence; what is for the index; what an editor has corrected (TEI).
+_NOTES = ("{*}footnote", "{*}fn", "{*}note")
+_UNREAD = ("{*}indexterm", "{*}sic", "{*}orig", "{*}abbr")
 _LINE_ENDS = ("{*}br", "{*}lb", "{*}break", "{*}pb", "{*}tab")
 
 
@@ -51,6 +54,13 @@ def text(element: etree._Element) -> str:
     """Join the text in an element on one line: entities, powers and line breaks written out, a feed's pages read."""
     _resolve(element)
     powers.mark(element)
+    for note in element.iter(*_NOTES):
+        if note is not element and "".join(map(str, note.itertext())).strip():
+            note.text = f" ({note.text or ''}"
+            note.tail = f"){note.tail or ''}"
+    for unread in [*element.iter(*_UNREAD)]:
+        if unread is not element and (name(unread) == "indexterm" or name(unread.getparent()) == "choice"):
+            html_tree.remove(unread)
     for end in element.iter(*_LINE_ENDS):
         end.tail = f" {end.tail or ''}"
     words = " ".join("".join(str(text) for text in element.itertext()).split())

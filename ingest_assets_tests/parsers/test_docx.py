@@ -34,6 +34,7 @@ def run(text: str) -> str:
     return f'<w:r><w:t xml:space="preserve">{text}</w:t></w:r>'
 
 
+MARK = {kind: f"<w:r><w:fldChar w:fldCharType='{kind}'/></w:r>" for kind in ("begin", "separate", "end")}
 ENTRIES = "<w:listEntry w:val='red'/><w:listEntry w:val='green'/>"
 
 
@@ -98,6 +99,23 @@ def test_merged_and_nested_cells(tmp_path: Path) -> None:
             f"<w:p>{run('in ')}<w:r><w:ruby><w:rubyPr/><w:rt>{run('かんじ')}</w:rt><w:rubyBase>{run('漢字')}"
             f"</w:rubyBase></w:ruby></w:r>{run(' spelt')}</w:p>",
             ["in 漢字 spelt"],
+        ),
+        (f"<w:p>{run('before')}<w:r><w:br w:type='page'/></w:r>{run('after')}</w:p>", ["before after"]),
+        (
+            f"<w:p>{MARK['begin']}{run('IF ')}{MARK['begin']}{run('x')}{MARK['separate']}{run('inner')}{MARK['end']}"
+            f"{MARK['separate']}{run('yes')}{MARK['end']}{run(' sir')}</w:p>",
+            ["yes sir"],
+        ),
+        (f"<w:p>{MARK['begin']}{run('never closed')}</w:p>", ["never closed"]),
+        (
+            f"<w:p>{run('Name:')}<w:sdt><w:sdtPr><w:showingPlcHdr/></w:sdtPr><w:sdtContent>{run(' type it')}"
+            "</w:sdtContent></w:sdt></w:p>",
+            ["Name:"],
+        ),
+        (
+            "<w:p><w:r><w:sym w:font='Wingdings 2' w:char='F052'/>"
+            "<w:sym w:font='Wingdings' w:char='F0A8'/></w:r></w:p>",
+            ["☑☐"],
         ),
         (f"<w:tbl><w:tr><w:tc><w:p>{run('alone')}</w:p></w:tc></w:tr></w:tbl>", ["alone"]),
     ],

@@ -59,6 +59,10 @@ def test_a_quote_that_never_closes_swallows_no_rows_between_tabs(tmp_path: Path)
     assert table.splitlines()[2:] == ["| 1 | two lines |", "| 2 | x |", "| 3 | y |"]
 
 
+def test_what_is_kept_from_being_a_number_is_text(tmp_path: Path) -> None:
+    assert texts_of(tabular, file(tmp_path, 'city,code\nLeipzig,="04109"\n'))[0].endswith("| Leipzig | 04109 |")
+
+
 def test_a_backslash_before_a_quote_keeps_it_inside(tmp_path: Path) -> None:
     source = 'who,said\nAda,"it \\"works\\", she said"\nBob,"a ""b"" c"\nEve,x\n'
     (table,) = texts_of(tabular, file(tmp_path, source))

@@ -75,10 +75,18 @@ def test_zero_bytes_and_nuls_are_refused(tmp_path: Path) -> None:
         parts_of(text, file(tmp_path, b"\0" * 100))
 
 
+@pytest.mark.parametrize(
+    "start", ["2026-03-01 12:00:0{} ", "10.0.0.{} - - ", "[12:00:0{}] ", "Mar {} 12:00:00 host ", "> {} "]
+)
+def test_records_of_a_log_stay_lines(tmp_path: Path, start: str) -> None:
+    rows = [start.format(number) + "The lamp was lit by the keeper, it burned and burned" for number in range(4)]
+    assert texts_of(text, file(tmp_path, "\n".join(rows))) == ["\n".join(rows)]
+
+
 def test_some_nuls_in_a_log_are_nothing(tmp_path: Path) -> None:
     log = "The lamp was lit at eight, the wind came from the west.\n" * 40 + "\0\0\0\0It burned until six, ça va.\n"
     assert texts_of(text, file(tmp_path, log))[-1].endswith("It burned until six, ça va.")
 
 
 def test_characters_that_cannot_be_shown_go(tmp_path: Path) -> None:
-    assert texts_of(text, file(tmp_path, "cafe\u0301 \uf0b7 a\u00adb\u200b \x1b[0m")) == ["café • ab [0m"]
+    assert texts_of(text, file(tmp_path, "cafe\u0301 \uf0b7 a\u00adb\u200b \x1b[0m")) == ["café • ab"]

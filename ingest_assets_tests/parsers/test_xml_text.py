@@ -122,3 +122,34 @@ def test_pages_in_a_feed_are_read_as_pages(tmp_path: Path) -> None:
         "A year has a < b days, it is said here.",
         "Write <b>bold</b> as it stands here.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("source", "texts"),
+    [
+        ('<order id="17" note=""><line sku="A1" qty="3">Chair</line><line sku="B2"/></order>',
+         ["order: id: 17, line: sku: A1, qty: 3, Chair, line: sku: B2"]),
+        ('<gpx><wpt lat="52.5" lon="13.4"><name>Berlin</name></wpt></gpx>',
+         ["wpt: lat: 52.5, lon: 13.4, Berlin"]),
+        ('<log><p id="1">The lamp burned until the morning.</p></log>', ["The lamp burned until the morning."]),
+        ('<log id="1"><entry id="2">The <b>lamp</b> burned until the morning.</entry></log>',
+         ["The lamp burned until the morning."]),
+    ],
+)  # fmt: skip
+def test_attributes_are_read_of_data_and_not_of_prose(tmp_path: Path, source: str, texts: list[str]) -> None:
+    assert texts_of(xml_text, file(tmp_path, source)) == texts
+
+
+@pytest.mark.parametrize(
+    ("source", "texts"),
+    [
+        ("<para>Run <command>make</command><footnote><para>GNU.</para></footnote> first.</para>",
+         ["Run make (GNU.) first."]),
+        ("<note><para>It is a block of its own.</para></note>", ["It is a block of its own."]),
+        ("<para>See<indexterm><primary>index</primary></indexterm> the lamp.</para>", ["See the lamp."]),
+        ("<p>It is <choice><sic>hte</sic><corr>the</corr></choice> end.</p>", ["It is the end."]),
+        ("<programlisting>a = 1\n  b = 2</programlisting>", ["a = 1\n  b = 2"]),
+    ],
+)  # fmt: skip
+def test_notes_marks_and_code_in_books(tmp_path: Path, source: str, texts: list[str]) -> None:
+    assert texts_of(xml_text, file(tmp_path, f"<book>{source}</book>")) == texts
