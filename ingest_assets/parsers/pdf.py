@@ -38,7 +38,7 @@ from ingest_assets.records import Part
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfiumError, PdfPage
 
-VERSION = "8"
+VERSION = "9"
 PART = "page"
 
 # Six places in the document, two pages each, since left and right pages have other headers.

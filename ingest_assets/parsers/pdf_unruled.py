@@ -30,6 +30,7 @@ _FEW_ROWS, _FEW_FILLED = 5, 0.8  # and of fewer rows than this, more
 _MIN_IN_COLUMN = 0.3  # of the rows have something in each column
 _MOST = 0.6  # of the rows fill as much of the columns: two stretches of prose side by side do not
 _MAX_COLUMN_CHARS = 55  # on the mean: a column of longer cells is the text beside its labels
+_MAX_DESCRIPTION_CHARS, _MANY_COLUMNS = 120, 4
 _LABEL = re.compile(r"[(\[]?\w{1,3}[.)\]]|[•●○▪■□◦‣–—*]")
 _LEADER = re.compile(r"(?:[.·…]\s?){5,}")
 _MAX_LED = 0.3  # of the rows: more is a list of contents
@@ -154,11 +155,18 @@ def _reads_as_table(texts: Rows) -> bool:
         len(filled) >= (_FEW_FILLED if len(texts) < _FEW_ROWS else _FILLED) * len(texts) * width
         and all(len(column) >= _MIN_IN_COLUMN * len(texts) for column in columns)
         and rows >= _MOST * len(texts)
-        and all(sum(map(len, column)) <= _MAX_COLUMN_CHARS * max(len(column), 1) for column in columns)
+        and _are_short(columns)
         and not are_formulas(filled)
         and (width > _MIN_COLUMNS or not all(_LABEL.fullmatch(text) for text in columns[0]))
         and 2 * sum(any(char.isalnum() for char in text) for text in filled) > len(filled)
     )
+
+
+def _are_short(columns: Sequence[Sequence[str]]) -> bool:
+    """Tell cells from stretches of prose; one of four columns or more may be a description."""
+    means = sorted((sum(map(len, column)) / max(len(column), 1) for column in columns), reverse=True)
+    longest = _MAX_DESCRIPTION_CHARS if len(means) >= _MANY_COLUMNS else _MAX_COLUMN_CHARS
+    return means[0] <= longest and all(mean <= _MAX_COLUMN_CHARS for mean in means[1:])
 
 
 def _are_in_line(rows: Sequence[Sequence[Sequence[Run]]], em: float) -> bool:

@@ -77,6 +77,22 @@ def test_a_cell_of_several_lines_without_rules_is_one(tmp_path: Path) -> None:
     ]
 
 
+def test_a_column_of_descriptions_is_one_of_a_table(tmp_path: Path) -> None:
+    words = "Screw of stainless steel with countersunk head and recess"
+    rows = [("No.", "Description", "Unit", "Price")]
+    rows += [(f"{number:04}", words, f"{number}00 pcs", f"{number}.25") for number in range(1, 9)]
+    lines = [
+        Line(cell, x, 700 - 36 * i if i else 678)
+        for i, row in enumerate(rows)
+        for cell, x in zip(row, (70, 110, 400, 470), strict=True)
+    ]
+    lines += [Line(f"with a cross on it, size M{number}", 110, 688 - 36 * number) for number in range(1, 9)]
+    expected = [(a, f"{b} with a cross on it, size M{i}" if i else b, c, d) for i, (a, b, c, d) in enumerate(rows)]
+    assert tables(write(tmp_path / "a.pdf", [Page(tuple(sorted(lines, key=lambda line: -line.y)))])) == [
+        markdown(*expected)
+    ]
+
+
 def test_axes_frames_and_formulas_are_no_tables(tmp_path: Path) -> None:
     axes = across(650, 700, left=60, right=300) + " " + down(80, 200)
     plot = [Line("x", 290, 655), Line("y", 84, 706), Line("P", 150, 690)]
