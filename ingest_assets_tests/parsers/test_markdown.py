@@ -78,3 +78,11 @@ def test_an_open_fence_holds_the_rest(tmp_path: Path) -> None:
 
 def test_a_rule_at_the_start_is_not_front_matter(tmp_path: Path) -> None:
     assert texts_of(markdown, file(tmp_path, "---\n\nJust text, with: colon.\n")) == ["Just text, with: colon."]
+
+
+def test_signs_of_formulas_are_no_mark_up(tmp_path: Path) -> None:
+    source = "With $a*b*c$ and $p_i^*$ it costs $5 and $6 *now*.\n\n$$\n\\{x\\} \\\\ y\n$$\n"
+    assert texts_of(markdown, file(tmp_path, source)) == [
+        "With a*b*c and p_i^* it costs $5 and $6 now.",
+        "\\{x\\} \\\\ y",
+    ]
