@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ingest_assets.parsers import odf_tables
 from ingest_assets.parsers.odf_inline import Inline, number
+from ingest_assets.parsers.odf_lists import Lists
 from ingest_assets.parsers.odf_package import DRAW, HREF, OFFICE, STYLE, TABLE, TEXT, Package
 from ingest_assets.parsers.part_builder import PartBuilder
 from ingest_assets.records import ElementType
@@ -51,9 +52,15 @@ class Blocks:
         self._builder = builder
         self._parents: dict[str, str] = {}
         self._raised: set[str] = set()
+        self._lists = Lists()
+        self._open_lists: list[str] = []
+        self._label = ""
 
     def learn_style(self, style: etree._Element) -> None:
-        """Remember what an automatic style is made from, and whether it raises its characters."""
+        """Remember what an automatic style is made from, whether it raises its characters, how a list is counted."""
+        if style.tag == TEXT + "list-style":
+            self._lists.learn(style)
+            return
         name = style.get(STYLE + "name", "")
         self._parents[name] = style.get(STYLE + "parent-style-name", "")
         places = (look.get(STYLE + "text-position", "") for look in style.iterfind(STYLE + "text-properties"))
@@ -93,15 +100,23 @@ class Blocks:
         if type_ is ElementType.TITLE and len(inline.text) > _MAX_TITLE_CHARS:
             type_, level = ElementType.NARRATIVE_TEXT, 0
         text = " ".join(inline.text.split()) if type_ is ElementType.TITLE else inline.text
+        text, self._label = f"{self._label} {text}" if text else "", ""
         self._builder.add(type_, text, page_number=self.page_number, level=level)
         self._add_anchored([inline])
 
     def _add_list(self, node: etree._Element, *, type_: ElementType, level: int) -> None:
         """Add the items of a list, and of those in it; a numbered heading is an item too, and stays a heading."""
         item_type = type_ if type_ is ElementType.TITLE else ElementType.LIST_ITEM
+        style = node.get(TEXT + "style-name") or (self._open_lists[-1] if self._open_lists else "")
+        self._open_lists.append(style)
+        depth = len(self._open_lists)
+        self._lists.begin(node, style, depth)
         for item in node:
+            self._label = self._lists.next_label(item, style, depth) if _has_text(item) else ""
             for child in item:
                 self.add(child, type_=item_type, level=level)
+            self._label = ""
+        self._open_lists.pop()
 
     def _add_table(self, table: etree._Element) -> None:
         found: list[Inline] = []
@@ -180,3 +195,9 @@ def _inline_data(image: etree._Element) -> bytes:
         return base64.b64decode(image.findtext(OFFICE + "binary-data", ""))
     except (binascii.Error, ValueError):
         return b"damaged"
+
+
+def _has_text(item: etree._Element) -> bool:
+    """Tell an item from what only holds an inner list."""
+    first = next(iter(item), None)
+    return first is not None and first.tag in _PARAGRAPHS

@@ -63,10 +63,13 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
 
 def _add_blocks(package: Package, *, builder: PartBuilder) -> Iterator[None]:
     blocks = Blocks(package, builder=builder)
+    named = package.tree("styles.xml")
+    for style in named.iter(TEXT + "list-style") if named is not None else ():
+        blocks.learn_style(style)
     for event, element, depth in package.events(whole=True):
         if event == "start":
             continue
-        if element.tag == STYLE + "style":
+        if element.tag in {STYLE + "style", TEXT + "list-style"}:
             blocks.learn_style(element)
             odf_package.forget(element)
         if depth != CHILD_DEPTH or _is_style(element):

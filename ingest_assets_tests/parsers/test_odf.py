@@ -90,6 +90,28 @@ def test_headings_paragraphs_and_lists_in_their_order(tmp_path: Path) -> None:
     ]
 
 
+def test_items_keep_their_numbers(tmp_path: Path) -> None:
+    def level(number: int, attributes: str) -> str:
+        return f'<text:list-level-style-number text:level="{number}" {attributes}/>'
+
+    def items(*texts: str, of: str = "") -> str:
+        return f"<text:list {of}>{''.join(f'<text:list-item>{text}</text:list-item>' for text in texts)}</text:list>"
+
+    levels = level(1, 'style:num-format="1" style:num-suffix="."') + level(
+        2, 'style:num-format="a" style:num-suffix=")"'
+    )
+    levels += level(3, 'style:num-format="1" text:display-levels="3"')
+    styles = f'<text:list-style style:name="L">{levels}</text:list-style>'
+    inner = items(p("sub") + items(p("deep")), p("sub2"))
+    body = items(p("one") + inner + p("more"), p("two"), of='text:style-name="L"') + p("between")
+    body += items(p("three"), of='text:style-name="L" text:continue-numbering="true"')
+    body += items(p("again"), of='text:style-name="L"') + items(p("bullet"), of='text:style-name="unknown"')
+    styled = f"<office:document-styles {_NAMES}><office:styles>{styles}</office:styles></office:document-styles>"
+    assert texts_of(odt, odf(tmp_path, body, **{"styles.xml": styled.encode()})) == [
+        *("1. one", "a) sub", "1.a.1 deep", "b) sub2", "more", "2. two", "between", "3. three", "1. again", "bullet"),
+    ]
+
+
 @pytest.mark.parametrize("kind", ["text", "presentation"])
 def test_raised_numbers_behind_digits_are_powers(tmp_path: Path, kind: str) -> None:
     raised, lowered = (f'<text:span text:style-name="{name}">7</text:span>' for name in ("T1", "T2"))
