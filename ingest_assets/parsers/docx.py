@@ -176,7 +176,7 @@ class _Reader:
         boxes = docx_tree.take_text_boxes(block)
         table = Table(block, self._document._body)
         cells = [*block.iterfind(f"{W}tr/{W}tc")]
-        if len(cells) == 1 or (depth < 3 and _is_layout(block, cells)):
+        if len(cells) == 1 or (depth < 3 and docx_tree.is_layout(block, cells)):
             for cell in cells:
                 self._add_inner(cell, depth=depth)
             return
@@ -245,11 +245,3 @@ class _Reader:
             if element.text not in self._furniture:
                 self._furniture.add(element.text)
                 self._builder.add(type_of(element), element.text)
-
-
-def _is_layout(table: etree._Element, cells: list[etree._Element]) -> bool:
-    """Tell a table that only places things: one row or column whose cells hold tables, or several paragraphs each."""
-    rows = table.findall(W + "tr")
-    is_strip = len(rows) == 1 or all(len(row.findall(W + "tc")) == 1 for row in rows)
-    holds_blocks = any(cell.find(W + "tbl") is not None or len(cell.findall(W + "p")) > 5 for cell in cells)
-    return is_strip and holds_blocks

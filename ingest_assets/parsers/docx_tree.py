@@ -239,3 +239,11 @@ def notes(element: etree._Element) -> Iterator[tuple[str, str]]:
     """Give the notes that a paragraph or table refers to: ("footnote" or "endnote", id)."""
     for node in element.iter(W + "footnoteReference", W + "endnoteReference"):
         yield node.tag.removeprefix(W).removesuffix("Reference"), node.get(W + "id", "")
+
+
+def is_layout(table: etree._Element, cells: list[etree._Element]) -> bool:
+    """Tell a table that only places things: one row or column whose cells hold tables, or several paragraphs each."""
+    rows = table.findall(W + "tr")
+    is_strip = len(rows) == 1 or all(len(row.findall(W + "tc")) == 1 for row in rows)
+    holds_blocks = any(cell.find(W + "tbl") is not None or len(cell.findall(W + "p")) > 5 for cell in cells)
+    return is_strip and holds_blocks

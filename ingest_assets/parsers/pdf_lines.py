@@ -217,21 +217,13 @@ def _runs(text: str, words: _Words, pieces: list[tuple[int, int, int]], characte
     styles = _styles([(words.starts[first], words.ends[last - 1] - 1) for first, last, _ in pieces], characters)
     for (first, last, turn), main, size, (bold, italic) in zip(pieces, mains, sizes, styles, strict=True):
         start, end = words.starts[first], words.ends[last - 1]
-        run = clean(_with_powers(_logical(text[start:end], start, characters), start, powers))
+        run = clean(pdf_powers.written(_logical(text[start:end], start, characters), start, powers))
         if run:
             x0, x1 = words.x0[main], words.x1[main]
             if last - first > 1:
                 x0, x1 = min(words.x0[first:last]), max(words.x1[first:last])
             spaced = text[end : end + 1].isspace() and text[end : end + 2] != "\r\n"
             yield Run(run, x0, words.y0[main], x1, words.y1[main], size, bold, turn, first, spaced, italic)
-
-
-def _with_powers(text: str, start: int, powers: list[tuple[int, str]]) -> str:
-    """Put into a text, which begins at a place of the page's, what parts raised numbers from the digits before."""
-    first = bisect_left(powers, (start + 1, ""))
-    for place, sign in reversed(powers[first : bisect_left(powers, (start + len(text), ""))]):
-        text = f"{text[: place - start]}{sign}{text[place - start :]}"
-    return text
 
 
 def _styles(ends: list[tuple[int, int]], characters: Characters) -> list[tuple[bool, bool]]:

@@ -6,6 +6,7 @@ Few numbers hold any, so their first and last characters are asked first.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import chain
 from math import hypot
@@ -34,6 +35,14 @@ def raised(text: str, characters: Characters) -> list[tuple[int, str]]:
             if _EXPONENT.fullmatch(text, start + place, end) and text[start + place - 1].isdigit():
                 places.append((start + place, " " if powers.is_fraction(text, start + place) else "^"))
     return places
+
+
+def written(text: str, start: int, places: Sequence[tuple[int, str]]) -> str:
+    """Put into a text, which begins at a place of the page's, what parts raised numbers from the digits before."""
+    first = bisect_left(places, (start + 1, ""))
+    for place, sign in reversed(places[first : bisect_left(places, (start + len(text), ""))]):
+        text = f"{text[: place - start]}{sign}{text[place - start :]}"
+    return text
 
 
 def _is_raised(look: tuple[float, float], *, above: tuple[float, float]) -> bool:
