@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 
 from ingest_assets.parsers import encoding, html_blocks, html_tree
@@ -46,7 +47,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     codec = encoding.detect(path)
     renderer = MarkdownIt("commonmark", {"maxNesting": 100}).enable(["table", "strikethrough"])
     # Signs of formulas are no emphasis; a dollar before or behind a digit is money.
-    renderer.use(dollarmath_plugin, allow_space=False, allow_digits=False)
+    renderer.use(dollarmath_plugin, allow_space=False, allow_digits=False, renderer=_as_written)
     references: dict[str, dict[str, str]] = {}
     builder = PartBuilder(limits=limits, start=start)
     for section in _sections(_without_front_matter(lines(encoding.decode(path, codec)), builder)):
@@ -57,6 +58,11 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
                 yield from builder.flush()
     if builder.elements or builder.number == 0:
         yield from builder.flush()
+
+
+def _as_written(formula: str, options: dict[str, bool]) -> str:
+    mark = "$$" if options["display_mode"] else "$"
+    return f"{mark}{escape(formula)}{mark}"
 
 
 def _without_front_matter(source: Iterator[str], builder: PartBuilder) -> Iterator[str]:
