@@ -13,13 +13,13 @@ _LINE_ENDS = re.compile(r"\r\n?|\x0b|\x0c|\x85|\u2028|\u2029")
 # C0 and C1 controls but tab and line feed; soft hyphens, zero-width spaces, byte order marks; non-characters and lone
 # surrogates, which no encoder takes.
 _UNWANTED = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u200b\ufeff\ufffe\uffff\ufdd0-\ufdef\ud800-\udfff]")
-# What colours a terminal (ECMA-48, 5.4).
-_ESCAPES = re.compile("\x1b\\[[0-?]*[ -/]*[@-~]")
+# What colours a terminal, names its window or chooses its letters (ECMA-48, 5.4; ECMA-35).
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]{0,999}(?:\x07|\x1b\\)|[()][0-9A-Z])")
 _PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U0010ffff]")
 _SYMBOLS = {
     **dict.fromkeys("\uf0a7\uf0b7\uf06c\uf06e\uf071\uf075\uf076\uf077\uf0d8\uf0b2", "•"),
     # Boxes of Wingdings in a form, empty, ticked and crossed; in lists, program's bullets are no text.
-    **dict.fromkeys("\uf06f\uf0a8", "☐"),
+    **dict.fromkeys("\uf0a8", "☐"),
     "\uf0fe": "☑",
     "\uf0fd": "☒",
     **dict.fromkeys("\uf0e0\uf0ae\uf0f0", "→"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from ingest_assets.parsers import powers
@@ -26,11 +27,14 @@ R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
 _V = "{urn:schemas-microsoft-com:vml}"
+_TRUE = {"1", "true", "on"}
 _SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 
 _DROPPED = [
     W + name for name in ("del", "moveFrom", "sdtPr", "sdtEndPr", "smartTagPr", "customXmlPr", "instrText", "rt")
 ]
+_MAX_FIELD_RUNS = 100
+_WINGDINGS = {0x6F: "☐", 0x71: "☐", 0xA8: "☐", 0xFD: "☒", 0xFE: "☑"}
 _WINGDINGS_2 = {0x50: "✓", 0x4F: "✗", 0x52: "☑", 0x53: "☒", 0x54: "☒", 0xA3: "☐", 0x2A: "☐"}
 _BREAKS = (W + "br", W + "cr", W + "tab")
 _LIFTED = {
@@ -43,7 +47,8 @@ def plain(root: etree._Element) -> None:
     for element in [*root.iter(_MC + "AlternateContent")]:
         _choose(element)
     for placeholder in [*root.iter(W + "showingPlcHdr")]:
-        _empty(placeholder)
+        if placeholder.get(W + "val", "1") in _TRUE:
+            _empty(placeholder)
     for paragraph in root.iter(W + "p"):
         _drop_instructions(paragraph)
     for element in [*root.iter(*_DROPPED)]:
@@ -75,7 +80,8 @@ def _spell(symbol: etree._Element) -> None:
     written = symbol.get(W + "char", "")
     code = int(written, 16) if re.fullmatch("[0-9A-Fa-f]{2,4}", written) else 0
     if 0x20 <= code < 0xD800 or code >= 0xE000:
-        known = _WINGDINGS_2.get(code & 0xFF) if symbol.get(W + "font") == "Wingdings 2" else None
+        signs = {"Wingdings": _WINGDINGS, "Wingdings 2": _WINGDINGS_2}.get(symbol.get(W + "font", ""), {})
+        known = signs.get(code & 0xFF)
         symbol.tag, symbol.text = W + "t", known or chr(code | 0xF000 if code <= 0xFF else code)
         symbol.set(_SPACE, "preserve")
 
@@ -99,8 +105,9 @@ def _empty(placeholder: etree._Element) -> None:
     control = placeholder.getparent()
     control = control.getparent() if control is not None else None
     for content in control.findall(W + "sdtContent") if control is not None else ():
-        for text in [*content.iter(W + "t")]:
-            text.text = ""
+        for text in content.iter(W + "t"):
+            if next(text.iterancestors(W + "sdt"), None) is control:
+                text.text = ""
 
 
 def _drop_instructions(paragraph: etree._Element) -> None:
@@ -128,7 +135,7 @@ def _drop_instructions(paragraph: etree._Element) -> None:
 def _has_result(begin: etree._Element) -> bool:
     """Tell whether some program has written what a field shows behind it."""
     run, is_result = begin.getparent(), False
-    for sibling in run.itersiblings() if run is not None else ():
+    for sibling in islice(run.itersiblings(), _MAX_FIELD_RUNS) if run is not None else ():
         mark = sibling.find(W + "fldChar")
         kind = mark.get(W + "fldCharType") if mark is not None else ""
         if kind == "end":
@@ -144,7 +151,7 @@ def _chosen(field: etree._Element) -> str:
     box, choice = field.find(W + "checkBox"), field.find(W + "ddList")
     if box is not None:
         state = next((mark for mark in (box.find(W + "checked"), box.find(W + "default")) if mark is not None), None)
-        is_checked = state is not None and state.get(W + "val", "1") in {"1", "true", "on"}
+        is_checked = state is not None and state.get(W + "val", "1") in _TRUE
         return "\u2612 " if is_checked else "\u2610 "
     if choice is None:
         return ""

@@ -16,6 +16,8 @@ def write_out(field: etree._Element) -> None:
     """Put text in the place of an `input` or `select`: passwords, buttons and what is hidden are nothing."""
     if field.tag == "select" and any(node.tag not in _IN_LISTS for node in field.iterdescendants()):
         field.tag = "div"  # never closed: the rest of the page stands in it
+        for option in field.iter("option", "select"):
+            option.tag = "p"
         return
     text, tail = f" {_chosen(field) if field.tag == 'select' else _typed(field)} ", field.tail
     field.clear()

@@ -47,7 +47,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     codec = encoding.detect(path)
     renderer = MarkdownIt("commonmark", {"maxNesting": 100}).enable(["table", "strikethrough"])
     # Signs of formulas are no emphasis; a dollar before or behind a digit is money.
-    renderer.use(dollarmath_plugin, allow_space=False, allow_digits=False, renderer=_as_written)
+    renderer.use(dollarmath_plugin, allow_space=False, allow_digits=False, allow_labels=False, renderer=_as_written)
     references: dict[str, dict[str, str]] = {}
     builder = PartBuilder(limits=limits, start=start)
     for section in _sections(_without_front_matter(lines(encoding.decode(path, codec)), builder)):

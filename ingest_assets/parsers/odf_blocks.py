@@ -199,5 +199,5 @@ def _inline_data(image: etree._Element) -> bytes:
 
 def _has_text(item: etree._Element) -> bool:
     """Tell an item from what only holds an inner list."""
-    first = next(iter(item), None)
-    return first is not None and first.tag in _PARAGRAPHS
+    first = next((child.tag for child in item if child.tag != TEXT + "soft-page-break"), None)
+    return first in _PARAGRAPHS

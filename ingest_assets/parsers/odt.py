@@ -81,7 +81,7 @@ def _add_blocks(package: Package, *, builder: PartBuilder) -> Iterator[None]:
 
 
 def _is_style(element: object) -> bool:
-    return str(getattr(element, "tag", "")).startswith(STYLE)
+    return str(getattr(element, "tag", "")).startswith((STYLE, f"{TEXT}list-level-"))
 
 
 def _add_furniture(package: Package, what: str, *, builder: PartBuilder) -> None:

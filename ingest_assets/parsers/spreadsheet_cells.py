@@ -121,7 +121,7 @@ def _with_all_digits(number: float, pattern: str) -> str:
     surplus = len(digits) - places
     left = iter(digits[surplus:])
     written = "".join(next(left) if mark == _DIGIT else mark for mark in pattern)
-    first = len(pattern) - len(pattern.lstrip("(+ "))
+    first = pattern.index(_DIGIT)
     return written[:first] + digits[:surplus] + written[first:]
 
 

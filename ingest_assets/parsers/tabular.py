@@ -31,6 +31,7 @@ PART = "block of rows"
 _PART_ROWS = 200
 _PART_CHARS = 100_000
 _DELIMITERS = ",;\t|"
+_ESCAPED_QUOTE = re.compile(r'(?<!\\)((?:\\\\)*)\\"')
 _AS_TEXT = re.compile(r'\A="([^"]*)"\Z')
 """How programs keep Excel from making a number of a text."""
 _NO_DELIMITER = "\x1f"
@@ -123,7 +124,7 @@ def _dialect(sample: list[str], delimiter: str) -> tuple[dict[str, Any], bool]:
 
 
 def _doubled(line: str) -> str:
-    return line.replace('\\"', '""')
+    return _ESCAPED_QUOTE.sub(r'\1""', line)
 
 
 def _evenness(sample: list[str], dialect: dict[str, Any]) -> float:

@@ -126,4 +126,8 @@ def _is_tabbed(lower: str) -> bool:
         return False
     # Numbered prose, dialogue and code have a tab in each line, too; and what is indented.
     firsts = [line.partition("\t")[0].rstrip() for line in lines]
-    return all(firsts) and (counts != {1} or not any(first.endswith((":", ".", ")", ";")) for first in firsts))
+    return all(firsts) and (counts != {1} or not any(map(_is_label, firsts)))
+
+
+def _is_label(cell: str) -> bool:
+    return cell.endswith((":", ".", ")", ";")) or not any(map(str.isalnum, cell))

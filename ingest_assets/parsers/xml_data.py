@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lxml import etree
 
 _LOOKED_AT = 5_000
+_RARELY = 20  # one in so many: a remark with a word in bold makes no prose of a price list
 _PROSE = {
     *("article", "book", "chapter", "dita", "document", "feed", "html", "nitf", "package", "rdf", "rss", "svg", "tei"),
     *("teicorpus", "tmx", "topic", "xliff"),
@@ -25,20 +26,23 @@ _OF_XML = ("{http://www.w3.org/XML/1998/namespace}", "{http://www.w3.org/2001/XM
 
 
 def is_data(ends: Iterable[etree._Element]) -> bool:
-    """Tell data by its first elements, as they end: none of them is a paragraph, or has text beside others in it."""
-    for number, element in enumerate(islice(ends, _LOOKED_AT)):
-        root = element.getroottree().getroot()
-        if number == 0 and xml_words.name(root) in _PROSE:
+    """Tell data by its first elements, as they end: next to none is a paragraph, or has text beside others in it."""
+    seen = of_prose = 0
+    for element in islice(ends, _LOOKED_AT):
+        if not seen and xml_words.name(element.getroottree().getroot()) in _PROSE:
             return False
-        if xml_words.name(element) in _PARAGRAPHS or (len(element) and xml_words.holds_text(element)):
-            return False
-    return True
+        seen += 1
+        inside = any(isinstance(child.tag, str) for child in element)
+        has_text = xml_words.holds_text(element)
+        of_prose += (has_text and inside) or ((has_text or inside) and xml_words.name(element) in _PARAGRAPHS)
+    return of_prose * _RARELY <= seen
 
 
 def said(element: etree._Element) -> str:
     """Return an element's attributes as fields, but for those that are XML's own."""
     from lxml import etree
 
-    own = ((str(name), str(value)) for name, value in element.attrib.items())
+    # By XPath: lxml's own ways look each of them up, from the first one on.
+    own = ((value.attrname, str(value)) for value in element.xpath("@*"))
     shown = ((name, value) for name, value in own if value.strip() and not name.startswith(_OF_XML))
     return ", ".join(f"{etree.QName(name).localname}: {value}" for name, value in shown)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +76,12 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     builder = PartBuilder(limits=limits, start=start)
     with closing(_ends(path)) as ends:
         walk = _Walk(is_data=xml_data.is_data(ends))
-    for type_, text, level in _joined(walk.paragraphs(path)):
+    pieces = walk.paragraphs(path)
+    first = next(pieces, None)
+    if first is None and not walk.damage:
+        walk = _Walk(is_data=True)  # nothing but attributes
+        pieces = walk.paragraphs(path)
+    for type_, text, level in _joined(chain([first] if first else [], pieces)):
         builder.add(type_, text, level=level)
         if builder.chars >= _PART_CHARS:
             yield from builder.flush()

@@ -113,6 +113,11 @@ def test_merged_and_nested_cells(tmp_path: Path) -> None:
             ["Name:"],
         ),
         (
+            "<w:p><w:sdt><w:sdtPr><w:showingPlcHdr w:val='0'/></w:sdtPr><w:sdtContent>"
+            f"{run('typed')}</w:sdtContent></w:sdt></w:p>",
+            ["typed"],
+        ),
+        (
             "<w:p><w:r><w:sym w:font='Wingdings 2' w:char='F052'/>"
             "<w:sym w:font='Wingdings' w:char='F0A8'/></w:r></w:p>",
             ["☑☐"],

@@ -81,8 +81,10 @@ def test_a_rule_at_the_start_is_not_front_matter(tmp_path: Path) -> None:
 
 
 def test_signs_of_formulas_are_no_mark_up(tmp_path: Path) -> None:
-    source = "With $a*b*c$ and $p_i^*<x$ it costs $5 and $6 *now* in $HOME/$USER.\n\n$$\n\\{x\\} \\\\ y\n$$\n"
+    source = "With $a*b*c$ and $p_i^*<x$ it costs $5 and $6 *now* in $HOME/$USER."
+    source += "\n\n$$\n\\{x\\} \\\\ y\n$$\n\nSo $$x^2$$ (eq1)\n"
     assert texts_of(markdown, file(tmp_path, source)) == [
         "With $a*b*c$ and $p_i^*<x$ it costs $5 and $6 now in $HOME/$USER.",
         "$$\\{x\\} \\\\ y$$",
+        "So $$x^2$$ (eq1)",
     ]

@@ -71,6 +71,8 @@ def test_a_backslash_before_a_quote_keeps_it_inside(tmp_path: Path) -> None:
     (table,) = texts_of(tabular, file(tmp_path, source))
     assert table.splitlines()[0] == '| 1 | a\\nb, with "quotes", ok | C:\\temp\\new |'
     assert table.splitlines()[2] == "| 2 | plain | C:\\Users\\bob |"
+    source = '1,"path \\\\"\n2,"say \\"a, b\\""\n3,"c"\n'
+    assert len(texts_of(tabular, file(tmp_path, source))[0].splitlines()) == 4
     (path,) = texts_of(tabular, file(tmp_path, 'name,folder\nAda,"C:\\"\nBob,"D:\\"\n'))
     assert path.splitlines()[2:] == ["| Ada | C:\\ |", "| Bob | D:\\ |"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,9 @@ def test_pages_in_a_feed_are_read_as_pages(tmp_path: Path) -> None:
          ["order: id: 17, line: sku: A1, qty: 3, Chair, line: sku: B2"]),
         ('<gpx><wpt lat="52.5" lon="13.4"><name>Berlin</name></wpt></gpx>',
          ["wpt: lat: 52.5, lon: 13.4, Berlin"]),
+        ('<posts><row Id="1" Body="How is it lit?"/><row Id="2" Body="By hand."/></posts>',
+         ["row: Id: 1, Body: How is it lit?", "row: Id: 2, Body: By hand."]),
+        ('<document><part name="a"/></document>', ["part: name: a"]),
         ('<log><p id="1">The lamp burned until the morning.</p></log>', ["The lamp burned until the morning."]),
         ('<log id="1"><entry id="2">The <b>lamp</b> burned until the morning.</entry></log>',
          ["The lamp burned until the morning."]),
@@ -153,3 +157,17 @@ def test_attributes_are_read_of_data_and_not_of_prose(tmp_path: Path, source: st
 )  # fmt: skip
 def test_notes_marks_and_code_in_books(tmp_path: Path, source: str, texts: list[str]) -> None:
     assert texts_of(xml_text, file(tmp_path, f"<book>{source}</book>")) == texts
+
+
+def test_a_word_in_bold_makes_no_prose_of_a_list(tmp_path: Path) -> None:
+    source = "<list>" + "<entry key='k'>value</entry>" * 30 + "<remark>a <b>word</b> in bold is here.</remark></list>"
+    *fields, remark = texts_of(xml_text, file(tmp_path, source))
+    assert ", ".join(fields).count("entry: key: k, value") == 30
+    assert remark == "a word in bold is here."
+
+
+def test_fifty_thousand_attributes_are_no_work(tmp_path: Path) -> None:
+    began = time.process_time()
+    texts = texts_of(xml_text, file(tmp_path, "<a " + " ".join(f"a{n}='{n}'" for n in range(50_000)) + "/>"))
+    assert "a49999: 49999" in texts[-1]
+    assert time.process_time() - began < 10
