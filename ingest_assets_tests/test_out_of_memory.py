@@ -63,9 +63,10 @@ def test_a_page_that_explodes_is_left_unread_and_the_rest_is_published(tmp_path:
 def test_smaller_windows_yield_the_same_chunks_and_the_next_files_begin_with_them(
     tmp_path: Path, model_cache: Path
 ) -> None:
-    free, small = Home(tmp_path / "free", model_cache), capped(tmp_path / "small", model_cache, cap_mb=210)
-    for home in (free, small):
-        home("add", home.file("book.txt", BOOK), *OWNER)
+    free = Home(tmp_path / "free", model_cache)
+    free("add", free.file("book.txt", BOOK), *OWNER)
+    small = capped(tmp_path / "small", model_cache, cap_mb=_between_windows(free))
+    small("add", small.file("book.txt", BOOK), *OWNER)
     assert chunks(small, "book.txt") == chunks(free, "book.txt")
     first = runs(small)
     assert first[0]["memory_capped/outcome"] == "out_of_memory"
@@ -73,7 +74,20 @@ def test_smaller_windows_yield_the_same_chunks_and_the_next_files_begin_with_the
     assert int(first[-1]["ingest/window"]) < int(first[0]["ingest/window"])
     for number in range(2):
         small("add", small.file(f"look-alike-{number}.txt", BOOK.replace("lamp", f"beacon {number}")), *OWNER)
-    assert {tags["memory_capped/outcome"] for tags in runs(small)[len(first) :]} == {"succeeded"}
+    # Not a single one with what the first file has shown to be too much; near the cap, chance has a say.
+    later = runs(small)[len(first) :]
+    assert max(int(run["ingest/window"]) for run in later) <= int(first[-1]["ingest/window"])
+    assert later[-1]["memory_capped/outcome"] == "succeeded"
+
+
+def _between_windows(free: Home) -> int:
+    """Measure what the largest and the smallest window need on this processor, and return what lies between."""
+    for window in ("16", "1"):
+        path = free.file(f"measured-{window}.txt", BOOK.replace("lamp", f"buoy {window}"))
+        free("add", path, *OWNER, INGEST_WINDOW=window)
+    most, least = (float(run["memory_capped/peak_mb"]) for run in runs(free)[-2:])
+    assert most > least + 10
+    return round(least + 0.7 * (most - least))
 
 
 def test_what_is_pending_is_worked_off_by_name_and_number(tmp_path: Path, model_cache: Path) -> None:
