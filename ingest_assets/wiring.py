@@ -136,7 +136,7 @@ def open_embedder(settings: Settings, *, window: int = 16) -> Embedder:
         return torch.TorchEmbedder(settings.model_dir, batch=max(1, min(torch.BATCH, window)))
     from ingest_assets.clients import openvino_embedder as openvino
 
-    batch = max(1, min(openvino.BATCH, window // 2))
+    batch = max(1, min(openvino.BATCH, window // 4))
     return openvino.OpenVINOEmbedder(settings.model_dir, cache_dir=settings.model_cache, batch=batch)
 
 

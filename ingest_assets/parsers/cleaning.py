@@ -18,8 +18,7 @@ _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]{0,999}(?:\x07|\
 _PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U0010ffff]")
 _SYMBOLS = {
     **dict.fromkeys("\uf0a7\uf0b7\uf06c\uf06e\uf071\uf075\uf076\uf077\uf0d8\uf0b2", "•"),
-    # Boxes of Wingdings in a form, empty, ticked and crossed; in lists, program's bullets are no text.
-    **dict.fromkeys("\uf0a8", "☐"),
+    "\uf0a8": "☐",
     "\uf0fe": "☑",
     "\uf0fd": "☒",
     **dict.fromkeys("\uf0e0\uf0ae\uf0f0", "→"),

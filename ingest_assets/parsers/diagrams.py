@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ingest_assets.parsers.drawing_text import A, paragraph_text
+
 if TYPE_CHECKING:
     from lxml import etree
 
 DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}"
-_A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 # ECMA-376 part 1, 21.4.7.51: the other points place and connect these.
 _WITH_TEXT = {"node", "asst"}
 
@@ -18,10 +19,6 @@ def texts(data: etree._Element) -> Iterator[str]:
     """Yield the text of each point that has any, its paragraphs as lines."""
     for point in data.iter(f"{DIAGRAM}pt"):
         if point.get("type", "node") in _WITH_TEXT:
-            text = "\n".join(map(_paragraph_text, point.iter(f"{_A}p"))).strip()
+            text = "\n".join(map(paragraph_text, point.iter(f"{A}p"))).strip()
             if text:
                 yield text
-
-
-def _paragraph_text(paragraph: etree._Element) -> str:
-    return "".join("\n" if node.tag == f"{_A}br" else node.text or "" for node in paragraph.iter(f"{_A}t", f"{_A}br"))

@@ -21,7 +21,7 @@ from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.damage import naming_damage
 from ingest_assets.parsers.docx_headings import heading_styles, level_by_look, looks_of
 from ingest_assets.parsers.docx_notes import Notes
-from ingest_assets.parsers.docx_tree import R, W
+from ingest_assets.parsers.docx_xml import R, W
 from ingest_assets.parsers.embedded import Documents
 from ingest_assets.parsers.part_builder import PartBuilder
 from ingest_assets.parsers.unstructured_elements import level_of, load, type_of

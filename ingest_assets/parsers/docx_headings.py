@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence, Set
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ingest_assets.parsers.docx_tree import W
+from ingest_assets.parsers.docx_xml import W
 
 if TYPE_CHECKING:
     from lxml import etree

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ingest_assets.parsers import archives, docx_tree
-from ingest_assets.parsers.docx_tree import W
+from ingest_assets.parsers.docx_xml import W
 
 
 class Notes:

@@ -2,40 +2,38 @@
 
 `unstructured` and `python-docx` see only the runs that stand directly in a paragraph and the paragraphs that stand
 directly in the body. Inserted text, content controls (a table of contents is one), fields, tags and equations are
-deeper; they are lifted here. What was deleted under change tracking goes, as do readings above characters (ruby);
-raised numbers are written as powers, and a form's boxes and lists as what was chosen.
+deeper; they are lifted here. What was deleted under change tracking goes, as do readings above characters (ruby), and
+raised numbers are written as powers. `docx_fields.py` has fields and forms.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import islice
 from typing import TYPE_CHECKING
 
-from ingest_assets.parsers import powers
+from ingest_assets.parsers import docx_fields, powers
 from ingest_assets.parsers.diagrams import DIAGRAM
+from ingest_assets.parsers.docx_xml import R, W, replace, text_beside, write
 from ingest_assets.parsers.omml import NAMESPACE as MATH
 from ingest_assets.parsers.omml import math_text
 
 if TYPE_CHECKING:
     from lxml import etree
 
-W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
-R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
 _V = "{urn:schemas-microsoft-com:vml}"
-_TRUE = {"1", "true", "on"}
-_SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 
 _DROPPED = [
     W + name for name in ("del", "moveFrom", "sdtPr", "sdtEndPr", "smartTagPr", "customXmlPr", "instrText", "rt")
 ]
-_MAX_FIELD_RUNS = 100
-_WINGDINGS = {0x6F: "☐", 0x71: "☐", 0xA8: "☐", 0xFD: "☒", 0xFE: "☑"}
-_WINGDINGS_2 = {0x50: "✓", 0x4F: "✗", 0x52: "☑", 0x53: "☒", 0x54: "☒", 0xA3: "☐", 0x2A: "☐"}
+# Signs that other fonts of symbols have letters for.
+_SIGNS = {
+    "Wingdings": {0x6F: "☐", 0x71: "☐"},
+    "Wingdings 2": {0x50: "✓", 0x4F: "✗", 0x52: "☑", 0x53: "☒", 0x54: "☒", 0xA3: "☐", 0x2A: "☐"},
+}
 _BREAKS = (W + "br", W + "cr", W + "tab")
 _LIFTED = {
     W + name for name in ("sdt", "sdtContent", "ins", "moveTo", "smartTag", "customXml", "fldSimple", "dir", "bdo")
@@ -46,11 +44,7 @@ def plain(root: etree._Element) -> None:
     """Lift and drop in place."""
     for element in [*root.iter(_MC + "AlternateContent")]:
         _choose(element)
-    for placeholder in [*root.iter(W + "showingPlcHdr")]:
-        if placeholder.get(W + "val", "1") in _TRUE:
-            _empty(placeholder)
-    for paragraph in root.iter(W + "p"):
-        _drop_instructions(paragraph)
+    docx_fields.show(root)
     for element in [*root.iter(*_DROPPED)]:
         if element.getparent() is not None:
             element.getparent().remove(element)
@@ -61,13 +55,9 @@ def plain(root: etree._Element) -> None:
         _spell(symbol)
     for end in [*root.iter(W + "br")]:
         if end.get(W + "type") in {"page", "column"}:
-            end.addnext(_text_beside(end, " "))
+            end.addnext(text_beside(end, " "))
     for ruby in [*root.iter(W + "ruby")]:
-        _replace(ruby, "".join(text.text or "" for text in ruby.iter(W + "t")))
-    for field in [*root.iter(W + "ffData")]:
-        mark = field.getparent()
-        if mark is not None and mark.tag == W + "fldChar" and not _has_result(mark):
-            _replace(mark, _chosen(field))
+        replace(ruby, "".join(text.text or "" for text in ruby.iter(W + "t")))
     for element in [*root.iter(MATH + "oMathPara", MATH + "oMath")]:
         if element.getparent() is not None and element.getparent().tag != MATH + "oMathPara":
             _write(element)
@@ -80,85 +70,8 @@ def _spell(symbol: etree._Element) -> None:
     written = symbol.get(W + "char", "")
     code = int(written, 16) if re.fullmatch("[0-9A-Fa-f]{2,4}", written) else 0
     if 0x20 <= code < 0xD800 or code >= 0xE000:
-        signs = {"Wingdings": _WINGDINGS, "Wingdings 2": _WINGDINGS_2}.get(symbol.get(W + "font", ""), {})
-        known = signs.get(code & 0xFF)
-        symbol.tag, symbol.text = W + "t", known or chr(code | 0xF000 if code <= 0xFF else code)
-        symbol.set(_SPACE, "preserve")
-
-
-def _replace(element: etree._Element, text: str) -> None:
-    """Put text in the place of an element of a run."""
-    parent = element.getparent()
-    if parent is not None and text:
-        parent.replace(element, _text_beside(element, text))
-
-
-def _text_beside(element: etree._Element, text: str) -> etree._Element:
-    written: etree._Element = element.makeelement(W + "t")
-    written.text = text
-    written.set(_SPACE, "preserve")
-    return written
-
-
-def _empty(placeholder: etree._Element) -> None:
-    """Take out what a content control asks its reader to fill in."""
-    control = placeholder.getparent()
-    control = control.getparent() if control is not None else None
-    for content in control.findall(W + "sdtContent") if control is not None else ():
-        for text in content.iter(W + "t"):
-            if next(text.iterancestors(W + "sdt"), None) is control:
-                text.text = ""
-
-
-def _drop_instructions(paragraph: etree._Element) -> None:
-    """Take out what a field is made from, fields in it too; what a field shows stands between its last two marks."""
-    open_fields: list[list[etree._Element] | None] = []  # the texts of each instruction; None: the result has begun
-    for node in paragraph.iter(W + "fldChar", W + "t"):
-        kind = node.get(W + "fldCharType") if node.tag != W + "t" else ""
-        if kind == "begin":
-            open_fields.append([])
-        elif kind and open_fields:
-            made_from = open_fields[-1] or []
-            for text in made_from:
-                text.text = ""
-            if kind == "separate":
-                open_fields[-1] = None
-            else:
-                open_fields.pop()
-        elif not kind:
-            for field in open_fields:
-                if field is not None:
-                    field.append(node)
-                    break
-
-
-def _has_result(begin: etree._Element) -> bool:
-    """Tell whether some program has written what a field shows behind it."""
-    run, is_result = begin.getparent(), False
-    for sibling in islice(run.itersiblings(), _MAX_FIELD_RUNS) if run is not None else ():
-        mark = sibling.find(W + "fldChar")
-        kind = mark.get(W + "fldCharType") if mark is not None else ""
-        if kind == "end":
-            break
-        is_result = is_result or kind == "separate"
-        if is_result and any(text.text for text in sibling.iter(W + "t")):
-            return True
-    return False
-
-
-def _chosen(field: etree._Element) -> str:
-    """Return what stands in a form's box or list; what was typed into a form is text already."""
-    box, choice = field.find(W + "checkBox"), field.find(W + "ddList")
-    if box is not None:
-        state = next((mark for mark in (box.find(W + "checked"), box.find(W + "default")) if mark is not None), None)
-        is_checked = state is not None and state.get(W + "val", "1") in _TRUE
-        return "\u2612 " if is_checked else "\u2610 "
-    if choice is None:
-        return ""
-    entries = [entry.get(W + "val", "") for entry in choice.iterfind(W + "listEntry")]
-    numbers = [mark.get(W + "val", "") for name in ("result", "default") for mark in choice.iterfind(W + name)]
-    number = int(numbers[0]) if numbers and re.fullmatch("[0-9]{1,4}", numbers[0]) else 0
-    return entries[number] if number < len(entries) else ""
+        known = _SIGNS.get(symbol.get(W + "font", ""), {}).get(code & 0xFF)
+        write(symbol, known or chr(code | 0xF000 if code <= 0xFF else code))
 
 
 def _is_raised(run: etree._Element) -> bool:
@@ -198,10 +111,7 @@ def lift(element: etree._Element) -> None:
 def _write(equation: etree._Element) -> None:
     """Put a run with the equation's text in its place."""
     run = equation.makeelement(W + "r")
-    text = equation.makeelement(W + "t")
-    text.text = f" {math_text(equation) or _each(equation)} "
-    text.set(_SPACE, "preserve")
-    run.append(text)
+    run.append(text_beside(equation, f" {math_text(equation) or _each(equation)} "))
     run.set("ours-formula", "1")
     parent = equation.getparent()
     if parent is not None:

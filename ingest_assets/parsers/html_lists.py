@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from ingest_assets.parsers.list_labels import label
+
 if TYPE_CHECKING:
     from lxml import etree
 
@@ -19,11 +21,6 @@ _KINDS = {
     "lower-roman": "i",
     "upper-roman": "I",
 }
-_ROMAN = (
-    *((1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l"), (40, "xl")),
-    *((10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i")),
-)
-_ROMAN_END = 4_000
 # What an item's number cannot stand in the text of.
 _APART = {"ol", "ul", "dl", "table", "img", "pre", "li"}
 
@@ -42,23 +39,6 @@ def number(root: etree._Element) -> None:
             if kind not in _UNMARKED and _named(item) not in _UNMARKED:
                 _put(item, f"{label(count, kind)}.")
             count += -1 if is_reversed else 1
-
-
-def label(count: int, kind: str) -> str:
-    """Write a number as a list of this kind does: "1", "a", "A", "i" or "I"."""
-    if kind in {"a", "A"} and count > 0:
-        letters = ""
-        while count:
-            count, place = divmod(count - 1, 26)
-            letters = chr(ord(kind) + place) + letters
-        return letters
-    if kind in {"i", "I"} and 0 < count < _ROMAN_END:
-        written = ""
-        for value, sign in _ROMAN:
-            written += sign * (count // value)
-            count %= value
-        return written if kind == "i" else written.upper()
-    return str(count)
 
 
 def _kind(element: etree._Element) -> str:

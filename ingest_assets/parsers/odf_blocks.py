@@ -53,8 +53,6 @@ class Blocks:
         self._parents: dict[str, str] = {}
         self._raised: set[str] = set()
         self._lists = Lists()
-        self._open_lists: list[str] = []
-        self._label = ""
 
     def learn_style(self, style: etree._Element) -> None:
         """Remember what an automatic style is made from, whether it raises its characters, how a list is counted."""
@@ -75,10 +73,17 @@ class Blocks:
             for child in node:
                 yield from self.leaves(child)
 
-    def add(self, node: etree._Element, *, type_: ElementType = ElementType.NARRATIVE_TEXT, level: int = 0) -> None:
-        """Add a block; `type_` and `level` are for paragraphs that are no headings by themselves."""
+    def add(
+        self,
+        node: etree._Element,
+        *,
+        type_: ElementType = ElementType.NARRATIVE_TEXT,
+        level: int = 0,
+        label: str = "",
+    ) -> None:
+        """Add a block; `type_`, `level` and `label` are for paragraphs that are no headings by themselves."""
         if node.tag in _PARAGRAPHS:
-            self._add_paragraph(node, type_=type_, level=level)
+            self._add_paragraph(node, type_=type_, level=level, label=label)
         elif node.tag == TEXT + "list":
             self._add_list(node, type_=type_, level=level)
         elif node.tag == TABLE + "table":
@@ -89,7 +94,7 @@ class Blocks:
             for leaf in self.leaves(node):
                 self.add(leaf, type_=type_, level=level)
 
-    def _add_paragraph(self, node: etree._Element, *, type_: ElementType, level: int) -> None:
+    def _add_paragraph(self, node: etree._Element, *, type_: ElementType, level: int, label: str) -> None:
         inline = Inline(node, raised=self._raised)
         style = node.get(TEXT + "style-name", "")
         named = _TITLE_STYLES.get(style) or _TITLE_STYLES.get(self._parents.get(style, ""), 0)
@@ -100,23 +105,21 @@ class Blocks:
         if type_ is ElementType.TITLE and len(inline.text) > _MAX_TITLE_CHARS:
             type_, level = ElementType.NARRATIVE_TEXT, 0
         text = " ".join(inline.text.split()) if type_ is ElementType.TITLE else inline.text
-        text, self._label = f"{self._label} {text}" if text else "", ""
+        text = f"{label} {text}" if label and text else text
         self._builder.add(type_, text, page_number=self.page_number, level=level)
         self._add_anchored([inline])
 
     def _add_list(self, node: etree._Element, *, type_: ElementType, level: int) -> None:
         """Add the items of a list, and of those in it; a numbered heading is an item too, and stays a heading."""
         item_type = type_ if type_ is ElementType.TITLE else ElementType.LIST_ITEM
-        style = node.get(TEXT + "style-name") or (self._open_lists[-1] if self._open_lists else "")
-        self._open_lists.append(style)
-        depth = len(self._open_lists)
-        self._lists.begin(node, style, depth)
+        self._lists.begin(node)
         for item in node:
-            self._label = self._lists.next_label(item, style, depth) if _has_text(item) else ""
-            for child in item:
-                self.add(child, type_=item_type, level=level)
-            self._label = ""
-        self._open_lists.pop()
+            children = [child for child in item if child.tag != TEXT + "soft-page-break"]
+            # An item that begins with an inner list only holds it.
+            begins = bool(children) and children[0].tag in _PARAGRAPHS
+            label = self._lists.next_label(item) if begins else ""
+            for place, child in enumerate(children):
+                self.add(child, type_=item_type, level=level, label="" if place else label)
 
     def _add_table(self, table: etree._Element) -> None:
         found: list[Inline] = []
@@ -195,9 +198,3 @@ def _inline_data(image: etree._Element) -> bytes:
         return base64.b64decode(image.findtext(OFFICE + "binary-data", ""))
     except (binascii.Error, ValueError):
         return b"damaged"
-
-
-def _has_text(item: etree._Element) -> bool:
-    """Tell an item from what only holds an inner list."""
-    first = next((child.tag for child in item if child.tag != TEXT + "soft-page-break"), None)
-    return first in _PARAGRAPHS

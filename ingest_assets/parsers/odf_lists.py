@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ingest_assets.parsers.html_lists import label
+from ingest_assets.parsers.list_labels import label
 from ingest_assets.parsers.odf_inline import number
 from ingest_assets.parsers.odf_package import STYLE, TEXT
 
@@ -49,14 +49,16 @@ class Lists:
                 shown=max(1, number(level, TEXT + "display-levels", default=1)),
             )
 
-    def begin(self, node: etree._Element, style: str, depth: int) -> None:
+    def begin(self, node: etree._Element) -> None:
         """Begin a list: its count starts anew unless it goes on with one before."""
+        style, depth = _place(node)
         goes_on = node.get(TEXT + "continue-numbering") == "true" or node.get(TEXT + "continue-list")
         if not goes_on:
             self._counts[style].pop(depth, None)
 
-    def next_label(self, item: etree._Element, style: str, depth: int) -> str:
+    def next_label(self, item: etree._Element) -> str:
         """Count an item, and return its label; "" where it has a bullet or none."""
+        style, depth = _place(item.getparent())
         level = self._levels.get((style, depth))
         if level is None or not level.kind or item.tag != TEXT + "list-item" or depth > _MAX_LEVEL:
             return ""
@@ -68,3 +70,9 @@ class Lists:
         kinds = {place: self._levels.get((style, place), level).kind for place in shown}
         digits = ".".join(label(counts.get(place, 1), kinds[place]) for place in shown if kinds[place])
         return f"{level.before}{digits}{level.after}".strip()
+
+
+def _place(node: etree._Element) -> tuple[str, int]:
+    """Return the style of a list, or of the nearest one around it that has any, and how deep it stands."""
+    around = [node, *node.iterancestors(TEXT + "list")]
+    return next(filter(None, (each.get(TEXT + "style-name") for each in around)), ""), len(around)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -40,9 +39,9 @@ def page_elements(
     words = typography.words | _words(content)
     found = paragraphs(content, words=words)
     notes = footnotes(found, body=typography.body)
-    turn = _main_turn(found)
-    # A stamp across the page, or a word up its side, heads nothing.
-    levels = [heading_level(each, typography, titles) if each.turn in {0, turn} else 0 for each in found]
+    # A stamp across the page, or a word up its side, heads nothing; most of the text stands in the first flow.
+    turns = {0, *(row.turn for row in flows[0][:1])} if flows else {0}
+    levels = [heading_level(each, typography, titles) if each.turn in turns else 0 for each in found]
     placed = [
         element
         for index, paragraph in enumerate(found)
@@ -60,14 +59,6 @@ def page_elements(
         *(element for element, _ in placed),
         *(element for element in edges if element.type is ElementType.FOOTER),
     )
-
-
-def _main_turn(found: Sequence[Paragraph]) -> int:
-    """Return the way in which most of a page's text stands."""
-    letters = Counter[int]()
-    for paragraph in found:
-        letters[paragraph.turn] += len(paragraph.text)
-    return max(letters, key=letters.__getitem__, default=0)
 
 
 def _words(content: Sequence[Flow]) -> Words:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ingest_assets.parsers import pdf_powers
 from ingest_assets.parsers.pdf_calls import Characters
+from ingest_assets.parsers.pdf_fonts import styles
 from ingest_assets.parsers.pdf_rules import Rule
 from ingest_assets.parsers.pdf_text import clean
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 # PDFium marks a hyphen at a line's end by U+FFFE, in older builds U+0002, and puts no line end there.
 _WORD = re.compile("[^\\s\ufffe\x02]+[\ufffe\x02]?|[\ufffe\x02]")
 _LINE_END = re.compile("[\n\ufffe\x02]")
-_BOLD = re.compile(r"bold|black|heavy|demi|(?:cm|sf|ec|lm)bx|-medi", re.IGNORECASE)
-_ITALIC = re.compile(r"italic|oblique|-ital|slanted", re.IGNORECASE)
 _LAM_ALEF = re.compile("[اأإآٱ]ل")
 _EAST_ASIAN = "\u2e80"  # the first character that may be written vertically
 # A gap this wide (in ems) parts table cells and columns; joined again where nothing else speaks for a column.
@@ -214,8 +213,8 @@ def _runs(text: str, words: _Words, pieces: list[tuple[int, int, int]], characte
     ]
     sizes = _sizes([words.starts[main] for main in mains], characters)
     powers = pdf_powers.raised(text, characters)
-    styles = _styles([(words.starts[first], words.ends[last - 1] - 1) for first, last, _ in pieces], characters)
-    for (first, last, turn), main, size, (bold, italic) in zip(pieces, mains, sizes, styles, strict=True):
+    styled = styles([(words.starts[first], words.ends[last - 1] - 1) for first, last, _ in pieces], characters)
+    for (first, last, turn), main, size, (bold, italic) in zip(pieces, mains, sizes, styled, strict=True):
         start, end = words.starts[first], words.ends[last - 1]
         run = clean(pdf_powers.written(_logical(text[start:end], start, characters), start, powers))
         if run:
@@ -224,20 +223,6 @@ def _runs(text: str, words: _Words, pieces: list[tuple[int, int, int]], characte
                 x0, x1 = min(words.x0[first:last]), max(words.x1[first:last])
             spaced = text[end : end + 1].isspace() and text[end : end + 2] != "\r\n"
             yield Run(run, x0, words.y0[main], x1, words.y1[main], size, bold, turn, first, spaced, italic)
-
-
-def _styles(ends: list[tuple[int, int]], characters: Characters) -> list[tuple[bool, bool]]:
-    """Tell which runs are bold and which italic from beginning to end, by the names of their fonts.
-
-    The fonts' own weight and angle are missing or wrong in too many files.
-    """
-    fonts = characters.fonts(list(chain.from_iterable(ends)))
-    names = {font: characters.font_name(font) for font in dict.fromkeys(fonts)}
-    style = {font: (bool(_BOLD.search(name)), bool(_ITALIC.search(name))) for font, name in names.items()}
-    return [
-        style[a] if a == b else (style[a][0] and style[b][0], style[a][1] and style[b][1])
-        for a, b in zip(fonts[0::2], fonts[1::2], strict=True)
-    ]
 
 
 def _logical(text: str, start: int, characters: Characters) -> str:

@@ -17,13 +17,13 @@ from ingest_assets.parsers.charts import chart_table
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.damage import naming_damage
 from ingest_assets.parsers.diagrams import DIAGRAM
+from ingest_assets.parsers.drawing_text import A, paragraph_text
 from ingest_assets.parsers.part_builder import PartBuilder
-from ingest_assets.parsers.pptx_tree import A
 from ingest_assets.parsers.unstructured_elements import load, type_of
 from ingest_assets.records import ElementType, Part
 
 if TYPE_CHECKING:
-    from lxml import etree
+    pass
 
 VERSION = "4"
 PART = "slide"
@@ -208,7 +208,7 @@ def _table_rows(table: Any) -> list[list[str]]:
         for column, cell in enumerate(row.tc_lst):
             text = covered.get((row_number, column))
             if text is None:
-                text = "\n".join(_paragraph_text(paragraph) for paragraph in cell.iter(f"{A}p"))
+                text = "\n".join(paragraph_text(paragraph) for paragraph in cell.iter(f"{A}p"))
             # Only neighbours that say of themselves that they are covered take the text: spans may lie.
             if row_number + 1 < len(table._tbl.tr_lst):
                 below = table._tbl.tr_lst[row_number + 1].tc_lst
@@ -219,7 +219,3 @@ def _table_rows(table: Any) -> list[list[str]]:
             line.append(text)
         rows.append(line)
     return rows
-
-
-def _paragraph_text(paragraph: etree._Element) -> str:
-    return "".join("\n" if node.tag == f"{A}br" else node.text or "" for node in paragraph.iter(f"{A}t", f"{A}br"))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ingest_assets.parsers import powers
+from ingest_assets.parsers.drawing_text import A
 from ingest_assets.parsers.omml import NAMESPACE as MATH
 from ingest_assets.parsers.omml import math_text
 
 if TYPE_CHECKING:
     from lxml import etree
 
-A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 
 

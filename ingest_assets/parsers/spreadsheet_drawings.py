@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from ingest_assets.parsers import archives
 from ingest_assets.parsers.charts import chart_table
+from ingest_assets.parsers.drawing_text import A, paragraph_text
 
 if TYPE_CHECKING:
     from lxml import etree
 
-_A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
 _R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
@@ -39,12 +39,12 @@ def drawings(package: Path, worksheet: str) -> Iterator[bytes | str]:
 
 def _drawn(archive: zipfile.ZipFile, drawing: str) -> Iterator[bytes | str]:
     related = _related(archive, drawing)
-    for node in archives.parse_xml(archive.read(drawing)).iter(f"{_A}blip", f"{_A}p", f"{_C}chart"):
-        if node.tag == f"{_A}p":
-            yield "".join(text.text or "" for text in node.iter(f"{_A}t"))
+    for node in archives.parse_xml(archive.read(drawing)).iter(f"{A}blip", f"{A}p", f"{_C}chart"):
+        if node.tag == f"{A}p":
+            yield paragraph_text(node)
             continue
         _, member = related.get(_relation(node), ("", ""))
-        if member and node.tag == f"{_A}blip":
+        if member and node.tag == f"{A}blip":
             yield archive.read(member)
         elif member:
             yield chart_table(archives.parse_xml(archive.read(member)))[0]

@@ -143,8 +143,8 @@ def join(block: list[str]) -> str:
     text = block[0]
     for before, after in pairwise(block):
         word = after.split(maxsplit=1)[0]
-        wrapped = width > 40 and len(before) + 1 + len(word) > 0.85 * width and not after.startswith(("    ", "\t"))
-        wrapped = wrapped and not _RECORD.match(after)
+        begins = after.startswith(("    ", "\t")) or _RECORD.match(after)
+        wrapped = width > 40 and len(before) + 1 + len(word) > 0.85 * width and not begins
         if not wrapped:
             text += f"\n{after}"
         elif _is_han(before[-1]) and _is_han(after.lstrip()[0]):

@@ -28,6 +28,10 @@ VERSION = "3"
 PART = "block of text"
 
 _PART_CHARS = 32_000
+_GUARDED = {
+    **dict.fromkeys(("resolve_entities", "load_dtd", "huge_tree"), False),
+    **dict.fromkeys(("no_network", "remove_comments", "remove_pis", "recover"), True),
+}
 _TITLES = {"title", "head", "heading", "article-title", "book-title"}
 _SECTIONS = {"sec", "section", "chapter", "div", "part", "app", "abstract", "sect1", "sect2", "sect3", "ack"}
 _ITEMS = {"li", "item", "listitem", "list-item"}
@@ -78,7 +82,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
         walk = _Walk(is_data=xml_data.is_data(ends))
     pieces = walk.paragraphs(path)
     first = next(pieces, None)
-    if first is None and not walk.damage:
+    if first is None:
         walk = _Walk(is_data=True)  # nothing but attributes
         pieces = walk.paragraphs(path)
     for type_, text, level in _joined(chain([first] if first else [], pieces)):
@@ -119,25 +123,13 @@ class _Walk:
     def __init__(self, *, is_data: bool) -> None:
         self._is_data = is_data
         self._path: list[str] = []
-        self._paragraph: etree._Element | None = None
         self.damage = ""
         """What the parser had to recover from, if anything: known once all is read."""
 
     def paragraphs(self, path: Path) -> Iterator[tuple[ElementType, str, int]]:
         from lxml import etree
 
-        events = etree.iterparse(
-            str(path),
-            events=("start", "end"),
-            encoding=_true_encoding(path),
-            resolve_entities=False,
-            load_dtd=False,
-            no_network=True,
-            huge_tree=False,
-            remove_comments=True,
-            remove_pis=True,
-            recover=True,
-        )
+        events = etree.iterparse(str(path), events=("start", "end"), encoding=_true_encoding(path), **_GUARDED)
         is_empty = True
         try:
             for event, element in events:
@@ -197,9 +189,8 @@ def _ends(path: Path) -> Generator[etree._Element, None, None]:
     """Yield the elements as they end, and forget each after its parent."""
     from lxml import etree
 
-    options = {"resolve_entities": False, "load_dtd": False, "no_network": True, "recover": True}
     with path.open("rb") as file, suppress(etree.XMLSyntaxError):
-        for _, element in etree.iterparse(file, encoding=_true_encoding(path), **options):
+        for _, element in etree.iterparse(file, encoding=_true_encoding(path), **_GUARDED):
             yield element
             for child in element:
                 child.clear(keep_tail=True)

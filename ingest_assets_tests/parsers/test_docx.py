@@ -34,10 +34,6 @@ def run(text: str) -> str:
     return f'<w:r><w:t xml:space="preserve">{text}</w:t></w:r>'
 
 
-MARK = {kind: f"<w:r><w:fldChar w:fldCharType='{kind}'/></w:r>" for kind in ("begin", "separate", "end")}
-ENTRIES = "<w:listEntry w:val='red'/><w:listEntry w:val='green'/>"
-
-
 def test_types_levels_and_pictures_in_order(tmp_path: Path) -> None:
     made = python_docx.Document()
     made.add_heading("Chapter", 1)
@@ -102,22 +98,6 @@ def test_merged_and_nested_cells(tmp_path: Path) -> None:
         ),
         (f"<w:p>{run('before')}<w:r><w:br w:type='page'/></w:r>{run('after')}</w:p>", ["before after"]),
         (
-            f"<w:p>{MARK['begin']}{run('IF ')}{MARK['begin']}{run('x')}{MARK['separate']}{run('inner')}{MARK['end']}"
-            f"{MARK['separate']}{run('yes')}{MARK['end']}{run(' sir')}</w:p>",
-            ["yes sir"],
-        ),
-        (f"<w:p>{MARK['begin']}{run('never closed')}</w:p>", ["never closed"]),
-        (
-            f"<w:p>{run('Name:')}<w:sdt><w:sdtPr><w:showingPlcHdr/></w:sdtPr><w:sdtContent>{run(' type it')}"
-            "</w:sdtContent></w:sdt></w:p>",
-            ["Name:"],
-        ),
-        (
-            "<w:p><w:sdt><w:sdtPr><w:showingPlcHdr w:val='0'/></w:sdtPr><w:sdtContent>"
-            f"{run('typed')}</w:sdtContent></w:sdt></w:p>",
-            ["typed"],
-        ),
-        (
             "<w:p><w:r><w:sym w:font='Wingdings 2' w:char='F052'/>"
             "<w:sym w:font='Wingdings' w:char='F0A8'/></w:r></w:p>",
             ["☑☐"],
@@ -127,70 +107,6 @@ def test_merged_and_nested_cells(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_text_is_found_where_word_hides_it(tmp_path: Path, xml: str, texts: list[str]) -> None:
     assert texts_of(docx, body(tmp_path, xml)) == texts
-
-
-@pytest.mark.parametrize(
-    ("data", "text"),
-    [
-        ("<w:checkBox><w:checked/></w:checkBox>", "☒ it is"),
-        ("<w:checkBox><w:default w:val='1'/></w:checkBox>", "☒ it is"),
-        ("<w:checkBox><w:default w:val='1'/><w:checked w:val='0'/></w:checkBox>", "☐ it is"),
-        (f"<w:ddList><w:result w:val='1'/>{ENTRIES}</w:ddList>", "green it is"),
-        (f"<w:ddList><w:default w:val='1'/>{ENTRIES}</w:ddList>", "green it is"),
-        (f"<w:ddList>{ENTRIES}</w:ddList>", "red it is"),
-        (f"<w:ddList><w:result w:val='9'/>{ENTRIES}</w:ddList>", "it is"),
-        ("<w:ddList/>", "it is"),
-        ("<w:textInput><w:default w:val='your name'/></w:textInput>", "it is"),
-    ],
-)  # fmt: skip
-def test_what_was_chosen_in_a_form_is_read(tmp_path: Path, data: str, text: str) -> None:
-    field = f"<w:r><w:fldChar w:fldCharType='begin'><w:ffData>{data}</w:ffData></w:fldChar></w:r>"
-    assert texts_of(docx, body(tmp_path, f"<w:p>{field}{run(' it is')}</w:p>")) == [text]
-
-
-def test_a_diagram_gives_its_texts(tmp_path: Path) -> None:
-    drawing_ml = "http://schemas.openxmlformats.org/drawingml/2006"
-    names = f"xmlns:dgm='{drawing_ml}/diagram' xmlns:a='{drawing_ml}/main'"
-    points = "".join(
-        f"<dgm:pt modelId='{number}' type='{kind}'><dgm:t><a:p><a:r><a:t>{text}</a:t></a:r></a:p></dgm:t></dgm:pt>"
-        for number, (kind, text) in enumerate([("doc", ""), ("node", "Plan"), ("parTrans", "no"), ("asst", "Build")])
-    )
-    drawing = f"<w:r><w:drawing><dgm:relIds {names} r:dm='rIdD'/></w:drawing></w:r>"
-    path = with_part(
-        body(tmp_path, f"<w:p>{run('Steps')}{drawing}</w:p><w:p>{run('end')}</w:p>"),
-        name="diagrams/data1.xml",
-        kind="diagramData",
-        data=f"<dgm:dataModel {names}><dgm:ptLst>{points}</dgm:ptLst></dgm:dataModel>".encode(),
-    )
-    assert [(element.type.value, element.text) for element in elements_of(docx, path)] == [
-        ("NarrativeText", "Steps"),
-        ("ListItem", "Plan"),
-        ("ListItem", "Build"),
-        ("NarrativeText", "end"),
-    ]
-
-
-def test_a_document_of_another_format_inside_is_read_in_its_place(tmp_path: Path) -> None:
-    xml = f"<w:p>{run('Before it.')}</w:p><w:altChunk r:id='rIdD'/><w:p>{run('After it.')}</w:p>"
-    page = "<html><body><h2>Inside</h2><p>It is a page of the web.</p></body></html>"
-    path = with_part(body(tmp_path, xml), name="chunk.htm", kind="aFChunk", data=page.encode())
-    assert texts_of(docx, path) == ["Before it.", "Inside", "It is a page of the web.", "After it."]
-    broken = with_part(body(tmp_path, xml), name="chunk.pdf", kind="aFChunk", data=b"%PDF-1.7 is all there is")
-    assert texts_of(docx, broken) == ["Before it.", "After it."]
-    assert any("chunk.pdf was left out" in warning for part in parts_of(docx, broken) for warning in part.warnings)
-
-
-def with_part(path: Path, *, name: str, kind: str, data: bytes) -> Path:
-    """Add a part to a document, related to it as rIdD."""
-    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-    relation = f'<Relationship Id="rIdD" Type="{office}/{kind}" Target="{name}"/></Relationships>'
-    relations = member(path, "word/_rels/document.xml.rels").decode().replace("</Relationships>", relation)
-    types = member(path, "[Content_Types].xml").decode()
-    suffix = name.rpartition(".")[2]
-    types = types.replace("<Default ", f'<Default Extension="{suffix}" ContentType="text/{suffix}"/><Default ', 1)
-    changes = {f"word/{name}": data, "word/_rels/document.xml.rels": relations.encode()}
-    changes |= {"[Content_Types].xml": types.encode()} if suffix != "xml" else {}
-    return rewritten(path, path.with_name("with-part.docx"), changes)
 
 
 def test_symbols_are_spelt_and_furniture_is_read_where_word_hides_it(tmp_path: Path) -> None:
@@ -217,29 +133,6 @@ def test_an_equation_alone_is_a_formula(tmp_path: Path) -> None:
     )
     (element,) = elements_of(docx, body(tmp_path, xml))
     assert (element.type, element.text) == (ElementType.FORMULA, "(a+b)/2")
-
-
-def test_a_footnote_follows_its_paragraph(tmp_path: Path) -> None:
-    w = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
-    path = body(
-        tmp_path, f"<w:p>{run('Claim.')}<w:r><w:footnoteReference w:id='2'/></w:r></w:p><w:p>{run('Next.')}</w:p>"
-    )
-    notes = (
-        f'<w:footnotes xmlns:w="{w}"><w:footnote w:id="2"><w:p>{run("Source of it.")}</w:p></w:footnote></w:footnotes>'
-    )
-    rels = member(path, "word/_rels/document.xml.rels").replace(
-        b"</Relationships>",
-        b'<Relationship Id="rIdN" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/footnotes"'
-        b' Target="footnotes.xml"/></Relationships>',
-    )
-    path = rewritten(
-        path, tmp_path / "noted.docx", {"word/footnotes.xml": notes.encode(), "word/_rels/document.xml.rels": rels}
-    )
-    assert [(e.type, e.text) for e in elements_of(docx, path)] == [
-        (ElementType.NARRATIVE_TEXT, "Claim."),
-        (ElementType.FOOTNOTE, "Source of it."),
-        (ElementType.NARRATIVE_TEXT, "Next."),
-    ]
 
 
 def test_a_span_of_millions_stays_small(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from ingest_assets.records import ElementType
 from ingest_assets_tests.parsers.mutation import mutated, places, read_or_refuse, some_hundred
 from ingest_assets_tests.parsers.reading import elements_of, parts_of, png, rewritten, texts_of
 
-_NAMES = " ".join(
+NAMES = " ".join(
     f'xmlns:{short}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
     for short, name in [
         ("office", "office"),
@@ -34,7 +34,7 @@ _KINDS = {"text": odt, "spreadsheet": ods, "presentation": odp}
 
 def odf(folder: Path, body: str, *, kind: str = "text", prolog: str = "", **members: bytes) -> Path:
     content = (
-        f'<?xml version="1.0"?>{prolog}<office:document-content {_NAMES} xmlns:xlink="http://www.w3.org/1999/xlink">'
+        f'<?xml version="1.0"?>{prolog}<office:document-content {NAMES} xmlns:xlink="http://www.w3.org/1999/xlink">'
         '<office:automatic-styles><style:style style:name="P1" style:parent-style-name="Title"/>'
         '<style:style style:name="T1"><style:text-properties style:text-position="super 58%"/></style:style>'
         '<style:style style:name="T2"><style:text-properties style:text-position="-33% 58%"/></style:style>'
@@ -88,43 +88,6 @@ def test_headings_paragraphs_and_lists_in_their_order(tmp_path: Path) -> None:
         (ElementType.LIST_ITEM, 0, "wine"),
         (ElementType.LIST_ITEM, 0, "red"),
     ]
-
-
-def test_items_keep_their_numbers(tmp_path: Path) -> None:
-    def level(number: int, attributes: str) -> str:
-        return f'<text:list-level-style-number text:level="{number}" {attributes}/>'
-
-    def items(*texts: str, of: str = "") -> str:
-        return f"<text:list {of}>{''.join(f'<text:list-item>{text}</text:list-item>' for text in texts)}</text:list>"
-
-    levels = level(1, 'style:num-format="1" style:num-suffix="."') + level(
-        2, 'style:num-format="a" style:num-suffix=")"'
-    )
-    levels += level(3, 'style:num-format="1" text:display-levels="3"')
-    styles = f'<text:list-style style:name="L">{levels}</text:list-style>'
-    inner = items(p("sub") + items(p("deep")), p("sub2"))
-    body = items(p("one") + inner + p("more"), p("two"), of='text:style-name="L"') + p("between")
-    body += items(p("three"), of='text:style-name="L" text:continue-numbering="true"')
-    body += items(p("again"), of='text:style-name="L"') + items(p("bullet"), of='text:style-name="unknown"')
-    inline = odf(tmp_path, f"</office:text><office:x>{styles}</office:x><office:text>{body}")
-    assert texts_of(odt, inline)[:3] == ["1. one", "a) sub", "1.a.1 deep"]
-    styled = f"<office:document-styles {_NAMES}><office:styles>{styles}</office:styles></office:document-styles>"
-    assert texts_of(odt, odf(tmp_path, body, **{"styles.xml": styled.encode()})) == [
-        *("1. one", "a) sub", "1.a.1 deep", "b) sub2", "more", "2. two", "between", "3. three", "1. again", "bullet"),
-    ]
-
-
-@pytest.mark.parametrize("kind", ["text", "presentation"])
-def test_raised_numbers_behind_digits_are_powers(tmp_path: Path, kind: str) -> None:
-    raised, lowered = (f'<text:span text:style-name="{name}">7</text:span>' for name in ("T1", "T2"))
-    body = (
-        p(f"10{raised} cells, word{raised}, 10{lowered}, 2{raised}/9")
-        + f"<table:table>{row(f'10{raised}', 'b')}</table:table>"
-    )
-    if kind == "presentation":
-        body = f"<draw:page><draw:frame><draw:text-box>{body}</draw:text-box></draw:frame></draw:page>"
-    found = texts_of(_KINDS[kind], odf(tmp_path, body, kind=kind))
-    assert found == ["10^7 cells, word7, 107, 2 7/9", "| 10^7 | b |\n| --- | --- |"]
 
 
 def test_notes_follow_and_comments_and_deleted_text_do_not(tmp_path: Path) -> None:
