@@ -10,7 +10,9 @@ RUN python -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 # Dependencies first: they change less often than the code, and this layer is the large one.
 COPY pyproject.toml constraints.txt README.md ./
-RUN mkdir ingest_assets && touch ingest_assets/__init__.py && pip install -c constraints.txt . && pip uninstall -y ingest-assets
+COPY memory_capped_launcher memory_capped_launcher
+RUN mkdir ingest_assets && touch ingest_assets/__init__.py \
+    && pip install -c constraints.txt ./memory_capped_launcher . && pip uninstall -y ingest-assets
 COPY ingest_assets ingest_assets
 RUN pip install --no-deps .
 

@@ -9,7 +9,7 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 export HF_HUB_OFFLINE ?= 1
 export DO_NOT_TRACK ?= 1
 
-STAMP := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
+STAMP := $(VENV)/.installed-$(shell cat pyproject.toml memory_capped_launcher/pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 
 # Two test modules at a time: much of what they do is to wait for servers and for processes that they kill.
 SIDE_BY_SIDE := -n 2 --dist loadfile
@@ -29,7 +29,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@# The pip that comes with older Pythons looks for versions that fit for many minutes.
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25' 2>$(VENV)/install.log \
 		|| { cat $(VENV)/install.log; exit 1; }
-	@$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[torch,dev]' 2>$(VENV)/install.log \
+	@$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable ./memory_capped_launcher --editable '.[torch,dev]' 2>$(VENV)/install.log \
 		| grep --line-buffered -E '^(Collecting|Successfully)' | cut -c1-100 || { cat $(VENV)/install.log; exit 1; }
 	@rm -f $(VENV)/.installed-* && touch $@
 

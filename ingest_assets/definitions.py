@@ -2,9 +2,9 @@
 
 import dagster as dg
 
+from ingest_assets.config.settings import Settings, load_settings
 from ingest_assets.defs import assets, checks, jobs, schedules, sensors
 from ingest_assets.defs.resources import resources_for
-from ingest_assets.settings import Settings, load_settings
 
 
 def build(settings: Settings) -> dg.Definitions:

@@ -14,20 +14,20 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import msgspec
 
-from ingest_assets.artifacts import Artifacts
+from ingest_assets.artifacts.folder import Artifacts
+from ingest_assets.artifacts.history import History
+from ingest_assets.clients.pictures.picture_models import open_picture_models
+from ingest_assets.config.settings import Settings
 from ingest_assets.errors import BadInput, ConfigError
-from ingest_assets.history import History
-from ingest_assets.parsers import media_type
+from ingest_assets.ledger_records import FileRecord
 from ingest_assets.parsers.contract import Limits, Parser
+from ingest_assets.parsers.detection import media_type
 from ingest_assets.parsers.families import parser_for, version_of
-from ingest_assets.picture_models import open_picture_models
-from ingest_assets.settings import Settings
 from ingest_assets.stages import caption as caption_stage
 from ingest_assets.stages import chunk as chunk_stage
 from ingest_assets.stages import parse as parse_stage
 from ingest_assets.stages import receive as receive_stage
 from ingest_assets.stages.chunk import ChunkSizes
-from ingest_assets.stored import FileRecord
 
 if TYPE_CHECKING:
     from ingest_assets.stages.embed import Embedder
@@ -56,17 +56,17 @@ def open_store_at(settings: Settings, kind: str, location: str = "", *, space: s
         ConfigError: there is no such kind, or the settings say of none where it is.
     """
     if kind == "pgvector" and (url := location or settings.pgvector):
-        from ingest_assets.stores.pgvector import PgVectorStore
+        from ingest_assets.stores.pgvector.store import PgVectorStore
 
         dimension = open_embedder(settings).dimension
         return PgVectorStore(url, dimension=dimension, halfvec=settings.pgvector_halfvec, space=space)
     if kind == "atlas" and (uri := location or settings.mongo_uri):
-        from ingest_assets.stores.atlas import AtlasStore
+        from ingest_assets.stores.atlas.store import AtlasStore
 
         dimension, search = open_embedder(settings).dimension, settings.atlas_vector
         return AtlasStore(uri, database=settings.mongo_db, dimension=dimension, vector_search=search, space=space)
     if kind == "chroma":
-        from ingest_assets.stores.chroma import ChromaStore
+        from ingest_assets.stores.chroma.store import ChromaStore
 
         place, headers = _without_password(location or settings.chroma)
         tenant, database = settings.chroma_tenant, settings.chroma_database
@@ -131,10 +131,10 @@ def _without_password(url: str) -> tuple[str, dict[str, str]]:
 def open_embedder(settings: Settings, *, window: int = 16) -> Embedder:
     """Open the embedding model that the settings name; with a smaller window it takes fewer texts at once."""
     if settings.embedder == "torch":
-        from ingest_assets.clients import torch_embedder as torch
+        from ingest_assets.clients.embedding import torch_embedder as torch
 
         return torch.TorchEmbedder(settings.model_dir, batch=max(1, min(torch.BATCH, window)))
-    from ingest_assets.clients import openvino_embedder as openvino
+    from ingest_assets.clients.embedding import openvino_embedder as openvino
 
     batch = max(1, min(openvino.BATCH, window // 4))
     return openvino.OpenVINOEmbedder(settings.model_dir, cache_dir=settings.model_cache, batch=batch)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest_assets.clients.openvino_conversion import converted
-from ingest_assets.clients.weights import find_weights
+from ingest_assets.clients.embedding.openvino_conversion import converted
+from ingest_assets.clients.embedding.weights import find_weights
 from ingest_assets.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[1]

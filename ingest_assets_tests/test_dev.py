@@ -22,11 +22,11 @@ from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from ingest_assets.config.settings import Settings
 from ingest_assets.defs.resources import Workshop
-from ingest_assets.settings import Settings
-from ingest_assets.stored import FileRecord, State
+from ingest_assets.ledger_records import FileRecord, State
 from ingest_assets_tests.conftest import ROOT
-from ingest_assets_tests.stores.servers import free_port
+from testing.servers import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

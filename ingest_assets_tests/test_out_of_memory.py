@@ -14,9 +14,9 @@ import dagster as dg
 import pytest
 import yaml
 
+from ingest_assets_tests.cli.test_main import INGEST, OWNER, Home
 from ingest_assets_tests.conftest import ROOT
-from ingest_assets_tests.pdf_bomb import pdf
-from ingest_assets_tests.test_cli import INGEST, OWNER, Home
+from testing.pdf_bomb import pdf
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

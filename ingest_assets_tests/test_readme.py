@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest_assets.settings import Settings
+from ingest_assets.config.settings import Settings
 from ingest_assets_tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

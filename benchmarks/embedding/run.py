@@ -69,8 +69,8 @@ def _min_cosine(cache: Path, runtime: str, part: str) -> float:
 
 def _chunk_texts(corpus: Path, *, count: int) -> list[str]:
     """Take chunks evenly from 92 papers, cut with the default sizes."""
-    from ingest_assets.parsers import text as text_parser
     from ingest_assets.parsers.contract import Limits
+    from ingest_assets.parsers.text import plain as text_parser
     from ingest_assets.stages.chunk import ChunkSizes, chunk
     from ingest_assets.stages.parse import parse
 
@@ -115,10 +115,10 @@ def _measure(runtime: str, cache: Path) -> dict[str, float]:
 
 def _embedder(runtime: str, cache: Path) -> Any:
     if runtime.startswith("torch"):
-        from ingest_assets.clients.torch_embedder import TorchEmbedder
+        from ingest_assets.clients.embedding.torch_embedder import TorchEmbedder
 
         return TorchEmbedder()
-    from ingest_assets.clients.openvino_embedder import OpenVINOEmbedder
+    from ingest_assets.clients.embedding.openvino_embedder import OpenVINOEmbedder
 
     return OpenVINOEmbedder(cache_dir=cache / "models", precision="bf16" if runtime.endswith("bf16") else "f32")
 

@@ -2,10 +2,10 @@
 
 import dagster as dg
 
+from ingest_assets.config.settings import load_settings
 from ingest_assets.defs import assets, checks, sensors
 from ingest_assets.defs.jobs import purge_file
 from ingest_assets.defs.resources import resources_for
-from ingest_assets.settings import load_settings
 
 pipeline = [assets.raw_files, assets.parsed_documents, assets.image_captions, assets.chunks, assets.embeddings]
 ingest_file = dg.define_asset_job("ingest_file", selection=dg.AssetSelection.assets(*pipeline))

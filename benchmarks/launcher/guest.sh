@@ -11,7 +11,7 @@ out=${GUEST_OUT:-$(mktemp -d)}
 if [ "${1:-}" = -- ]; then
   shift
 else
-  [ $# -gt 0 ] || set -- ingest_assets_tests/launcher
+  [ $# -gt 0 ] || set -- memory_capped_launcher/memory_capped_launcher_tests
   set -- "$venv/bin/python" -m pytest -p no:cacheprovider "$@"
 fi
 echo "output: $out (stdout grows while it runs)" >&2

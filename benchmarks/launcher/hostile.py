@@ -24,15 +24,15 @@ from pathlib import Path
 import dagster as dg
 import yaml
 
-from ingest_assets.clients.openvino_conversion import converted
+from ingest_assets.clients.embedding.openvino_conversion import converted
+from ingest_assets.config.settings import Settings
 from ingest_assets.defs.busy_files import PARTITION_TAG
 from ingest_assets.defs.resources import Workshop
-from ingest_assets.launcher.outcomes import OUTCOME_TAG, PEAK_TAG
-from ingest_assets.launcher.protocol import ask
-from ingest_assets.launcher.register import Register
-from ingest_assets.settings import Settings
-from ingest_assets.stored import FileRecord, Scope
-from ingest_assets_tests.pdf_bomb import pdf
+from ingest_assets.ledger_records import FileRecord, Scope
+from memory_capped_launcher.outcomes import OUTCOME_TAG, PEAK_TAG
+from memory_capped_launcher.register import Register
+from memory_capped_launcher.warm.protocol import ask
+from testing.pdf_bomb import pdf
 
 ROOT = Path(__file__).resolve().parents[2]
 LONG = "docx/handbook-872p.docx"

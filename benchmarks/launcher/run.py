@@ -27,17 +27,17 @@ from dagster._core.definitions.selector import JobSubsetSelector
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import ModuleTarget
 
-from ingest_assets.launcher.preload import environment_digest
-from ingest_assets.launcher.process_tree import descendants
-from ingest_assets.launcher.protocol import ask
-from ingest_assets.launcher.register import Register, Stage
+from memory_capped_launcher.register import Register, Stage
+from memory_capped_launcher.supervision.process_tree import descendants
+from memory_capped_launcher.warm.preload import environment_digest
+from memory_capped_launcher.warm.protocol import ask
 
 CAP_MB = 600
 TICKS = os.sysconf("SC_CLK_TCK")
 LAUNCHERS: dict[str, dict[str, Any]] = {
     "default": {"module": "dagster", "class": "DefaultRunLauncher"},
     "capped": {
-        "module": "ingest_assets.launcher.run_launcher",
+        "module": "memory_capped_launcher.run_launcher",
         "class": "MemoryCappedRunLauncher",
         "config": {"memory_limit_mb": CAP_MB},
     },

@@ -28,10 +28,10 @@ from pathlib import Path
 import dagster as dg
 import yaml
 
-from ingest_assets.clients.openvino_conversion import converted
-from ingest_assets.launcher.outcomes import CPU_TAG
-from ingest_assets.launcher.process_tree import descendants
-from ingest_assets.launcher.protocol import ask
+from ingest_assets.clients.embedding.openvino_conversion import converted
+from memory_capped_launcher.outcomes import CPU_TAG
+from memory_capped_launcher.supervision.process_tree import descendants
+from memory_capped_launcher.warm.protocol import ask
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE_BYTES = 2000

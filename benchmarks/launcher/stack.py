@@ -28,12 +28,12 @@ from pathlib import Path
 
 import yaml
 
+from ingest_assets.config.settings import Settings
 from ingest_assets.defs.resources import Workshop
-from ingest_assets.launcher.limits import LauncherConfig
-from ingest_assets.launcher.register import Register
-from ingest_assets.launcher.stack import Held, Role, stack_of, sum_up
-from ingest_assets.settings import Settings
-from ingest_assets.stored import FileRecord
+from ingest_assets.ledger_records import FileRecord
+from memory_capped_launcher.host.stack import Held, Role, stack_of, sum_up
+from memory_capped_launcher.limits import LauncherConfig
+from memory_capped_launcher.register import Register
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent

@@ -148,8 +148,8 @@ def _ours(**limits: int) -> Any:
     import pypdfium2  # noqa: F401
 
     sys.path.insert(0, str(ROOT))
-    from ingest_assets.parsers import pdf
     from ingest_assets.parsers.contract import Limits
+    from ingest_assets.parsers.pdf import parser as pdf
 
     def read(path: Path) -> Iterator[tuple[int, str]]:
         for part in pdf.read(path, limits=Limits(**limits)):

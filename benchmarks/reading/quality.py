@@ -18,7 +18,8 @@ import sys
 from pathlib import Path
 
 import readers
-import words
+
+from testing import words
 
 CORPUS = readers.ROOT / "../shared/corpus/documents"
 PICTURES = ("pdf_scanned/", "image/")  # their words are read by OCR, which has a measure of its own

@@ -29,8 +29,8 @@ Read = Callable[[Path], Iterator[str]]
 def ours(path: Path) -> Iterator[str]:
     """Read with this project's parsers."""
     from ingest_assets.parsers.contract import Limits
+    from ingest_assets.parsers.detection.media_type import detect
     from ingest_assets.parsers.families import parser_for
-    from ingest_assets.parsers.media_type import detect
 
     parser = parser_for(detect(path, filename=path.name), filename=path.name)
     for part in parser.read(path, limits=Limits()):

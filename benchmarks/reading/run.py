@@ -86,8 +86,8 @@ def _speed(args: argparse.Namespace) -> None:
 
 def _pages(path: Path, text: str) -> float:
     from ingest_assets.parsers.contract import Limits
+    from ingest_assets.parsers.detection.media_type import detect
     from ingest_assets.parsers.families import parser_for
-    from ingest_assets.parsers.media_type import detect
 
     parser = parser_for(detect(path, filename=path.name), filename=path.name)
     return parser.count_pages(path, limits=Limits()) or max(len(text) / PAGE_CHARS, 1)
@@ -105,9 +105,9 @@ def _ocr_table() -> None:
 
 def _ocr(path: Path) -> dict[str, float]:
     """Read a scan's pages by OCR."""
-    from ingest_assets.clients.rapidocr_captioner import RapidOcrCaptioner
-    from ingest_assets.parsers import pdf
+    from ingest_assets.clients.ocr.rapidocr_captioner import RapidOcrCaptioner
     from ingest_assets.parsers.contract import Limits
+    from ingest_assets.parsers.pdf import parser as pdf
     from ingest_assets.stages.caption import caption
 
     pictures = [picture for part in pdf.read(path, limits=Limits()) for picture in part.pictures]
@@ -200,8 +200,8 @@ def _read_capped(path: Path) -> dict[str, float]:
     """Read a file under the cap, keeping nothing of it."""
     resource.setrlimit(resource.RLIMIT_DATA, (CAP_BYTES, CAP_BYTES))
     from ingest_assets.parsers.contract import Limits
+    from ingest_assets.parsers.detection.media_type import detect
     from ingest_assets.parsers.families import parser_for
-    from ingest_assets.parsers.media_type import detect
 
     began = time.process_time()
     parser = parser_for(detect(path, filename=path.name), filename=path.name)

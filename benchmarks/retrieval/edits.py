@@ -6,8 +6,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from ingest_assets.parsers import text as text_parser
 from ingest_assets.parsers.contract import Limits
+from ingest_assets.parsers.text import plain as text_parser
 from ingest_assets.stages.chunk import ChunkSizes, chunk
 from ingest_assets.stages.parse import parse
 

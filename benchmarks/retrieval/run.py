@@ -22,7 +22,7 @@ from measures import Matrix, by_document, by_span
 from sets import Placed, Question, covid_chunks, covid_questions, scifact_chunks, scifact_questions
 from ways import FirstPieces, OverlappingWindows
 
-from ingest_assets.clients.openvino_embedder import OpenVINOEmbedder
+from ingest_assets.clients.embedding.openvino_embedder import OpenVINOEmbedder
 from ingest_assets.stages.chunk import ChunkSizes
 from ingest_assets.stages.embed import Embedder, embed
 

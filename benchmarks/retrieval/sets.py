@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ingest_assets.parsers import text as text_parser
 from ingest_assets.parsers.contract import Limits
+from ingest_assets.parsers.text import plain as text_parser
 from ingest_assets.records import Chunk, Element, ElementType, Part
 from ingest_assets.stages.chunk import ChunkSizes, chunk
 from ingest_assets.stages.parse import parse

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from ingest_assets.clients.openvino_conversion import TOKENIZER_FILE, converted
-from ingest_assets.clients.openvino_embedder import OpenVINOEmbedder
+from ingest_assets.clients.embedding.openvino_conversion import TOKENIZER_FILE, converted
+from ingest_assets.clients.embedding.openvino_embedder import OpenVINOEmbedder
 
 Matrix = npt.NDArray[np.float32]
 

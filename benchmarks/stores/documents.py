@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from ingest_assets.ledger_records import FileRecord, State
 from ingest_assets.records import Chunk, EmbeddedChunk
-from ingest_assets.stored import FileRecord, State
 
 DIMENSION = 384
 MODEL = "benchmark-model"

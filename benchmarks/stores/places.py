@@ -14,13 +14,13 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from ingest_assets.stores.atlas import AtlasStore
-from ingest_assets.stores.chroma import ChromaStore
+from ingest_assets.stores.atlas.store import AtlasStore
+from ingest_assets.stores.chroma.store import ChromaStore
 from ingest_assets.stores.contract import VectorStore
-from ingest_assets.stores.pgvector import PgVectorStore
-from ingest_assets_tests.stores import mongo
-from ingest_assets_tests.stores.postgres import postgres
-from ingest_assets_tests.stores.servers import free_port, running
+from ingest_assets.stores.pgvector.store import PgVectorStore
+from testing import mongo
+from testing.postgres import postgres
+from testing.servers import free_port, running
 
 DIMENSION = 384
 CHROMA_BATCH = 5_000

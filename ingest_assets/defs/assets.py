@@ -6,7 +6,9 @@ from functools import partial
 
 import dagster as dg
 
+from ingest_assets.artifacts.sequences import Draft, Pending, Stored
 from ingest_assets.clients.language_detector import forget_profiles
+from ingest_assets.clients.pictures.picture_models import open_picture_models
 from ingest_assets.defs import tallies
 from ingest_assets.defs.ends import named_end
 from ingest_assets.defs.io_managers import Publication
@@ -14,9 +16,7 @@ from ingest_assets.defs.ledger import record_of
 from ingest_assets.defs.partitions import files
 from ingest_assets.defs.resources import Workshop
 from ingest_assets.file_ids import key_of, require_file_id
-from ingest_assets.picture_models import open_picture_models
 from ingest_assets.records import Caption, Chunk, Part, SourceFile
-from ingest_assets.sequences import Draft, Pending, Stored
 from ingest_assets.stages.caption import caption
 from ingest_assets.stages.chunk import chunk
 from ingest_assets.stages.embed import CHUNKS_PER_PART, embed

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ingest_assets.errors import ConfigError
-from ingest_assets.launcher.limits import MEMORY_TAG, TIMEOUT_TAG
-from ingest_assets.launcher.outcomes import CAP_TAG
 from ingest_assets.stages.attempts import Attempt, unread_from
+from memory_capped_launcher.limits import MEMORY_TAG, TIMEOUT_TAG
+from memory_capped_launcher.outcomes import CAP_TAG
 
 WINDOW_TAG = "ingest/window"
 UNREAD_TAG = "ingest/unread"

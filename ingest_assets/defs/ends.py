@@ -18,10 +18,10 @@ import dagster as dg
 from ingest_assets.buckets import Bucket
 from ingest_assets.errors import BadInput, ConfigError, IngestError, OutsideError
 from ingest_assets.file_ids import key_of, owner_of
-from ingest_assets.launcher.outcomes import MEMORY_WORDS
+from ingest_assets.ledger_records import FileRecord, State
 from ingest_assets.records import SourceFile
-from ingest_assets.stored import FileRecord, State
 from ingest_assets.stores.contract import VectorStore
+from memory_capped_launcher.outcomes import MEMORY_WORDS
 
 R = TypeVar("R")
 

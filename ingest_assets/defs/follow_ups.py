@@ -14,9 +14,9 @@ import dagster as dg
 from ingest_assets.defs.attempts import attempt_from, tags_of
 from ingest_assets.errors import BadInput, IngestError, OutsideError
 from ingest_assets.file_ids import key_of
-from ingest_assets.launcher.outcomes import CAP_TAG, OUTCOME_TAG, PEAK_TAG, Outcome
 from ingest_assets.stages.attempts import Attempt, next_attempt
 from ingest_assets.stages.predict import Experience
+from memory_capped_launcher.outcomes import CAP_TAG, OUTCOME_TAG, PEAK_TAG, Outcome
 
 if TYPE_CHECKING:
     from ingest_assets.defs.resources import Workshop

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import dagster as dg
 
-from ingest_assets.artifacts import Artifacts
+from ingest_assets.artifacts.costs import measured
+from ingest_assets.artifacts.folder import Artifacts
+from ingest_assets.artifacts.history import History
+from ingest_assets.artifacts.manifests import Manifest
+from ingest_assets.artifacts.sequences import Pending, Stored
 from ingest_assets.buckets import Bucket
-from ingest_assets.costs import measured
 from ingest_assets.defs.ends import NamedEnds, utc_now
 from ingest_assets.defs.ledger import cost_of
-from ingest_assets.history import History
-from ingest_assets.manifests import Manifest
+from ingest_assets.ledger_records import FileRecord, StageCost
 from ingest_assets.records import Caption, Chunk, EmbeddedChunk, Part, SourceFile
-from ingest_assets.sequences import Pending, Stored
 from ingest_assets.stages.attempts import Attempt
 from ingest_assets.stages.predict import Experience
 from ingest_assets.stages.publish import is_published, publish
-from ingest_assets.stored import FileRecord, StageCost
 
 if TYPE_CHECKING:
     from ingest_assets.stores.contract import VectorStore

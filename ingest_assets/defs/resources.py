@@ -10,23 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from ingest_assets.artifacts import Artifacts
+from ingest_assets.artifacts.folder import Artifacts
+from ingest_assets.artifacts.history import History
 from ingest_assets.buckets import Bucket, open_bucket
+from ingest_assets.config.settings import Settings
 from ingest_assets.defs.attempts import WINDOW_TAG, attempt_from
 from ingest_assets.defs.ends import NamedEnds
 from ingest_assets.defs.io_managers import ArtifactIOManager, VectorStoreIOManager
 from ingest_assets.errors import BadInput, OutsideError
-from ingest_assets.history import History
-from ingest_assets.launcher.outcomes import CAP_TAG
+from ingest_assets.ledger_records import Audit, FileRecord
 from ingest_assets.parsers.contract import Limits
+from ingest_assets.parsers.detection.media_type import detect
 from ingest_assets.parsers.families import parser_for
-from ingest_assets.parsers.media_type import detect
 from ingest_assets.records import Chunk, SourceFile
-from ingest_assets.settings import Settings
 from ingest_assets.stages.attempts import Attempt
 from ingest_assets.stages.predict import first_window
 from ingest_assets.stages.receive import receive
-from ingest_assets.stored import Audit, FileRecord
 from ingest_assets.wiring import (
     Fingerprints,
     fingerprint_of,
@@ -38,6 +37,7 @@ from ingest_assets.wiring import (
     open_store,
     settings_of_space,
 )
+from memory_capped_launcher.outcomes import CAP_TAG
 
 if TYPE_CHECKING:
     from ingest_assets.parsers.contract import Parser

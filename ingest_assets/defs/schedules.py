@@ -11,7 +11,7 @@ from ingest_assets.defs.busy_files import files_in_runs
 from ingest_assets.defs.jobs import ingest_file, validate_store
 from ingest_assets.defs.resources import Workshop
 from ingest_assets.defs.sensors import MAX_REQUESTS
-from ingest_assets.stored import Origin, State
+from ingest_assets.ledger_records import Origin, State
 from ingest_assets.stores.ledger import ledger
 
 PAUSE = timedelta(hours=1)

@@ -16,14 +16,14 @@ from ingest_assets.defs.partitions import files
 from ingest_assets.defs.resources import Workshop
 from ingest_assets.errors import OutsideError
 from ingest_assets.file_ids import key_of
-from ingest_assets.launcher.outcomes import OUTCOME_TAG
-from ingest_assets.launcher.register import Register
-from ingest_assets.launcher.sweep import sweep
+from ingest_assets.ledger_records import Origin
 from ingest_assets.records import BucketObject
 from ingest_assets.stages.compare import Changes, compare
-from ingest_assets.stored import Origin
 from ingest_assets.stores.contract import VectorStore
 from ingest_assets.stores.ledger import ledger
+from memory_capped_launcher.outcomes import OUTCOME_TAG
+from memory_capped_launcher.register import Register
+from memory_capped_launcher.supervision.sweep import sweep
 
 # Dagster copies every sensor and then warns of a parameter of its own that nobody gave.
 warnings.filterwarnings("ignore", message="Parameter `owners` of initializer", category=dg.BetaWarning)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ingest_assets.artifacts.manifests import Tally
 from ingest_assets.clients.language_detector import language_of
-from ingest_assets.manifests import Tally
 from ingest_assets.records import Caption, Chunk, ElementType, Part, SourceFile
 from ingest_assets.stages.caption import DECORATION, DOES_NOT_FIT, SURE
 from ingest_assets.stages.languages import words_by_language

@@ -10,16 +10,16 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ingest_assets.config.settings import Settings
 from ingest_assets.defs.resources import Workshop
+from ingest_assets.defs.seen_texts import SeenTexts
 from ingest_assets.errors import ConfigError, OutsideError
+from ingest_assets.ledger_records import FileRecord, Origin
 from ingest_assets.records import Caption
-from ingest_assets.seen_texts import SeenTexts
-from ingest_assets.settings import Settings
 from ingest_assets.stages.change_model import Built, build_beside
 from ingest_assets.stages.optimize import Duplicates, Seen, Tidied, optimize
 from ingest_assets.stages.repair import Action, Repair, plan, repair
 from ingest_assets.stages.validate import Examined, validate
-from ingest_assets.stored import FileRecord, Origin
 from ingest_assets.stores.contract import VectorStore
 from ingest_assets.wiring import fingerprint_of, next_settings, open_embedder, open_store, space_before, space_of
 

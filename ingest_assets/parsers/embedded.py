@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import IO
 
 from ingest_assets.errors import BadInput
-from ingest_assets.parsers import archives, families, media_type
+from ingest_assets.parsers import families
+from ingest_assets.parsers.building import zip_safety as archives
+from ingest_assets.parsers.building.part_builder import PartBuilder
 from ingest_assets.parsers.contract import Limits, Parser, Unpacked
-from ingest_assets.parsers.part_builder import PartBuilder
+from ingest_assets.parsers.detection import media_type
 from ingest_assets.records import ElementType, Part
 
 _BLOCK_BYTES = 1 << 20

@@ -7,41 +7,41 @@ from pathlib import Path
 from typing import cast
 
 from ingest_assets.errors import BadInput
-from ingest_assets.parsers import media_type as types
 from ingest_assets.parsers.contract import Parser
-from ingest_assets.parsers.text_type import JSON_LINES, SOURCE
+from ingest_assets.parsers.detection import media_type as types
+from ingest_assets.parsers.detection.text_type import JSON_LINES, SOURCE
 
 _ODF = "application/vnd.oasis.opendocument."
 
 _PARSERS = {
-    types.PDF: "pdf",
-    types.DOCX: "docx",
-    types.PPTX: "pptx",
-    types.XLSX: "spreadsheet",
-    "text/plain": "text",
-    "application/json": "json_text",
-    "application/xml": "xml_text",
-    "text/markdown": "markdown",
-    "text/html": "html",
-    "text/csv": "tabular",
-    "message/rfc822": "mail",
-    "application/vnd.ms-outlook": "outlook",
-    "application/rtf": "rtf",
-    "application/epub+zip": "epub",
-    **dict.fromkeys((_ODF + "text", _ODF + "text-template"), "odt"),
-    **dict.fromkeys((_ODF + "spreadsheet", _ODF + "spreadsheet-template"), "ods"),
-    **dict.fromkeys((_ODF + "presentation", _ODF + "presentation-template", _ODF + "graphics"), "odp"),
-    "application/msword": "doc",
-    "application/vnd.ms-excel": "xls",
-    "application/vnd.ms-powerpoint": "ppt",
-    "application/zip": "archive",
-    JSON_LINES: "json_lines",
-    SOURCE: "source",
+    types.PDF: "pdf.parser",
+    types.DOCX: "docx.parser",
+    types.PPTX: "pptx.parser",
+    types.XLSX: "xlsx.parser",
+    "text/plain": "text.plain",
+    "application/json": "text.json_text",
+    "application/xml": "xml.parser",
+    "text/markdown": "html.markdown",
+    "text/html": "html.parser",
+    "text/csv": "text.csv_rows",
+    "message/rfc822": "mail.eml",
+    "application/vnd.ms-outlook": "mail.outlook",
+    "application/rtf": "rtf.parser",
+    "application/epub+zip": "epub.parser",
+    **dict.fromkeys((_ODF + "text", _ODF + "text-template"), "opendocument.odt"),
+    **dict.fromkeys((_ODF + "xlsx.parser", _ODF + "spreadsheet-template"), "opendocument.ods"),
+    **dict.fromkeys((_ODF + "presentation", _ODF + "presentation-template", _ODF + "graphics"), "opendocument.odp"),
+    "application/msword": "office97.doc",
+    "application/vnd.ms-excel": "office97.xls",
+    "application/vnd.ms-powerpoint": "office97.ppt",
+    "application/zip": "zip_archive",
+    JSON_LINES: "text.json_lines",
+    SOURCE: "text.source_code",
     **dict.fromkeys(("image/png", "image/jpeg", "image/gif", "image/bmp", "image/tiff", "image/webp"), "image"),
 }
 
 # They hold documents of any other family.
-_CONTAINERS = {"archive", "mail", "outlook"}
+_CONTAINERS = {"zip_archive", "mail.eml", "mail.outlook"}
 
 _LATER = "cannot be read yet"
 _UNPACK = "unpack it and upload the documents in it"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingest_assets.errors import BadInput
-from ingest_assets.parsers import pictures
+from ingest_assets.parsers.building import pictures
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.records import Element, ElementType, Part, Picture
 

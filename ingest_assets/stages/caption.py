@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ingest_assets.errors import BadInput
-from ingest_assets.parsers.pictures import is_decoration
+from ingest_assets.parsers.building.pictures import is_decoration
 from ingest_assets.records import Caption, Picture
 
 # Goes up whenever the same picture yields another caption.

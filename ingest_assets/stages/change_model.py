@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ingest_assets.errors import OutsideError
+from ingest_assets.ledger_records import FileRecord
 from ingest_assets.records import Chunk
 from ingest_assets.stages.embed import Embedder, embed
 from ingest_assets.stages.validate import Kept, owners_of
-from ingest_assets.stored import FileRecord
 from ingest_assets.stores.contract import VectorStore
 
 

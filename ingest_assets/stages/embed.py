@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ingest_assets.errors import OutsideError
 from ingest_assets.records import Chunk, EmbeddedChunk
-from ingest_assets.soundness import fault
+from ingest_assets.vectors import fault
 
 if TYPE_CHECKING:
     from ingest_assets.records import Vector

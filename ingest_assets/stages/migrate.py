@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ingest_assets.errors import OutsideError
+from ingest_assets.ledger_records import FileRecord, Flags
 from ingest_assets.records import EmbeddedChunk
 from ingest_assets.stages.validate import owners_of
-from ingest_assets.stored import FileRecord, Flags
 from ingest_assets.stores.contract import VectorStore
 
 _TRIES = 5

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
 
+from ingest_assets.ledger_records import FileRecord, Flags, Origin, State, StoredChunk
 from ingest_assets.records import EmbeddedChunk
 from ingest_assets.stages.embed import Embedder
 from ingest_assets.stages.repair import repair
 from ingest_assets.stages.summary import summary_of
 from ingest_assets.stages.validate import Examined, Kept, Problem, faults_of
-from ingest_assets.stored import FileRecord, Flags, Origin, State, StoredChunk
 from ingest_assets.stores.contract import VectorStore
 
 _FLAGGED_AT_ONCE = 500

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from ingest_assets.ledger_records import FileRecord, State
 from ingest_assets.records import EmbeddedChunk
-from ingest_assets.stored import FileRecord, State
 from ingest_assets.stores.contract import VectorStore
 
 

@@ -12,12 +12,12 @@ from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from ingest_assets.ledger_records import FileRecord, Origin, State
 from ingest_assets.records import Chunk
-from ingest_assets.soundness import fault
 from ingest_assets.stages.embed import Embedder, embed
 from ingest_assets.stages.validate import Examined, Kept, Problem, examine
-from ingest_assets.stored import FileRecord, Origin, State
 from ingest_assets.stores.contract import VectorStore
+from ingest_assets.vectors import fault
 
 if TYPE_CHECKING:
     from ingest_assets.records import Vector

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ingest_assets.errors import OutsideError
+from ingest_assets.ledger_records import Hit, Scope
 from ingest_assets.stages.embed import Embedder
-from ingest_assets.stored import Hit, Scope
 from ingest_assets.stores.contract import VectorStore
 
 MAX_RESULTS = 100

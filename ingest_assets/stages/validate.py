@@ -13,10 +13,10 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from ingest_assets.errors import OutsideError
+from ingest_assets.ledger_records import FileRecord, Origin, StoredChunk
 from ingest_assets.records import Chunk
-from ingest_assets.soundness import Fault, fault
-from ingest_assets.stored import FileRecord, Origin, StoredChunk
 from ingest_assets.stores.contract import VectorStore
+from ingest_assets.vectors import Fault, fault
 
 OWNERS = 100_000
 """File ids in memory at once: 10 MB. Chroma reads the names of all rows for each such page."""

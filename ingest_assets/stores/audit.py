@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from ingest_assets.soundness import Fault, fault
-from ingest_assets.stored import Audit, FileRecord, Origin, StoredChunk
+from ingest_assets.ledger_records import Audit, FileRecord, Origin, StoredChunk
+from ingest_assets.vectors import Fault, fault
 
 
 def audit_of(record: FileRecord | None, rows: Iterable[StoredChunk]) -> Audit:

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from ingest_assets.errors import OutsideError
+from ingest_assets.ledger_records import Audit, FileRecord, Flags, Hit, Scope, StoredChunk
 from ingest_assets.records import Chunk, EmbeddedChunk
-from ingest_assets.stored import Audit, FileRecord, Flags, Hit, Scope, StoredChunk
 
 if TYPE_CHECKING:
     from ingest_assets.records import Vector

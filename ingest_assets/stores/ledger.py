@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ingest_assets.stored import FileRecord
+from ingest_assets.ledger_records import FileRecord
 from ingest_assets.stores.contract import VectorStore
 
 _PAGE = 1000

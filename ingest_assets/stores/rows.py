@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ingest_assets.ledger_records import FileRecord, Flags, StoredChunk
 from ingest_assets.records import Chunk, EmbeddedChunk
-from ingest_assets.stored import FileRecord, Flags, StoredChunk
 
 if TYPE_CHECKING:
     from ingest_assets.records import Vector

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest_assets.clients.openvino_embedder import OpenVINOEmbedder
+from ingest_assets.clients.embedding.openvino_embedder import OpenVINOEmbedder
 
 ENGLISH = (
     "the harbour town kept its old lighthouse although no ship had called for years and every spring the council voted"

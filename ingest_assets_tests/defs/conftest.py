@@ -8,12 +8,12 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from ingest_assets.config.settings import Settings
 from ingest_assets.definitions import build
 from ingest_assets.defs.resources import Workshop
 from ingest_assets.file_ids import file_id_of
-from ingest_assets.settings import Settings
+from ingest_assets.ledger_records import FileRecord, Hit, Scope
 from ingest_assets.stages.search import search
-from ingest_assets.stored import FileRecord, Hit, Scope
 
 SCOPE = Scope("ann", "p")
 

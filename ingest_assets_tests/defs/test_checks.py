@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from ingest_assets.records import EmbeddedChunk
-from ingest_assets.stores.chroma import ChromaStore
-from ingest_assets.stores.chroma_read import row_names
+from ingest_assets.stores.chroma.read import row_names
+from ingest_assets.stores.chroma.store import ChromaStore
 from ingest_assets_tests.defs.conftest import Project, checks
 
 pytestmark = pytest.mark.slow

@@ -11,8 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ingest_assets.defs.schedules import stale_files
 from ingest_assets.errors import BadInput
+from ingest_assets.ledger_records import State
 from ingest_assets.records import Part
-from ingest_assets.stored import State
 from ingest_assets_tests.defs.conftest import Project, checks, metadata
 
 pytestmark = pytest.mark.slow
@@ -200,7 +200,7 @@ def test_a_file_replaced_during_its_run_is_new_to_the_sensor(project: Project, m
         raise BadInput("truncated")
         yield
 
-    monkeypatch.setattr("ingest_assets.parsers.text.read", half_read)
+    monkeypatch.setattr("ingest_assets.parsers.text.plain.read", half_read)
     assert not project.ingest(file_id).success
     record = project.record(file_id)
     assert seen is not None

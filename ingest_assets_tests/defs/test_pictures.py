@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from pptx.util import Cm
 
 from ingest_assets.records import Caption
-from ingest_assets_tests.clients.tiny_blip import write_blip
+from ingest_assets_tests.clients.pictures.tiny_blip import write_blip
 from ingest_assets_tests.defs.conftest import Project, metadata
 
 pytestmark = pytest.mark.slow
@@ -76,7 +76,7 @@ def test_a_picture_is_described_and_read_and_a_logo_is_counted(project: Project)
 def test_a_picture_is_looked_at_once_for_all_files_and_goes_with_the_last(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ingest_assets.clients.rapidocr_captioner import RapidOcrCaptioner
+    from ingest_assets.clients.ocr.rapidocr_captioner import RapidOcrCaptioner
 
     asked: list[bytes] = []
     look = RapidOcrCaptioner.caption

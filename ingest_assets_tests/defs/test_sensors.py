@@ -11,10 +11,10 @@ import pytest
 from ingest_assets.defs.asking_process import PROCESS_TAG, this_process
 from ingest_assets.defs.schedules import out_of_date, stale_files
 from ingest_assets.defs.sensors import lost_runs, out_of_memory, upload_bucket
-from ingest_assets.launcher.outcomes import CAP_TAG, OUTCOME_TAG
-from ingest_assets.launcher.register import Entry, Register
-from ingest_assets.stored import State
+from ingest_assets.ledger_records import State
 from ingest_assets_tests.defs.conftest import Project
+from memory_capped_launcher.outcomes import CAP_TAG, OUTCOME_TAG
+from memory_capped_launcher.register import Entry, Register
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from ingest_assets_tests.defs.conftest import Project
-from ingest_assets_tests.stores.damage import lose_rows
+from testing.damage import lose_rows
 
 pytestmark = pytest.mark.slow
 

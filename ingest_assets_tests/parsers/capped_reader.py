@@ -19,8 +19,8 @@ from pathlib import Path
 
 from ingest_assets.errors import BadInput
 from ingest_assets.parsers.contract import Limits
+from ingest_assets.parsers.detection.media_type import detect
 from ingest_assets.parsers.families import parser_for
-from ingest_assets.parsers.media_type import detect
 from ingest_assets_tests.parsers.mutation import SMALL
 
 CAP_MB, CPU_S = 700, 120

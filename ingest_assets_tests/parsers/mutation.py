@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from ingest_assets.errors import BadInput
 from ingest_assets.parsers.contract import Limits
+from ingest_assets.parsers.detection.media_type import detect
 from ingest_assets.parsers.families import parser_for
-from ingest_assets.parsers.media_type import detect
 from ingest_assets.records import Part
 
 # Some hundred files a family; what one example takes is not the matter here.

@@ -15,8 +15,8 @@ import pytest
 
 from ingest_assets.errors import BadInput
 from ingest_assets.parsers.contract import Limits
+from ingest_assets.parsers.detection.media_type import detect
 from ingest_assets.parsers.families import parser_for
-from ingest_assets.parsers.media_type import detect
 from ingest_assets.records import ElementType, Part
 from ingest_assets_tests.parsers.reading import folded
 

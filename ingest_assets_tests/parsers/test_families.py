@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ingest_assets.parsers import pdf
 from ingest_assets.parsers.families import parser_for, version_of
+from ingest_assets.parsers.pdf import parser as pdf
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from PIL import Image
 
 from ingest_assets.parsers.contract import Limits
 from ingest_assets_tests.parsers.capped_reader import CappedReader
-from ingest_assets_tests.parsers.pdf_files import Line, Page, file_of, stream, write
+from ingest_assets_tests.parsers.pdf.pdf_files import Line, Page, file_of, stream, write
 from ingest_assets_tests.parsers.reading import member, png, rewritten, word
 
 pytestmark = pytest.mark.slow

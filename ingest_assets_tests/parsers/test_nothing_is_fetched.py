@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ingest_assets_tests.parsers.capped_reader import CappedReader
-from ingest_assets_tests.parsers.pdf_files import Line, Page, write
+from ingest_assets_tests.parsers.pdf.pdf_files import Line, Page, write
 from ingest_assets_tests.parsers.reading import member, png, rewritten, word
 
 pytestmark = pytest.mark.slow

@@ -12,11 +12,9 @@ from pathlib import Path
 import pytest
 
 from ingest_assets.parsers.contract import Limits
+from ingest_assets.parsers.detection.media_type import detect
 from ingest_assets.parsers.families import parser_for
-from ingest_assets.parsers.media_type import detect
-
-sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks" / "reading"))
-import words
+from testing import words
 
 # spaCy and what unstructured brings with it.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]

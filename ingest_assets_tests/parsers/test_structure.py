@@ -9,8 +9,8 @@ from typing import NotRequired, TypedDict
 import pytest
 
 from ingest_assets.parsers.contract import Limits
+from ingest_assets.parsers.detection.media_type import detect
 from ingest_assets.parsers.families import parser_for
-from ingest_assets.parsers.media_type import detect
 from ingest_assets.records import Element, ElementType
 from ingest_assets_tests.parsers.reading import folded
 

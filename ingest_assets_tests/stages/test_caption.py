@@ -8,7 +8,7 @@ from hashlib import sha256
 import pytest
 from PIL import Image
 
-from ingest_assets.clients.no_captioner import NoCaptioner
+from ingest_assets.clients.pictures.no_captioner import NoCaptioner
 from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.records import Caption, Picture
 from ingest_assets.stages.caption import DECORATION, PAGE_UNREAD, REPEATED, SURE, Reading, caption, model_of

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import openpyxl
 
-from ingest_assets.parsers import spreadsheet, tabular
 from ingest_assets.parsers.contract import Limits
+from ingest_assets.parsers.text import csv_rows as tabular
+from ingest_assets.parsers.xlsx import parser as spreadsheet
 from ingest_assets.records import Element, ElementType, Part, Picture
 from ingest_assets.stages.parse import parse
 

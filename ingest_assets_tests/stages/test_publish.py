@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from ingest_assets.errors import OutsideError
+from ingest_assets.ledger_records import State
 from ingest_assets.records import EmbeddedChunk
 from ingest_assets.stages.publish import publish
-from ingest_assets.stored import State
-from ingest_assets.stores.chroma import ChromaStore
+from ingest_assets.stores.chroma.store import ChromaStore
 from ingest_assets_tests.stores.builders import chunks_of, record_of, texts_of
 
 NOTES = record_of("notes.txt")

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from ingest_assets.errors import OutsideError
+from ingest_assets.ledger_records import Scope
 from ingest_assets.stages.search import search
-from ingest_assets.stored import Scope
-from ingest_assets.stores.chroma import ChromaStore
+from ingest_assets.stores.chroma.store import ChromaStore
 from ingest_assets_tests.stores.builders import DIMENSION, MODEL, Vector, chunks_of, record_of, texts_of, vector_of
 
 NOTES = record_of("notes.txt")

@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from ingest_assets.ledger_records import FileRecord, Hit, Scope, State
 from ingest_assets.records import Chunk, EmbeddedChunk
-from ingest_assets.stored import FileRecord, Hit, Scope, State
 from ingest_assets.stores.contract import VectorStore
 
 DIMENSION = 32

@@ -14,14 +14,14 @@ from typing import Any, Protocol
 import pytest
 from pymongo import MongoClient
 
-from ingest_assets.stores.atlas import AtlasStore
-from ingest_assets.stores.chroma import ChromaStore
+from ingest_assets.stores.atlas.store import AtlasStore
+from ingest_assets.stores.chroma.store import ChromaStore
 from ingest_assets.stores.contract import VectorStore
-from ingest_assets.stores.pgvector import PgVectorStore
-from ingest_assets_tests.stores import mongo
+from ingest_assets.stores.pgvector.store import PgVectorStore
 from ingest_assets_tests.stores.builders import DIMENSION
-from ingest_assets_tests.stores.postgres import Postgres, postgres
-from ingest_assets_tests.stores.servers import free_port, running
+from testing import mongo
+from testing.postgres import Postgres, postgres
+from testing.servers import free_port, running
 
 
 class Opener(Protocol):

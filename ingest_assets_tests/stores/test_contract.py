@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest_assets.stored import State
+from ingest_assets.ledger_records import State
 from ingest_assets.stores.contract import VectorStore
 from ingest_assets_tests.stores.builders import (
     DIMENSION,

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from ingest_assets.errors import OutsideError
+from ingest_assets.ledger_records import FileRecord, Origin, StoredChunk
 from ingest_assets.records import EmbeddedChunk
-from ingest_assets.stored import FileRecord, Origin, StoredChunk
 from ingest_assets.stores.contract import VectorStore
 from ingest_assets_tests.stores.builders import (
     DIMENSION,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from ingest_assets.stored import Hit, Scope
+from ingest_assets.ledger_records import Hit, Scope
 from ingest_assets.stores.contract import VectorStore
 from ingest_assets_tests.stores.builders import (
     DIMENSION,

@@ -9,8 +9,8 @@ from datetime import datetime
 import numpy as np
 import pytest
 
+from ingest_assets.ledger_records import FileRecord, Flags, Origin, StoredChunk
 from ingest_assets.records import EmbeddedChunk
-from ingest_assets.stored import FileRecord, Flags, Origin, StoredChunk
 from ingest_assets.stores.contract import VectorStore
 from ingest_assets_tests.stores.builders import (
     DIMENSION,
@@ -23,7 +23,7 @@ from ingest_assets_tests.stores.builders import (
     texts_of,
     vector_of,
 )
-from ingest_assets_tests.stores.damage import lose_rows
+from testing.damage import lose_rows
 
 Opener = Callable[..., VectorStore]
 

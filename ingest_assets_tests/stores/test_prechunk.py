@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ingest_assets.ledger_records import Origin, Scope
 from ingest_assets.stages.prechunk import Status
-from ingest_assets.stored import Origin, Scope
 from ingest_assets.stores.contract import VectorStore
 from ingest_assets_tests.stores.builders import (
     publish,

@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 
 from ingest_assets.errors import OutsideError
+from ingest_assets.ledger_records import State
 from ingest_assets.records import EmbeddedChunk
 from ingest_assets.stages.prechunk import Status
 from ingest_assets.stages.repair import Action
 from ingest_assets.stages.repair import repair as repair_stage
 from ingest_assets.stages.validate import Problem, examine, validate
-from ingest_assets.stored import State
 from ingest_assets.stores.contract import Overtaken, VectorStore
 from ingest_assets_tests.stores.builders import (
     Vector,
@@ -23,9 +23,9 @@ from ingest_assets_tests.stores.builders import (
     texts_in,
     texts_of,
 )
-from ingest_assets_tests.stores.damage import lose_rows
 from ingest_assets_tests.stores.fakes import CountingEmbedder
 from ingest_assets_tests.stores.upkeep import NOTES, TEXTS, kept, line, nothing_kept, problems, put, repair
+from testing.damage import lose_rows
 
 
 def test_a_sound_store_has_nothing_to_find(store: VectorStore) -> None:

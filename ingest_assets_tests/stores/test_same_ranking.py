@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest_assets.clients.openvino_embedder import OpenVINOEmbedder
+from ingest_assets.clients.embedding.openvino_embedder import OpenVINOEmbedder
+from ingest_assets.ledger_records import Scope
 from ingest_assets.records import Chunk, EmbeddedChunk
-from ingest_assets.stored import Scope
 from ingest_assets_tests.conftest import CORPUS
 from ingest_assets_tests.stores.builders import Vector, record_of
 from ingest_assets_tests.stores.conftest import Opener

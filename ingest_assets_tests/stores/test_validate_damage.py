@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from ingest_assets.errors import OutsideError
+from ingest_assets.ledger_records import FileRecord
 from ingest_assets.records import Chunk
 from ingest_assets.stages.repair import Action, repair
 from ingest_assets.stages.validate import Problem, validate
-from ingest_assets.stored import FileRecord
-from ingest_assets.stores.chroma import ChromaStore
-from ingest_assets.stores.chroma_read import row_names
-from ingest_assets.stores.chroma_rows import OPEN
+from ingest_assets.stores.chroma.read import row_names
+from ingest_assets.stores.chroma.rows import OPEN
+from ingest_assets.stores.chroma.store import ChromaStore
 from ingest_assets_tests.stores.builders import DIMENSION, chunks_of, record_of, texts_of, vector_of
 from ingest_assets_tests.stores.fakes import CountingEmbedder
 

@@ -1,0 +1,171 @@
+"""Sequences of records in, slices of zstd JSON lines out; written window by window, read window by window.
+
+    ROOT/ASSET/FILE/FINGERPRINT/00000001-00000016.jsonl.zst    one slice: the records of one window, one a line
+    ROOT/ASSET/FILE/FINGERPRINT/attachments/SHA256             pictures, once each
+    ROOT/ASSET/FILE/current.json                               the manifest of the sequence in force
+
+Every file is written under a temporary name and renamed, and the manifest comes last, so a reader sees the old sequence
+or the new one. A run that is killed leaves finished slices behind; the next one with the same fingerprint goes on after
+them. `zstdcat *.jsonl.zst | jq` and DuckDB's `read_json` open them; no pickle, so a code change never orphans data.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from ingest_assets.artifacts.caption_cache import CaptionCache
+from ingest_assets.artifacts.costs import measured
+from ingest_assets.artifacts.manifests import Manifest, Summary
+from ingest_assets.artifacts.sequences import IN_HAND, Draft, Pending, Stored
+from ingest_assets.artifacts.slices import count_records, write_slice, write_whole
+from ingest_assets.errors import OutsideError
+from ingest_assets.stages.attempts import LEFT_OUT_UNDER, Attempt
+
+T = TypeVar("T")
+
+_NAME_BYTES = 200  # file systems take 255; the rest is for suffixes
+
+
+class Artifacts:
+    """The folder of all stages' results."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def write(self, asset: str, file_id: str, pending: Pending[T], record_type: type[T]) -> tuple[Manifest, bool]:
+        """Make the sequence unless it is there already; return its manifest and whether it was made now.
+
+        Raises:
+            OutsideError: the disk is full or cannot be written.
+        """
+        folder = self._folder(asset, file_id)
+        with self._owning(folder):
+            current = self.manifest(asset, file_id)
+            if current is not None and current.fingerprint == pending.fingerprint:
+                if not _fits_now(current, pending.attempt, asset=asset):
+                    return current, False
+                # The manifest goes first: what a kill leaves behind is then a draft like any other.
+                (folder / "current.json").unlink()
+                shutil.rmtree(folder / pending.fingerprint[:16], ignore_errors=True)
+            return self._replace(folder, pending, record_type, leaves_out=pending.attempt.leaves_out(asset)), True
+
+    def _replace(
+        self, folder: Path, pending: Pending[T], record_type: type[T], *, leaves_out: frozenset[int]
+    ) -> Manifest:
+        with measured() as cost:
+            made = self._make(folder / pending.fingerprint[:16], pending, record_type)
+        peak_memory_mb = made.peak_memory_mb + cost.peak_memory_mb
+        counts = made.counts | ({LEFT_OUT_UNDER: pending.attempt.cap_mb} if leaves_out else {})
+        manifest = replace(made, counts=counts, seconds=cost.seconds, peak_memory_mb=peak_memory_mb)
+        write_whole(folder / "current.json", msgspec.json.encode(manifest))
+        _remove_others(folder, keep=pending.fingerprint[:16])
+        return manifest
+
+    @contextmanager
+    def _owning(self, folder: Path) -> Iterator[None]:
+        """Wait for another process that makes the same sequence: two would take each other's slices away."""
+        locks = self._root / ".locks"
+        locks.mkdir(parents=True, exist_ok=True)
+        with (locks / hashlib.sha256(str(folder).encode()).hexdigest()[:32]).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def read(self, asset: str, file_id: str, record_type: type[T]) -> Stored[T]:
+        """Open the sequence in force.
+
+        Raises:
+            OutsideError: there is none.
+        """
+        manifest = self.manifest(asset, file_id)
+        if manifest is None:
+            raise OutsideError(f"{file_id}: there is no {asset} yet; materialise {asset} for this file first")
+        folder = self._folder(asset, file_id) / manifest.fingerprint[:16]
+        return Stored(manifest=manifest, folder=folder, record_type=record_type)
+
+    def manifest(self, asset: str, file_id: str) -> Manifest | None:
+        """Return the manifest of the sequence in force; one that cannot be read is none, and is made again."""
+        try:
+            return msgspec.json.decode((self._folder(asset, file_id) / "current.json").read_bytes(), type=Manifest)
+        except (FileNotFoundError, msgspec.MsgspecError):
+            return None
+
+    def forget(self, asset: str, file_id: str) -> None:
+        """Take the sequence in force out of force: it cannot be read, and the next run makes it again."""
+        manifest = self.manifest(asset, file_id)
+        folder = self._folder(asset, file_id)
+        (folder / "current.json").unlink(missing_ok=True)
+        if manifest is not None:
+            shutil.rmtree(folder / manifest.fingerprint[:16], ignore_errors=True)
+
+    def culprit(self, asset: str, file_id: str) -> int:
+        """Return the number of the record that an attempt was at when it ended without a result."""
+        current = self.manifest(asset, file_id)
+        in_force = current.fingerprint[:16] if current else ""
+        folder = self._folder(asset, file_id)
+        drafts = [path for path in folder.glob("*") if path.is_dir() and path.name != in_force]
+        newest = max(drafts, key=lambda path: path.stat().st_mtime, default=None)
+        if newest is None:
+            return 1
+        with suppress(FileNotFoundError, ValueError):
+            return int((newest / IN_HAND).read_text())
+        return count_records(newest) + 1
+
+    def delete(self, file_id: str) -> None:
+        """Remove everything that was kept for a file."""
+        if not self._root.is_dir():
+            return
+        for asset in sorted(path.name for path in self._root.glob("[!.]*")):
+            folder = self._folder(asset, file_id)
+            # The manifest goes first: what a killed delete leaves behind is then nobody's current result.
+            (folder / "current.json").unlink(missing_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)
+        with self.caption_cache(file_id) as captions:
+            captions.settle()
+
+    def caption_cache(self, file_id: str, *, model: str = "") -> CaptionCache:
+        """Say what was made of a file's pictures before, in any file."""
+        return CaptionCache(self._root, file_id, model=model)
+
+    def _make(self, folder: Path, pending: Pending[T], record_type: type[T]) -> Manifest:
+        draft = Draft(folder, record_type=record_type, resume_token=pending.resume_token)
+        summary = Summary(pending.tally)
+        for record in draft.kept():
+            summary.add(record)
+        resumed = summary.records
+        produced = pending.produce(draft)
+        while window := list(islice(produced, pending.attempt.window)):
+            first = summary.records + 1
+            write_slice(folder, [summary.add(record) for record in window], first=first)
+        made = summary.manifest(fingerprint=pending.fingerprint, resumed=resumed, facts=draft.facts)
+        return replace(made, peak_memory_mb=draft.child_peak_mb)
+
+    def _folder(self, asset: str, file_id: str) -> Path:
+        name = file_id
+        if len(name.encode()) > _NAME_BYTES:
+            short = name.encode()[: _NAME_BYTES - 20].decode(errors="ignore")
+            name = f"{short}~{hashlib.sha256(file_id.encode()).hexdigest()[:16]}"
+        return self._root / asset / name
+
+
+def _fits_now(current: Manifest, attempt: Attempt, *, asset: str) -> bool:
+    """Was something left out for want of memory, of which there is more now?"""
+    cap_then = current.counts.get(LEFT_OUT_UNDER)
+    if cap_then is None or attempt.leaves_out(asset):
+        return False
+    return attempt.cap_mb == 0 or attempt.cap_mb > cap_then > 0
+
+
+def _remove_others(folder: Path, *, keep: str) -> None:
+    for path in folder.iterdir():
+        if path.is_dir() and path.name != keep:
+            shutil.rmtree(path, ignore_errors=True)

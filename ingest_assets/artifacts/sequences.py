@@ -1,0 +1,129 @@
+"""A sequence of records before, while and after it is made: pending, a draft, stored on disk."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from ingest_assets.artifacts.manifests import Manifest, Tally
+from ingest_assets.artifacts.slices import read_slices, write_whole
+from ingest_assets.errors import OutsideError
+from ingest_assets.stages.attempts import Attempt
+
+T = TypeVar("T")
+
+if TYPE_CHECKING:
+    from typing import Generic as _Of
+else:
+
+    class _Of:
+        """Dagster takes annotations for types and knows no generics: at run time `Pending[Part]` is `Pending`."""
+
+        def __class_getitem__(cls, _: object) -> type:
+            return cls
+
+
+IN_HAND = "in_hand"
+"""File in which a draft says which record is being made."""
+_WHOLE = Attempt(window=16)
+
+
+@dataclass(frozen=True)
+class Pending(_Of[T]):
+    """A sequence that is made only if it is not there yet."""
+
+    fingerprint: str
+    """Hash of all that the sequence depends on."""
+    produce: Callable[[Draft[T]], Iterator[T]]
+    """Yields the records after those that the draft kept."""
+    tally: Callable[[T], Tally] = field(default=lambda _: Tally())
+    resume_token: str = ""
+    """Finished records of an attempt with the same token are kept; empty where `produce` cannot go on after them."""
+    attempt: Attempt = field(default=_WHOLE)
+    """How many records are in memory at once, and in one slice; and which are left out because they do not fit."""
+
+
+class Draft(_Of[T]):
+    """A sequence in the making: what an earlier attempt left, and a place for attachments."""
+
+    def __init__(self, folder: Path, *, record_type: type[T], resume_token: str) -> None:
+        self._folder = folder
+        self._record_type = record_type
+        token = folder / "resume_token"
+        if not resume_token or not token.is_file() or token.read_text() != resume_token:
+            shutil.rmtree(folder, ignore_errors=True)
+            write_whole(token, resume_token.encode())
+        (folder / IN_HAND).unlink(missing_ok=True)
+        self.facts: dict[str, int] = {}
+        """Counts that no record tells, for the manifest: the pages a file says it has."""
+        self.child_peak_mb = 0.0
+        """Peak memory of a child process that worked on the sequence; both may have stood at their peaks at once."""
+
+    def kept(self) -> Iterator[T]:
+        """Yield the records that are finished already."""
+        yield from read_slices(self._folder, self._record_type)
+
+    def mark(self, number: int) -> None:
+        """Say which record is being made, for whoever asks after this process was killed (`Artifacts.culprit`)."""
+        (self._folder / IN_HAND).write_text(str(number))
+
+    def attach(self, name: str, data: bytes) -> None:
+        """Keep bytes beside the records."""
+        write_whole(self._folder / "attachments" / name, data)
+
+
+@dataclass(frozen=True)
+class Stored(_Of[T]):
+    """A finished sequence on disk."""
+
+    manifest: Manifest
+    folder: Path
+    record_type: type[T]
+
+    @property
+    def asset(self) -> str:
+        """Name of the asset whose sequence this is."""
+        return self.folder.parents[1].name
+
+    def __iter__(self) -> Iterator[T]:
+        """Yield the records in order, one slice in memory at a time.
+
+        Raises:
+            OutsideError: some are missing or damaged; the sequence is then no longer in force, and is made again by the
+                next run.
+        """
+        try:
+            yield from self.untouched()
+        except OutsideError:
+            (self.folder.parent / "current.json").unlink(missing_ok=True)
+            raise
+
+    def untouched(self) -> Iterator[T]:
+        """Yield the records in order; a damaged sequence stays in force, for whoever only looks.
+
+        Raises:
+            OutsideError: some are missing or damaged.
+        """
+        from zstandard import ZstdError
+
+        count = 0
+        try:
+            for record in read_slices(self.folder, self.record_type):
+                yield record
+                count += 1
+        except (ZstdError, msgspec.MsgspecError) as error:
+            raise self._damaged(f"record {count + 1} cannot be read ({error})") from error
+        if count != self.manifest.records:
+            raise self._damaged(f"{count} records of {self.manifest.records} are there")
+
+    def _damaged(self, what: str) -> OutsideError:
+        return OutsideError(f"{self.folder}: {what}; materialise {self.asset} again")
+
+    def attachment(self, name: str) -> bytes:
+        """Return the bytes that were kept under a name."""
+        return (self.folder / "attachments" / name).read_bytes()

@@ -1,0 +1,156 @@
+"""Files of this machine in, processed files out: into the bucket, then one run each, with live progress."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import Progress as Bar
+from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from ingest_assets.cli.tables import Outcome, printable
+from ingest_assets.config.settings import Settings
+from ingest_assets.errors import BadInput, OutsideError
+from ingest_assets.file_ids import file_id_of, key_for
+from ingest_assets.ledger_records import FileRecord, Scope, State
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from ingest_assets.defs.resources import Workshop
+
+
+def add(paths: list[Path], *, scope: Scope, settings: Settings, quiet: bool) -> list[Outcome]:
+    """Put each file into the bucket and run it, unless nothing about it changed.
+
+    Raises:
+        BadInput: the owner cannot be part of a key, or two files would be one.
+        ConfigError: the home cannot be used.
+    """
+    from ingest_assets.cli.local_runs import open_instance
+    from ingest_assets.defs.resources import Workshop
+
+    key_for(scope.user_id, scope.project_id, "any")
+    wanted = list(_files(paths))
+    _refuse_doubles(wanted)
+    workshop = Workshop(settings)
+    with open_instance(settings) as instance, _live(quiet) as bar:
+        return [_add_one(workshop, instance, bar, path=path, name=name, scope=scope) for path, name in wanted]
+
+
+def _add_one(
+    workshop: Workshop, instance: dg.DagsterInstance, bar: Bar, *, path: Path, name: str, scope: Scope
+) -> Outcome:
+    task = bar.add_task(printable(name), total=1, step="comparing")
+    try:
+        key = key_for(scope.user_id, scope.project_id, name)
+        kept = workshop.store.file(file_id_of(key))
+        if kept is not None and _is_unchanged(workshop, kept, path):
+            outcome = Outcome(kept, unchanged=True)
+        else:
+            workshop.bucket.put(key, path)
+            outcome = Outcome(ingest(workshop, instance, key, show=lambda step: _show(bar, task, step)))
+    except (BadInput, OSError) as error:
+        # One path that cannot be taken is one row of the answer; the others go on.
+        outcome = Outcome(_refused(scope, name, error))
+    bar.update(task, step="unchanged" if outcome.unchanged else outcome.record.state.value, completed=1)
+    bar.refresh()
+    return outcome
+
+
+def ingest(workshop: Workshop, instance: dg.DagsterInstance, key: str, *, show: Callable[[str], None]) -> FileRecord:
+    """Run a file's job to its end and return what the ledger then says of this version.
+
+    Raises:
+        BadInput: it was deleted meanwhile.
+        OutsideError: no run could be started.
+    """
+    from ingest_assets.cli.local_runs import run_file
+
+    file_id = file_id_of(key)
+    run = run_file(instance, workshop, file_id, on_progress=lambda progress: show(f"{progress.step} {progress.status}"))
+    record, arrived = workshop.store.file(file_id), workshop.bucket.stat(key)
+    if arrived is not None and (record is None or record.version != arrived.version):
+        reason = f"its run {run.run_id[:8]} ended before it could say why; add it again"
+        workshop.ends.note(file_id, OutsideError(reason), version=arrived.version)
+        record = workshop.store.file(file_id)
+    if record is None:
+        raise BadInput(f"{key}: it was deleted during its run")
+    return record
+
+
+def _show(bar: Bar, task: TaskID, step: str) -> None:
+    bar.update(task, step=step)
+    bar.refresh()
+
+
+def _refused(scope: Scope, name: str, error: Exception) -> FileRecord:
+    message = str(error) if isinstance(error, BadInput) else f"{name}: cannot be read ({error})"
+    return FileRecord(
+        file_id="",
+        user_id=scope.user_id,
+        project_id=scope.project_id,
+        filename=name,
+        key=f"{scope.user_id}/{scope.project_id}/{name}",
+        state=State.FAILED,
+        error=message,
+    )
+
+
+def _refuse_doubles(wanted: list[tuple[Path, str]]) -> None:
+    taken: dict[str, Path] = {}
+    for path, name in wanted:
+        if name in taken:
+            raise BadInput(f"{taken[name]} and {path} would both be {name} in the project; add them apart")
+        taken[name] = path
+
+
+def _is_unchanged(workshop: Workshop, kept: FileRecord, path: Path) -> bool:
+    """Tell whether the bucket and the store hold these bytes already, made by today's code, settings and models."""
+    arrived = workshop.bucket.stat(kept.key)
+    return (
+        kept.state in {State.SUCCEEDED, State.EMPTY}
+        and arrived is not None
+        and arrived.version == kept.version
+        and path.stat().st_size == kept.size_bytes
+        and kept.fingerprint == workshop.current_fingerprint(kept)
+        and _sha256(path) == kept.sha256
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _files(paths: list[Path]) -> Iterator[tuple[Path, str]]:
+    """Yield each file with its name in the project: a folder's files keep their path below it."""
+    for path in paths:
+        if path.is_dir():
+            below = sorted(item for item in path.rglob("*") if item.is_file() and not _is_hidden(item, path))
+            yield from ((item, item.relative_to(path).as_posix()) for item in below)
+        elif path.is_file():
+            yield path, path.name
+        else:
+            raise BadInput(f"{path} is neither a file nor a folder; give regular files")
+
+
+def _is_hidden(path: Path, root: Path) -> bool:
+    return any(name.startswith(".") for name in path.relative_to(root).parts)
+
+
+@contextmanager
+def _live(quiet: bool) -> Iterator[Bar]:
+    """Show a line per file. No refresh thread: the process that runs are forked from must not copy one."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TextColumn("{task.fields[step]}"),
+        TimeElapsedColumn(),
+    )
+    with Bar(*columns, console=Console(stderr=True), auto_refresh=False, disable=quiet, transient=False) as bar:
+        yield bar

@@ -1,0 +1,218 @@
+"""Settings in, this host's plan and what is wrong with it out: for people, or as JSON for programs."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from ingest_assets.clients.pictures.blip_weights import can_run
+from ingest_assets.clients.pictures.picture_models import needed_cap_mb
+from ingest_assets.config.home import changed_sections
+from ingest_assets.config.settings import Settings
+from ingest_assets.errors import ConfigError
+from ingest_assets.stages.predict import first_window
+from ingest_assets.wiring import open_history
+from memory_capped_launcher.host.inspection import inspect_home
+from memory_capped_launcher.host.plan import Caps, Plan, Problem, plan_for
+from memory_capped_launcher.host.stack import Role
+
+# A file of 50 MB (the default limit) leaves about five times its size as artifacts and rows; SQLite needs room to grow.
+_LEAST_FREE_MB = 1024
+_INDENT = " " * 11
+
+
+@dataclass(frozen=True, slots=True)
+class SeenWindow:
+    """What was learnt about one kind of file."""
+
+    media_type: str
+    files: int
+    highest_peak_mb: float
+    first_window: int
+    """Parts in memory at once in the first try of the next such file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What `ingest doctor` says."""
+
+    home: str
+    plan: Plan
+    window_sizes: Sequence[int]
+    """Parts in memory at once, from the setting down to one."""
+    windows: Sequence[SeenWindow]
+    disk_free_mb: int
+    blip_mb: int
+    """The cap that a run needs to describe pictures; 0 where none does."""
+    notes: Sequence[str]
+    problems: Sequence[Problem]
+
+
+def examine(settings: Settings) -> Report:
+    """Look at the settings' home and the host it lies on; nothing is started or changed.
+
+    Raises:
+        ConfigError: the kernel does not say how much memory there is.
+    """
+    home = settings.home
+    try:
+        found = inspect_home(home)
+        standing = next(place for place in (home, *home.parents) if place.is_dir())
+        free_mb = shutil.disk_usage(standing).free >> 20
+    except OSError as error:
+        raise ConfigError(f"this host cannot be looked at: {error}") from error
+    plan = plan_for(found)
+    return report(
+        plan,
+        home=home,
+        window_parts=settings.window_parts,
+        disk_free_mb=free_mb,
+        changed=changed_sections(home),
+        windows=_seen(settings, caps=plan.caps),
+        blip_mb=needed_cap_mb(settings),
+        missing_blip=settings.blip_model if settings.captions == "blip" and not can_run(settings.blip_model) else "",
+    )
+
+
+def _seen(settings: Settings, *, caps: Caps | None) -> list[SeenWindow]:
+    """Say what was learnt from earlier files, and with how much of the next ones is begun."""
+    history, seen = open_history(settings), []
+    for media_type in history.media_types():
+        known = history.of(media_type)
+        window = first_window(
+            known, media_type=media_type, size_bytes=0, cap_mb=caps.cap_mb if caps else 0, largest=settings.window_parts
+        )
+        seen.append(SeenWindow(media_type, len(known), max(one.peak_mb for one in known), window))
+    return seen
+
+
+def report(
+    plan: Plan,
+    *,
+    home: Path,
+    window_parts: int,
+    disk_free_mb: int,
+    changed: Sequence[str] | None,
+    windows: Sequence[SeenWindow],
+    blip_mb: int = 0,
+    missing_blip: str = "",
+) -> Report:
+    """Put together what is in force, what is worth knowing and what needs somebody.
+
+    `blip_mb` is the cap that a run needs to describe pictures; 0: none is to do so, or the weights are not there yet.
+    `missing_blip` is the model that is to describe pictures and whose weights or libraries are not on this machine.
+    `changed` names the sections in which the home's dagster.yaml is not the shipped one; None: it has none.
+    """
+    problems = [*plan.problems, *_picture_problems(plan.caps, blip_mb=blip_mb, missing_blip=missing_blip)]
+    if disk_free_mb < _LEAST_FREE_MB:
+        problems.append(
+            Problem(
+                f"{home} has {disk_free_mb} MB of disk space left",
+                f"free some: below {_LEAST_FREE_MB} MB a file's results may not fit",
+            )
+        )
+    return Report(
+        home=str(home),
+        plan=plan,
+        window_sizes=_halved(window_parts),
+        windows=windows,
+        disk_free_mb=disk_free_mb,
+        blip_mb=blip_mb,
+        notes=_notes(changed),
+        problems=problems,
+    )
+
+
+def _picture_problems(caps: Caps | None, *, blip_mb: int, missing_blip: str) -> Iterator[Problem]:
+    if missing_blip:
+        yield Problem(
+            f"INGEST_CAPTIONS=blip, and {missing_blip} is not on this machine, or its libraries are not",
+            "install the extra `torch` and let the first run fetch the weights, or put them into a folder and name it "
+            "in INGEST_BLIP_MODEL, or set INGEST_CAPTIONS=auto",
+        )
+    if caps and caps.cap_mb < blip_mb:
+        yield Problem(
+            f"a run with BLIP and OCR needs {blip_mb} MB and its cap is {caps.cap_mb}: pictures are only read",
+            f"raise memory_limit_mb in the run launcher's config to {blip_mb}, or set INGEST_CAPTIONS=ocr",
+        )
+
+
+def show(report: Report, *, as_json: bool) -> None:
+    """Print the report."""
+    plain = msgspec.json.format(msgspec.json.encode(report), indent=2).decode()
+    sys.stdout.write((plain if as_json else "\n".join(_lines(report))) + "\n")
+
+
+def _notes(changed: Sequence[str] | None) -> list[str]:
+    if changed is None:
+        return ["there is no dagster.yaml in this home; `ingest prepare` puts the project's there"]
+    return [f"dagster.yaml differs from the shipped one in: {', '.join(changed)}"] if changed else []
+
+
+def _halved(parts: int) -> list[int]:
+    return [parts >> times for times in range(parts.bit_length())]
+
+
+def _lines(report: Report) -> Iterator[str]:
+    plan = report.plan
+    host = plan.host
+    swap = f"{host.swap_free_mb} of {host.swap_mb} MB swap free" if host.swap_mb else "no swap"
+    yield f"host       {host.total_mb} MB, limited by {host.limited_by}; {host.available_mb} MB available; {swap}"
+    yield f"disk       {report.disk_free_mb} MB free at {report.home}"
+    yield from _stack_lines(plan)
+    yield from _cap_lines(plan.caps)
+    first, *smaller = report.window_sizes
+    yield f"windows    {first} parts in memory at once; halved: {', '.join(map(str, smaller)) or '–'}"
+    for seen in report.windows:
+        yield (
+            f"{_INDENT}{seen.media_type}: {seen.files} files, at most {seen.highest_peak_mb:.0f} MB; "
+            f"the next starts with {seen.first_window}"
+        )
+    if report.blip_mb:
+        yield f"pictures   read by OCR and described by BLIP: a run needs a cap of {report.blip_mb} MB"
+    yield from _launcher_lines(plan)
+    for note in report.notes:
+        yield f"note       {note}"
+    for problem in report.problems:
+        yield f"{'setting' if problem.wrong_setting else 'problem':<11}{problem.what}"
+        yield f"{_INDENT}→ {problem.todo}"
+    yield f"{len(report.problems)} problem(s)" if report.problems else "nothing needs anybody"
+
+
+def _stack_lines(plan: Plan) -> Iterator[str]:
+    reserved = "nothing is reserved" if plan.reserve_mb is None else f"{plan.reserve_mb} MB reserved"
+    yield f"stack      {reserved}; {plan.stack_without_runs_mb:.0f} MB held now" + ("" if plan.stack else ": none runs")
+    for held in plan.stack:
+        beside = " (under their caps, not in the reserve)" if held.role is Role.RUN else ""
+        yield f"{_INDENT}{held.role:<14}{held.processes:>3} {held.pss_mb:>6.0f} MB{beside}"
+
+
+def _cap_lines(caps: Caps | None) -> Iterator[str]:
+    if caps is None:
+        yield "cap        none in force"
+        return
+    limit = f"{caps.timeout_s:.0f} s" if caps.timeout_s else "no time limit"
+    yield f"cap        {caps.cap_mb} MB a run, by tag {caps.lowest_mb} to {caps.ceiling_mb} MB; {limit}"
+    yield f"{_INDENT}by {caps.enforced}"
+    if caps.note:
+        yield f"{_INDENT}{caps.note}"
+    queue = "any number" if caps.max_concurrent_runs is None else caps.max_concurrent_runs
+    yield (
+        f"at once    {caps.at_once}: the launcher allows {caps.max_parallel}, the queue {queue}, "
+        f"and {caps.fit_in_memory} fit into memory"
+    )
+
+
+def _launcher_lines(plan: Plan) -> Iterator[str]:
+    yield f"launcher   {plan.launcher or 'unknown'}"
+    for warm in plan.warm:
+        yield f"{_INDENT}warm process {warm.pid}: {warm.pss_mb:.0f} MB, {warm.runs} run(s)"
+    if plan.caps and not plan.warm:
+        yield f"{_INDENT}no warm process: the next run starts it"
+    for run in plan.runs:
+        yield f"{_INDENT}run {run.run_id}: {run.stage}, cap {run.cap_mb} MB, supervisor {run.pid}"

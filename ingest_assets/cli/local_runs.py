@@ -1,0 +1,139 @@
+"""A file in, its Dagster runs out, one capped process each, on this machine and without a daemon.
+
+For the command line: the runs are launched by the home's own `MemoryCappedRunLauncher`, past the queue but in its turn
+on the host, and are in the instance like any other's. What the sensor `out_of_memory` does for the daemon's runs is
+done here for these: each attempt is smaller than the one before, until the file has ended.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
+from dagster._core.instance.ref import InstanceRef
+
+from ingest_assets.config.home import prepare_home
+from ingest_assets.config.settings import Settings
+from ingest_assets.defs.asking_process import PROCESS_TAG, this_process
+from ingest_assets.defs.busy_files import PARTITION_TAG
+from ingest_assets.defs.follow_ups import ended_out_of_memory, follow_up
+from ingest_assets.defs.partitions import files
+from ingest_assets.defs.resources import Workshop
+from ingest_assets.defs.sensors import sweep_dead_runs
+from ingest_assets.errors import OutsideError
+from memory_capped_launcher.register import Register
+from memory_capped_launcher.run_launcher import MemoryCappedRunLauncher
+
+_POLL_S = 0.05
+_LAUNCHER = {"module": "memory_capped_launcher.run_launcher", "class": "MemoryCappedRunLauncher", "config": {}}
+_STATUS = {
+    dg.DagsterEventType.STEP_START: "started",
+    dg.DagsterEventType.STEP_SUCCESS: "succeeded",
+    dg.DagsterEventType.STEP_FAILURE: "failed",
+    dg.DagsterEventType.STEP_UP_FOR_RETRY: "waiting to try again",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a run is doing."""
+
+    step: str
+    status: str
+    """started, succeeded, failed or waiting to try again."""
+
+
+@contextmanager
+def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    """Open the home's instance; where its dagster.yaml names another launcher, runs are capped all the same.
+
+    Raises:
+        ConfigError: the home cannot be used.
+    """
+    home = str(prepare_home(settings))
+    instance = dg.DagsterInstance.from_config(home)
+    if not isinstance(instance.run_launcher, MemoryCappedRunLauncher):
+        instance.dispose()
+        overrides: Any = {"run_launcher": _LAUNCHER}
+        instance = dg.DagsterInstance.from_ref(InstanceRef.from_dir(home, overrides=overrides))
+    with instance:
+        yield instance
+
+
+def run_file(
+    instance: dg.DagsterInstance, workshop: Workshop, file_id: str, *, on_progress: Callable[[Progress], None]
+) -> dg.DagsterRun:
+    """Run `ingest_file` for one file until it has ended, in smaller and smaller attempts where memory runs out.
+
+    Raises:
+        OutsideError: no process could be started.
+    """
+    sweep_dead_runs(instance)
+    instance.add_dynamic_partitions(files.name or "", [file_id])
+    run = _run(instance, file_id, tags={}, on_progress=on_progress)
+    while ended_out_of_memory(run):
+        then = follow_up(run, file_id=file_id, instance=instance, workshop=workshop)
+        if then.tags is None:
+            break
+        run = _run(instance, file_id, tags=then.tags, on_progress=on_progress)
+    return run
+
+
+def _run(
+    instance: dg.DagsterInstance, file_id: str, *, tags: Mapping[str, str], on_progress: Callable[[Progress], None]
+) -> dg.DagsterRun:
+    """Launch one run and see it through; whoever interrupts this cancels it."""
+    job = _job()
+    own = {PARTITION_TAG: file_id, PROCESS_TAG: this_process()}
+    run = instance.create_run_for_job(
+        job.get_definition(), tags={**tags, **own}, job_code_origin=job.get_python_origin()
+    )
+    try:
+        instance.launch_run(run.run_id, None)  # type: ignore[arg-type]
+    except Exception as error:  # Dagster's launch raises whatever a launcher does, and has noted it in the run
+        raise OutsideError(f"{file_id}: its run could not be started: {error}") from error
+    try:
+        _follow(instance, run.run_id, on_progress)
+    except KeyboardInterrupt:
+        instance.run_launcher.terminate(run.run_id)
+        _follow(instance, run.run_id, on_progress)
+        raise
+    ended = instance.get_run_by_id(run.run_id)
+    assert ended is not None, "a run that ended is in the instance"
+    return ended
+
+
+def _follow(instance: dg.DagsterInstance, run_id: str, on_progress: Callable[[Progress], None]) -> None:
+    """Tell what a run does until it has ended and its end has a name."""
+    register = Register(Path(instance.root_directory) / "launcher")
+    cursor: str | None = None
+    while register.knows(run_id):
+        time.sleep(_POLL_S)
+        cursor = _tell(instance, run_id, cursor, on_progress)
+        sweep_dead_runs(instance)
+    _tell(instance, run_id, cursor, on_progress)
+
+
+def _tell(
+    instance: dg.DagsterInstance, run_id: str, cursor: str | None, on_progress: Callable[[Progress], None]
+) -> str | None:
+    """Report the steps that began or ended since the cursor; return the new one."""
+    connection = instance.get_records_for_run(run_id, cursor=cursor, of_type=set(_STATUS))
+    for record in connection.records:
+        event = record.event_log_entry.dagster_event
+        if event is not None and event.step_key:
+            on_progress(Progress(step=event.step_key, status=_STATUS[event.event_type]))
+    return connection.cursor
+
+
+def _job() -> ReconstructableJob:
+    root = str(Path(__file__).resolve().parents[2])
+    return ReconstructableRepository.for_module("ingest_assets.definitions", "defs", root).get_reconstructable_job(
+        "ingest_file"
+    )

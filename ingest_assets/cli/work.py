@@ -1,0 +1,104 @@
+"""What is pending in the bucket in, processed files out: for hosts without a daemon, a cron line or a container's job.
+
+Decides as the sensor `upload_bucket` does and runs as `ingest add` does, one file per forked process under the cap. It
+keeps nothing of its own: killed at any point, what is not in the ledger yet is pending for the next call.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ingest_assets.cli.add import ingest
+from ingest_assets.cli.tables import Outcome
+from ingest_assets.config.settings import Settings
+from ingest_assets.errors import BadInput
+from ingest_assets.ledger_records import State
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from ingest_assets.defs.resources import Workshop
+    from ingest_assets.stages.compare import Arrival, Changes
+
+_LOOK_EVERY_S = 1.0
+
+
+@dataclass(slots=True)
+class Done:
+    """What one call did."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    purged: list[str] = field(default_factory=list)
+    """Keys of files that had left the bucket; nothing of them is kept."""
+    left: int = 0
+    """Files that are still pending: not begun yet, arriving, in another process's run, or past `max_files`."""
+    misplaced: tuple[str, ...] = ()
+    """What is wrong with files in the bucket that are nobody's, and were left where they are."""
+
+    @property
+    def all_well(self) -> bool:
+        """Was every file somebody's, and did it end well?"""
+        return not self.misplaced and not any(
+            outcome.record.state in {State.FAILED, State.PARTIAL} for outcome in self.outcomes
+        )
+
+
+def work(settings: Settings, *, max_files: int | None, until_empty: bool) -> Iterator[Done]:
+    """Process what is pending; yield what was done so far after each file, and once more at the end.
+
+    Without `until_empty`, what is pending at the beginning; with it, until nothing is, not even files still arriving.
+
+    Raises:
+        ConfigError: the home cannot be used.
+        OutsideError: the store or the bucket is away, or no run can be started.
+    """
+    from ingest_assets.cli.local_runs import open_instance
+    from ingest_assets.defs.purge import purge
+    from ingest_assets.defs.resources import Workshop
+    from ingest_assets.file_ids import key_of
+
+    workshop, done = Workshop(settings), Done()
+    with open_instance(settings) as instance:
+        while True:
+            changes, arrivals, gone = _pending(workshop, instance)
+            done.misplaced = changes.misplaced
+            for file_id in gone:
+                if purge(file_id, workshop=workshop, instance=instance) is not None:
+                    done.purged.append(key_of(file_id))
+            done.left = len(changes.unsettled) + len(changes.arrivals)
+            for arrival in arrivals:
+                if max_files is not None and len(done.outcomes) >= max_files:
+                    yield done
+                    return
+                _ingest(workshop, instance, arrival, done)
+                done.left -= 1
+                yield done
+            if not until_empty or not (done.left or arrivals):
+                yield done
+                return
+            if not arrivals:
+                time.sleep(_LOOK_EVERY_S)
+
+
+def _pending(workshop: Workshop, instance: dg.DagsterInstance) -> tuple[Changes, list[Arrival], list[str]]:
+    """Look twice, as the sensor does from tick to tick; leave out what other processes are at."""
+    from ingest_assets.defs.busy_files import files_in_runs
+    from ingest_assets.defs.sensors import look, sweep_dead_runs
+
+    sweep_dead_runs(instance)
+    busy = files_in_runs(instance)  # first: a run that ends between the two looks is then in the ledger
+    first = look(workshop, instance, seen={}, missed=[])
+    changes = look(workshop, instance, seen=first.unsettled, missed=sorted(first.missing))
+    arrivals = [arrival for arrival in changes.arrivals if arrival.file_id not in busy]
+    return changes, arrivals, [file_id for file_id in changes.gone if file_id not in busy]
+
+
+def _ingest(workshop: Workshop, instance: dg.DagsterInstance, arrival: Arrival, done: Done) -> None:
+    try:
+        record = ingest(workshop, instance, arrival.key, show=lambda _: None)
+    except BadInput:  # deleted during its run: the next look purges what there is of it
+        return
+    done.outcomes.append(Outcome(record))

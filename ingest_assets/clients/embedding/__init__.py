@@ -1,0 +1,1 @@
+"""Turn text into vectors: OpenVINO, torch, and the weights that they load."""

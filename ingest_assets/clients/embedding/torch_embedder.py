@@ -1,0 +1,71 @@
+"""Texts in, unit vectors out, from the same model on torch: the reference, and the choice where torch is there anyway.
+
+Windows are cut and merged as for OpenVINO (`wordpieces`), so both embedders share one `model`, and a store may be
+filled by either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ingest_assets.clients.embedding.weights import describe, find_weights
+from ingest_assets.clients.embedding.wordpieces import WINDOW_PIECES, WordPieces, identity, merge
+from ingest_assets.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ingest_assets.records import Vector
+
+BATCH = 16  # half of the default: 785 MB at peak are enough (benchmarks/embedding/README.md)
+
+
+class TorchEmbedder:
+    """sentence-transformers in float32. The model is loaded when the first text comes.
+
+    Raises:
+        ConfigError: the folder of weights holds no model that can be used.
+    """
+
+    def __init__(self, weights: Path | None = None, *, window_pieces: int = WINDOW_PIECES, batch: int = BATCH) -> None:
+        card = describe(weights)
+        self.dimension = card.dimension
+        self._window_pieces = min(window_pieces, card.max_pieces)
+        self.model = identity(card, window_pieces=self._window_pieces)
+        self._weights = weights
+        self._batch = batch
+
+    def embed(self, texts: Sequence[str]) -> Vector:
+        """Return one float32 unit vector per text, in the same order; every word of a text is in its vector.
+
+        Raises:
+            ConfigError: the model is nowhere, or sentence-transformers is not installed.
+        """
+        windows = self._pieces.windows(texts)
+        vectors = self._transformer.encode(
+            [window.text for window in windows],
+            batch_size=self._batch,
+            convert_to_numpy=True,
+            normalize_embeddings=True,
+            show_progress_bar=False,
+        )
+        return merge(vectors, windows, texts=len(texts))
+
+    @cached_property
+    def _folder(self) -> Path:
+        return find_weights(self._weights)
+
+    @cached_property
+    def _pieces(self) -> WordPieces:
+        return WordPieces(self._folder / "tokenizer.json", window_pieces=self._window_pieces)
+
+    @cached_property
+    def _transformer(self) -> Any:
+        try:
+            from sentence_transformers import SentenceTransformer
+        except ImportError as error:
+            raise ConfigError("the torch embedder needs `pip install ingest-assets[torch]`") from error
+        transformer = SentenceTransformer(str(self._folder), device="cpu", local_files_only=True)
+        transformer.max_seq_length = self._window_pieces
+        return transformer

@@ -1,0 +1,79 @@
+"""A picture in, the sentence that BLIP says about it out.
+
+BLIP runs in a process of its own (`blip_worker`), started at the first picture: torch is imported there and nowhere
+else, and its memory is given back before embedding needs as much.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from ingest_assets.clients.pictures import blip_weights
+from ingest_assets.clients.pictures.worker_process import WorkerProcess
+
+HUB_NAME = "Salesforce/blip-image-captioning-base"
+
+# Waiting threads sleep at once: those that spin take the processor from each other where others work, too, and a
+# caption then takes four times as long (docs/decisions.md).
+_ENVIRONMENT = {
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "GOMP_SPINCOUNT": "0",
+    "MALLOC_ARENA_MAX": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "TRANSFORMERS_VERBOSITY": "error",
+    "HF_HUB_OFFLINE": "1",  # what is wanted has been fetched by then
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+}
+
+
+class BlipDescriber:
+    """Describes pictures with a BLIP model from a folder or the hub. Close it, or use a `with` block."""
+
+    def __init__(self, model: str = HUB_NAME, *, time_limit_s: float = 120.0, start_limit_s: float = 300.0) -> None:
+        """Take the model's name on the hub, or its folder; weights are looked for at the first picture.
+
+        A picture takes 2 s on two free cores, and loading ten: the limits are for what never ends.
+        """
+        self._model = model
+        self._worker = WorkerProcess(
+            "ingest_assets.clients.pictures.blip_worker",
+            name="BLIP",
+            arguments=lambda: [str(blip_weights.find_weights(model))],
+            environment=_ENVIRONMENT,
+            time_limit_s=time_limit_s,
+            start_limit_s=start_limit_s,
+        )
+
+    @property
+    def model(self) -> str:
+        """Name the model."""
+        return f"blip/{blip_weights.identity(self._model)}"
+
+    @property
+    def peak_memory_mb(self) -> float:
+        """Of the worker's process: the highest so far, without the pages of mapped files."""
+        return self._worker.peak_memory_mb
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def describe(self, picture: bytes) -> str:
+        """Say in a sentence what one encoded picture shows.
+
+        Raises:
+            BadInput: it is damaged, crashes the worker, or takes longer than the time limit.
+            OutsideError: the worker was killed from outside.
+            ConfigError: there are no weights, or they cannot be loaded.
+            MemoryError: the worker has not enough memory.
+        """
+        return str(self._worker.ask(picture)["caption"])
+
+    def close(self) -> None:
+        """End the worker; the next picture would start another."""
+        self._worker.close()

@@ -1,0 +1,1 @@
+"""Read the settings and prepare the Dagster home."""

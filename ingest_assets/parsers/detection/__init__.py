@@ -1,0 +1,1 @@
+"""Tell what a file is: its media type, its encoding."""

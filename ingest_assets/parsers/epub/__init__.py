@@ -1,0 +1,1 @@
+"""Read electronic books (EPUB)."""

@@ -1,0 +1,1 @@
+"""Read HTML pages, and Markdown by way of HTML."""

@@ -1,0 +1,110 @@
+"""A Markdown file in, elements out.
+
+Markdown becomes HTML and takes its way (`html_blocks.py`). It is rendered by `markdown-it-py`, not by the
+Python-Markdown that `unstructured` calls: that one is no CommonMark, and loses the structure of lists that follow a
+paragraph without a blank line or are indented by two spaces, and of code fences in lists. A file is rendered in
+sections of some tens of kilobytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+
+from ingest_assets.parsers.building.part_builder import PartBuilder
+from ingest_assets.parsers.contract import Limits
+from ingest_assets.parsers.detection import encoding
+from ingest_assets.parsers.html import blocks as html_blocks
+from ingest_assets.parsers.html import tree as html_tree
+from ingest_assets.parsers.text.plain import lines
+from ingest_assets.records import ElementType, Part
+
+VERSION = "3"
+PART = "block of text"
+
+_PART_CHARS = 32_000
+# Where a section may end although no blank line and no heading comes.
+_MAX_SECTION_CHARS = 1_000_000
+_FENCE = re.compile(r" {0,3}(```+|~~~+)")
+_QUOTES = re.compile(r"^(?:[ \t]*>){20,}", re.MULTILINE)
+
+
+def count_pages(path: Path, *, limits: Limits) -> int:
+    """Markdown flows: 0."""
+    del path, limits
+    return 0
+
+
+def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
+    """Yield the text in parts of some 32,000 characters that end with a block.
+
+    Raises:
+        BadInput: empty, or binary data.
+    """
+    from markdown_it import MarkdownIt
+    from mdit_py_plugins.dollarmath import dollarmath_plugin
+
+    codec = encoding.detect(path)
+    renderer = MarkdownIt("commonmark", {"maxNesting": 100}).enable(["table", "strikethrough"])
+    # Signs of formulas are no emphasis; a dollar before or behind a digit is money.
+    renderer.use(dollarmath_plugin, allow_space=False, allow_digits=False, allow_labels=False, renderer=_as_written)
+    references: dict[str, dict[str, str]] = {}
+    builder = PartBuilder(limits=limits, start=start)
+    for section in _sections(_without_front_matter(lines(encoding.decode(path, codec)), builder)):
+        # Deeper quotes than the renderer follows would lose their text.
+        html = renderer.render(_QUOTES.sub("> " * 20, section), {"references": references})
+        for _ in html_blocks.add(html_tree.parse(f"<body>{html}</body>"), builder=builder):
+            if builder.chars >= _PART_CHARS:
+                yield from builder.flush()
+    if builder.elements or builder.number == 0:
+        yield from builder.flush()
+
+
+def _as_written(formula: str, options: dict[str, bool]) -> str:
+    mark = "$$" if options["display_mode"] else "$"
+    return f"{mark}{escape(formula)}{mark}"
+
+
+def _without_front_matter(source: Iterator[str], builder: PartBuilder) -> Iterator[str]:
+    """Take the YAML that many tools put before the text as one piece of text, not as Markdown."""
+    first = next(source, "")
+    if first.rstrip() != "---":
+        yield first
+        yield from source
+        return
+    held: list[str] = []
+    for line in source:
+        if line.rstrip() in {"---", "..."} and all(re.match(r"[\w-]+\s*:|\s|#|- |$", item) for item in held):
+            builder.add(ElementType.NARRATIVE_TEXT, "\n".join(held))
+            break
+        held.append(line)
+        # No front matter is longer, and a text may begin with a rule.
+        if len(held) > 200:
+            yield from [first, *held]
+            break
+    else:
+        yield from [first, *held]
+    yield from source
+
+
+def _sections(source: Iterator[str]) -> Iterator[str]:
+    """Yield stretches that can be rendered alone: cut before a line that follows a blank one, outside of fences."""
+    held: list[str] = []
+    size = 0
+    fence = ""
+    for line in source:
+        is_safe = not fence and (not held or not held[-1].strip()) and line[:1] not in {" ", "\t", "", "-", "*", ">"}
+        if size > _MAX_SECTION_CHARS or (size > _PART_CHARS and is_safe):
+            yield "\n".join(held)
+            held, size = [], 0
+        held.append(line)
+        size += len(line) + 1
+        mark = _FENCE.match(line)
+        if mark and not fence:
+            fence = mark[1]
+        elif mark and mark[1].startswith(fence) and not line.strip(" `~"):
+            fence = ""
+    if held:
+        yield "\n".join(held)

@@ -1,0 +1,76 @@
+"""An HTML page in, elements out: titles with their level, paragraphs, list items, tables, code, embedded pictures.
+
+`unstructured` types the blocks; `html_tree.py` says what is made ready for it, and why. It is given a page in pieces of
+some kilobytes, block by block, so that its records of one piece are gone before the next.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ingest_assets.errors import BadInput
+from ingest_assets.parsers.building.part_builder import PartBuilder
+from ingest_assets.parsers.contract import Limits
+from ingest_assets.parsers.detection import encoding
+from ingest_assets.parsers.html import blocks as html_blocks
+from ingest_assets.parsers.html import tree as html_tree
+from ingest_assets.records import ElementType, Part
+
+if TYPE_CHECKING:
+    from lxml import etree
+
+VERSION = "3"
+PART = "block of text"
+
+_PART_CHARS = 32_000
+_DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
+
+
+def count_pages(path: Path, *, limits: Limits) -> int:
+    """A page of HTML flows: 0."""
+    del path, limits
+    return 0
+
+
+def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
+    """Yield the page in parts of some 32,000 characters that end with a block.
+
+    Raises:
+        BadInput: empty, or binary data.
+    """
+    builder = PartBuilder(limits=limits, start=start)
+    root = html_tree.parse(_text(path))
+    title = _title(root)
+    if title:
+        builder.add(ElementType.TITLE, title, level=1)
+    yield from add(root, builder=builder)
+    if builder.elements or builder.number == 0:
+        yield from builder.flush()
+
+
+def add(root: etree._Element, *, builder: PartBuilder, find: html_blocks.Find | None = None) -> Iterator[Part]:
+    """Add a page to a builder, and close its parts when they are full; what is left stays in it."""
+    for _ in html_blocks.add(root, builder=builder, find=find):
+        if builder.chars >= _PART_CHARS:
+            yield from builder.flush()
+
+
+def _text(path: Path) -> str:
+    with path.open("rb") as file:
+        head = file.read(4096)
+    if not head:
+        raise BadInput("an empty file (0 bytes): upload it again")
+    declared = _DECLARED.search(head)
+    codec = encoding.detect(path, declared=declared[1].decode("ascii") if declared else "")
+    return "".join(encoding.decode(path, codec))
+
+
+def _title(root: etree._Element) -> str:
+    """Give the page's title where the page itself has no outermost heading."""
+    if root.find(".//h1") is not None:
+        return ""
+    title = next((each for each in root.iter("title") if each.getparent().tag in {"head", "html"}), None)
+    return html_tree.inner_text(title) if title is not None else ""

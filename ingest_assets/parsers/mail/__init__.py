@@ -1,0 +1,1 @@
+"""Read mails: EML and mailboxes, and MSG as Outlook saves it."""

@@ -1,0 +1,188 @@
+"""A mail (EML), a mailbox (mbox) or a page saved as one (MHT) in, its subject, headers, text and attachments out.
+
+The standard library takes the message apart, under its policy `compat32`: the newer one parses every address while it
+reads, in quadratic time, and raises what it stumbles on. The message is held whole, some five times its size, which the
+bound on a file's size keeps within a run's memory. Nothing that a mail points to is fetched.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import mimetypes
+from collections.abc import Iterator
+from email.header import decode_header
+from email.message import Message
+from email.parser import BytesParser
+from functools import partial
+from pathlib import Path
+from typing import IO, TypeAlias
+
+from ingest_assets.errors import BadInput
+from ingest_assets.parsers.building.damage import naming_damage
+from ingest_assets.parsers.building.part_builder import PartBuilder
+from ingest_assets.parsers.contract import Limits
+from ingest_assets.parsers.detection import encoding
+from ingest_assets.parsers.embedded import Documents
+from ingest_assets.parsers.mail import parts as mail_parts
+from ingest_assets.parsers.mail.parts import Attachment, Body, Mail
+from ingest_assets.records import Part
+
+VERSION = "5"
+PART = "block of text"
+
+_Message: TypeAlias = "Message[str, str]"
+
+_FIELDS = ("From", "To", "Cc", "Date")
+_PROTECTED = {
+    "multipart/encrypted": "the mail is encrypted (PGP or S/MIME); save its text unencrypted",
+    "application/pkcs7-mime": "the mail is encrypted or sealed (S/MIME); save its text unencrypted",
+    "application/x-pkcs7-mime": "the mail is encrypted or sealed (S/MIME); save its text unencrypted",
+}
+# What carries a signature, or how a page looks and behaves, and no text.
+_NO_TEXT = {
+    *("application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature"),
+    *("text/css", "text/javascript", "application/javascript", "application/x-javascript"),
+}
+
+
+def count_pages(path: Path, *, limits: Limits) -> int:
+    """A mail flows: 0."""
+    del path, limits
+    return 0
+
+
+def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
+    """Yield the mail in parts of some 32,000 characters, then each attachment in parts of its own.
+
+    Raises:
+        BadInput: encrypted, nested without end, or no mail.
+    """
+    builder = PartBuilder(limits=limits, start=start)
+    documents = Documents(builder=builder, limits=limits)
+    with path.open("rb") as file:
+        head = file.read(64)
+        begins = head.removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")  # behind either no header would be one
+        is_box = begins.startswith(b"From ")
+        file.seek(len(head) - len(begins))
+        for number, source in enumerate(_of_box(file) if is_box else [file], start=1):
+            try:
+                with naming_damage("a mail"):
+                    mail = _mail(BytesParser().parse(source))
+            except BadInput as error:
+                if not is_box:
+                    raise
+                builder.warn(f"mail {number} was left out: {error}")
+                continue
+            if builder.elements:
+                yield from builder.flush()
+            yield from mail_parts.parts(mail, builder=builder, documents=documents)
+    if builder.has_news or builder.number == 0:
+        yield from builder.flush()
+
+
+def _of_box(file: IO[bytes]) -> Iterator[IO[bytes]]:
+    """Yield the mails of a mailbox (mbox): each begins with a line "From " behind a blank one."""
+    held: list[bytes] = []
+    is_blank = False
+    for line in file:
+        if held and is_blank and line.startswith(b"From "):
+            yield io.BytesIO(b"".join(held))
+            held = []
+        held.append(line)
+        is_blank = not line.strip()
+    yield io.BytesIO(b"".join(held))
+
+
+def _mail(message: _Message) -> Mail:
+    """Take a message apart.
+
+    Raises:
+        BadInput: encrypted.
+    """
+    reader = _Reader()
+    bodies = reader.bodies(message)
+    return Mail(
+        subject=_header(message, "Subject"),
+        fields=tuple((name, _header(message, name)) for name in _FIELDS),
+        bodies=tuple(bodies),
+        attachments=reader.attachments,
+    )
+
+
+class _Reader:
+    """One walk over the parts of a message."""
+
+    def __init__(self) -> None:
+        self.attachments: list[Attachment] = []
+
+    def bodies(self, part: _Message) -> list[Body]:
+        """Give the text that is read first, and keep what is attached."""
+        media_type = part.get_content_type()
+        if media_type in _PROTECTED:
+            raise BadInput(_PROTECTED[media_type])
+        if media_type in _NO_TEXT and not part.get_filename("").endswith((".css", ".js")):
+            return []
+        children = _children(part)
+        if media_type == "message/rfc822" and children:
+            self._keep_mail(children[0])
+            return []
+        if part.is_multipart():
+            options = [self.bodies(child) for child in children]
+            if media_type == "multipart/alternative":
+                return mail_parts.best(options)
+            if media_type.startswith("multipart/"):
+                return [body for option in options for body in option]
+            # A delivery report: its fields are headers of parts without a body.
+            return [Body("\n\n".join(_fields(child) for child in children))]
+        if media_type in {"text/plain", "text/html"} and not _is_attached(part):
+            return [Body(_text(part), is_html=media_type == "text/html")]
+        self._keep(part, media_type=media_type)
+        return []
+
+    def _keep_mail(self, message: _Message) -> None:
+        name = _header(message, "Subject") or f"mail {len(self.attachments) + 1}"
+        self.attachments.append(Attachment(name, mail=partial(_mail, message)))
+
+    def _keep(self, part: _Message, *, media_type: str) -> None:
+        name = _decoded(part.get_filename() or "")
+        is_inline = media_type.startswith("image/") and (not name or part.get_content_disposition() == "inline")
+        suffix = mimetypes.guess_extension(media_type) or ""
+        name = name or f"attachment {len(self.attachments) + 1}{suffix}"
+        self.attachments.append(Attachment(name, data=partial(_data, part), is_inline=is_inline))
+
+
+def _children(part: _Message) -> list[_Message]:
+    payload = part.get_payload()
+    return [child for child in payload if isinstance(child, Message)] if isinstance(payload, list) else []
+
+
+def _is_attached(part: _Message) -> bool:
+    return part.get_content_disposition() == "attachment" or bool(part.get_filename())
+
+
+def _data(part: _Message) -> bytes:
+    data = part.get_payload(decode=True)
+    return data if isinstance(data, bytes) else b""
+
+
+def _text(part: _Message) -> str:
+    return encoding.decode_bytes(_data(part), declared=str(part.get_content_charset() or ""))
+
+
+def _fields(part: _Message) -> str:
+    return "\n".join(f"{name}: {_decoded(value)}" for name, value in part.raw_items())
+
+
+def _header(message: _Message, name: str) -> str:
+    value = next((value for key, value in message.raw_items() if key.lower() == name.lower()), "")
+    return _decoded(value)
+
+
+def _decoded(value: str) -> str:
+    """Decode the encoded words (RFC 2047) of a header, and bare bytes that should have been such."""
+    pieces: list[str] = []
+    for piece, charset in decode_header(value.replace("\r", "").replace("\n", " ")):
+        data = piece if isinstance(piece, bytes) else piece.encode("utf-8", "surrogateescape")
+        pieces.append(encoding.decode_bytes(data, declared=charset or ""))
+    return " ".join("".join(pieces).split())

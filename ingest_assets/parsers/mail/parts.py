@@ -1,0 +1,133 @@
+"""A mail that was taken apart in, parts out: subject, headers, bodies, inline pictures, then the attachments.
+
+EML and MSG come through here. A forwarded mail stands below the one that brings it, as an attachment does.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from ingest_assets.errors import BadInput
+from ingest_assets.parsers.building.part_builder import PartBuilder
+from ingest_assets.parsers.embedded import Documents
+from ingest_assets.parsers.html import parser as html
+from ingest_assets.parsers.html import tree as html_tree
+from ingest_assets.parsers.rtf import parser as rtf
+from ingest_assets.parsers.text import plain as text
+from ingest_assets.records import ElementType, Part
+
+# A circular to thousands: who else got it is no text of the mail.
+_MAX_FIELD_CHARS = 2_000
+_WORD = re.compile(r"\w+")
+# Of the words of a page of HTML. A plain text beside it that has fewer says that the reader's program cannot show it.
+_LEAST_SHARE = 0.5
+_STUB_SHARE = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A stretch of a mail's text."""
+
+    text: str = ""
+    is_html: bool = False
+    rich_text: bytes = b""
+    """RTF in place of `text`, where Outlook keeps nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """What came with a mail; its data are decoded when they are asked for."""
+
+    name: str
+    data: Callable[[], bytes] = bytes
+    mail: Callable[[], Mail] | None = None
+    """For a mail in a mail."""
+    is_inline: bool = False
+    """A picture that stands in the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail taken apart."""
+
+    subject: str
+    fields: tuple[tuple[str, str], ...]
+    bodies: tuple[Body, ...]
+    attachments: Iterable[Attachment]
+    warnings: tuple[str, ...] = ()
+
+
+def parts(mail: Mail, *, builder: PartBuilder, documents: Documents) -> Iterator[Part]:
+    """Yield a mail's parts, and leave the last of them in the builder where no attachment follows."""
+    for warning in mail.warnings:
+        builder.warn(warning)
+    builder.add(ElementType.TITLE, mail.subject, level=1)
+    for name, value in mail.fields:
+        if value:
+            builder.add(ElementType.NARRATIVE_TEXT, f"{name}: {' '.join(value.split())[:_MAX_FIELD_CHARS]}")
+    for body in mail.bodies:
+        yield from _add_body(body, builder=builder)
+    files = []
+    for attachment in mail.attachments:
+        if attachment.is_inline:
+            builder.add_picture(attachment.data(), name=attachment.name)
+        else:
+            files.append(attachment)
+    for attachment in files:
+        yield from _attached(attachment, builder=builder, documents=documents)
+
+
+def best(options: list[list[Body]]) -> list[Body]:
+    """Choose among alternatives: plain text, unless it lacks most of what the HTML says; both if each does."""
+    plain = next((option for option in options if option and not any(body.is_html for body in option)), [])
+    rich = next((option for option in reversed(options) if any(body.is_html for body in option)), [])
+    if not (plain and rich):
+        return plain or rich
+    written, shown = (" ".join(map(_shown, option)) for option in (plain, rich))
+    words, shown_words = (set(_WORD.findall(text.casefold())) for text in (written, shown))
+    common = len(words & shown_words)
+    if common >= _LEAST_SHARE * len(shown_words):
+        return plain
+    is_stub = common >= _LEAST_SHARE * len(words) or len(written) < _STUB_SHARE * len(shown)
+    return rich if is_stub else [*plain, *rich]
+
+
+def _shown(body: Body) -> str:
+    """Return a body's text without mark-up, and without what a page does not show."""
+    if not body.is_html:
+        return body.text
+    root = html_tree.parse(body.text)
+    html_tree.prepare(root)
+    return html_tree.inner_text(root)
+
+
+def _add_body(body: Body, *, builder: PartBuilder) -> Iterator[Part]:
+    if body.rich_text:
+        yield from rtf.add(io.BytesIO(body.rich_text), builder=builder)
+        return
+    if not body.is_html:
+        yield from text.add([body.text], builder=builder)
+        return
+    builder.depth += 1
+    yield from html.add(html_tree.parse(body.text), builder=builder)
+    builder.depth -= 1
+
+
+def _attached(attachment: Attachment, *, builder: PartBuilder, documents: Documents) -> Iterator[Part]:
+    if attachment.mail is None:
+        yield from documents.parts(io.BytesIO(attachment.data()), name=attachment.name, level=2)
+        return
+    try:
+        documents.count()
+        mail = attachment.mail()
+    except BadInput as error:
+        documents.warn(attachment.name, error)
+        return
+    if builder.elements:
+        yield from builder.flush()
+    builder.depth += 1
+    yield from parts(mail, builder=builder, documents=documents.deeper())
+    builder.depth -= 1

@@ -1,0 +1,1 @@
+"""What the formats of Office Open XML (DOCX, PPTX, XLSX) share."""

@@ -1,0 +1,1 @@
+"""Read OpenDocument texts, spreadsheets and presentations (ODT, ODS, ODP)."""

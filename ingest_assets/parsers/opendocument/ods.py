@@ -1,0 +1,121 @@
+"""An OpenDocument spreadsheet in, Markdown tables of some hundred rows out, sheet by sheet, then each sheet's pictures.
+
+Rows are streamed, and each is forgotten when it has been read. A cell is given as the program showed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ingest_assets.errors import BadInput
+from ingest_assets.parsers.building import sheet_parts
+from ingest_assets.parsers.building.part_builder import PartBuilder
+from ingest_assets.parsers.building.sheet_parts import Row
+from ingest_assets.parsers.contract import Limits
+from ingest_assets.parsers.opendocument import package as odf_package
+from ingest_assets.parsers.opendocument import tables as odf_tables
+from ingest_assets.parsers.opendocument.inline import Inline
+from ingest_assets.parsers.opendocument.package import CHILD_DEPTH, DRAW, HREF, OFFICE, TABLE, TEXT, Package
+from ingest_assets.records import Part
+
+if TYPE_CHECKING:
+    from lxml import etree
+
+VERSION = "1"
+PART = "block of rows"
+
+_VALUES = ("string-value", "date-value", "time-value", "boolean-value", "value")
+
+
+def count_pages(path: Path, *, limits: Limits) -> int:
+    """Count the sheets.
+
+    Raises:
+        BadInput: truncated, encrypted, a bomb, no OpenDocument file, or more sheets than the limit.
+    """
+    with odf_package.opened(path, limits=limits) as package:
+        return package.count(TABLE + "table")
+
+
+def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
+    """Yield each sheet's rows in blocks of 200 under the sheet's name and its first row.
+
+    Raises:
+        BadInput: damaged from the beginning on, encrypted, a bomb, or no OpenDocument file.
+    """
+    builder = PartBuilder(limits=limits, start=start)
+    with odf_package.opened(path, limits=limits) as package:
+        total, page_number = package.count(TABLE + "table"), 0
+        sheets = _Sheets(package, builder=builder)
+        for page_number, title in enumerate(sheets.titles(), start=1):
+            yield from sheet_parts.parts(
+                title, sheets.rows(), drawings=sheets.pictures(), builder=builder, page_number=page_number
+            )
+        for missing in range(page_number + 1, total + 1):
+            problem = sheets.damage or "the file is damaged before this sheet"
+            yield from builder.flush(page_number=missing, problem=problem)
+    if builder.number == 0:
+        yield from builder.flush()
+
+
+class _Sheets:
+    """One pass over the sheets: the title of each, then its rows, then its pictures."""
+
+    def __init__(self, package: Package, *, builder: PartBuilder) -> None:
+        self._package = package
+        self._builder = builder
+        self._events = package.events(whole=False)
+        self._pictures: list[str] = []
+        self.damage = ""
+
+    def titles(self) -> Iterator[str]:
+        """Yield the sheets' names; the rows of one are read before the next is asked for."""
+        try:
+            for event, element, depth in self._events:
+                if event == "start" and depth == CHILD_DEPTH and element.tag == TABLE + "table":
+                    self._pictures = []
+                    yield element.get(TABLE + "name", "")
+                elif event == "end" and depth == CHILD_DEPTH:
+                    odf_package.forget(element)
+        except BadInput as error:
+            self.damage = str(error)
+
+    def rows(self) -> Iterator[Row]:
+        """Yield the rows of a sheet that hold any text, equal ones a bounded number of times."""
+        cells = odf_tables.Cells(_text)
+        number = 1
+        in_rows = 0
+        for event, element, depth in self._events:
+            if element.tag == TABLE + "table" and depth == CHILD_DEPTH and event == "end":
+                odf_package.forget(element)
+                return
+            if element.tag == TABLE + "table-row":
+                in_rows += 1 if event == "start" else -1
+            if event == "start" or in_rows or element.tag not in {TABLE + "table-row", TABLE + "shapes"}:
+                continue
+            self._pictures.extend(image.get(HREF, "") for image in element.iter(DRAW + "image"))
+            if element.tag == TABLE + "table-row":
+                yield from self._repeated(number, cells.of(element), times=odf_tables.repeats(element))
+                number += odf_tables.repeats(element)
+            odf_package.forget(element)
+
+    def pictures(self) -> Iterator[bytes]:
+        """Yield the pictures of the sheet whose rows have been read."""
+        yield from filter(None, map(self._package.data, dict.fromkeys(self._pictures)))
+
+    def _repeated(self, number: int, texts: dict[int, str], *, times: int) -> Iterator[Row]:
+        if not texts:
+            return
+        if times > odf_tables.MAX_REPEATED:
+            kept = odf_tables.MAX_REPEATED
+            self._builder.warn(f"row {number} is repeated {times:,} times; {kept} of them were kept")
+        for offset in range(min(times, odf_tables.MAX_REPEATED)):
+            yield number + offset, texts
+
+
+def _text(cell: etree._Element) -> str:
+    """Give what a cell shows: its paragraphs, else its value."""
+    shown = "\n".join(filter(None, (Inline(paragraph).text for paragraph in cell.findall(TEXT + "p"))))
+    return shown or next(filter(None, (cell.get(OFFICE + name) for name in _VALUES)), "")

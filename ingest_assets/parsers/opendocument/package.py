@@ -1,0 +1,149 @@
+"""An OpenDocument file in, its members out: text, spreadsheet or presentation in one zip.
+
+OpenDocument 1.3, part 2: `content.xml` holds the document, the manifest says what is encrypted. The bounds are those of
+every package (`archives.py`); XML with a document type definition is refused, no entity is resolved.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ingest_assets.errors import BadInput
+from ingest_assets.parsers.building import zip_safety as archives
+from ingest_assets.parsers.contract import Limits
+
+if TYPE_CHECKING:
+    from lxml import etree
+
+_OASIS = "urn:oasis:names:tc:opendocument:xmlns:"
+OFFICE, TEXT, TABLE, DRAW, STYLE, PRESENTATION = (
+    f"{{{_OASIS}{name}:1.0}}" for name in ("office", "text", "table", "drawing", "style", "presentation")
+)
+HREF = "{http://www.w3.org/1999/xlink}href"
+# What holds the document, and its pages or sheets in it: office:document-content, office:body, office:text, then they.
+CHILD_DEPTH = 4
+
+_MANIFEST_BYTES = 10_000_000
+_DAMAGED = "the file is damaged or truncated ({}); save or upload it again"
+
+
+class Package:
+    """An open package whose directory was checked."""
+
+    def __init__(self, archive: zipfile.ZipFile, *, limits: Limits) -> None:
+        self._archive = archive
+        self._names = set(archive.namelist())
+        self._limits = limits
+
+    def data(self, name: str) -> bytes:
+        """Give a member's bytes by the name that the document has for it; none where it is elsewhere or damaged."""
+        name = name.removeprefix("./")
+        if name not in self._names:
+            return b""
+        try:
+            return self._archive.read(name)
+        except archives.ZIP_ERRORS:
+            return b"damaged"
+
+    def tree(self, name: str) -> etree._Element | None:
+        """Parse a small member; None where it is missing, too large or damaged."""
+        from lxml import etree
+
+        if name not in self._names or self._archive.getinfo(name).file_size > archives.MAX_XML_BYTES:
+            return None
+        try:
+            archives.refuse_doctype(self._archive, self._archive.getinfo(name))
+            return archives.parse_xml(self._archive.read(name))
+        except (BadInput, etree.XMLSyntaxError, *archives.ZIP_ERRORS):
+            return None
+
+    def events(self, *, whole: bool) -> Iterator[tuple[str, etree._Element, int]]:
+        """Yield starts and ends of the elements of `content.xml` with their depth, the root at 1.
+
+        Its caller clears what it has read; `whole` says that it clears too little for a file of any size.
+
+        Raises:
+            BadInput: not well-formed, or damaged, from the place on where it is.
+        """
+        from lxml import etree
+
+        member = self._archive.getinfo("content.xml")
+        if whole:
+            archives.check_xml_size(member)
+        depth = 0
+        try:
+            archives.refuse_doctype(self._archive, member)
+            with self._archive.open(member) as file:
+                options = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False}
+                for event, element in etree.iterparse(file, events=("start", "end"), remove_pis=True, **options):
+                    if event == "start":
+                        depth += 1
+                    yield event, element, depth
+                    if event == "end":
+                        depth -= 1
+        except (etree.XMLSyntaxError, *archives.ZIP_ERRORS) as error:
+            raise BadInput(_DAMAGED.format(error)) from error
+
+    def count(self, name: str) -> int:
+        """Count the pages or sheets: elements of this name that stand directly in the document.
+
+        Raises:
+            BadInput: damaged, or more of them than the limit of pages.
+        """
+        found = 0
+        try:
+            for event, element, depth in self.events(whole=False):
+                found += event == "start" and depth == CHILD_DEPTH and element.tag == name
+                if event == "end":
+                    forget(element)
+        except BadInput:
+            # What stands before the damage is read, and the damage comes out as a part with its problem.
+            if not found:
+                raise
+        if found > self._limits.max_pages:
+            raise BadInput(f"it has {found:,} pages or sheets, over the limit of {self._limits.max_pages:,}; split it")
+        return found
+
+
+def forget(element: etree._Element) -> None:
+    """Drop an element that has been read, and what stands before it."""
+    parent = element.getparent()
+    element.clear(keep_tail=True)
+    while parent is not None and element.getprevious() is not None:
+        parent.remove(element.getprevious())
+
+
+@contextmanager
+def opened(path: Path, *, limits: Limits) -> Iterator[Package]:
+    """Check a package and open it.
+
+    Raises:
+        BadInput: truncated, encrypted, a bomb, or no OpenDocument file.
+    """
+    try:
+        archive = zipfile.ZipFile(path)
+    except archives.ZIP_ERRORS as error:
+        raise BadInput(_DAMAGED.format(error)) from error
+    with archive:
+        archives.check(archive, limits=limits)
+        _refuse_encrypted(archive)
+        if "content.xml" not in archive.namelist():
+            raise BadInput("no OpenDocument file: content.xml is missing; save it again from its program")
+        yield Package(archive, limits=limits)
+
+
+def _refuse_encrypted(archive: zipfile.ZipFile) -> None:
+    if "META-INF/manifest.xml" not in archive.namelist():
+        return
+    try:
+        with archive.open("META-INF/manifest.xml") as file:
+            manifest = file.read(_MANIFEST_BYTES)
+    except archives.ZIP_ERRORS:
+        return  # nothing in the document depends on it
+    if re.search(rb"<(?:[\w.-]+:)?encryption-data\b", manifest):
+        raise BadInput("the document is encrypted; upload it without a password")

@@ -1,0 +1,116 @@
+"""The lines that stand in the cells of one row of a table in, texts out; where they are several rows, row by row.
+
+A row between two rules may be one, with cells of several lines, or several without rules between them. In the second
+case most cells have as many lines as each other, side by side, and each line stands for itself: it is a figure, dots
+lead from it to the next cell, or it ended although the first word of the next would have had room.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple, TypeAlias
+
+from ingest_assets.parsers.page_layout.words import join
+from ingest_assets.parsers.pdf.text_runs import Run
+
+_ALIGNED = 0.35  # ems between the middles of lines that stand in one row
+_LEADER = re.compile(r"(?:^|\s+)[.·…_](?:\s?[.·…_]){3,}\s*$")  # dots that lead the eye to the next cell
+
+_MAX_FORMULAS = 0.2  # of the cells: more is a formula of several lines, or a matrix
+_FORMULA = re.compile(r"[=∂∈∀∃∪∩⊆⊇⇒∑∏∫√∅≤≥{}|\\]")
+
+Line: TypeAlias = list[Run]
+
+
+class Cell(NamedTuple):
+    """What stands in a cell, line by line, and how wide it is, in points."""
+
+    lines: list[Line]
+    width: float
+
+    @property
+    def text(self) -> str:
+        """All of it, words divided at the end of a line joined."""
+        text, spaced = "", True
+        for line in self.lines:
+            text = join(text, _words(line), spaced=spaced, words=frozenset()) if text else _words(line)
+            spaced = line[-1].spaced
+        return _LEADER.sub("", text)
+
+
+def lines_of(runs: Sequence[Run]) -> list[Line]:
+    """Group the runs of a cell by line, from the top, each from the left."""
+    lines: list[Line] = []
+    for run in sorted(runs, key=lambda run: -(run.y0 + run.y1)):
+        if lines and abs(lines[-1][0].y0 + lines[-1][0].y1 - run.y0 - run.y1) < run.y1 - run.y0:
+            lines[-1].append(run)
+        else:
+            lines.append([run])
+    return [sorted(line, key=lambda run: run.x0) for line in lines]
+
+
+def text_of(runs: Sequence[Run]) -> str:
+    """Return the text of a cell, words divided at the end of a line joined."""
+    if len(runs) > 1:
+        return Cell(lines_of(runs), 0.0).text
+    return _LEADER.sub("", runs[0].text) if runs else ""
+
+
+def rows_of(cells: Sequence[Cell]) -> list[tuple[str, ...]]:
+    """Return the rows that some cells side by side are; a cell of another number of lines reaches over all of them."""
+    count = _rows_in(cells)
+    if count == 1:
+        return [tuple(cell.text for cell in cells)]
+    return [
+        tuple(_LEADER.sub("", _words(cell.lines[at])) if len(cell.lines) == count else cell.text for cell in cells)
+        for at in range(count)
+    ]
+
+
+def are_formulas(texts: Sequence[str]) -> bool:
+    """Tell whether many of some cells' texts have the signs of a formula."""
+    return sum(bool(_FORMULA.search(text)) for text in texts) > _MAX_FORMULAS * len(texts)
+
+
+def _rows_in(cells: Sequence[Cell]) -> int:
+    counts = Counter(len(cell.lines) for cell in cells if len(cell.lines) > 1)
+    if not counts:
+        return 1
+    count, agreeing = counts.most_common(1)[0]
+    alike = [cell for cell in cells if len(cell.lines) == count]
+    if agreeing < min(3, len(cells)) or max(len(cell.lines) for cell in cells) > count:
+        return 1
+    if not all(_are_aligned([cell.lines[at] for cell in alike]) for at in range(count)):
+        return 1
+    return count if 2 * sum(map(_is_list, alike)) >= agreeing else 1
+
+
+def _are_aligned(lines: Sequence[Line]) -> bool:
+    middles = [(line[0].y0 + line[0].y1) / 2 for line in lines]
+    return max(middles) - min(middles) <= _ALIGNED * max(line[0].size for line in lines)
+
+
+def _is_list(cell: Cell) -> bool:
+    """Tell whether each line of a cell stands for itself."""
+    texts = [_words(line) for line in cell.lines]
+    if all(any(char.isdigit() for char in text) for text in texts):
+        return True
+    led = sum(bool(_LEADER.search(text)) for text in texts)
+    had_room = sum(_room(line, cell.width) > _first_word(after) for line, after in pairwise(cell.lines))
+    return 2 * max(led, had_room) > len(texts) - 1
+
+
+def _room(line: Line, width: float) -> float:
+    return width - (line[-1].x1 - line[0].x0) - line[0].size
+
+
+def _first_word(line: Line) -> float:
+    text = line[0].text
+    return (line[0].x1 - line[0].x0) * len(text.split(" ", 1)[0]) / max(len(text), 1)
+
+
+def _words(line: Line) -> str:
+    return " ".join(run.text for run in line)

@@ -1,0 +1,1 @@
+"""Read PDF files, a few pages at a time."""

@@ -1,0 +1,105 @@
+"""A page's form fields and typed-on notes in, runs of text out.
+
+What a person filled in stands in annotations, not in the page's content. As runs with the place of their field, the
+values come out beside their labels.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ingest_assets.parsers.page_layout.words import clean
+from ingest_assets.parsers.pdf.text_runs import Run
+
+if TYPE_CHECKING:
+    from pypdfium2 import PdfPage
+
+_MAX_ANNOTATIONS = 5_000  # per page; the longest tax forms hold some hundreds
+_MAX_VALUE_BYTES = 200_000
+_HIDDEN = 2  # annotation flag
+_PASSWORD = 1 << 13  # field flag
+_DEFAULT_SIZE = 9.0  # points, where the field's font fits itself to the box
+
+
+def form_runs(page: PdfPage, *, beside: Sequence[Run]) -> list[Run]:
+    """Read filled-in values, ticks and free text; in content order they follow the label they stand beside."""
+    import pypdfium2.raw as raw
+
+    runs: list[Run] = []
+    for index in range(min(raw.FPDFPage_GetAnnotCount(page.raw), _MAX_ANNOTATIONS)):
+        annotation = raw.FPDFPage_GetAnnot(page.raw, index)
+        if not annotation:
+            continue
+        try:
+            runs.extend(_runs(page, annotation, beside))
+        finally:
+            raw.FPDFPage_CloseAnnot(annotation)
+    return runs
+
+
+def _runs(page: PdfPage, annotation: Any, beside: Sequence[Run]) -> Iterator[Run]:
+    """Stack the lines of a value in the box of its annotation."""
+    import pypdfium2.raw as raw
+
+    kind = raw.FPDFAnnot_GetSubtype(annotation)
+    if raw.FPDFAnnot_GetFlags(annotation) & _HIDDEN:
+        return
+    size = _DEFAULT_SIZE
+    if kind == raw.FPDF_ANNOT_WIDGET and page.formenv:
+        text = _field_value(page.formenv.raw, annotation)
+        size = _font_size(page.formenv.raw, annotation)
+    elif kind == raw.FPDF_ANNOT_FREETEXT:
+        text = _string(lambda buffer, length: raw.FPDFAnnot_GetStringValue(annotation, b"Contents", buffer, length))
+    else:
+        return
+    lines = [line for line in map(clean, text.splitlines()) if line]
+    rect = raw.FS_RECTF()
+    if not lines or not raw.FPDFAnnot_GetRect(annotation, rect):
+        return
+    height = (rect.top - rect.bottom) / len(lines)
+    for number, line in enumerate(lines):
+        top = rect.top - number * height
+        run = Run(line, rect.left, top - height, rect.right, top, size, spaced=True)
+        yield run._replace(order=_order(run, beside))
+
+
+def _order(run: Run, beside: Sequence[Run]) -> int:
+    middle = (run.y0 + run.y1) / 2
+    labels = [label for label in beside if label.y0 < middle < label.y1 and label.x0 < run.x0 and not label.turn]
+    last = max((label.order for label in beside), default=0)
+    return max(labels, key=lambda label: label.x0).order if labels else last + 1
+
+
+def _field_value(form: Any, annotation: Any) -> str:
+    import pypdfium2.raw as raw
+
+    kind = raw.FPDFAnnot_GetFormFieldType(form, annotation)
+    if kind in (raw.FPDF_FORMFIELD_CHECKBOX, raw.FPDF_FORMFIELD_RADIOBUTTON):
+        return "[x]" if raw.FPDFAnnot_IsChecked(form, annotation) else "[ ]"
+    if kind not in (raw.FPDF_FORMFIELD_TEXTFIELD, raw.FPDF_FORMFIELD_COMBOBOX, raw.FPDF_FORMFIELD_LISTBOX):
+        return ""
+    if raw.FPDFAnnot_GetFormFieldFlags(form, annotation) & _PASSWORD:
+        return ""
+    return _string(lambda buffer, length: raw.FPDFAnnot_GetFormFieldValue(form, annotation, buffer, length))
+
+
+def _font_size(form: Any, annotation: Any) -> float:
+    import pypdfium2.raw as raw
+
+    size = ctypes.c_float()
+    known = raw.FPDFAnnot_GetFontSize(form, annotation, size)
+    return size.value if known and size.value > 0 else _DEFAULT_SIZE
+
+
+def _string(fill: Callable[[Any, int], int]) -> str:
+    """Call one of PDFium's functions for a UTF-16 string twice: for its length and for its text."""
+    import pypdfium2.raw as raw
+
+    length = min(fill(None, 0), _MAX_VALUE_BYTES)
+    if length <= 2:
+        return ""
+    buffer = (raw.FPDF_WCHAR * (length // 2))()
+    fill(buffer, length)
+    return bytes(buffer).decode("utf-16-le", "replace").rstrip("\0")

@@ -1,0 +1,1 @@
+"""Read PowerPoint presentations (PPTX)."""

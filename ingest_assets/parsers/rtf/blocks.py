@@ -1,0 +1,176 @@
+"""What an RTF file's text is made of in, elements in a part builder out: paragraphs, rows, and what stands aside.
+
+Notes, page headers and text boxes stand in the middle of a paragraph; they are added when it is over.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ingest_assets.parsers.building.part_builder import PartBuilder
+from ingest_assets.parsers.rtf.header import Header
+from ingest_assets.parsers.rtf.text import Text
+from ingest_assets.records import ElementType
+
+# A "paragraph" of this size is taken in pieces.
+_MAX_PARAGRAPH_CHARS = 200_000
+# A table is given out in pieces of so many rows: in some files no other paragraph ever follows.
+_MAX_ROWS = 200
+# A longer "heading" is a paragraph in a heading's style.
+_MAX_TITLE_CHARS = 400
+# Notes in notes; a file that begins a million of them and ends none is no document.
+_MAX_ASIDES = 50
+
+ASIDE = {
+    "footnote": ElementType.FOOTNOTE,
+    **dict.fromkeys(("header", "headerl", "headerr", "headerf"), ElementType.HEADER),
+    **dict.fromkeys(("footer", "footerl", "footerr", "footerf"), ElementType.FOOTER),
+    **dict.fromkeys(("shptxt", "dptxbxtext"), ElementType.NARRATIVE_TEXT),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """What is in force for a paragraph."""
+
+    style: int = 0
+    outline: int = -1
+    in_table: bool = False
+    is_item: bool = False
+
+
+PLAIN = Paragraph()
+# Signs before a tab, or the letter that stands for a ring in lists of lists.
+_BULLET = re.compile(r"\A\s*(?:o|[^\w\t]*)\t")
+
+
+class Blocks:
+    """Gathers text until a block is whole."""
+
+    def __init__(self, builder: PartBuilder, *, header: Header) -> None:
+        self.text = header.text
+        self._builder = builder
+        self._header = header
+        self._outer: list[tuple[int, ElementType, Text]] = []
+        """Texts that an aside interrupts, with the depth of its group and what it is."""
+        self._aside: list[tuple[ElementType, str]] = []
+        self._pictures: list[bytes] = []
+        self._furniture: set[str] = set()
+        self._is_marked = False
+        self._cell: list[str] = []
+        self._cells: list[str] = []
+        self._rows: list[list[str]] = []
+
+    @property
+    def is_between(self) -> bool:
+        """Whether nothing is gathered."""
+        return not (self._outer or self._rows or self._cells or self._cell or self.text.chars)
+
+    def mark_item(self) -> None:
+        """Note that the paragraph has a bullet or a number."""
+        self._is_marked = True
+
+    def limit(self, paragraph: Paragraph) -> None:
+        """End a paragraph that is longer than any is written."""
+        if self.text.chars > _MAX_PARAGRAPH_CHARS:
+            self.end_paragraph(paragraph)
+
+    def end_paragraph(self, paragraph: Paragraph) -> None:
+        """Add the paragraph, or keep it for the cell or the aside that it belongs to."""
+        text = self._taken()
+        if self._outer:
+            self.text.add(f"{text}\n")
+            return
+        if paragraph.in_table:
+            self._cell.append(text)
+        elif text.strip() or self._aside or self._pictures:
+            self.end_table()
+            self._add(text, paragraph)
+        self._is_marked = False
+
+    def end_cell(self) -> None:
+        """Keep the text of a cell."""
+        if self._outer:
+            self.text.add("\t")
+            return
+        self._cell.append(self._taken())
+        self._cells.append("\n".join(filter(None, self._cell)))
+        self._cell = []
+        self._is_marked = False
+
+    def end_row(self) -> None:
+        """Keep a row of cells."""
+        if self._outer:
+            self.text.add("\n")
+            return
+        if self._cells:
+            self._rows.append(self._cells)
+        self._cells = []
+        if len(self._rows) >= _MAX_ROWS:
+            self.end_table()
+
+    def end_table(self) -> None:
+        """Add the rows that were kept."""
+        if self._cells or self._cell:
+            self._rows.append([*self._cells, *self._cell])
+        rows, self._rows, self._cells, self._cell = self._rows, [], [], []
+        if rows:
+            self._builder.add_table(rows)
+            self._add_asides()
+
+    def begin_aside(self, word: str, *, depth: int) -> None:
+        """Interrupt the text for a note, a page's header or a text box, until its group ends."""
+        if len(self._outer) < _MAX_ASIDES:
+            self._outer.append((depth, ASIDE[word], self.text))
+            self.text = self.text.sibling()
+
+    def end_asides(self, *, depth: int) -> None:
+        """End what began in a group that is over."""
+        while self._outer and self._outer[-1][0] > depth:
+            self._end_aside()
+
+    def add_picture(self, data: bytes) -> None:
+        """Keep a picture until the paragraph or the table that it stands in is over."""
+        if data:
+            self._pictures.append(data)
+
+    def close(self, paragraph: Paragraph) -> None:
+        """Add what is left."""
+        while self._outer:
+            self._end_aside()
+        self.end_paragraph(paragraph)
+        self.end_table()
+
+    def _taken(self) -> str:
+        """Take the text, its number with it and without its bullet."""
+        text = self.text.take()
+        return _BULLET.sub("", text) if self._is_marked else text
+
+    def _end_aside(self) -> None:
+        _, type_, outer = self._outer.pop()
+        text, self.text = self.text.take().strip(), outer
+        if type_ in {ElementType.HEADER, ElementType.FOOTER}:
+            if text in self._furniture:
+                return
+            self._furniture.add(text)
+        if text:
+            self._aside.append((type_, text))
+
+    def _add(self, text: str, paragraph: Paragraph) -> None:
+        level = self._header.heading(paragraph.style)
+        if not level and 0 <= paragraph.outline < 9:
+            level = paragraph.outline + 1
+        if level and len(text) < _MAX_TITLE_CHARS:
+            self._builder.add(ElementType.TITLE, " ".join(text.split()), level=level)
+        else:
+            is_item = paragraph.is_item or self._is_marked
+            self._builder.add(ElementType.LIST_ITEM if is_item else ElementType.NARRATIVE_TEXT, text)
+        self._add_asides()
+
+    def _add_asides(self) -> None:
+        for type_, text in self._aside:
+            self._builder.add(type_, text)
+        for picture in self._pictures:
+            self._builder.add_picture(picture)
+        self._aside, self._pictures = [], []

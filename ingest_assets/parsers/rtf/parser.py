@@ -1,0 +1,60 @@
+"""A rich text file (RTF) in, elements out: paragraphs, headings, list items, tables, notes, pictures.
+
+The reader keeps a stack of groups and no tree, so a file of any size is read in bounded memory, and one of a million
+nested braces ends at the bound on groups. There is no kept library that gives more than bare text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from ingest_assets.errors import BadInput
+from ingest_assets.parsers.building.part_builder import PartBuilder
+from ingest_assets.parsers.contract import Limits
+from ingest_assets.parsers.rtf.reader import Reader
+from ingest_assets.parsers.rtf.tokens import tokens
+from ingest_assets.records import Part
+
+VERSION = "2"
+PART = "block of text"
+
+_PART_CHARS = 32_000
+
+
+def count_pages(path: Path, *, limits: Limits) -> int:
+    """A rich text flows: 0."""
+    del path, limits
+    return 0
+
+
+def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
+    """Yield the text in parts of some 32,000 characters that end with a paragraph.
+
+    Raises:
+        BadInput: groups nested without end, or no RTF.
+    """
+    with path.open("rb") as file:
+        if not file.read(5).startswith(b"{\\rtf"):
+            raise BadInput("no rich text: it does not begin with {\\rtf; save it again from its program")
+    builder = PartBuilder(limits=limits, start=start)
+    with path.open("rb") as file:
+        yield from add(file, builder=builder)
+    if builder.has_news or builder.number == 0:
+        yield from builder.flush()
+
+
+def add(file: IO[bytes], *, builder: PartBuilder) -> Iterator[Part]:
+    """Add a text to a builder, and close its parts when they are full; what is left stays in it.
+
+    Raises:
+        BadInput: groups nested without end.
+    """
+    reader = Reader(builder)
+    for token in tokens(file):
+        reader.read(token)
+        if builder.chars >= _PART_CHARS and reader.is_between_blocks:
+            yield from builder.flush()
+    if reader.close():
+        builder.warn("the text is cut off: its last group is not closed; save or upload it again")

@@ -1,0 +1,142 @@
+"""RTF's bytes and code points in, text out: which encoding a byte is in depends on the font that is in force.
+
+Bytes are gathered and decoded together, because a Japanese or Chinese sign has two; what follows a `\\u` for readers
+that know no Unicode is skipped.
+"""
+
+from __future__ import annotations
+
+import codecs
+
+from ingest_assets.parsers.building import superscripts as powers
+
+# \\fcharset of a font, as Windows numbers alphabets.
+_CHARSETS = {
+    0: "cp1252",
+    77: "mac_roman",
+    78: "shift_jis",
+    79: "euc_kr",
+    80: "gb2312",
+    81: "big5",
+    128: "cp932",
+    129: "cp949",
+    130: "johab",
+    134: "gb18030",
+    136: "cp950",
+    161: "cp1253",
+    162: "cp1254",
+    163: "cp1258",
+    177: "cp1255",
+    178: "cp1256",
+    186: "cp1257",
+    204: "cp1251",
+    222: "cp874",
+    238: "cp1250",
+    255: "cp437",
+}
+_CODE_PAGES = {10000: "mac_roman", 10001: "shift_jis", 932: "cp932", 936: "gb18030", 949: "cp949", 950: "cp950"}
+# A font of symbols: its bytes are no letters of any alphabet.
+_SYMBOL_CHARSET = 2
+
+
+class Text:
+    """Gathers the text of one paragraph."""
+
+    def __init__(self) -> None:
+        self.default = "cp1252"
+        self._fonts: dict[int, str] = {}
+        self._bytes = bytearray()
+        self._codec = ""
+        self._high = 0
+        self._skip = 0
+        self._pieces: list[str] = []
+        self.chars = 0
+
+    def sibling(self) -> Text:
+        """Give what gathers another text in the same alphabets."""
+        other = Text()
+        other.default, other._fonts = self.default, self._fonts
+        return other
+
+    def set_code_page(self, number: int) -> None:
+        """Learn the code page of the document (`\\ansicpg`)."""
+        self.default = code_page(number) or self.default
+
+    def set_font(self, font: int, *, charset: int | None = None, codec: str = "") -> None:
+        """Learn the alphabet of a font."""
+        if charset == _SYMBOL_CHARSET:
+            self._fonts[font] = "symbol"
+        elif name := codec or _CHARSETS.get(charset or -1, ""):
+            self._fonts[font] = name
+
+    def add_bytes(self, data: bytes, *, font: int) -> None:
+        """Add bytes in the alphabet of a font, but for those that stand in for a `\\u` before them."""
+        if self._skip:
+            skipped = min(self._skip, len(data))
+            self._skip -= skipped
+            data = data[skipped:]
+        codec = self._fonts.get(font, self.default)
+        if codec != self._codec:
+            self._decode()
+            self._codec = codec
+        self._bytes += data
+        self.chars += len(data)
+
+    def add(self, text: str) -> None:
+        """Add text that is no byte of any alphabet; as a stand-in for a `\\u`, it counts for one."""
+        if self._skip:
+            self._skip -= 1
+            return
+        self._decode()
+        self._pieces.append(text)
+        self.chars += len(text)
+
+    def add_code_point(self, number: int, *, stand_ins: int) -> None:
+        """Add a `\\u`: a signed number of 16 bits, two of them for a sign beyond."""
+        self._decode()
+        code = number & 0xFFFF
+        if 0xD800 <= code < 0xDC00:
+            self._high = code
+        elif 0xDC00 <= code < 0xE000:
+            if self._high:
+                self._pieces.append(chr(0x10000 + ((self._high - 0xD800) << 10) + code - 0xDC00))
+            self._high = 0
+        else:
+            self._pieces.append(chr(code))
+        self._skip = stand_ins
+        self.chars += 1
+
+    def begin_raised(self) -> None:
+        """Note that what comes is raised."""
+        self._decode()
+        self._pieces.append(powers.RAISED)
+
+    def end_group(self) -> None:
+        """Forget stand-ins that did not come: they never cross a brace."""
+        self._skip = 0
+
+    def take(self) -> str:
+        """Give what was gathered, and begin again."""
+        self._decode()
+        text = powers.marked("".join(self._pieces))
+        self._pieces, self.chars, self._skip, self._high = [], 0, 0, 0
+        return text
+
+    def _decode(self) -> None:
+        if not self._bytes:
+            return
+        if self._codec == "symbol":
+            # Into the private area, where `cleaning.py` knows the bullets and arrows.
+            self._pieces.append("".join(chr(0xF000 + byte) if byte > 32 else chr(byte) for byte in self._bytes))
+        else:
+            self._pieces.append(self._bytes.decode(self._codec, "replace"))
+        self._bytes.clear()
+
+
+def code_page(number: int) -> str:
+    """Name the codec of a Windows code page, or nothing for one that Python has not."""
+    name = _CODE_PAGES.get(number, f"cp{number}")
+    try:
+        return codecs.lookup(name).name
+    except LookupError:
+        return ""

@@ -1,0 +1,1 @@
+"""Read plain text, CSV, JSON, JSON lines and source code."""

@@ -1,0 +1,88 @@
+"""JSON lines in, one paragraph for each record out: its fields by their names.
+
+A line that is no JSON stays as it stands.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ingest_assets.parsers.building.part_builder import PartBuilder
+from ingest_assets.parsers.contract import Limits
+from ingest_assets.parsers.detection import encoding
+from ingest_assets.records import ElementType, Part
+
+VERSION = "1"
+PART = "block of rows"
+
+_PART_ROWS = 200
+_PART_CHARS = 32_000
+# A longer record is no record: it is taken as lines of text, in pieces.
+_MAX_LINE_CHARS = 1_000_000
+_MAX_DEPTH = 20
+
+
+def count_pages(path: Path, *, limits: Limits) -> int:
+    """Lines flow: 0."""
+    del path, limits
+    return 0
+
+
+def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
+    """Yield blocks of 200 records.
+
+    Raises:
+        BadInput: empty, or binary data.
+    """
+    builder = PartBuilder(limits=limits, start=start)
+    number = 0
+    for number, line in enumerate(_lines(encoding.decode(path, encoding.detect(path))), start=1):
+        builder.add(ElementType.NARRATIVE_TEXT, _record(line))
+        if builder.elements >= _PART_ROWS or builder.chars >= _PART_CHARS:
+            yield from builder.flush(last_row=number)
+    if builder.has_news or builder.number == 0:
+        yield from builder.flush(last_row=number)
+
+
+def _lines(chunks: Iterator[str]) -> Iterator[str]:
+    """Yield lines; only a line end parts records, none of the other breaks that a text may have."""
+    rest = ""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split("\n")
+        yield from lines
+        while len(rest) > _MAX_LINE_CHARS:
+            yield rest[:_MAX_LINE_CHARS]
+            rest = rest[_MAX_LINE_CHARS:]
+    if rest.strip():
+        yield rest
+
+
+def _record(line: str) -> str:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return line
+    return "\n".join(_fields(value, name="", depth=0))
+
+
+def _fields(value: Any, *, name: str, depth: int) -> Iterator[str]:
+    """Yield a line for each value that is no container, under the names that lead to it."""
+    if isinstance(value, dict) and depth < _MAX_DEPTH:
+        for key, inner in value.items():
+            yield from _fields(inner, name=f"{name}.{key}" if name else str(key), depth=depth + 1)
+    elif isinstance(value, list) and depth < _MAX_DEPTH:
+        plain = [str(item) for item in value if not isinstance(item, dict | list) and item is not None]
+        if plain:
+            yield _line(name, ", ".join(plain))
+        for item in value:
+            if isinstance(item, dict | list):
+                yield from _fields(item, name=name, depth=depth + 1)
+    elif value not in (None, ""):
+        yield _line(name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def _line(name: str, text: str) -> str:
+    return f"{name}: {text}" if name else text

@@ -1,0 +1,53 @@
+"""A JSON document in, its lines as text out, with what strings escape as the characters that are meant.
+
+Programs write `M\\u00fcnchen` for München, and nobody would find it by that. The document is not parsed: it may be
+larger than memory, and damaged.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ingest_assets.parsers.building.part_builder import PartBuilder
+from ingest_assets.parsers.contract import Limits
+from ingest_assets.parsers.detection import encoding
+from ingest_assets.parsers.text import plain as text
+from ingest_assets.records import Part
+
+VERSION = "1"
+PART = text.PART
+
+# One UTF-16 unit, the two of a character beyond them, or a sign behind a backslash.
+_ESCAPE = re.compile(r"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))")
+_SIGNS = {**dict.fromkeys("nrtbf", " "), '"': '"', "\\": "\\", "/": "/"}
+
+
+def count_pages(path: Path, *, limits: Limits) -> int:
+    """JSON flows: 0."""
+    return text.count_pages(path, limits=limits)
+
+
+def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
+    """Yield the text in parts of some 32,000 characters.
+
+    Raises:
+        BadInput: empty, or binary data.
+    """
+    builder = PartBuilder(limits=limits, start=start)
+    yield from text.add(_unescaped(text.lines(encoding.decode(path, encoding.detect(path)))), builder=builder)
+    if builder.elements or builder.number == 0:
+        yield from builder.flush()
+
+
+def _unescaped(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        yield (_ESCAPE.sub(_meant, line) if "\\" in line else line) + "\n"
+
+
+def _meant(escape: re.Match[str]) -> str:
+    high, low, unit, sign = escape.groups()
+    if high:
+        return chr(0x10000 + ((int(high, 16) - 0xD800) << 10) + int(low, 16) - 0xDC00)
+    return chr(int(unit, 16)) if unit else _SIGNS.get(sign, escape[0])

@@ -1,0 +1,158 @@
+"""A plain text in, paragraphs out, holding some tens of kilobytes at a time.
+
+Paragraphs are what blank lines part. Lines inside one are joined where somebody's editor broke them at a margin, and
+kept where the break is the author's: verse, addresses, tables, code. Titles are taken only where they are safe: a
+chapter's heading in words everybody uses, or a line that is underlined.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+from ingest_assets.parsers.building.part_builder import PartBuilder
+from ingest_assets.parsers.contract import Limits
+from ingest_assets.parsers.detection import encoding
+from ingest_assets.records import ElementType, Part
+
+VERSION = "2"
+PART = "block of text"
+
+# A part is what a run with the smallest window holds: 32,000 characters are some ten chunks.
+_PART_CHARS = 32_000
+# Longer than any line an editor breaks at a margin: such a line is a paragraph of its own.
+_LONG_LINE = 200
+# The longest line held at once; beyond it a line goes on as another one.
+_LINE_CHARS = 20_000
+
+_ENDS = re.compile(r"\r\n?|\n|\x0b|\x0c|\x85|\u2028|\u2029")
+ROW_ENDS = re.compile(r"\r\n?|\n")
+"""What ends a row of a table; the others may stand in a cell."""
+_ITEM = re.compile(r"\s*(?:[-*+•‣◦–]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s+(?=\S)")
+# What a program writes a line each of, by its date, time or address, and what is quoted in a mail.
+_RECORD = re.compile(
+    r"\s*(?:>|\[?\d{4}-\d\d-\d\d[ T\]]|(?:\w{3} +\d\d? |\[)?\d\d:\d\d:\d\d|(?:\d{1,3}\.){3}\d{1,3} |at [\w.$]+\()"
+)
+_UNDERLINE = re.compile(r"(={3,}|-{3,})\s*$")
+_CHAPTER = re.compile(
+    r"(?:(?P<outer>book|part|volume|act|teil|buch|partie|livre|tome|parte|libro|часть|том|книга)"
+    r"|(?P<inner>chapter|scene|appendix|kapitel|anhang|chapitre|capítulo|capitolo|глава))"
+    r"\s+(?:\d{1,3}|[ivxlc]{1,8}|[a-z]|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
+    r"|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty)\b[.:]?(?P<name>[^.!?;]{0,60})$",
+    re.IGNORECASE,
+)
+
+
+def count_pages(path: Path, *, limits: Limits) -> int:
+    """Text flows: 0."""
+    del path, limits
+    return 0
+
+
+def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
+    """Yield the text in parts of some 32,000 characters that end with a paragraph.
+
+    Raises:
+        BadInput: empty, or binary data.
+    """
+    builder = PartBuilder(limits=limits, start=start)
+    chunks = encoding.decode(path, encoding.detect(path))
+    yield from add(chunks, builder=builder)
+    if builder.elements or builder.number == 0:
+        yield from builder.flush()
+
+
+def add(chunks: Iterable[str], *, builder: PartBuilder) -> Iterator[Part]:
+    """Add a text's paragraphs to a builder, and close its parts when they are full; what is left stays in it."""
+    for paragraph in paragraphs(lines(chunks)):
+        _add(builder, paragraph)
+        if builder.chars >= _PART_CHARS:
+            yield from builder.flush()
+
+
+def lines(chunks: Iterable[str], *, ends: re.Pattern[str] = _ENDS) -> Iterator[str]:
+    """Yield lines without their ends, whatever these are; a line without end comes in pieces."""
+    rest = ""
+    held_cr = False
+    for chunk in chunks:
+        if held_cr:
+            chunk = chunk.removeprefix("\n")
+        held_cr = chunk.endswith("\r")
+        found = ends.split(rest + chunk)
+        rest = found.pop()
+        yield from found
+        while len(rest) > _LINE_CHARS:
+            cut = (
+                max(rest.rfind(" ", _LINE_CHARS // 2, _LINE_CHARS), rest.rfind("。", _LINE_CHARS // 2, _LINE_CHARS)) + 1
+            )
+            yield rest[: cut or _LINE_CHARS]
+            rest = rest[cut or _LINE_CHARS :]
+    yield rest
+
+
+def paragraphs(source: Iterator[str]) -> Iterator[list[str]]:
+    """Yield the lines between blank lines; a long line, an item and an underlined title begin or end one."""
+    block: list[str] = []
+    size = 0
+    for line in source:
+        line = line.rstrip()
+        starts = _ITEM.match(line) or len(line) > _LONG_LINE
+        if block and (not line or starts or size > _LINE_CHARS or len(block[-1]) > _LONG_LINE):
+            yield block
+            block, size = [], 0
+        if line:
+            block.append(line)
+            size += len(line)
+        if len(block) == 2 and _UNDERLINE.match(line) and len(line) >= len(block[0].strip()) // 2:
+            yield block
+            block, size = [], 0
+    if block:
+        yield block
+
+
+def _add(builder: PartBuilder, block: list[str]) -> None:
+    if len(block) == 2 and (mark := _UNDERLINE.match(block[1])) and len(block[0]) <= 100:
+        builder.add(ElementType.TITLE, block[0], level=1 if mark[1][0] == "=" else 2)
+    elif len(block) == 1 and (chapter := _CHAPTER.match(block[0].strip())) and _is_heading(chapter):
+        builder.add(ElementType.TITLE, block[0], level=1 if chapter["outer"] else 2)
+    elif item := _ITEM.match(block[0]):
+        is_bullet = not item[0].strip(" \t(").rstrip(".)").isalnum()
+        builder.add(ElementType.LIST_ITEM, join(block)[item.end() if is_bullet else 0 :])
+    else:
+        builder.add(ElementType.NARRATIVE_TEXT, join(block))
+
+
+def _is_heading(chapter: re.Match[str]) -> bool:
+    """Tell headings from sentences ("Part a of it"): after the number comes nothing, a mark, or a capital."""
+    name = chapter["name"].strip()
+    before = chapter.string[: chapter.start("name")].rstrip()
+    return chapter.string[0].isupper() and (
+        not name or before.endswith((".", ":")) or name[0] in ":-–—" or name[0].isupper()
+    )
+
+
+def join(block: list[str]) -> str:
+    """Join lines with a space where a margin broke them, else with a line end.
+
+    A margin broke a line when the next word would hardly have fit: the line and that word come near the block's
+    longest line. Nothing stands between Chinese and Japanese signs.
+    """
+    width = max(len(line) for line in block)
+    text = block[0]
+    for before, after in pairwise(block):
+        word = after.split(maxsplit=1)[0]
+        begins = after.startswith(("    ", "\t")) or _RECORD.match(after)
+        wrapped = width > 40 and len(before) + 1 + len(word) > 0.85 * width and not begins
+        if not wrapped:
+            text += f"\n{after}"
+        elif _is_han(before[-1]) and _is_han(after.lstrip()[0]):
+            text += after.lstrip()
+        else:
+            text += f" {after.lstrip()}"
+    return text
+
+
+def _is_han(char: str) -> bool:
+    return "\u3000" <= char <= "\u9fff" or "\uff00" <= char <= "\uffef"

@@ -1,0 +1,1 @@
+"""Read XML: documents, and data as rows."""

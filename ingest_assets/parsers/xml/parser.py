@@ -1,0 +1,212 @@
+"""An XML document in, its text out: one paragraph for each element that holds running text.
+
+No schema is known. An element is a paragraph when text stands directly in it, whatever it is called, and what is
+marked up inside it belongs to it. Of data, which have no running text, attributes are read, too (`xml_data.py`).
+`title` and `head` are headings in JATS, DocBook, TEI and most others. Nothing outside the file is read: no DTD, no
+entity, no stylesheet, and libxml2's own bounds on depth and size stay on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Iterator
+from contextlib import closing, suppress
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ingest_assets.errors import BadInput
+from ingest_assets.parsers.building.part_builder import PartBuilder
+from ingest_assets.parsers.contract import Limits
+from ingest_assets.parsers.xml import data as xml_data
+from ingest_assets.parsers.xml import words as xml_words
+from ingest_assets.records import ElementType, Part
+
+if TYPE_CHECKING:
+    from lxml import etree
+
+VERSION = "3"
+PART = "block of text"
+
+_PART_CHARS = 32_000
+_GUARDED = {
+    **dict.fromkeys(("resolve_entities", "load_dtd", "huge_tree"), False),
+    **dict.fromkeys(("no_network", "remove_comments", "remove_pis", "recover"), True),
+}
+_TITLES = {"title", "head", "heading", "article-title", "book-title"}
+_SECTIONS = {"sec", "section", "chapter", "div", "part", "app", "abstract", "sect1", "sect2", "sect3", "ack"}
+_ITEMS = {"li", "item", "listitem", "list-item"}
+_ROWS = {"tr", "row"}
+# Mark-up inside a sentence: never a paragraph, whether or not text has been seen before it.
+_INLINE = {
+    "b",
+    "bold",
+    "i",
+    "italic",
+    "em",
+    "emphasis",
+    "strong",
+    "u",
+    "sup",
+    "sub",
+    "sc",
+    "xref",
+    "ext-link",
+    "uri",
+    "a",
+    "span",
+    "ref",
+    "hi",
+    "code",
+    "tt",
+    "monospace",
+}
+_CODE = {"programlisting", "screen", "literallayout"}
+_FIELD_CHARS = 80
+_NOT_TEXT = {"script", "style", "tex-math", "alternatives"}
+
+
+def count_pages(path: Path, *, limits: Limits) -> int:
+    """XML flows: 0."""
+    del path, limits
+    return 0
+
+
+def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
+    """Yield the text in parts of some 32,000 characters.
+
+    Raises:
+        BadInput: not well-formed from the beginning on.
+    """
+    builder = PartBuilder(limits=limits, start=start)
+    with closing(_ends(path)) as ends:
+        walk = _Walk(is_data=xml_data.is_data(ends))
+    pieces = walk.paragraphs(path)
+    first = next(pieces, None)
+    if first is None:
+        walk = _Walk(is_data=True)  # nothing but attributes
+        pieces = walk.paragraphs(path)
+    for type_, text, level in _joined(chain([first] if first else [], pieces)):
+        builder.add(type_, text, level=level)
+        if builder.chars >= _PART_CHARS:
+            yield from builder.flush()
+    if walk.damage and builder.number == 0 and not builder.elements:
+        raise BadInput(f"cannot be read as XML ({walk.damage}); upload it again")
+    if builder.elements or builder.number == 0:
+        yield from builder.flush()
+    if walk.damage:
+        yield from builder.flush(problem=f"the XML is damaged ({walk.damage}); text may be missing from there on")
+
+
+def _joined(pieces: Iterator[tuple[ElementType, str, int]]) -> Iterator[tuple[ElementType, str, int]]:
+    """Join neighbouring short texts to one: names, numbers and dates are fields of a record, not paragraphs."""
+    fields: list[str] = []
+    size = 0
+    for type_, text, level in pieces:
+        is_field = (
+            type_ is ElementType.NARRATIVE_TEXT and len(text) < _FIELD_CHARS and not text.endswith((".", "?", "!", ":"))
+        )
+        if fields and (not is_field or size > 500):
+            yield ElementType.NARRATIVE_TEXT, ", ".join(fields), 0
+            fields, size = [], 0
+        if is_field:
+            fields.append(text)
+            size += len(text)
+        else:
+            yield type_, text, level
+    if fields:
+        yield ElementType.NARRATIVE_TEXT, ", ".join(fields), 0
+
+
+class _Walk:
+    """One pass over the events of a document; of the tree only the open elements and the paragraph are kept."""
+
+    def __init__(self, *, is_data: bool) -> None:
+        self._is_data = is_data
+        self._path: list[str] = []
+        self.damage = ""
+        """What the parser had to recover from, if anything: known once all is read."""
+
+    def paragraphs(self, path: Path) -> Iterator[tuple[ElementType, str, int]]:
+        from lxml import etree
+
+        events = etree.iterparse(str(path), events=("start", "end"), encoding=_true_encoding(path), **_GUARDED)
+        is_empty = True
+        try:
+            for event, element in events:
+                is_empty = False
+                if event == "start":
+                    self._path.append(xml_words.name(element))
+                    if self._is_data and (said := xml_data.said(element)):
+                        yield ElementType.NARRATIVE_TEXT, f"{self._path[-1]}: {said}", 0
+                else:
+                    yield from self._end(element)
+                    self._path.pop()
+        except etree.XMLSyntaxError as error:
+            if is_empty:
+                raise BadInput(f"cannot be read as XML ({error}); upload it again") from error
+            self.damage = str(error)
+        self.damage = self.damage or _first_error(events)
+        if is_empty:
+            raise BadInput("cannot be read as XML: it holds no element; upload it again")
+
+    def _end(self, element: etree._Element) -> Iterator[tuple[ElementType, str, int]]:
+        """Give the paragraph that ends here, unless it belongs to one that is still open."""
+        parent = element.getparent()
+        name = self._path[-1]
+        if (name in _INLINE and parent is not None) or any(map(xml_words.holds_text, element.iterancestors())):
+            return
+        is_row = name in _ROWS
+        if not is_row and any(open_ in _ROWS for open_ in self._path[:-1]):
+            return
+        if parent is not None and not (parent.text or "").strip():
+            yield from self._left_before(element, parent)
+        text = xml_words.row(element) if is_row else xml_words.text(element)
+        if text and name in _CODE:
+            yield ElementType.CODE, "".join(map(str, element.itertext())).strip("\n"), 0
+        elif text and name not in _NOT_TEXT:
+            yield self._typed(name, text)
+        element.clear(keep_tail=True)
+
+    def _left_before(self, element: etree._Element, parent: etree._Element) -> Iterator[tuple[ElementType, str, int]]:
+        """Take out what stands before an element; mark-up that belonged to no sentence is a paragraph of its own."""
+        left = []
+        while (previous := element.getprevious()) is not None and not (previous.tail or "").strip():
+            left.append(xml_words.text(previous) if xml_words.name(previous) not in _NOT_TEXT else "")
+            parent.remove(previous)
+        if text := " ".join(filter(None, reversed(left))):
+            yield ElementType.NARRATIVE_TEXT, text, 0
+
+    def _typed(self, name: str, text: str) -> tuple[ElementType, str, int]:
+        if name in _TITLES and len(text) < 300:
+            depth = sum(open_ in _SECTIONS for open_ in self._path[:-1])
+            return ElementType.TITLE, text, min(6, depth + 1)
+        if name in _ITEMS or any(open_ in _ITEMS for open_ in self._path[-3:-1]):
+            return ElementType.LIST_ITEM, text, 0
+        return ElementType.NARRATIVE_TEXT, text, 0
+
+
+def _ends(path: Path) -> Generator[etree._Element, None, None]:
+    """Yield the elements as they end, and forget each after its parent."""
+    from lxml import etree
+
+    with path.open("rb") as file, suppress(etree.XMLSyntaxError):
+        for _, element in etree.iterparse(file, encoding=_true_encoding(path), **_GUARDED):
+            yield element
+            for child in element:
+                child.clear(keep_tail=True)
+
+
+def _true_encoding(path: Path) -> str | None:
+    """Name the encoding where the declaration is known to be wrong: a text that says UTF-16 in bytes of ASCII."""
+    with path.open("rb") as file:
+        head = file.read(200)
+    return "utf-8" if re.match(rb"\s*<\?xml[^>]*encoding\s*=\s*.utf-16", head, re.IGNORECASE) else None
+
+
+def _first_error(events: etree.iterparse[Any]) -> str:
+    """Name the first error that the parser recovered from; an unknown entity loses its own characters only."""
+    for error in events.error_log:
+        if error.type_name not in {"ERR_UNDECLARED_ENTITY", "WAR_UNDECLARED_ENTITY"}:
+            return f"line {error.line}: {error.message}"
+    return ""

@@ -1,0 +1,1 @@
+"""Keep chunks and the ledger in MongoDB, on Atlas or elsewhere."""

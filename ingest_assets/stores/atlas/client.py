@@ -1,0 +1,133 @@
+"""A connection string in, one space's collections out, opened when they are first used.
+
+Opened late because runs are forked: a MongoClient has threads and sockets that no child may share.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from ingest_assets.stores.atlas.errors import translated, unreadable, where_of
+
+if TYPE_CHECKING:
+    from pymongo import MongoClient
+    from pymongo.client_session import ClientSession
+    from pymongo.collection import Collection
+
+    Row: TypeAlias = dict[str, Any]
+    Rows: TypeAlias = Collection[Row]
+
+SERVER_SELECTION_MS = 15_000
+"""An election of a new primary takes up to twelve seconds (MongoDB's manual); longer means away."""
+REQUEST_TIMEOUT_MS = 120_000
+"""An operation with its retries. The slowest seen, counting 50,000 rows of one file, takes a second."""
+_SNAPSHOT_WIRE_VERSION = 13
+"""MongoDB 5.0, the first whose ordinary reads can be of one moment."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """An open space."""
+
+    where: str
+    client: MongoClient[Row]
+    chunks: Rows
+    files: Rows
+    scopes: Rows
+    """How many publications each scope has seen (`atlas_ledger.py`)."""
+    spaces: Rows
+    """One document, `current`: the space in use."""
+    dimension: int
+    transactional: bool
+    """The server has transactions and reads of one moment: replica sets and what is sharded over them."""
+    sharded: bool
+    """Readers may see what a transaction wrote on one shard before what it wrote on another."""
+
+    @contextmanager
+    def moment(self) -> Iterator[ClientSession | None]:
+        """Yield a session whose reads are all of one moment, None where the server has no such thing."""
+        if not self.transactional:
+            yield None
+            return
+        with self.client.start_session(snapshot=True) as session:
+            yield session
+
+    def at_once(self, work: Callable[[ClientSession], T]) -> T:
+        """Do all of the work or nothing; it may be called again where two transactions met."""
+        import pymongo
+
+        with pymongo.timeout(self.client.options.timeout), self.client.start_session() as session:
+            return session.with_transaction(work)
+
+
+class Place:
+    """Where a space is, and its collections once somebody asks."""
+
+    def __init__(self, uri: str, *, database: str, space: str, dimension: int) -> None:
+        if space and not re.fullmatch(r"[A-Za-z0-9_-]{1,60}", space):
+            raise ValueError(f"a space's name is of letters, digits, - and _, 60 at most, not {space!r}")
+        self.where = where_of(uri, database)
+        self.space = space
+        self._uri, self._database, self._dimension = uri, database, dimension
+        self._handle: Handle | None = None
+        self._opening = threading.Lock()
+
+    @contextmanager
+    def asked(self) -> Iterator[Handle]:
+        """Yield the collections; what goes wrong with them is told in our words."""
+        with translated(self.where):
+            yield self._opened()
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        with self._opening:
+            if self._handle is not None:
+                self._handle.client.close()
+            self._handle = None
+
+    def _opened(self) -> Handle:
+        with self._opening:
+            if self._handle is None:
+                self._handle = self._open()
+            return self._handle
+
+    def _open(self) -> Handle:
+        from pymongo import MongoClient
+
+        try:
+            client: MongoClient[Row] = MongoClient(self._uri, **self._options())
+        except (ValueError, TypeError) as error:
+            raise unreadable(self.where, error) from None  # the chain would show the string, password and all
+        try:
+            hello = client.admin.command("hello")
+            database, suffix = client[self._database], f"_{self.space}" if self.space else ""
+            sharded = hello.get("msg") == "isdbgrid"
+            grouped = "setName" in hello or sharded
+            return Handle(
+                where=self.where,
+                client=client,
+                chunks=database[f"chunks{suffix}"],
+                files=database[f"files{suffix}"],
+                scopes=database[f"scopes{suffix}"],
+                spaces=database["spaces"],
+                dimension=self._dimension,
+                sharded=sharded,
+                transactional=grouped and hello["maxWireVersion"] >= _SNAPSHOT_WIRE_VERSION,
+            )
+        except BaseException:
+            client.close()
+            raise
+
+    def _options(self) -> dict[str, Any]:
+        """Return what the promises of the store need, and limits of time where the connection string sets none."""
+        limits = {"serverSelectionTimeoutMS": SERVER_SELECTION_MS, "timeoutMS": REQUEST_TIMEOUT_MS}
+        given = self._uri.partition("?")[2].lower()
+        free = {name: value for name, value in limits.items() if f"{name.lower()}=" not in given}
+        return {"appname": "ingest_assets", "w": "majority", "retryWrites": True, "readConcernLevel": "majority"} | free

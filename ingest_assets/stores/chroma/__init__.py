@@ -1,0 +1,1 @@
+"""Keep chunks and the ledger in Chroma: embedded in the process, or on a server."""

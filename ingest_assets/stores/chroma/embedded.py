@@ -1,0 +1,120 @@
+"""A folder in, safe turns at the Chroma store in it out: to read, or to write.
+
+Chroma embedded is made for one process. Each process keeps the vector index in memory, never learns of rows that
+another one wrote, and saves its own index over the other's (`rust/segment/src/local_hnsw.rs` of chromadb 1.5.9). Here
+a command line searches while a run writes, so
+
+- one process writes at a time and none reads meanwhile (`locks.py`), each turn a batch long;
+- every write counts up a stamp, and whoever finds another stamp than his own opens the store anew, some 40 ms;
+- a copy of each saved index is kept while it may be overwritten (`chroma_keep.py`), since Chroma saves in place.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from ingest_assets.errors import OutsideError
+from ingest_assets.stores.chroma.client import Handle, Place, open_embedded, translated
+from ingest_assets.stores.chroma.index_backup import keep, restore, saved_indexes
+from ingest_assets.stores.chroma.locks import StoreLocks
+
+_NO_STAMP = -1
+
+
+class EmbeddedChroma:
+    """Turns at a store in a folder. What is read in one turn is of one moment."""
+
+    steady = True
+
+    def __init__(self, path: Path, place: Place) -> None:
+        self.location = str(path)
+        self._path = path
+        self._place = place
+        self._locks = StoreLocks(path / "locks")
+        self._handle: Handle | None = None
+        self._stamp = _NO_STAMP
+
+    @contextmanager
+    def reading(self) -> Iterator[Handle]:
+        """Hold the store still and yield it as it is now."""
+        with translated(self.location), self._locks.shared() as lock:
+            if self._handle is not None and _mark(lock) == (self._stamp, False):
+                yield self._handle
+                return
+        with translated(self.location), self._locks.exclusive() as lock:
+            yield self._fresh(lock)
+
+    @contextmanager
+    def writing(self) -> Iterator[Handle]:
+        """Hold the store alone and yield it for one write."""
+        with translated(self.location), self._locks.exclusive() as lock:
+            handle = self._fresh(lock)
+            stamp = self._stamp + 1
+            self._stamp = _NO_STAMP  # whatever goes wrong now, what is in memory is not trusted afterwards
+            keep(self._path)
+            _set_mark(lock, stamp, writing=True)
+            yield handle
+            _set_mark(lock, stamp, writing=False)
+            self._stamp = stamp
+
+    def owning(self, file_id: str) -> AbstractContextManager[None]:
+        """Hold one file's rows from the first batch to the last."""
+        return self._locks.owning(file_id)
+
+    def compact(self) -> str:
+        """Run Chroma's own vacuum, which also cuts its log; nobody reads or writes meanwhile."""
+        with translated(self.location), self._locks.exclusive() as lock:
+            self._fresh(lock)
+            stamp = self._stamp + 1
+            self.close()
+            before = self._megabytes()
+            _set_mark(lock, stamp, writing=True)
+            _vacuum(self._path)
+            _set_mark(lock, stamp, writing=False)
+            return f"Chroma's vacuum: {before:.1f} MB before, {self._megabytes():.1f} MB after"
+
+    def _megabytes(self) -> float:
+        return sum(path.stat().st_size for path in self._path.rglob("*") if path.is_file()) / 1e6
+
+    def close(self) -> None:
+        """Let go of the store."""
+        if self._handle is not None:
+            self._handle.close()
+        self._handle, self._stamp = None, _NO_STAMP
+
+    def _fresh(self, lock: int) -> Handle:
+        stamp, died = _mark(lock)
+        if self._handle is not None and (stamp, died) == (self._stamp, False):
+            return self._handle
+        self.close()
+        if died:
+            restore(self._path)
+        before = keep(self._path)
+        _set_mark(lock, stamp, writing=True)  # opening replays Chroma's log, which may save the index
+        self._handle = open_embedded(str(self._path), self._place)
+        # Where it saved nothing, what the others have in memory still holds, and they need not open anew in turn.
+        self._stamp = stamp if saved_indexes(self._path) == before else stamp + 1
+        _set_mark(lock, self._stamp, writing=False)
+        return self._handle
+
+
+def _vacuum(path: Path) -> None:
+    command = [str(Path(sys.executable).with_name("chroma")), "vacuum", "--force", "--path", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise OutsideError(f"Chroma's vacuum of {path} failed: {done.stderr.strip() or done.stdout.strip()}")
+
+
+def _mark(lock: int) -> tuple[int, bool]:
+    """Read the stamp from the lock file, and whether a writer holds the store, or died while he did."""
+    text = os.pread(lock, 32, 0).decode()
+    return (int(text[:20]), text[20:21] == "w") if text else (0, False)
+
+
+def _set_mark(lock: int, stamp: int, *, writing: bool) -> None:
+    os.pwrite(lock, f"{stamp:020d}{'w' if writing else '-'}\n".encode(), 0)

@@ -1,0 +1,237 @@
+"""A folder or URL in, the vector store of `contract.py` on Chroma out.
+
+Two collections, as people who use Chroma expect: `chunks` (cosine; the text is the document) and `files`, the ledger. A
+new version of a file is written beside the old one and comes into force by one write (`chroma_publish.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ingest_assets.batches import batches
+from ingest_assets.errors import OutsideError
+from ingest_assets.ledger_records import Audit, FileRecord, Flags, Hit, Scope, StoredChunk
+from ingest_assets.records import Chunk, EmbeddedChunk
+from ingest_assets.stores.audit import audit_of
+from ingest_assets.stores.chroma.access import Turns, ledger_entry, write_entry
+from ingest_assets.stores.chroma.all_rows import owners, walk
+from ingest_assets.stores.chroma.client import Moved, Place
+from ingest_assets.stores.chroma.embedded import EmbeddedChroma
+from ingest_assets.stores.chroma.publish import BATCH, add_generation, publish_generation, remove_rows
+from ingest_assets.stores.chroma.read import named_chunks, page_of_chunks, row_names, vectors_of
+from ingest_assets.stores.chroma.rows import Entry, entry_of, scope_key
+from ingest_assets.stores.chroma.search import Searcher
+from ingest_assets.stores.chroma.server import ServedChroma
+from ingest_assets.stores.chroma.spaces import drop_space, space_in_use, use_space
+from ingest_assets.stores.contract import require_generation
+from ingest_assets.stores.filters import plain
+from ingest_assets.vectors import fault
+
+if TYPE_CHECKING:
+    from ingest_assets.records import Vector
+    from ingest_assets.stores.chroma.client import Handle
+
+_LOOKS = 100
+"""Looks at rows that a server is changing; the change that a look can meet lasts milliseconds."""
+
+T = TypeVar("T")
+
+
+class ChromaStore:
+    """Chroma, embedded in a folder or served at a URL."""
+
+    def __init__(
+        self,
+        location: str,
+        *,
+        tenant: str = "default_tenant",
+        database: str = "default_database",
+        headers: Mapping[str, str] | None = None,
+        space: str = "",
+    ) -> None:
+        """Take a folder, or `http://host:port` with its tenant, database and the headers that carry a key."""
+        place = Place(tenant=tenant, database=database, headers=headers or {}, space=space)
+        self._turns: Turns
+        if location.startswith(("http://", "https://")):
+            self._turns = ServedChroma(location, place)
+        else:
+            self._turns = EmbeddedChroma(Path(location), Place(space=space))
+        self._searcher = Searcher(self._turns)
+
+    def prepare(self) -> None:
+        """Make the collections; any number of times."""
+        with self._turns.reading():
+            pass
+
+    def replace(
+        self,
+        record: FileRecord,
+        chunks: Iterable[EmbeddedChunk],
+        *,
+        expecting: int | None = None,
+        rewrite: Collection[str] = (),
+    ) -> FileRecord:
+        """Make these chunks the file's only ones, at once, and keep the record; return it as kept."""
+        with self._turns.owning(plain(record.file_id)):
+            return publish_generation(self._turns, record, chunks, expecting=expecting, rewrite=rewrite)
+
+    def add(self, record: FileRecord, chunks: Iterable[EmbeddedChunk]) -> FileRecord:
+        """Put these chunks beside those that the file has, at once; return the record as kept."""
+        with self._turns.owning(plain(record.file_id)):
+            return add_generation(self._turns, record, chunks)
+
+    def note(self, record: FileRecord) -> FileRecord:
+        """Keep the record of an attempt that published nothing; the chunks and generation in force stay."""
+        with self._turns.owning(plain(record.file_id)):
+            if self._begun_deletion(record.file_id):
+                self._remove(record.file_id)
+            before = ledger_entry(self._turns, record.file_id)
+            if before is None:
+                entry = Entry(record=replace(record, generation=0, chunks=0), token="", gone=False)
+            else:
+                old = before.record
+                kept = replace(record, generation=old.generation, chunks=old.chunks)
+                entry = replace(before, record=replace(kept, model=old.model, dimension=old.dimension))
+            write_entry(self._turns, entry, known=before is not None)
+        return entry.record
+
+    def delete(self, file_id: str, *, expecting: int | None = None) -> int:
+        """Remove a file's chunks and record; return how many rows went. Unknown file: 0.
+
+        The ledger entry is marked first, which makes every row invisible, and removed last: killed in between, the file
+        is gone for readers and a second call removes the rest.
+        """
+        with self._turns.owning(plain(file_id)):
+            before = ledger_entry(self._turns, file_id)
+            require_generation(file_id, before.record if before and not before.gone else None, expecting=expecting)
+            if before is not None and not before.gone:
+                marked = replace(before, token=before.token + "-gone", gone=True)
+                write_entry(self._turns, marked, known=True)
+            return self._remove(file_id)
+
+    def vectors_for(self, model: str, text_sha256s: Sequence[str]) -> dict[str, Vector]:
+        """Return the vectors that are there already, by text hash."""
+        found: dict[str, Vector] = {}
+        for hashes in batches(dict.fromkeys(plain(each) for each in text_sha256s), BATCH):
+            found |= self._settled(partial(vectors_of, model=model, hashes=hashes))
+        return found
+
+    def search(self, vector: Vector, *, k: int, scope: Scope) -> list[Hit]:
+        """Return the k nearest chunks of the scope's current generations, best first."""
+        if k < 1:
+            raise ValueError(f"a search asks for at least one answer, not {k}")
+        if found := fault(vector, dimension=vector.size):
+            raise ValueError(f"the vector of a query is {found}; mend the embedder")
+        return self._searcher.nearest(vector, k=k, scope=scope)
+
+    def file(self, file_id: str) -> FileRecord | None:
+        """Return the ledger's entry of a file."""
+        entry = ledger_entry(self._turns, plain(file_id))
+        return entry.record if entry and not entry.gone else None
+
+    def files(self, scope: Scope | None = None, *, limit: int = 1000, offset: int = 0) -> list[FileRecord]:
+        """List the ledger by file_id; without a scope, for the operator."""
+        here: dict[str, Any] = {"gone": 0} if scope is None else {"$and": [{"scope": scope_key(scope)}, {"gone": 0}]}
+        with self._turns.reading() as store:
+            # Chroma gives ids in the order of their first write, so all are listed to give a page by name
+            ids = sorted(store.files.get(where=here, include=[])["ids"])[offset : offset + limit]
+            rows = store.files.get(ids=ids, include=["metadatas"])["metadatas"] if ids else []
+        return sorted((entry_of(row).record for row in rows or ()), key=lambda record: record.file_id)
+
+    def chunks(self, file_id: str, *, limit: int = 100, offset: int = 0) -> list[Chunk]:
+        """List a file's current chunks in document order."""
+        return self._settled(lambda store: page_of_chunks(store, plain(file_id), limit=limit, offset=offset))
+
+    def chunks_named(self, file_id: str, chunk_ids: Sequence[str]) -> dict[str, Chunk]:
+        """Return those of a file's current chunks that have one of these ids, by id."""
+        found: dict[str, Chunk] = {}
+        for ids in batches(dict.fromkeys(plain(each) for each in chunk_ids), BATCH):
+            found |= self._settled(partial(named_chunks, file_id=plain(file_id), chunk_ids=ids))
+        return found
+
+    def audit(self, file_id: str) -> Audit:
+        """Count what is really there, from the rows, not from the record."""
+        for _ in range(_LOOKS):
+            entry = ledger_entry(self._turns, plain(file_id))
+            audit = audit_of(entry.record if entry and not entry.gone else None, walk(self._settled, file_id))
+            after = ledger_entry(self._turns, file_id)
+            if (entry and entry.token) == (after and after.token):
+                gone = ("its deletion was begun and not finished",) if entry and entry.gone else ()
+                return replace(audit, problems=(*gone, *audit.problems))
+        raise self._restless()
+
+    def rows(self, file_id: str) -> Iterator[StoredChunk]:
+        """Yield every row of a file, in force or not."""
+        return walk(self._settled, plain(file_id))
+
+    def owners(self, *, after: str = "", limit: int = 1000) -> list[str]:
+        """List, in order, the file_ids behind `after` that the ledger or any row names. Each call reads all row ids."""
+        return owners(self._settled, after=after, limit=limit)
+
+    def flag(self, file_id: str, flags: Mapping[str, Flags]) -> int:
+        """Set `rag_strict` and `source_only` of a file's rows, by name; return how many rows changed."""
+        with self._turns.owning(plain(file_id)):
+            for names in batches(there := self._own(file_id, flags), BATCH):
+                with self._turns.writing() as store:
+                    store.chunks.update(ids=names, metadatas=[asdict(flags[name]) for name in names])
+        return len(there)
+
+    def compact(self) -> str:
+        """Give back space."""
+        return self._turns.compact()
+
+    def current_space(self) -> str:
+        """Return the space of this place that is in use; "" is the first."""
+        with self._turns.reading() as store:
+            return space_in_use(store)
+
+    def switch(self, space: str) -> None:
+        """Make another space of this place the one in use, in one write."""
+        with self._turns.writing() as store:
+            use_space(store, space)
+
+    def drop(self) -> None:
+        """Remove this object's own space with all that is in it."""
+        with self._turns.writing() as store:
+            if space_in_use(store) == store.place.space:
+                raise ValueError(f"{self._turns.location}: the space in use cannot be dropped; switch to another first")
+            drop_space(store)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of connections and files."""
+        self._turns.close()
+
+    def _begun_deletion(self, file_id: str) -> bool:
+        entry = ledger_entry(self._turns, file_id)
+        return entry is not None and entry.gone
+
+    def _remove(self, file_id: str) -> int:
+        with self._turns.reading() as store:
+            names = row_names(store, file_id)
+        remove_rows(self._turns, names)
+        with self._turns.writing() as store:
+            store.files.delete(ids=[file_id])
+        return len(names)
+
+    def _settled(self, look: Callable[[Handle], T]) -> T:
+        """Read until no row goes away meanwhile."""
+        for _ in range(_LOOKS):
+            try:
+                with self._turns.reading() as store:
+                    return look(store)
+            except Moved:
+                continue
+        raise self._restless()
+
+    def _restless(self) -> OutsideError:
+        return OutsideError(f"{self._turns.location}: the rows changed {_LOOKS} times while they were read; try again")
+
+    def _own(self, file_id: str, names: Iterable[str]) -> list[str]:
+        """Return those of these names that are rows of the file."""
+        there = set(self._settled(partial(row_names, file_id=file_id)))
+        return [name for name in names if name in there]

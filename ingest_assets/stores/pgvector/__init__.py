@@ -1,0 +1,1 @@
+"""Keep chunks and the ledger in PostgreSQL with pgvector."""

@@ -1,0 +1,224 @@
+"""A connection in, tables and indexes as this release needs them out: numbered steps, each done once.
+
+A step that is done is written down in `ingest_migrations`, in the transaction that did it, so a killed `prepare` leaves
+whole steps only. Steps are never changed once released; a new need is a new number.
+
+Rows of `chunks` are made to change place cheaply, since a paragraph inserted at the front of a document moves all the
+others. The vector and the text lie in the TOAST table (`toast_tuple_target`), half of each page is left free
+(`fillfactor`), and no index holds a column that says where in its document a chunk stands: then PostgreSQL writes the
+moved row beside the old one and touches no index (a "heap-only tuple"), least of all HNSW, where each entry costs a
+millisecond.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ingest_assets.errors import ConfigError
+from ingest_assets.stores.pgvector.errors import another_length
+from ingest_assets.stores.pgvector.tables import Tables, lock_key
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+_OLDEST_EXTENSION = (0, 8)
+"""The first pgvector that goes on searching until a filter has let k rows through."""
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS {chunks} (
+    file_id text COLLATE "C" NOT NULL,
+    chunk_id text COLLATE "C" NOT NULL,
+    user_id text NOT NULL,
+    project_id text NOT NULL,
+    filename text NOT NULL,
+    source text NOT NULL,
+    media_type text NOT NULL,
+    "index" integer NOT NULL,
+    text text NOT NULL,
+    text_sha256 text NOT NULL,
+    "start" bigint NOT NULL,
+    "end" bigint NOT NULL,
+    prefix text NOT NULL,
+    pages integer[] NOT NULL,
+    section text[] NOT NULL,
+    words integer NOT NULL,
+    model text NOT NULL,
+    dimension integer NOT NULL,
+    generation bigint NOT NULL,
+    created timestamptz NOT NULL DEFAULT transaction_timestamp(),
+    rag_strict boolean,
+    source_only boolean,
+    embedding {column},
+    CONSTRAINT {new_pk_chunks} PRIMARY KEY (file_id, chunk_id)
+) WITH (fillfactor = 50, toast_tuple_target = 1024);
+CREATE TABLE IF NOT EXISTS {files} (
+    file_id text COLLATE "C" NOT NULL,
+    user_id text NOT NULL,
+    project_id text NOT NULL,
+    filename text NOT NULL,
+    key text NOT NULL,
+    state text NOT NULL,
+    version text NOT NULL,
+    size_bytes bigint NOT NULL,
+    sha256 text NOT NULL,
+    media_type text NOT NULL,
+    pages bigint NOT NULL,
+    parts bigint NOT NULL,
+    elements bigint NOT NULL,
+    pictures bigint NOT NULL,
+    chunks bigint NOT NULL,
+    embedded bigint NOT NULL,
+    reused bigint NOT NULL,
+    duplicates bigint NOT NULL,
+    model text NOT NULL,
+    dimension integer NOT NULL,
+    fingerprint text NOT NULL,
+    generation bigint NOT NULL,
+    summary text NOT NULL,
+    error text NOT NULL,
+    seconds double precision NOT NULL,
+    peak_memory_mb double precision NOT NULL,
+    origin text NOT NULL,
+    updated_at text NOT NULL,
+    record json NOT NULL,
+    CONSTRAINT {new_pk_files} PRIMARY KEY (file_id)
+)
+"""
+
+_LOOKUPS = """
+CREATE INDEX IF NOT EXISTS {new_ix_scope_chunks} ON {chunks} (user_id, project_id);
+CREATE INDEX IF NOT EXISTS {new_ix_text_chunks} ON {chunks} (text_sha256);
+CREATE INDEX IF NOT EXISTS {new_ix_scope_files} ON {files} (user_id, project_id, file_id)
+"""
+
+_NEAREST = "CREATE INDEX IF NOT EXISTS {new_ix_vector_chunks} ON {chunks} USING hnsw (embedding {kind}_cosine_ops)"
+
+MIGRATIONS: tuple[tuple[int, str], ...] = ((1, _TABLES), (2, _LOOKUPS), (3, _NEAREST))
+
+NEWEST = MIGRATIONS[-1][0]
+
+_FOUNDATIONS = """
+CREATE TABLE IF NOT EXISTS {ingest_migrations} (
+    space text NOT NULL,
+    number integer NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT transaction_timestamp(),
+    PRIMARY KEY (space, number)
+);
+CREATE TABLE IF NOT EXISTS {ingest_space} (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    space text NOT NULL
+)
+"""
+
+
+def migrate(connection: Connection[Any], tables: Tables, *, location: str, upto: int = NEWEST) -> None:
+    """Do every step that is not done yet; any number of times, by any number of processes at once.
+
+    Raises:
+        ConfigError: the extension is missing or old, or the tables are of another model or a newer release.
+    """
+    done = applied(connection, tables)
+    if done is None or upto not in done:
+        _lay_foundations(connection, tables, location=location)
+        for number, step in MIGRATIONS[:upto]:
+            _apply(connection, tables, number=number, step=step)
+    if upto == NEWEST:
+        require_ready(connection, tables, location=location)
+
+
+def applied(connection: Connection[Any], tables: Tables) -> set[int] | None:
+    """Return the numbers of the steps done in this space; None where nothing was ever prepared."""
+    if not exists(connection, tables.schema, "ingest_migrations"):
+        return None
+    rows = connection.execute(tables.sql("SELECT number FROM {ingest_migrations} WHERE space = %s"), (tables.space,))
+    return {number for (number,) in rows}
+
+
+def require_ready(connection: Connection[Any], tables: Tables, *, location: str) -> None:
+    """Raise ConfigError unless the tables are what this release and this model need."""
+    done = applied(connection, tables) or set()
+    where = f"{location}, schema {tables.schema}"
+    if any(number > NEWEST for number in done):
+        raise ConfigError(
+            f"{where}: the tables are of a newer release (step {max(done)}, this one knows {NEWEST}); upgrade this one"
+        )
+    if missing := sorted(set(range(1, NEWEST + 1)) - done):
+        what = f"step {missing[0]} of {NEWEST} is not done" if done else "there are no tables"
+        raise ConfigError(f"{where}: {what}; run `ingest prepare`")
+    _require_extension(connection, where=where)
+    _require_column(connection, tables, where=where)
+
+
+def _require_extension(connection: Connection[Any], *, where: str) -> None:
+    row = connection.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone()
+    if row is None:
+        raise ConfigError(f"{where}: the extension is gone; run `ingest prepare`")
+    if tuple(int(part) for part in row[0].split(".")[:2]) < _OLDEST_EXTENSION:
+        raise ConfigError(f"{where}: pgvector {row[0]} is too old; ALTER EXTENSION vector UPDATE brings it to 0.8")
+
+
+def _require_column(connection: Connection[Any], tables: Tables, *, where: str) -> None:
+    found = connection.execute(
+        "SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
+        " JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = %s AND c.relname = %s AND a.attname = 'embedding'",
+        (tables.schema, tables.named("chunks")),
+    ).fetchone()
+    if found is None:
+        raise ConfigError(f"{where}: the table {tables.named('chunks')} is gone; restore it, or run `ingest prepare`")
+    column = found[0].rpartition(".")[2]
+    if column != tables.column:
+        raise another_length(where, f"{tables.named('chunks')}.embedding is {column}, the model gives {tables.column}")
+
+
+def _lay_foundations(connection: Connection[Any], tables: Tables, *, location: str) -> None:
+    with connection.transaction():
+        _take_turns(connection, tables)
+        (encoding,) = connection.execute("SHOW server_encoding").fetchone() or ("",)
+        if encoding != "UTF8":
+            raise ConfigError(
+                f"{location} is of encoding {encoding}; CREATE DATABASE … ENCODING 'UTF8' makes one for it"
+            )
+        if not connection.execute("SELECT 1 FROM pg_extension WHERE extname = 'vector'").fetchone():
+            _make_extension(connection, location=location)
+        if not connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (tables.schema,)).fetchone():
+            connection.execute(tables.sql("CREATE SCHEMA {schema}"))
+        if not exists(connection, tables.schema, "ingest_space"):
+            connection.execute(tables.sql(_FOUNDATIONS))
+
+
+def _make_extension(connection: Connection[Any], *, location: str) -> None:
+    from psycopg.errors import InsufficientPrivilege
+
+    try:
+        connection.execute("CREATE EXTENSION vector")
+    except InsufficientPrivilege as error:
+        raise ConfigError(
+            f"{location}: the extension vector is missing and this user may not make it; "
+            "have an administrator run CREATE EXTENSION vector in this database"
+        ) from error
+
+
+def _apply(connection: Connection[Any], tables: Tables, *, number: int, step: str) -> None:
+    with connection.transaction():
+        _take_turns(connection, tables)
+        if number in (applied(connection, tables) or ()):
+            return
+        connection.execute(tables.sql(step))
+        done = tables.sql("INSERT INTO {ingest_migrations} (space, number) VALUES (%s, %s)")
+        connection.execute(done, (tables.space, number))
+
+
+def _take_turns(connection: Connection[Any], tables: Tables) -> None:
+    key = lock_key(tables.schema, "ingest_migrations")
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", (key,))
+
+
+def exists(connection: Connection[Any], schema: str, table: str) -> bool:
+    """Tell whether a schema holds a table."""
+    found = connection.execute(
+        "SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = %s AND c.relname = %s",
+        (schema, table),
+    )
+    return found.fetchone() is not None

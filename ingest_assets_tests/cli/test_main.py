@@ -1,0 +1,135 @@
+"""The command line as a person or a program calls it: a process, its output, its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from ingest_assets_tests.cli.command_line import INGEST, OWNER, Home
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def ingest(tmp_path: Path, model_cache: Path) -> Home:
+    return Home(tmp_path, model_cache)
+
+
+def test_a_file_is_added_found_shown_and_removed(ingest: Home) -> None:
+    path = ingest.file("tides.md", "# Tides\n\nThe tide table hangs beside the boathouse door.\n")
+    assert "succeeded" in ingest("add", path, *OWNER)
+    (hit,) = ingest.json("search", "where is the tide table?", *OWNER)
+    assert (hit["filename"], hit["section"]) == ("tides.md", ["Tides"])
+    assert -1 <= hit["score"] <= 1
+    assert "boathouse" in ingest("chunks", "ann/p/tides.md")
+    record = ingest.json("status", "ann/p/tides.md")
+    assert (record["chunks"], record["languages"], record["tables"]) == (1, ["en"], 0)
+    said = ingest("status", "ann/p/tides.md")
+    assert all(f"{stage}: " in said for stage in ("raw_files", "parsed_documents", "chunks", "embeddings"))
+    assert [record["file_id"] for record in ingest.json("files")] == ["ann:p:tides.md"]
+    assert "1 succeeded; 0 waiting" in ingest("status")
+    assert "removed, with 1 chunks" in ingest("remove", "ann/p/tides.md")
+    assert ingest.json("files") == []
+    assert ingest.json("search", "where is the tide table?", *OWNER) == []
+
+
+def test_an_unchanged_file_is_skipped_and_a_changed_one_is_not(ingest: Home) -> None:
+    path = ingest.file("a.txt", "The lamp is lit at dusk.")
+    ingest("add", path, *OWNER)
+    (again,) = json.loads(ingest("add", path, *OWNER, "--json"))
+    assert again["unchanged"] is True
+    ingest.file("a.txt", "The lamp is lit at dawn.")
+    (changed,) = json.loads(ingest("add", path, *OWNER, "--json"))
+    assert (changed["unchanged"], changed["generation"]) == (False, 2)
+
+
+def test_a_bad_file_is_named_and_the_others_go_on(ingest: Home) -> None:
+    good, bad = ingest.file("in/good.txt", "The lamp is lit at dusk."), ingest.file("in/bad.pdf", b"%PDF-1.4\n%%EOF")
+    said = ingest("add", bad, good, *OWNER, code=1)
+    assert "ann/p/bad.pdf" in said
+    assert "succeeded" in said
+    assert "bad.pdf" in ingest("status", "--problems")
+
+
+def test_a_folder_is_added_with_its_paths(ingest: Home) -> None:
+    ingest.file("in/one.txt", "one")
+    ingest.file("in/deep/two.txt", "two")
+    ingest.file("in/.hidden", "no")
+    ingest("add", str(ingest.folder / "in"), *OWNER)
+    assert [record["filename"] for record in ingest.json("files")] == ["deep/two.txt", "one.txt"]
+
+
+def test_nobody_sees_another_users_chunks(ingest: Home) -> None:
+    ingest("add", ingest.file("a.txt", "The lamp is lit at dusk."), *OWNER)
+    assert ingest.json("search", "lamp", "--user", "bob", "--project", "p") == []
+    assert ingest.json("search", "lamp", "--user", "ann", "--project", "q") == []
+    assert "must not be empty" in ingest("search", "lamp", "--user", "", "--project", "p", code=2)
+
+
+def test_wrong_settings_stop_the_start_and_are_all_named(ingest: Home) -> None:
+    said = ingest("config", code=2, MAX_FILE_MB="x", INGEST_STORE="y")
+    assert "MAX_FILE_MB" in said
+    assert "INGEST_STORE" in said
+
+
+def test_an_unknown_file_is_a_problem_not_a_crash(ingest: Home) -> None:
+    assert "not in the ledger" in ingest("status", "ann/p/nothing.txt", code=1)
+    assert "not in the ledger" in ingest("chunks", "what, this?", code=1)
+
+
+def test_config_shows_every_setting_as_a_program_reads_it(ingest: Home) -> None:
+    rows = {row["name"]: row for row in ingest.json("config")}
+    assert rows["INGEST_MODEL_CACHE"]["came_from"] == "environment"
+    assert rows["MAX_FILE_MB"]["value"] == "50"
+
+
+def test_two_files_of_one_name_are_refused_before_either_is_lost(ingest: Home) -> None:
+    one, two = ingest.file("one/report.txt", "one"), ingest.file("two/report.txt", "two")
+    assert "would both be report.txt" in ingest("add", one, two, *OWNER, code=1)
+    assert ingest.json("files") == []
+
+
+def test_a_user_cannot_be_made_to_name_another_project(ingest: Home) -> None:
+    path = ingest.file("a.txt", "hello")
+    assert "slash" in ingest("add", path, "--user", "ann/secret", "--project", "p", code=1)
+
+
+def test_one_path_that_cannot_be_taken_is_one_row_and_the_others_go_on(ingest: Home) -> None:
+    hidden, good = ingest.file("notes.tmp", "hello"), ingest.file("good.txt", "The lamp is lit at dusk.")
+    rows = json.loads(ingest("add", hidden, good, *OWNER, "--json", code=1))
+    assert [row["state"] for row in rows] == ["failed", "succeeded"]
+    assert "rename it" in rows[0]["error"]
+
+
+def test_names_reach_the_terminal_as_text(ingest: Home) -> None:
+    path = ingest.file("[red]:cat:\x1b[31m.txt", "The lamp is lit at dusk.")
+    said = ingest("add", path, *OWNER)
+    assert "[red]:cat:\\x1b[31m.txt" in said
+
+
+def test_a_killed_add_is_taken_up_by_the_next(ingest: Home) -> None:
+    path = ingest.file("book.md", "".join(f"# Chapter {n}\n\n{'A word and another. ' * 300}\n\n" for n in range(40)))
+    process = subprocess.Popen(
+        [str(INGEST), "add", path, *OWNER], env=ingest.environment, start_new_session=True, stderr=subprocess.DEVNULL
+    )
+    artifacts = ingest.folder / "home/artifacts/parsed_documents"
+    deadline = time.monotonic() + 60
+    while not artifacts.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert "succeeded" in ingest("add", path, *OWNER)
+    (hit,) = ingest.json("search", "word", *OWNER, "-k", "1")
+    assert hit["filename"] == "book.md"
+
+
+def test_a_password_is_never_shown(ingest: Home) -> None:
+    url = "https://bob:S3cret@127.0.0.1:9"
+    assert "S3cret" not in ingest("config", INGEST_CHROMA=url)
+    assert "S3cret" not in ingest("status", code=3, INGEST_CHROMA=url)

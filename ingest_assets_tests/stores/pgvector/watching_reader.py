@@ -1,0 +1,17 @@
+"""A database in, whether searches ever saw half a document out: the reader of `test_pgvector_kill.py`.
+
+python -m ingest_assets_tests.stores.pgvector.watching_reader URL
+"""
+
+from __future__ import annotations
+
+import sys
+
+from ingest_assets.stores.pgvector.store import PgVectorStore
+from ingest_assets_tests.stores.builders import DIMENSION
+from ingest_assets_tests.stores.chroma.watching_reader import watch
+from ingest_assets_tests.stores.pgvector.killed_writer import ADDED, NEW, OLD, RECORD
+
+if __name__ == "__main__":
+    store = PgVectorStore(sys.argv[1], dimension=DIMENSION)
+    watch(store, RECORD, {"old": OLD, "new": NEW, "added": ADDED, "none": []})

@@ -1,0 +1,137 @@
+"""The small parts: the words for an end, the log, the tree of processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from memory_capped_launcher.outcomes import Ending, Outcome, judge
+from memory_capped_launcher.supervision.log_file import LogFile, keep_the_newest
+from memory_capped_launcher.supervision.process_tree import Gauge, descendants, kill_descendants
+from memory_capped_launcher.warm.background import fork
+
+QUIET = Ending(
+    exit_code=0, over_cap=False, timed_out=False, cancelled=False, kernel_killed=False, printed_memory_words=False
+)
+
+
+@pytest.mark.parametrize(
+    ("ending", "outcome"),
+    [
+        (QUIET, None),
+        (replace(QUIET, exit_code=1, printed_memory_words=True), None),
+        (replace(QUIET, exit_code=-9), Outcome.LOST),
+        (replace(QUIET, exit_code=-9, kernel_killed=True), Outcome.OUT_OF_MEMORY),
+        (replace(QUIET, exit_code=-9, over_cap=True, cancelled=True), Outcome.OUT_OF_MEMORY),
+        (replace(QUIET, exit_code=-9, timed_out=True), Outcome.TIMED_OUT),
+        (replace(QUIET, exit_code=-6, printed_memory_words=True), Outcome.OUT_OF_MEMORY),
+        (replace(QUIET, exit_code=-15, cancelled=True), Outcome.CANCELLED),
+        (replace(QUIET, exit_code=-15), Outcome.LOST),
+        (replace(QUIET, exit_code=-5), Outcome.OUT_OF_MEMORY),
+    ],
+)
+def test_every_end_has_its_name(ending: Ending, outcome: Outcome | None) -> None:
+    assert judge(ending, cap_mb=500, timeout_s=1.0, peak_mb=480.0)[0] is outcome
+
+
+def printed(path: Path, text: bytes) -> LogFile:
+    log = LogFile(path)
+    pid = os.fork()
+    if pid == 0:
+        log.attach()
+        rest = memoryview(text)
+        while rest:
+            rest = rest[os.write(1, rest) :]
+        os._exit(0)
+    log.detach()
+    while log.drain():
+        pass
+    os.waitpid(pid, 0)
+    return log
+
+
+def test_what_a_run_prints_is_kept(tmp_path: Path) -> None:
+    printed(tmp_path / "logs/r.log", b"hello\n").close()
+    assert (tmp_path / "logs/r.log").read_bytes() == b"hello\n"
+
+
+def test_a_run_that_prints_nothing_leaves_no_file(tmp_path: Path) -> None:
+    printed(tmp_path / "r.log", b"").close()
+    assert not (tmp_path / "r.log").exists()
+
+
+def test_a_run_that_prints_without_end_keeps_its_beginning_and_its_end(tmp_path: Path) -> None:
+    log = printed(tmp_path / "r.log", b"first\n" + b"x" * (9 << 20) + b"\nstd::bad_alloc")
+    assert log.mentions((b"bad_alloc",))
+    log.close()
+    text = (tmp_path / "r.log").read_bytes()
+    assert text.startswith(b"first")
+    assert text.endswith(b"bad_alloc")
+    assert len(text) < 5 << 20
+    assert b"bytes left out" in text
+
+
+def test_only_the_newest_logs_are_kept(tmp_path: Path) -> None:
+    for number in range(505):
+        (tmp_path / f"{number}.log").touch()
+        os.utime(tmp_path / f"{number}.log", (number, number))
+    keep_the_newest(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 500
+    assert not (tmp_path / "4.log").exists()
+
+
+def test_every_descendant_is_found_and_killed() -> None:
+    shell = subprocess.Popen(
+        ["/bin/sh", "-c", "trap '' TERM; sleep 60 & sleep 60 & echo; wait"], stdout=subprocess.PIPE
+    )
+    assert shell.stdout is not None
+    shell.stdout.readline()
+    found = descendants(os.getpid())
+    assert len(found) == 3
+    assert kill_descendants(os.getpid())
+    assert descendants(os.getpid()) == []
+    shell.stdout.close()
+    shell.wait()
+
+
+def test_memory_shared_after_a_fork_counts_once() -> None:
+    kept = bytearray(b"x") * (64 << 20)
+    pids = []
+    for _ in range(3):
+        pid = os.fork()
+        if pid == 0:
+            signal.pause()
+            os._exit(len(kept) % 2)
+        pids.append(pid)
+    gauge = Gauge(cap_mb=1)
+    gauge.over_cap([os.getpid(), *pids])
+    alone = Gauge(cap_mb=1)
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    alone.over_cap([os.getpid()])
+    assert gauge.peak_mb < alone.peak_mb + 32
+
+
+def test_a_crash_far_below_the_cap_is_not_called_out_of_memory() -> None:
+    crashed = replace(QUIET, exit_code=-11)
+    assert judge(crashed, cap_mb=500, timeout_s=1.0, peak_mb=120.0)[0] is Outcome.LOST
+
+
+def test_a_child_that_cannot_say_its_last_words_ends_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A warm process's output is a file, and its disk may be full."""
+
+    def fail() -> None:
+        raise ValueError("no")
+
+    with Path("/dev/full").open("w", buffering=1) as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        pid = fork(fail, close=[])
+        monkeypatch.undo()
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1

@@ -1,0 +1,70 @@
+"""A Dagster home in, everything that its plan depends on out; nothing is started, opened for writing or changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from ingest_assets.errors import ConfigError
+from memory_capped_launcher.host.host_memory import look_at_host
+from memory_capped_launcher.host.instance_settings import InstanceSettings, read_settings
+from memory_capped_launcher.host.plan import Found
+from memory_capped_launcher.host.stack import Process, Role, stack_of
+from memory_capped_launcher.register import Register
+from memory_capped_launcher.supervision.caps import cap_in_force
+from memory_capped_launcher.warm.protocol import why_not_private
+
+# Whose place counts: the daemon launches the runs, and the warm process is where they come from.
+_PLACES = (Role.DAEMON, Role.WARM, Role.WEB_SERVER)
+
+
+def inspect_home(home: Path) -> Found:
+    """Look at a home and the host it lies on.
+
+    Raises:
+        OSError: the kernel does not say how much memory there is.
+    """
+    stack = stack_of(home)
+    settings, problem = _settings(home)
+    launching = _launching(stack)
+    cgroup_root = settings.config.cgroup_root if settings and settings.config else None
+    register = Register(home / "launcher") if (home / "launcher/runs").is_dir() else None
+    return Found(
+        home=str(home),
+        host=look_at_host(launching.pid if launching else "self"),
+        stack=stack,
+        settings=settings,
+        settings_problem=problem,
+        enforced=cap_in_force(cgroup_root, pid=launching.pid if launching else "self"),
+        runs=register.living() if register else (),
+        orphaned=register.orphaned() if register else (),
+        folder_problem=_folder_problem(home / "launcher/warm", user=launching.user if launching else os.geteuid()),
+        unseen="" if launching else _unseen(home),
+    )
+
+
+def _settings(home: Path) -> tuple[InstanceSettings | None, str]:
+    try:
+        return read_settings(home), ""
+    except ConfigError as error:
+        return None, str(error)
+
+
+def _launching(stack: Sequence[Process]) -> Process | None:
+    return next((process for role in _PLACES for process in stack if process.role is role), None)
+
+
+def _folder_problem(folder: Path, *, user: int) -> str:
+    try:
+        return why_not_private(folder, user=user)
+    except FileNotFoundError:
+        return ""  # the first launch makes it
+
+
+def _unseen(home: Path) -> str:
+    """Other users' processes do not show their environment, except to root."""
+    user = os.geteuid()
+    if user == 0 or not home.exists() or home.stat().st_uid == user:
+        return ""
+    return f"{home} belongs to user {home.stat().st_uid}, whose processes user {user} cannot see"

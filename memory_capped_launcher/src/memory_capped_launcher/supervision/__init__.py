@@ -1,0 +1,1 @@
+"""One run from its turn to its end: started, capped, watched, ended by name."""

@@ -1,0 +1,1 @@
+"""What tests and benchmarks both need: servers on loopback, damage, counted words."""
