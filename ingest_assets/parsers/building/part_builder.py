@@ -122,6 +122,15 @@ class PartBuilder:
             )
         self._elements, self._pictures, self._warnings, self._chars = [], [], [], 0
 
+    def rest(self) -> Iterator[Part]:
+        """Yield the last part of the document. Call it once, when everything has been added.
+
+        A warning alone makes a part too, so that none is lost when the part before was exactly full. Nothing is
+        yielded when nothing was added since the part before; a document without any content has one empty part.
+        """
+        if self._elements or self._warnings or self.number == 0:
+            yield from self.flush()
+
     def _append(self, element: Element) -> None:
         self._elements.append(element)
         self._chars += len(element.text)
