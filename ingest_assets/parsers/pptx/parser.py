@@ -28,7 +28,7 @@ from ingest_assets.records import ElementType, Part
 if TYPE_CHECKING:
     pass
 
-VERSION = "4"
+VERSION = "5"
 PART = "slide"
 
 _MAX_TITLE_WORDS = 20  # two lines in large type
@@ -115,7 +115,8 @@ class _Reader:
         if title is not None:
             self._add_texts(self._partitioner._iter_title_shape_element(title), page_number=page_number, is_title=True)
         for shape in shapes:
-            if title is None or shape.shape_id != title.shape_id:
+            # Elements, not ids: generators give the title's id to other shapes as well (gitbrent/PptxGenJS#1532).
+            if title is None or shape._element is not title._element:
                 self._add_shape(shape, page_number=page_number)
         self._add_texts(self._partitioner._iter_maybe_slide_notes(slide), page_number=page_number)
 

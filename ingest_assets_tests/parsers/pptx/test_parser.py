@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import pptx as python_pptx
@@ -116,4 +117,39 @@ def test_a_text_where_a_title_would_stand_is_the_title(tmp_path: Path) -> None:
     assert [(element.type.value, element.text) for element in part.elements] == [
         ("Title", "What this is about"),
         ("NarrativeText", "Below it, the text of the slide"),
+    ]
+
+
+def _with_one_id(path: Path, target: Path) -> Path:
+    """Copy a presentation in which every shape of the first slide has the same id."""
+    xml = re.sub(rb'(<p:cNvPr [^>]*?)\bid="\d+"', rb'\1id="2"', member(path, "ppt/slides/slide1.xml"))
+    return rewritten(path, target, {"ppt/slides/slide1.xml": xml})
+
+
+@pytest.mark.parametrize("layout", [5, 6], ids=["title in its placeholder", "title by its place"])
+def test_shapes_that_share_an_id_with_the_title_are_all_read(tmp_path: Path, layout: int) -> None:
+    made = python_pptx.Presentation()
+    slide = made.slides.add_slide(made.slide_layouts[layout])
+    title = slide.shapes.title if layout == 5 else slide.shapes.add_textbox(0, Inches(0.2), Inches(8), Inches(0.5))
+    title.text_frame.text = "What this is about"
+    slide.shapes.add_textbox(0, Inches(1), Inches(8), Inches(0.5)).text_frame.text = "a text box"
+    table = slide.shapes.add_table(1, 2, 0, Inches(2), Inches(4), Inches(1)).table
+    table.cell(0, 0).text, table.cell(0, 1).text = "left", "right"
+    slide.shapes.add_picture(io.BytesIO(png()), 0, Inches(3))
+    data = CategoryChartData()
+    data.categories = ["East"]
+    data.add_series("Q1", (19.2,))
+    slide.shapes.add_chart(XL_CHART_TYPE.COLUMN_CLUSTERED, 0, Inches(4), Inches(4), Inches(1), data)
+    group = slide.shapes.add_group_shape()
+    group.shapes.add_textbox(0, Inches(6), Inches(1), Inches(1)).text_frame.text = "in a group"
+    path = tmp_path / "made.pptx"
+    made.save(str(path))
+    (part,) = parts_of(pptx, _with_one_id(path, tmp_path / "one_id.pptx"))
+    assert [(element.type.value, element.text) for element in part.elements] == [
+        ("Title", "What this is about"),
+        ("NarrativeText", "a text box"),
+        ("Table", "| left | right |\n| --- | --- |"),
+        ("Image", ""),
+        ("Table", "|  | Q1 |\n| --- | --- |\n| East | 19.2 |"),
+        ("NarrativeText", "in a group"),
     ]
