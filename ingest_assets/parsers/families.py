@@ -29,7 +29,7 @@ _PARSERS = {
     "application/rtf": "rtf.parser",
     "application/epub+zip": "epub.parser",
     **dict.fromkeys((_ODF + "text", _ODF + "text-template"), "opendocument.odt"),
-    **dict.fromkeys((_ODF + "xlsx.parser", _ODF + "spreadsheet-template"), "opendocument.ods"),
+    **dict.fromkeys((_ODF + "spreadsheet", _ODF + "spreadsheet-template"), "opendocument.ods"),
     **dict.fromkeys((_ODF + "presentation", _ODF + "presentation-template", _ODF + "graphics"), "opendocument.odp"),
     "application/msword": "office97.doc",
     "application/vnd.ms-excel": "office97.xls",

@@ -25,3 +25,8 @@ def test_what_may_hold_a_pdf_is_read_anew_when_pdfs_are(
     before = version_of(media_type, parser)
     monkeypatch.setattr(pdf, "VERSION", "another")
     assert (version_of(media_type, parser) != before) is depends
+
+
+@pytest.mark.parametrize("kind", ["text", "spreadsheet", "presentation", "graphics"])
+def test_each_kind_of_opendocument_has_a_parser(kind: str) -> None:
+    assert parser_for(f"application/vnd.oasis.opendocument.{kind}", filename="a").VERSION
