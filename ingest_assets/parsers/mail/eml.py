@@ -10,13 +10,15 @@ from __future__ import annotations
 import codecs
 import io
 import mimetypes
+import re
 from collections.abc import Iterator
+from email.errors import HeaderParseError
 from email.header import decode_header
 from email.message import Message
 from email.parser import BytesParser
 from functools import partial
 from pathlib import Path
-from typing import IO, TypeAlias
+from typing import IO, Any
 
 from ingest_assets.errors import BadInput
 from ingest_assets.parsers.building.damage import naming_damage
@@ -28,10 +30,8 @@ from ingest_assets.parsers.mail import parts as mail_parts
 from ingest_assets.parsers.mail.parts import Attachment, Body, Mail
 from ingest_assets.records import Part
 
-VERSION = "5"
+VERSION = "6"
 PART = "block of text"
-
-_Message: TypeAlias = "Message[str, str]"
 
 _FIELDS = ("From", "To", "Cc", "Date")
 _PROTECTED = {
@@ -39,6 +39,7 @@ _PROTECTED = {
     "application/pkcs7-mime": "the mail is encrypted or sealed (S/MIME); save its text unencrypted",
     "application/x-pkcs7-mime": "the mail is encrypted or sealed (S/MIME); save its text unencrypted",
 }
+_ENCODED_WORD = re.compile(r"(=\?[^?]*\?[qQbB]\?.*?\?=)")
 # What carries a signature, or how a page looks and behaves, and no text.
 _NO_TEXT = {
     *("application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature"),
@@ -68,7 +69,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
         for number, source in enumerate(_of_box(file) if is_box else [file], start=1):
             try:
                 with naming_damage("a mail"):
-                    mail = _mail(BytesParser().parse(source))
+                    mail = _mail(BytesParser(_Message).parse(source))
             except BadInput as error:
                 if not is_box:
                     raise
@@ -92,6 +93,35 @@ def _of_box(file: IO[bytes]) -> Iterator[IO[bytes]]:
         held.append(line)
         is_blank = not line.strip()
     yield io.BytesIO(b"".join(held))
+
+
+class _Message(Message):
+    """A message whose damaged parameters (boundary, charset, file name) count as absent.
+
+    The standard library raises ValueError on a NUL in the name of a charset and on a continuation (RFC 2231) with
+    thousands of digits; one such header would refuse the whole mail.
+    """
+
+    def get_param(self, *args: Any, **options: Any) -> Any:
+        """Return a parameter, or the default where the header cannot be parsed."""
+        try:
+            return super().get_param(*args, **options)
+        except ValueError:
+            return args[1] if len(args) > 1 else options.get("failobj")
+
+    def get_filename(self, failobj: Any = None) -> Any:
+        """Return the file name, or the default where it cannot be decoded."""
+        try:
+            return super().get_filename(failobj)
+        except ValueError:
+            return failobj
+
+    def get_content_charset(self, failobj: Any = None) -> Any:
+        """Return the declared charset, or the default where its name cannot be read."""
+        try:
+            return super().get_content_charset(failobj)
+        except ValueError:
+            return failobj
 
 
 def _mail(message: _Message) -> Mail:
@@ -154,7 +184,7 @@ class _Reader:
 
 def _children(part: _Message) -> list[_Message]:
     payload = part.get_payload()
-    return [child for child in payload if isinstance(child, Message)] if isinstance(payload, list) else []
+    return [child for child in payload if isinstance(child, _Message)] if isinstance(payload, list) else []
 
 
 def _is_attached(part: _Message) -> bool:
@@ -180,9 +210,37 @@ def _header(message: _Message, name: str) -> str:
 
 
 def _decoded(value: str) -> str:
-    """Decode the encoded words (RFC 2047) of a header, and bare bytes that should have been such."""
+    """Decode the encoded words (RFC 2047) of a header, and bytes that stand in it without any encoding.
+
+    A word that cannot be decoded, because it was cut (NousResearch/hermes-agent#55381), stays as it is written.
+    """
+    value = value.replace("\r", "").replace("\n", " ")
+    try:
+        words = decode_header(value)
+    except HeaderParseError:
+        words = _decoded_one_by_one(value)
     pieces: list[str] = []
-    for piece, charset in decode_header(value.replace("\r", "").replace("\n", " ")):
-        data = piece if isinstance(piece, bytes) else piece.encode("utf-8", "surrogateescape")
+    for word, charset in words:
+        data = word if isinstance(word, bytes) else word.encode("utf-8", "surrogateescape")
         pieces.append(encoding.decode_bytes(data, declared=charset or ""))
     return " ".join("".join(pieces).split())
+
+
+def _decoded_one_by_one(value: str) -> list[tuple[Any, str | None]]:
+    """Decode each encoded word alone; a space between two of them is no part of the text (RFC 2047, 6.2)."""
+    pieces = _ENCODED_WORD.split(value)
+    words = [_decoded_word(piece) for piece in pieces]
+    is_decoded = [isinstance(word, bytes) for word, _ in words]
+    between = [
+        number
+        for number in range(2, len(pieces) - 1, 2)
+        if pieces[number].isspace() and is_decoded[number - 1] and is_decoded[number + 1]
+    ]
+    return [word for number, word in enumerate(words) if number not in between]
+
+
+def _decoded_word(piece: str) -> tuple[Any, str | None]:
+    try:
+        return decode_header(piece)[0]
+    except HeaderParseError:
+        return piece, None

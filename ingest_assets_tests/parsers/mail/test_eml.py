@@ -178,6 +178,54 @@ def test_bare_bytes_in_a_header_are_read(tmp_path: Path) -> None:
     assert texts_of(mail, file(tmp_path, source))[:2] == ["Größe", "From: Jörg <j@example.org>"]
 
 
+CUT = "=?utf-8?B?VGhlIHRpZGVzI?="  # one character too many for base64
+
+
+@pytest.mark.parametrize("name", ["Subject", "From", "To", "Cc"])
+def test_a_cut_word_in_a_header_stays_as_it_is_written(tmp_path: Path, name: str) -> None:
+    others = "".join(f"{other}: x\n" for other in ("Subject", "From", "To", "Cc") if other != name)
+    texts = texts_of(mail, file(tmp_path, f"{others}{name}: {CUT}\n\nThe text."))
+    assert len(texts) == 5
+    assert (CUT if name == "Subject" else f"{name}: {CUT}") in texts
+    assert texts[-1] == "The text."
+
+
+def test_the_other_words_of_a_header_with_a_cut_one_are_decoded(tmp_path: Path) -> None:
+    source = f"Subject: s\nTo: =?utf-8?q?J=C3=B6rg_?=\n =?utf-8?q?M=C3=BCller?= <j@example.org>, {CUT} <a@b>\n\nText"
+    assert texts_of(mail, file(tmp_path, source))[1] == f"To: Jörg Müller <j@example.org>, {CUT} <a@b>"
+
+
+def test_a_cut_name_of_an_attachment_costs_neither_the_mail_nor_the_attachment(tmp_path: Path) -> None:
+    head = 'Subject: s\nContent-Type: multipart/mixed; boundary="x"\n\n--x\nContent-Type: text/plain\n\nThe text.\n'
+    attached = f'--x\nContent-Type: text/plain; name="{CUT}"\nContent-Disposition: attachment\n\nattached\n--x--'
+    assert texts_of(mail, file(tmp_path, head + attached)) == ["s", "The text.", CUT, "attached"]
+
+
+def test_a_mail_with_a_cut_header_is_read_in_a_mailbox(tmp_path: Path) -> None:
+    box = "".join(f"From a Wed\nSubject: {subject}\n\nText.\n\n" for subject in ("one", CUT, "three"))
+    assert texts_of(mail, file(tmp_path, box)) == ["one", "Text.", CUT, "Text.", "three", "Text."]
+
+
+def test_a_forwarded_mail_with_a_cut_header_is_read(tmp_path: Path) -> None:
+    head = 'Subject: s\nContent-Type: multipart/mixed; boundary="x"\n\n--x\nContent-Type: message/rfc822\n\n'
+    assert texts_of(mail, file(tmp_path, f"{head}Subject: {CUT}\n\nDeep.\n--x--")) == ["s", CUT, "Deep."]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Content-Type: text/plain; charset*=utf\0-8''x",
+        f"Content-Type: text/plain; charset*{'1' * 5000}=x",
+        "Content-Disposition: inline; filename*=u\0tf''x",
+        f"Content-Disposition: inline; filename*{'1' * 5000}=x",
+        f"Content-Type: multipart/mixed; boundary*{'1' * 5000}=x",
+    ],
+    ids=["charset with NUL", "long charset", "file name with NUL", "long file name", "long boundary"],
+)
+def test_a_damaged_parameter_costs_nothing_but_itself(tmp_path: Path, header: str) -> None:
+    assert texts_of(mail, file(tmp_path, f"Subject: s\n{header}\n\nThe text."))[-1] == "The text."
+
+
 def test_ten_thousand_addresses_take_no_time(tmp_path: Path) -> None:
     many = ", ".join(f"person{number}@example.org" for number in range(50_000))
     assert len(texts_of(mail, file(tmp_path, f"Subject: s\nTo: {many}\n\nText"))[1]) < 2_100
