@@ -16,8 +16,11 @@ from urllib.parse import unquote, urlsplit
 from ingest_assets.errors import BadInput, ConfigError
 from ingest_assets.records import BucketObject
 
-# What copying programs and editors call a file that is not whole yet, or not meant for others.
+# Names that copying programs and editors give to a file that is not whole yet, or not meant for others.
 _UNFINISHED = (".part", ".partial", ".tmp", ".crdownload", ".download", ".filepart", ".swp", "~")
+_HIDDEN = (".", "~$")  # "~$" begins the lock file that Office lays beside an open document
+# What Windows and macOS write into every folder; none of them was uploaded by a person.
+_OF_THE_SYSTEM = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "$recycle.bin"}
 _COPY_BYTES = 1 << 20
 
 
@@ -98,11 +101,12 @@ class FolderBucket:
         """Copy under a hidden name, flush to disk, then rename.
 
         Raises:
-            BadInput: the name is one of unfinished or hidden files, which the bucket does not list.
+            BadInput: the bucket passes over files of this name.
         """
         if _hides(key):
             raise BadInput(
-                f"{key}: names that begin with a dot or end like {', '.join(_UNFINISHED)} are left alone; rename it"
+                f"{key}: files of this name are passed over (hidden files, locks, names that end in "
+                f"{', '.join(_UNFINISHED)}, Thumbs.db, desktop.ini); rename it"
             )
         target = self._path(key)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -131,7 +135,7 @@ class FolderBucket:
     def _walk(self, folder: Path, above: tuple[str, ...]) -> Iterator[BucketObject]:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if _is_unfinished(entry.name):
+                if is_passed_over(entry.name):
                     continue
                 try:
                     if entry.is_dir(follow_symlinks=False):
@@ -148,12 +152,14 @@ class FolderBucket:
         return path
 
 
+def is_passed_over(name: str) -> bool:
+    """Tell whether files and folders of this name are never documents: hidden, a lock, unfinished, the system's own."""
+    lowered = name.lower()
+    return name.startswith(_HIDDEN) or lowered.endswith(_UNFINISHED) or lowered in _OF_THE_SYSTEM
+
+
 def _hides(key: str) -> bool:
-    return any(_is_unfinished(segment) for segment in key.split("/"))
-
-
-def _is_unfinished(name: str) -> bool:
-    return name.startswith((".", "~$")) or name.lower().endswith(_UNFINISHED)
+    return any(is_passed_over(segment) for segment in key.split("/"))
 
 
 def _object(key: str, stat: os.stat_result) -> BucketObject:

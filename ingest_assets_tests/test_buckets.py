@@ -45,8 +45,11 @@ def test_an_untouched_file_keeps_its_version(bucket: FolderBucket, tmp_path: Pat
     assert bucket.stat("ann/p/a.txt") == bucket.stat("ann/p/a.txt") == next(bucket.list())
 
 
-@pytest.mark.parametrize("name", [".hidden", "a.pdf.part", "~$q3.docx", "movie.crdownload", "a.TMP"])
-def test_unfinished_and_hidden_files_are_not_objects(bucket: FolderBucket, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [".hidden", "a.pdf.part", "~$q3.docx", "movie.crdownload", "a.TMP", "Thumbs.db", "desktop.ini", ".~lock.a.odt#"],
+)
+def test_hidden_unfinished_and_system_files_are_not_objects(bucket: FolderBucket, tmp_path: Path, name: str) -> None:
     folder = tmp_path / "bucket/ann/p"
     folder.mkdir(parents=True)
     (folder / name).write_text("half")

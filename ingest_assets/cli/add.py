@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
+import typer
 from rich.console import Console
 from rich.progress import Progress as Bar
 from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from ingest_assets.buckets import is_passed_over
 from ingest_assets.cli.tables import Outcome, printable
 from ingest_assets.config.settings import Settings
 from ingest_assets.errors import BadInput, OutsideError
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from ingest_assets.defs.resources import Workshop
+
+_NAMED = 5
+"""Names of passed-over files that are told one by one."""
 
 
 def add(paths: list[Path], *, scope: Scope, settings: Settings, quiet: bool) -> list[Outcome]:
@@ -35,7 +41,7 @@ def add(paths: list[Path], *, scope: Scope, settings: Settings, quiet: bool) -> 
     from ingest_assets.defs.resources import Workshop
 
     key_for(scope.user_id, scope.project_id, "any")
-    wanted = list(_files(paths))
+    wanted = list(files_of(paths))
     _refuse_doubles(wanted)
     workshop = Workshop(settings)
     with open_instance(settings) as instance, _live(quiet) as bar:
@@ -127,20 +133,47 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _files(paths: list[Path]) -> Iterator[tuple[Path, str]]:
-    """Yield each file with its name in the project: a folder's files keep their path below it."""
+def files_of(paths: list[Path]) -> Iterator[tuple[Path, str]]:
+    """Yield each file with its name in the project: a folder's files keep their path below it.
+
+    Raises:
+        BadInput: a path is neither a file nor a folder, or a folder holds no document.
+    """
     for path in paths:
         if path.is_dir():
-            below = sorted(item for item in path.rglob("*") if item.is_file() and not _is_hidden(item, path))
-            yield from ((item, item.relative_to(path).as_posix()) for item in below)
+            below = sorted(_below(path))
+            passed_over = [name for name, file in below if _is_passed_over(name, file)]
+            if len(passed_over) == len(below):
+                raise BadInput(f"{path}: there is no file to add in this folder{_listed(passed_over)}")
+            if passed_over:
+                typer.echo(f"{path}{_listed(passed_over)}", err=True)
+            yield from ((file, name) for name, file in below if name not in passed_over)
         elif path.is_file():
             yield path, path.name
         else:
             raise BadInput(f"{path} is neither a file nor a folder; give regular files")
 
 
-def _is_hidden(path: Path, root: Path) -> bool:
-    return any(name.startswith(".") for name in path.relative_to(root).parts)
+def _below(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the path below the folder, and the whole path, of each file in it."""
+
+    def refuse(error: OSError) -> NoReturn:
+        raise BadInput(f"{error.filename}: this folder may not be read ({error.strerror}); give yourself the right to")
+
+    for root, _, names in os.walk(folder, onerror=refuse):
+        files = (Path(root, name) for name in names)
+        yield from ((file.relative_to(folder).as_posix(), file) for file in files if file.is_file())
+
+
+def _is_passed_over(name: str, file: Path) -> bool:
+    """Pass over what the bucket passes over, and empty files: nobody chose them, they lie in the folder."""
+    return any(is_passed_over(segment) for segment in name.split("/")) or file.stat().st_size == 0
+
+
+def _listed(passed_over: list[str]) -> str:
+    more = f" and {len(passed_over) - _NAMED} more" if len(passed_over) > _NAMED else ""
+    names = ", ".join(map(printable, passed_over[:_NAMED]))
+    return f": passed over as hidden, locked, unfinished, empty or the system's own: {names}{more}" if names else ""
 
 
 @contextmanager
