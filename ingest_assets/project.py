@@ -1,0 +1,205 @@
+"""Open the parts of a project (bucket, artifacts, store, models) for one set of settings, each when it is first used.
+
+Without Dagster, so that commands which start no run do not pay for its import (1.5 s).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ingest_assets.artifacts.folder import Artifacts
+from ingest_assets.artifacts.history import History
+from ingest_assets.buckets import Bucket, open_bucket
+from ingest_assets.config.settings import Settings
+from ingest_assets.errors import BadInput, OutsideError
+from ingest_assets.ledger_records import Audit, FileRecord
+from ingest_assets.parsers.contract import Limits
+from ingest_assets.parsers.detection.media_type import detect
+from ingest_assets.parsers.families import parser_for
+from ingest_assets.records import Chunk, SourceFile
+from ingest_assets.stages.predict import first_window
+from ingest_assets.stages.receive import receive
+from ingest_assets.wiring import (
+    Fingerprints,
+    fingerprint_of,
+    fingerprints_of,
+    limits_of,
+    open_artifacts,
+    open_embedder,
+    open_history,
+    open_store,
+    settings_of_space,
+)
+
+if TYPE_CHECKING:
+    from ingest_assets.parsers.contract import Parser
+    from ingest_assets.stages.embed import Embedder
+    from ingest_assets.stores.contract import VectorStore
+
+
+class Project:
+    """The parts of one project: bucket, artifacts, store, models, opened when they are first used."""
+
+    def __init__(self, settings: Settings, *, space: str | None = None, prepares: bool = True) -> None:
+        """Take the settings, and a space of the store if it is not the one in use.
+
+        With `prepares=False` the store is not prepared: tables of an earlier release are then a ConfigError.
+        """
+        self.settings = settings
+        self._prepares = prepares
+        self._given_space = space
+        self._audited: tuple[tuple[str, str], Audit] | None = None
+
+    @cached_property
+    def space(self) -> str:
+        """The space of the store that is in use."""
+        return self._first_space.current_space() if self._given_space is None else self._given_space
+
+    @cached_property
+    def _first_space(self) -> VectorStore:
+        """The store as it is before any change of model; what is in use, mostly, so it is opened once."""
+        return open_store(self.settings)
+
+    @cached_property
+    def model_settings(self) -> Settings:
+        """The settings, with the model that the space in use was built with."""
+        return settings_of_space(self.settings, self.space)
+
+    def look_again(self) -> None:
+        """Follow a change of model, in a process that lives longer than a run."""
+        if "store" in self.__dict__ and self.store.current_space() != self.space:
+            self.store.close()
+            for name in ("space", "_first_space", "model_settings", "store", "embedder"):
+                self.__dict__.pop(name, None)
+
+    @cached_property
+    def bucket(self) -> Bucket:
+        """Where files arrive."""
+        return open_bucket(self.settings.bucket)
+
+    @cached_property
+    def artifacts(self) -> Artifacts:
+        """The stages' results."""
+        return open_artifacts(self.settings)
+
+    @cached_property
+    def store(self) -> VectorStore:
+        """The team's vector store."""
+        store = self._first_space
+        if self.space:
+            store.close()
+            store = open_store(self.model_settings, space=self.space)
+        if self._prepares:
+            store.prepare()
+        return store
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """The embedding model."""
+        return open_embedder(self.model_settings)
+
+    @cached_property
+    def history(self) -> History:
+        """What files like these needed."""
+        return open_history(self.settings)
+
+    def first_window(self, source: SourceFile, *, cap_mb: int) -> int:
+        """Choose the window for a file by what files like it needed."""
+        history, largest = self.history.of(source.media_type), self.settings.window_parts
+        if not history:
+            return largest
+        with self.bucket.local(source.key) as path, suppress(BadInput):
+            pages = self.parser(source).count_pages(path, limits=self.limits)
+            return first_window(
+                history,
+                media_type=source.media_type,
+                size_bytes=source.size_bytes,
+                pages=pages,
+                cap_mb=cap_mb,
+                largest=largest,
+            )
+        return largest
+
+    @property
+    def limits(self) -> Limits:
+        """Bounds on what a file may claim."""
+        return limits_of(self.settings)
+
+    def kept_chunks(self, record: FileRecord) -> Iterator[Chunk] | None:
+        """Open the chunks that a record was published from; None where others are kept, or none.
+
+        Reading them raises OutsideError where they are damaged.
+        """
+        manifest = self.artifacts.manifest("chunks", record.file_id)
+        if manifest is None or not record.chunks_digest or manifest.digest != record.chunks_digest:
+            return None
+        return self.artifacts.read("chunks", record.file_id, Chunk).untouched()
+
+    def audit(self, file_id: str, *, run_id: str) -> Audit:
+        """Count a file's rows; once for a run, however many of its checks ask."""
+        if self._audited is None or self._audited[0] != (file_id, run_id):
+            self._audited = ((file_id, run_id), self.store.audit(file_id))
+        return self._audited[1]
+
+    def receive(self, key: str) -> SourceFile:
+        """Name a file's owner, size, hash and media type.
+
+        Raises:
+            BadInput: the file is gone, empty or too large, or changed meanwhile.
+        """
+        with self.bucket.local(key) as path:
+            return receive(
+                key,
+                path=path,
+                stat=lambda: self.bucket.stat(key),
+                detect=lambda: detect(path, filename=key.rsplit("/", 1)[-1]),
+                max_bytes=self.settings.max_file_mb * 1_000_000,
+            )
+
+    def parser(self, source: SourceFile) -> Parser:
+        """Choose the parser for a file.
+
+        Raises:
+            BadInput: no parser reads this kind of file.
+        """
+        return parser_for(source.media_type, filename=source.filename)
+
+    @contextmanager
+    def holding(self, source: SourceFile) -> Iterator[Path]:
+        """Give the file's bytes, and make sure that they are this version's before and after.
+
+        Raises:
+            BadInput: the file changed.
+        """
+        with self.bucket.local(source.key) as path:
+            self._require(source)
+            try:
+                yield path
+            finally:
+                # Also where the parser gave up: half a file is what it may have seen.
+                self._require(source)
+
+    def _require(self, source: SourceFile) -> None:
+        now = self.bucket.stat(source.key)
+        if now is None or now.version != source.version:
+            raise BadInput(f"{source.key}: the file changed while it was being read; materialise raw_files again")
+
+    def fingerprints(self, source: SourceFile) -> Fingerprints:
+        """Say what the results for a file depend on besides its bytes."""
+        return fingerprints_of(self.model_settings, self.parser(source), media_type=source.media_type)
+
+    def current_fingerprint(self, record: FileRecord) -> str:
+        """Return the fingerprint that a file's record would have if it were ingested now."""
+        return fingerprint_of(self.model_settings, record)
+
+    def source(self, file_id: str) -> SourceFile | None:
+        """Return the version of a file that was received last; None before the first."""
+        try:
+            (source,) = self.artifacts.read("raw_files", file_id, SourceFile)
+        except (OutsideError, ValueError):
+            return None
+        return source
