@@ -72,6 +72,18 @@ def require_file_id(file_id: str) -> None:
         )
 
 
+def is_valid(file_id: str) -> bool:
+    """Tell whether a file of the bucket, or a document whose chunks were handed in, can have this file_id."""
+    segments = file_id.split(":")
+    if segments[2:3] == [""]:  # the empty folder of `client_file_id`
+        del segments[2]
+    try:
+        require_file_id(":".join(segments))
+    except BadInput:
+        return False
+    return True
+
+
 def key_of(file_id: str) -> str:
     """Turn a partition key back into the file key it came from."""
     return "/".join(unquote(segment) for segment in file_id.split(":"))

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest_assets.errors import BadInput
-from ingest_assets.file_ids import file_id_of, key_of, owner_of
+from ingest_assets.file_ids import client_file_id, file_id_of, is_valid, key_of, owner_of
 
 segments = st.text(st.characters(exclude_characters="/\0", exclude_categories=("Cs",)), min_size=1).filter(
     lambda text: text not in {".", ".."}
@@ -50,3 +50,17 @@ def test_the_filename_may_hold_more_slashes() -> None:
 def test_a_key_that_names_no_owner_is_refused_by_name(key: str) -> None:
     with pytest.raises(BadInput, match="USER/PROJECT/FILENAME"):
         file_id_of(key)
+
+
+@given(st.lists(segments, min_size=3, max_size=5))
+def test_what_is_made_from_a_key_is_valid(parts: list[str]) -> None:
+    assert is_valid(file_id_of("/".join(parts)))
+    assert is_valid(client_file_id("ann", "p", "/".join(parts)))
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["", "nonsense", "../x", "/etc/z", "ann/p/x.txt", "ann:..:y.txt", "ann::x", "ann::../../x", "ann:p:", "ann:p::"],
+)
+def test_a_key_that_somebody_typed_and_no_file_has_is_not_valid(typed: str) -> None:
+    assert not is_valid(typed)

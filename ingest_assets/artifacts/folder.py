@@ -28,7 +28,7 @@ from ingest_assets.artifacts.costs import measured
 from ingest_assets.artifacts.manifests import Manifest, Summary
 from ingest_assets.artifacts.sequences import IN_HAND, Draft, Pending, Stored
 from ingest_assets.artifacts.slices import count_records, write_slice, write_whole
-from ingest_assets.errors import OutsideError
+from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.stages.attempts import LEFT_OUT_UNDER, Attempt
 
 T = TypeVar("T")
@@ -121,8 +121,8 @@ class Artifacts:
         return count_records(newest) + 1
 
     def delete(self, file_id: str) -> None:
-        """Remove everything that was kept for a file."""
-        if not self._root.is_dir():
+        """Remove everything that was kept for a file; for a key that no file can have that is nothing."""
+        if not self._root.is_dir() or not _is_one_name(file_id):
             return
         for asset in sorted(path.name for path in self._root.glob("[!.]*")):
             folder = self._folder(asset, file_id)
@@ -150,11 +150,22 @@ class Artifacts:
         return replace(made, peak_memory_mb=draft.child_peak_mb)
 
     def _folder(self, asset: str, file_id: str) -> Path:
+        """Return where a file's results of an asset lie.
+
+        Raises:
+            BadInput: the key is no name of a folder; joined to a path it could lead out of this one.
+        """
+        if not _is_one_name(file_id):
+            raise BadInput(f"{file_id!r} is no file's partition key; write USER:PROJECT:FILENAME")
         name = file_id
         if len(name.encode()) > _NAME_BYTES:
             short = name.encode()[: _NAME_BYTES - 20].decode(errors="ignore")
             name = f"{short}~{hashlib.sha256(file_id.encode()).hexdigest()[:16]}"
         return self._root / asset / name
+
+
+def _is_one_name(file_id: str) -> bool:
+    return file_id not in {"", ".", ".."} and "/" not in file_id and "\0" not in file_id
 
 
 def _fits_now(current: Manifest, attempt: Attempt, *, asset: str) -> bool:

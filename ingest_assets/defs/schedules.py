@@ -9,6 +9,7 @@ import dagster as dg
 
 from ingest_assets.defs.busy_files import files_in_runs
 from ingest_assets.defs.jobs import ingest_file, validate_store
+from ingest_assets.defs.partitions import files
 from ingest_assets.defs.resources import Workshop
 from ingest_assets.defs.sensors import MAX_REQUESTS
 from ingest_assets.ledger_records import Origin, State
@@ -32,7 +33,13 @@ def out_of_date(
     workshop.look_again()
     busy = files_in_runs(context.instance)
     stale = [file_id for file_id in stale_files(workshop) if file_id not in busy][:MAX_REQUESTS]
-    return [dg.RunRequest(partition_key=file_id) for file_id in stale] or dg.SkipReason("everything is up to date")
+    # One key that Dagster does not know (somebody deleted the partition by hand) would fail the tick for all files.
+    context.instance.add_dynamic_partitions(files.name or "", stale)
+    # Dagster wants a run key where a tick asks for several runs, and drops a request whose key it has seen before: the
+    # time of the tick makes the key new each night, and the same when a tick that was interrupted is evaluated again.
+    tick = context.scheduled_execution_time.isoformat()
+    requests = [dg.RunRequest(partition_key=file_id, run_key=f"{file_id} at {tick}") for file_id in stale]
+    return requests or dg.SkipReason("everything is up to date")
 
 
 def stale_files(workshop: Workshop) -> list[str]:

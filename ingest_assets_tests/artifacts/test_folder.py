@@ -15,7 +15,7 @@ import zstandard
 from ingest_assets.artifacts.folder import Artifacts
 from ingest_assets.artifacts.manifests import Tally
 from ingest_assets.artifacts.sequences import Draft, Pending
-from ingest_assets.errors import OutsideError
+from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.records import Part
 from ingest_assets.stages.attempts import Attempt
 
@@ -205,3 +205,20 @@ def test_what_did_not_fit_is_tried_again_only_under_a_larger_cap(tmp_path: Path,
     manifest, was_made = artifacts.write("parsed_documents", FILE, again, Part)
     assert (was_made, manifest.resumed) == (made, 0)
     assert len(list(artifacts.read("parsed_documents", FILE, Part))) == 3
+
+
+@pytest.mark.parametrize("typed", ["..", "../../elsewhere", "ann::../../../elsewhere", "/elsewhere", "a\0b", ""])
+def test_a_key_that_is_no_name_never_leads_out_of_the_folder(tmp_path: Path, typed: str) -> None:
+    artifacts, elsewhere = Artifacts(tmp_path / "artifacts"), tmp_path / "elsewhere"
+    artifacts.write("chunks", FILE, pending("a", 3), Part)
+    elsewhere.mkdir()
+    (elsewhere / "current.json").write_text("{}")
+    artifacts.delete(typed)
+    for refused in (
+        lambda: artifacts.read("chunks", typed, Part),
+        lambda: artifacts.write("chunks", typed, pending("b", 1), Part),
+    ):
+        with pytest.raises(BadInput, match="no file's partition key"):
+            refused()
+    assert (elsewhere / "current.json").exists()
+    assert len(list(artifacts.read("chunks", FILE, Part))) == 3

@@ -3,13 +3,14 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from ingest_assets.defs.asking_process import PROCESS_TAG, this_process
-from ingest_assets.defs.schedules import out_of_date, stale_files
+from ingest_assets.defs.schedules import stale_files
 from ingest_assets.defs.sensors import lost_runs, out_of_memory, upload_bucket
 from ingest_assets.ledger_records import State
 from ingest_assets_tests.defs.conftest import Project
@@ -146,10 +147,9 @@ def test_a_run_that_died_without_a_word_is_noted(project: Project) -> None:
     assert record.state is State.FAILED
     assert "ended before it could say why" in record.error
     assert asked(tick(project)) == []
-    schedule = dg.build_schedule_context(instance=project.instance)
-    assert isinstance(out_of_date(schedule, workshop=project.workshop), dg.SkipReason)  # not again within the hour
+    assert night(project).skip_message  # not again within the hour
     project.workshop.store.note(replace(record, updated_at="2026-01-01T00:00:00+00:00"))
-    assert [request.partition_key for request in out_of_date(schedule, workshop=project.workshop)] == [file_id]
+    assert partitions_of(night(project)) == [file_id]
 
 
 def test_a_run_whose_process_is_gone_frees_its_slot(project: Project) -> None:
@@ -183,3 +183,55 @@ def test_a_file_that_fails_every_night_does_not_stand_before_the_others(project:
         project.ingest(file_id)
         project.workshop.store.note(replace(project.record(file_id), fingerprint="old", updated_at=when))
     assert stale_files(project.workshop) == [second, first]
+
+
+def night(project: Project, day: int = 1) -> dg.ScheduleExecutionData:
+    """Evaluate the nightly schedule as Dagster's daemon does."""
+    context = dg.build_schedule_context(
+        instance=project.instance,
+        scheduled_execution_time=datetime(2026, 1, day, 1, 10, tzinfo=UTC),
+        repository_def=project.definitions.get_repository_def(),
+        resources={"workshop": project.workshop},
+    )
+    return project.definitions.resolve_schedule_def("out_of_date").evaluate_tick(context)
+
+
+def partitions_of(ticked: dg.ScheduleExecutionData) -> list[str | None]:
+    return [request.partition_key for request in ticked.run_requests or []]
+
+
+def stale(project: Project, *names: str) -> list[str]:
+    """Put files into the ledger that failed by no fault of theirs long ago."""
+    file_ids = [project.put(name, "hello") for name in names]
+    for file_id in file_ids:
+        lost_runs(failed(project, file_id), workshop=project.workshop)
+        project.workshop.store.note(replace(project.record(file_id), updated_at="2026-01-01T00:00:00+00:00"))
+    return file_ids
+
+
+def test_the_schedule_asks_for_every_stale_file_and_again_the_next_night(project: Project) -> None:
+    file_ids = stale(project, "a.txt", "b.txt", "c.txt")
+    first, second = night(project, day=1), night(project, day=2)
+    assert partitions_of(first) == partitions_of(second) == file_ids
+    keys = [request.run_key for ticked in (first, second) for request in ticked.run_requests or []]
+    assert len(set(keys)) == 6  # Dagster drops a request whose key it has seen before
+    assert [request.run_key for request in night(project, day=1).run_requests or []] == keys[:3]
+
+
+def test_a_partition_that_somebody_deleted_stops_no_other_file(project: Project) -> None:
+    file_ids = stale(project, "a.txt", "b.txt")
+    tick(project)
+    project.instance.delete_dynamic_partition("files", file_ids[0])
+    assert partitions_of(night(project)) == file_ids
+
+
+@pytest.mark.parametrize("typed", ["../x", "/etc/z", "ann:..:y.txt", "ann::../../../b", "nonsense", "ann:p:%61.txt"])
+def test_a_partition_that_no_file_has_is_taken_away_once(project: Project, typed: str) -> None:
+    project.put("a.txt", "hello")
+    (Path(project.settings.bucket) / "nonsense").write_text("a file of that very name lies in the bucket")
+    project.instance.add_dynamic_partitions("files", [typed])
+    first = tick(project)
+    assert ("purge_file", typed) in asked(tick(project, first.cursor))
+    assert project.purge(typed).success
+    assert typed not in project.instance.get_dynamic_partitions("files")
+    assert ("purge_file", typed) not in asked(tick(project, tick(project).cursor))
