@@ -19,7 +19,7 @@ from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.ledger_records import Audit, FileRecord
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.detection.media_type import detect
-from ingest_assets.parsers.families import parser_for
+from ingest_assets.parsers.families import count_pages, parser_for
 from ingest_assets.records import Chunk, SourceFile
 from ingest_assets.stages.predict import first_window
 from ingest_assets.stages.receive import receive
@@ -113,7 +113,7 @@ class Project:
         if not history:
             return largest
         with self.bucket.local(source.key) as path, suppress(BadInput):
-            pages = self.parser(source).count_pages(path, limits=self.limits)
+            pages = count_pages(self.parser(source), path, limits=self.limits)
             return first_window(
                 history,
                 media_type=source.media_type,

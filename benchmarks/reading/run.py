@@ -87,10 +87,10 @@ def _speed(args: argparse.Namespace) -> None:
 def _pages(path: Path, text: str) -> float:
     from ingest_assets.parsers.contract import Limits
     from ingest_assets.parsers.detection.media_type import detect
-    from ingest_assets.parsers.families import parser_for
+    from ingest_assets.parsers.families import count_pages, parser_for
 
     parser = parser_for(detect(path, filename=path.name), filename=path.name)
-    return parser.count_pages(path, limits=Limits()) or max(len(text) / PAGE_CHARS, 1)
+    return count_pages(parser, path, limits=Limits()) or max(len(text) / PAGE_CHARS, 1)
 
 
 def _ocr_table() -> None:

@@ -16,6 +16,7 @@ from ingest_assets.defs.ledger import record_of
 from ingest_assets.defs.partitions import files
 from ingest_assets.defs.resources import Workshop
 from ingest_assets.file_ids import key_of, require_file_id
+from ingest_assets.parsers.families import count_pages
 from ingest_assets.records import Caption, Chunk, Part, SourceFile
 from ingest_assets.stages.caption import caption
 from ingest_assets.stages.chunk import chunk
@@ -52,7 +53,7 @@ def parsed_documents(context: dg.AssetExecutionContext, workshop: Shop, raw_file
     def produce(draft: Draft[Part]) -> Iterator[Part]:
         limits = replace(workshop.limits, unread=unread, in_hand=draft.mark)
         with workshop.holding(source) as path:
-            draft.facts["pages"] = parser.count_pages(path, limits=limits)
+            draft.facts["pages"] = count_pages(parser, path, limits=limits)
             yield from parse(path, parser=parser, limits=limits, keep=draft.attach, finished=draft.kept())
 
     return Pending(

@@ -58,14 +58,6 @@ class Parser(Protocol):
     PART: str
     """What one part is, for a person: page, slide, block of rows, block of text."""
 
-    def count_pages(self, path: Path, *, limits: Limits) -> int:
-        """Count pages, slides or sheets without reading them; 0 where the format flows.
-
-        Raises:
-            BadInput: the file cannot be opened (truncated, encrypted, too many pages), with the reason.
-        """
-        ...
-
     def read(self, path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
         """Yield the parts from number `start` on, holding one in memory at a time.
 
@@ -75,5 +67,17 @@ class Parser(Protocol):
 
         Raises:
             BadInput: the file as a whole is unreadable. A part that cannot be read is yielded with its `problem`.
+        """
+        ...
+
+
+class PagedParser(Parser, Protocol):
+    """A parser of a format that has pages, slides or sheets; a parser of a format that flows has no `count_pages`."""
+
+    def count_pages(self, path: Path, *, limits: Limits) -> int:
+        """Count pages, slides or sheets without reading them.
+
+        Raises:
+            BadInput: the file cannot be opened (truncated, encrypted, too many pages), with the reason.
         """
         ...

@@ -116,7 +116,7 @@ def _block(source: IO[bytes]) -> bytes:
 def _parts(parser: Parser, path: Path, *, limits: Limits) -> Iterator[Part]:
     """Yield a document's parts, without looking at those that do not fit in memory."""
     start = 1
-    total = parser.count_pages(path, limits=limits) if parser.PART in {"page", "slide"} else limits.max_pages
+    total = families.count_pages(parser, path, limits=limits) if parser.PART in {"page", "slide"} else limits.max_pages
     for number in sorted(number for number in limits.unread if number <= total):
         found = 0
         for part in islice(parser.read(path, limits=limits, start=start), number - start):

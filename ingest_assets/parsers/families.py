@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from ingest_assets.errors import BadInput
-from ingest_assets.parsers.contract import Parser
+from ingest_assets.parsers.contract import Limits, PagedParser, Parser
 from ingest_assets.parsers.detection import media_type as types
 from ingest_assets.parsers.detection.text_type import JSON_LINES, SOURCE
 
@@ -93,6 +93,15 @@ def parser_for(media_type: str, *, filename: str) -> Parser:
     if media_type not in _PARSERS:
         raise BadInput(f"{filename}: {_refusal(media_type)}")
     return _imported(_PARSERS[media_type])
+
+
+def count_pages(parser: Parser, path: Path, *, limits: Limits) -> int:
+    """Count the pages, slides or sheets of a file; 0 for a format that flows.
+
+    Raises:
+        BadInput: the file cannot be opened (truncated, encrypted, too many pages), with the reason.
+    """
+    return cast("PagedParser", parser).count_pages(path, limits=limits) if hasattr(parser, "count_pages") else 0
 
 
 def version_of(media_type: str, parser: Parser) -> str:

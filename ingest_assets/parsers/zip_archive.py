@@ -27,16 +27,6 @@ _LITTER = {"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"}
 _DAMAGED = "the archive is damaged or truncated ({}); save or upload it again"
 
 
-def count_pages(path: Path, *, limits: Limits) -> int:
-    """A folder flows: 0.
-
-    Raises:
-        BadInput: truncated, or too many or too large members.
-    """
-    with _opened(path, limits=limits):
-        return 0
-
-
 def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     """Yield the parts of each document in the archive, in the order of its directory.
 
@@ -63,8 +53,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
                 yield from documents.parts(source, name=name, level=1)
     if builder.number == 0 and builder.warnings:
         raise BadInput(f"nothing in the archive can be read: {'; '.join(builder.warnings[:3])}")
-    if builder.has_news or builder.number == 0:
-        yield from builder.flush()
+    yield from builder.rest()
 
 
 def _opened(path: Path, *, limits: Limits) -> zipfile.ZipFile:

@@ -20,7 +20,7 @@ from pathlib import Path
 from ingest_assets.errors import BadInput
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.detection.media_type import detect
-from ingest_assets.parsers.families import parser_for
+from ingest_assets.parsers.families import count_pages, parser_for
 from ingest_assets_tests.parsers.mutation import SMALL
 
 CAP_MB, CPU_S = 700, 120
@@ -109,7 +109,7 @@ def reading(path: Path, name: str, limits: Limits) -> Reading:
     warnings: list[str] = []
     try:
         parser = parser_for(detect(path, filename=name), filename=name)
-        pages = parser.count_pages(path, limits=limits)
+        pages = count_pages(parser, path, limits=limits)
         page_numbers = set()
         for part in parser.read(path, limits=limits):
             parts += 1

@@ -16,7 +16,7 @@ import pytest
 from ingest_assets.errors import BadInput
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.detection.media_type import detect
-from ingest_assets.parsers.families import parser_for
+from ingest_assets.parsers.families import count_pages, parser_for
 from ingest_assets.records import ElementType, Part
 from ingest_assets_tests.parsers.reading import folded
 
@@ -79,7 +79,7 @@ def read(corpus: Path, name: str) -> Outcome:
     try:
         outcome.media_type = detect(path, filename=path.name)
         parser = parser_for(outcome.media_type, filename=path.name)
-        outcome.pages = parser.count_pages(path, limits=limits)
+        outcome.pages = count_pages(parser, path, limits=limits)
         outcome.parts = list(parser.read(path, limits=limits))
     except BadInput as error:
         outcome.error = str(error)

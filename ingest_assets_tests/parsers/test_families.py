@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from ingest_assets.parsers.families import parser_for, version_of
+from ingest_assets.parsers.contract import Limits
+from ingest_assets.parsers.families import count_pages, parser_for, version_of
 from ingest_assets.parsers.pdf import parser as pdf
 
 
@@ -30,3 +33,7 @@ def test_what_may_hold_a_pdf_is_read_anew_when_pdfs_are(
 @pytest.mark.parametrize("kind", ["text", "spreadsheet", "presentation", "graphics"])
 def test_each_kind_of_opendocument_has_a_parser(kind: str) -> None:
     assert parser_for(f"application/vnd.oasis.opendocument.{kind}", filename="a").VERSION
+
+
+def test_a_format_that_flows_has_no_pages(tmp_path: Path) -> None:
+    assert count_pages(parser_for("text/plain", filename="a"), tmp_path / "never opened", limits=Limits()) == 0

@@ -54,11 +54,6 @@ class PartBuilder:
         """What was left out of the part so far."""
         return tuple(self._warnings)
 
-    @property
-    def has_news(self) -> bool:
-        """Whether closing the part now would say anything."""
-        return bool(self._elements or self._warnings)
-
     def add(self, type_: ElementType, text: str, *, page_number: int | None = None, level: int = 0) -> None:
         """Add a piece of text, in several elements where it is too long for one; nothing where it is empty."""
         text = clean(text)
@@ -122,14 +117,14 @@ class PartBuilder:
             )
         self._elements, self._pictures, self._warnings, self._chars = [], [], [], 0
 
-    def rest(self) -> Iterator[Part]:
+    def rest(self, *, last_row: int = 0) -> Iterator[Part]:
         """Yield the last part of the document. Call it once, when everything has been added.
 
         A warning alone makes a part too, so that none is lost when the part before was exactly full. Nothing is
         yielded when nothing was added since the part before; a document without any content has one empty part.
         """
         if self._elements or self._warnings or self.number == 0:
-            yield from self.flush()
+            yield from self.flush(last_row=last_row)
 
     def _append(self, element: Element) -> None:
         self._elements.append(element)

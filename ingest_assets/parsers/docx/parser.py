@@ -35,7 +35,7 @@ from ingest_assets.records import ElementType, Part
 if TYPE_CHECKING:
     from lxml import etree
 
-VERSION = "4"
+VERSION = "5"
 PART = "block of text"
 
 # Paragraphs and tables of one part: some 10 pages.
@@ -44,16 +44,6 @@ _PART_CHARS = 100_000
 # A longer "heading" is a paragraph in a heading's style.
 _MAX_TITLE_CHARS = 400
 _MAX_NESTING = 20
-
-
-def count_pages(path: Path, *, limits: Limits) -> int:
-    """A Word document flows: 0.
-
-    Raises:
-        BadInput: truncated, a bomb, or no package.
-    """
-    with ooxml.opened(path, limits=limits):
-        return 0
 
 
 def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
@@ -114,8 +104,7 @@ class _Reader:
                 section = next(sections, None)
                 self._add_furniture(section, "headers")
         self._add_furniture(section, "footers")
-        if self._builder.elements or self._builder.number == 0:
-            yield from self._builder.flush()
+        yield from self._builder.rest()
 
     def _add_safely(self, block: etree._Element) -> None:
         try:

@@ -32,16 +32,6 @@ _DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([\w.:-]{2,40})""
 _CLOSED = re.compile(r"<(?!(?:area|base|br|col|hr|img|image|input|link|meta)\b)([a-zA-Z][\w:-]*)((?:\s[^<>]*?)?)/>")
 
 
-def count_pages(path: Path, *, limits: Limits) -> int:
-    """A book flows: 0.
-
-    Raises:
-        BadInput: truncated, locked, a bomb, or no EPUB book.
-    """
-    with epub_package.opened(path, limits=limits):
-        return 0
-
-
 def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     """Yield each chapter in parts of some 32,000 characters.
 
@@ -60,8 +50,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
                 builder.warn(f"a chapter was left out: {error}")
             if builder.elements:
                 yield from builder.flush()
-    if builder.has_news or builder.number == 0:
-        yield from builder.flush()
+    yield from builder.rest()
 
 
 def _add(book: Book, chapter: Chapter, *, builder: PartBuilder) -> Iterator[Part]:

@@ -21,7 +21,7 @@ from ingest_assets.parsers.html import tree as html_tree
 from ingest_assets.parsers.text.plain import lines
 from ingest_assets.records import ElementType, Part
 
-VERSION = "3"
+VERSION = "4"
 PART = "block of text"
 
 _PART_CHARS = 32_000
@@ -29,12 +29,6 @@ _PART_CHARS = 32_000
 _MAX_SECTION_CHARS = 1_000_000
 _FENCE = re.compile(r" {0,3}(```+|~~~+)")
 _QUOTES = re.compile(r"^(?:[ \t]*>){20,}", re.MULTILINE)
-
-
-def count_pages(path: Path, *, limits: Limits) -> int:
-    """Markdown flows: 0."""
-    del path, limits
-    return 0
 
 
 def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
@@ -58,8 +52,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
         for _ in html_blocks.add(html_tree.parse(f"<body>{html}</body>"), builder=builder):
             if builder.chars >= _PART_CHARS:
                 yield from builder.flush()
-    if builder.elements or builder.number == 0:
-        yield from builder.flush()
+    yield from builder.rest()
 
 
 def _as_written(formula: str, options: dict[str, bool]) -> str:

@@ -22,17 +22,11 @@ from ingest_assets.records import ElementType, Part
 if TYPE_CHECKING:
     from lxml import etree
 
-VERSION = "3"
+VERSION = "4"
 PART = "block of text"
 
 _PART_CHARS = 32_000
 _DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
-
-
-def count_pages(path: Path, *, limits: Limits) -> int:
-    """A page of HTML flows: 0."""
-    del path, limits
-    return 0
 
 
 def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
@@ -47,8 +41,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     if title:
         builder.add(ElementType.TITLE, title, level=1)
     yield from add(root, builder=builder)
-    if builder.elements or builder.number == 0:
-        yield from builder.flush()
+    yield from builder.rest()
 
 
 def add(root: etree._Element, *, builder: PartBuilder, find: html_blocks.Find | None = None) -> Iterator[Part]:

@@ -47,12 +47,6 @@ _NO_TEXT = {
 }
 
 
-def count_pages(path: Path, *, limits: Limits) -> int:
-    """A mail flows: 0."""
-    del path, limits
-    return 0
-
-
 def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     """Yield the mail in parts of some 32,000 characters, then each attachment in parts of its own.
 
@@ -78,8 +72,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
             if builder.elements:
                 yield from builder.flush()
             yield from mail_parts.parts(mail, builder=builder, documents=documents)
-    if builder.has_news or builder.number == 0:
-        yield from builder.flush()
+    yield from builder.rest()
 
 
 def _of_box(file: IO[bytes]) -> Iterator[IO[bytes]]:

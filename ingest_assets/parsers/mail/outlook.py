@@ -41,12 +41,6 @@ _ATTACHMENT, _RECIPIENT, _EMBEDDED = "__attach_version1.0_", "__recip_version1.0
 _MAX_RECIPIENTS = 100
 
 
-def count_pages(path: Path, *, limits: Limits) -> int:
-    """A mail flows: 0."""
-    del path, limits
-    return 0
-
-
 def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     """Yield the mail in parts of some 32,000 characters, then each attachment in parts of its own.
 
@@ -62,8 +56,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
             mail = _mail(file, ())
         builder = PartBuilder(limits=limits, start=start)
         yield from mail_parts.parts(mail, builder=builder, documents=Documents(builder=builder, limits=limits))
-    if builder.has_news or builder.number == 0:
-        yield from builder.flush()
+    yield from builder.rest()
 
 
 def _mail(file: OleFileIO, at: tuple[str, ...]) -> Mail:

@@ -35,17 +35,6 @@ _MAX_CELLS = 64
 _MAX_ROWS = 200
 
 
-def count_pages(path: Path, *, limits: Limits) -> int:
-    """A document flows: 0.
-
-    Raises:
-        BadInput: damaged, or encrypted.
-    """
-    del limits
-    _opened(path)[0].close()
-    return 0
-
-
 def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     """Yield the text in parts of some 32,000 characters.
 
@@ -67,8 +56,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
             _add_aside(text, type_, builder=builder)
         for picture in _pictures(file):
             builder.add_picture(picture)
-    if builder.has_news or builder.number == 0:
-        yield from builder.flush()
+    yield from builder.rest()
 
 
 def _opened(path: Path) -> tuple[OleFileIO, Stories]:

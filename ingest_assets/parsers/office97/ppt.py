@@ -51,8 +51,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
             for picture in blips.pictures(drawn):
                 builder.add_picture(picture, page_number=page_number)
         yield from builder.flush(page_number=page_number)
-    if builder.number == 0:
-        yield from builder.flush()
+    yield from builder.rest()
 
 
 def _add(words: Words, *, builder: PartBuilder, page_number: int) -> None:

@@ -56,8 +56,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
             workbook.unload_sheet(page_number - 1)
     finally:
         workbook.release_resources()
-    if builder.number == 0:
-        yield from builder.flush()
+    yield from builder.rest()
 
 
 def _opened(path: Path) -> Any:

@@ -61,8 +61,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
             # The slide that begins before the damage is counted, and is the one with the problem.
             for page_number in range(builder.number + 1, total + 1):
                 yield from builder.flush(page_number=page_number, problem=str(error))
-    if builder.number == 0:
-        yield from builder.flush()
+    yield from builder.rest()
 
 
 def _add(page: etree._Element, *, blocks: Blocks) -> None:

@@ -56,8 +56,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
         for missing in range(page_number + 1, total + 1):
             problem = sheets.damage or "the file is damaged before this sheet"
             yield from builder.flush(page_number=missing, problem=problem)
-    if builder.number == 0:
-        yield from builder.flush()
+    yield from builder.rest()
 
 
 class _Sheets:

@@ -23,16 +23,6 @@ _PART_CHARS = 100_000
 _FURNITURE = {"header": ElementType.HEADER, "footer": ElementType.FOOTER}
 
 
-def count_pages(path: Path, *, limits: Limits) -> int:
-    """A text flows: 0.
-
-    Raises:
-        BadInput: truncated, encrypted, a bomb, or no OpenDocument file.
-    """
-    with odf_package.opened(path, limits=limits):
-        return 0
-
-
 def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     """Yield parts of 200 paragraphs, lists and tables.
 
@@ -55,8 +45,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
                 raise
             problem = f"{error}; text is missing from there on"
         _add_furniture(package, "footer", builder=builder)
-    if builder.has_news or builder.number == 0:
-        yield from builder.flush()
+    yield from builder.rest()
     if problem:
         yield from builder.flush(problem=problem)
 

@@ -72,8 +72,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
             except Exception as error:  # noqa: BLE001 - python-pptx raises whatever a malformed attribute leads to
                 problem = f"slide {builder.number + 1} cannot be read ({type(error).__name__}: {error})"
             yield from builder.flush(page_number=builder.number + 1, problem=problem)
-    if builder.number == 0:
-        yield from builder.flush()
+    yield from builder.rest()
 
 
 def _slide_ids(package: Path) -> list[str]:

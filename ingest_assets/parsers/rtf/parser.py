@@ -23,12 +23,6 @@ PART = "block of text"
 _PART_CHARS = 32_000
 
 
-def count_pages(path: Path, *, limits: Limits) -> int:
-    """A rich text flows: 0."""
-    del path, limits
-    return 0
-
-
 def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     """Yield the text in parts of some 32,000 characters that end with a paragraph.
 
@@ -41,8 +35,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     builder = PartBuilder(limits=limits, start=start)
     with path.open("rb") as file:
         yield from add(file, builder=builder)
-    if builder.has_news or builder.number == 0:
-        yield from builder.flush()
+    yield from builder.rest()
 
 
 def add(file: IO[bytes], *, builder: PartBuilder) -> Iterator[Part]:

@@ -41,12 +41,6 @@ _MAX_TITLES = 5
 _FIELD_CHARS = 1_000_000
 
 
-def count_pages(path: Path, *, limits: Limits) -> int:
-    """A table flows: 0."""
-    del path, limits
-    return 0
-
-
 def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     """Yield blocks of rows, each as a table under the file's first row, but for lines of one cell that stand above it.
 
@@ -62,8 +56,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     for header, block, last_row in _blocks(chain(sample, rows)):
         _add(header, block, width=width, builder=builder)
         yield from builder.flush(last_row=last_row)
-    if builder.number == 0:
-        yield from builder.flush()
+    yield from builder.rest()
 
 
 def _width(sample: list[list[str]]) -> int:

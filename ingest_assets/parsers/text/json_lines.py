@@ -25,12 +25,6 @@ _MAX_LINE_CHARS = 1_000_000
 _MAX_DEPTH = 20
 
 
-def count_pages(path: Path, *, limits: Limits) -> int:
-    """Lines flow: 0."""
-    del path, limits
-    return 0
-
-
 def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     """Yield blocks of 200 records.
 
@@ -43,8 +37,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
         builder.add(ElementType.NARRATIVE_TEXT, _record(line))
         if builder.elements >= _PART_ROWS or builder.chars >= _PART_CHARS:
             yield from builder.flush(last_row=number)
-    if builder.has_news or builder.number == 0:
-        yield from builder.flush(last_row=number)
+    yield from builder.rest(last_row=number)
 
 
 def _lines(chunks: Iterator[str]) -> Iterator[str]:

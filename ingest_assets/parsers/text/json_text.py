@@ -24,11 +24,6 @@ _ESCAPE = re.compile(r"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-f
 _SIGNS = {**dict.fromkeys("nrtbf", " "), '"': '"', "\\": "\\", "/": "/"}
 
 
-def count_pages(path: Path, *, limits: Limits) -> int:
-    """JSON flows: 0."""
-    return text.count_pages(path, limits=limits)
-
-
 def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     """Yield the text in parts of some 32,000 characters.
 
@@ -37,8 +32,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     """
     builder = PartBuilder(limits=limits, start=start)
     yield from text.add(_unescaped(text.lines(encoding.decode(path, encoding.detect(path)))), builder=builder)
-    if builder.elements or builder.number == 0:
-        yield from builder.flush()
+    yield from builder.rest()
 
 
 def _unescaped(lines: Iterable[str]) -> Iterator[str]:

@@ -45,12 +45,6 @@ _CHAPTER = re.compile(
 )
 
 
-def count_pages(path: Path, *, limits: Limits) -> int:
-    """Text flows: 0."""
-    del path, limits
-    return 0
-
-
 def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     """Yield the text in parts of some 32,000 characters that end with a paragraph.
 
@@ -60,8 +54,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     builder = PartBuilder(limits=limits, start=start)
     chunks = encoding.decode(path, encoding.detect(path))
     yield from add(chunks, builder=builder)
-    if builder.elements or builder.number == 0:
-        yield from builder.flush()
+    yield from builder.rest()
 
 
 def add(chunks: Iterable[str], *, builder: PartBuilder) -> Iterator[Part]:

@@ -21,12 +21,6 @@ _BLOCK_CHARS = 2_000
 _MAX_BLOCK_CHARS = 8_000
 
 
-def count_pages(path: Path, *, limits: Limits) -> int:
-    """Code flows: 0."""
-    del path, limits
-    return 0
-
-
 def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     """Yield the code in parts of some 32,000 characters that end with a block.
 
@@ -38,8 +32,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
         builder.add(ElementType.CODE, block)
         if builder.chars >= _PART_CHARS:
             yield from builder.flush()
-    if builder.elements or builder.number == 0:
-        yield from builder.flush()
+    yield from builder.rest()
 
 
 def _blocks(source: Iterable[str]) -> Iterator[str]:

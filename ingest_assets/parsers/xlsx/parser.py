@@ -55,8 +55,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
                 yield from _sheet(workbook, sheet, package, builder=builder, page_number=page_number)
         finally:
             workbook.close()
-    if builder.number == 0:
-        yield from builder.flush()
+    yield from builder.rest()
 
 
 def _load(file: IO[bytes]) -> Any:

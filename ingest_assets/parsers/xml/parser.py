@@ -66,12 +66,6 @@ _FIELD_CHARS = 80
 _NOT_TEXT = {"script", "style", "tex-math", "alternatives"}
 
 
-def count_pages(path: Path, *, limits: Limits) -> int:
-    """XML flows: 0."""
-    del path, limits
-    return 0
-
-
 def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     """Yield the text in parts of some 32,000 characters.
 
@@ -92,8 +86,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
             yield from builder.flush()
     if walk.damage and builder.number == 0 and not builder.elements:
         raise BadInput(f"cannot be read as XML ({walk.damage}); upload it again")
-    if builder.elements or builder.number == 0:
-        yield from builder.flush()
+    yield from builder.rest()
     if walk.damage:
         yield from builder.flush(problem=f"the XML is damaged ({walk.damage}); text may be missing from there on")
 

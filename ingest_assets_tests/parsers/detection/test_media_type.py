@@ -101,7 +101,6 @@ def test_every_family_has_a_parser_that_fits() -> None:
     for type_ in families._PARSERS:
         parser = families.parser_for(type_, filename="a")
         assert parser.VERSION
-        assert callable(parser.count_pages)
         assert callable(parser.read)
 
 

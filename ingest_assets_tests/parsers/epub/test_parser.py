@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 
 from ingest_assets.errors import BadInput
-from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.detection.media_type import detect
 from ingest_assets.parsers.epub import parser as epub
 from ingest_assets.records import ElementType
@@ -107,7 +106,7 @@ def test_a_locked_book_is_refused_and_one_with_locked_fonts_is_not(tmp_path: Pat
 
     locked = book(tmp_path, page("<p>x</p>"), **{"META-INF__encryption.xml": encryption("OPS/ch%200.xhtml")})
     with pytest.raises(BadInput, match="DRM"):
-        epub.count_pages(locked, limits=Limits())
+        parts_of(epub, locked)
     fonts = book(tmp_path, page("<p>x</p>"), **{"META-INF__encryption.xml": encryption("OPS/font.otf")})
     assert texts_of(epub, fonts)[2:] == ["x"]
 

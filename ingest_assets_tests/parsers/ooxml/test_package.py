@@ -11,7 +11,7 @@ import docx as python_docx
 import pytest
 
 from ingest_assets.errors import BadInput
-from ingest_assets.parsers.contract import Limits, Parser
+from ingest_assets.parsers.contract import Limits, PagedParser, Parser
 from ingest_assets.parsers.docx import parser as docx
 from ingest_assets.parsers.pptx import parser as pptx
 from ingest_assets.parsers.xlsx import parser as spreadsheet
@@ -58,7 +58,7 @@ def test_a_bomb_is_refused_by_its_ratio_and_by_its_size(document: Path, tmp_path
     with pytest.raises(BadInput, match="times its size"):
         parts_of(docx, bomb)
     with pytest.raises(BadInput, match="over the limit of 1 MB"):
-        docx.count_pages(bomb, limits=Limits(max_unpacked_bytes=1_000_000))
+        list(docx.read(bomb, limits=Limits(max_unpacked_bytes=1_000_000)))
 
 
 def test_a_size_that_lies_is_refused(document: Path, tmp_path: Path) -> None:
@@ -93,9 +93,14 @@ def test_truncated_files_are_refused(document: Path, tmp_path: Path, parser: Par
     data = document.read_bytes()
     path = file(tmp_path, data[: int(len(data) * share)])
     with pytest.raises(BadInput):
-        parser.count_pages(path, limits=Limits())
-    with pytest.raises(BadInput):
         parts_of(parser, path)
+
+
+@pytest.mark.parametrize("parser", [pptx, spreadsheet])
+def test_pages_of_a_truncated_file_are_not_counted(document: Path, tmp_path: Path, parser: PagedParser) -> None:
+    data = document.read_bytes()
+    with pytest.raises(BadInput):
+        parser.count_pages(file(tmp_path, data[: len(data) // 2]), limits=Limits())
 
 
 @pytest.mark.parametrize("parser", [pptx, spreadsheet])
