@@ -1,4 +1,4 @@
-"""The real embedding model, converted once for all tests; they are skipped only where its weights are nowhere."""
+"""Share the real embedding model between tests; without its weights on this machine they are skipped."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""PyTorch weights in, a folder with the OpenVINO model and its tokenizer out; once, kept under the weights' hash.
+"""Convert the weights of an embedding model to OpenVINO, once, and keep the result under the hash of the weights.
 
-Torch and transformers work in a child process: their 500 MB end with it, and where the result is kept already neither
-is needed nor imported. `openvino.convert_model` reads the module directly, so no `optimum` (which pins transformers
-to 4.57) is needed.
+The default model and every other BERT are built by `bert_graph`, which needs only the weights and takes a second. Other
+architectures are traced by `openvino.convert_model` from torch and transformers, where these are installed; that takes
+half a minute and needs no `optimum` (which pins transformers to 4.57). Both happen in a child process, so that the
+memory that they take is given back.
 """
 
 from __future__ import annotations
@@ -20,21 +21,22 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ingest_assets.clients.embedding.bert_graph import bert_graph, is_bert
 from ingest_assets.clients.embedding.weights import CARD_FILE, describe, find_weights
 from ingest_assets.errors import ConfigError
 
 VERSION = "1"
-"""Goes up whenever the same weights are converted to something else."""
+"""Is raised when the same weights are converted to a model with other vectors."""
 MODEL_FILE = "model.xml"
 TOKENIZER_FILE = "tokenizer.json"
-_TIMEOUT_S = 600  # a conversion takes 10 s; a cold disk under load ten times that
+_TIMEOUT_S = 600  # tracing takes 30 s; a cold disk under load takes ten times as long
 
 
 def converted(folder: Path | None, *, cache_dir: Path) -> Path:
-    """Return a folder with the converted model, its tokenizer and its card, converting first where it is missing.
+    """Return a folder with the converted model, its tokenizer and its card; convert first if there is none.
 
     Raises:
-        ConfigError: there are no weights, or no torch to convert them with, or the conversion failed.
+        ConfigError: there are no weights, or the conversion failed, or it needs torch and there is none.
     """
     if folder is not None and (folder / CARD_FILE).is_file():
         return folder
@@ -50,7 +52,7 @@ def converted(folder: Path | None, *, cache_dir: Path) -> Path:
 
 @contextmanager
 def _one_at_a_time(path: Path) -> Iterator[None]:
-    """Let a second process wait for the first one's result instead of loading torch beside it."""
+    """Let a second process wait for the result of the first instead of converting beside it."""
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -58,33 +60,43 @@ def _one_at_a_time(path: Path) -> Iterator[None]:
 
 def _convert_in_child(folder: Path | None, *, target: Path) -> None:
     weights = find_weights(folder)
-    # A temporary name and a rename: a process killed half way leaves nothing that looks finished.
+    # Written under a temporary name and renamed: a process that is killed half way leaves nothing that looks finished.
     scratch = Path(tempfile.mkdtemp(prefix=f"{target.name}.", dir=target.parent))
     try:
-        command = [
-            sys.executable,
-            "-m",
-            "ingest_assets.clients.embedding.openvino_conversion",
-            str(weights),
-            str(scratch),
-        ]
+        command = [sys.executable, "-m", __name__, str(weights), str(scratch)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
         if done.returncode != 0:
             reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise ConfigError(
-                f"{weights}: converting the embedding model failed ({reason}); the conversion needs "
-                "`pip install ingest-assets[torch]` once, or name a folder that is converted already"
-            )
+            raise ConfigError(f"{weights}: converting the embedding model failed ({reason}); {_remedy(weights)}")
         card = asdict(describe(folder))
         (scratch / CARD_FILE).write_text(json.dumps(card, indent=1), encoding="utf-8")
-        scratch.chmod(0o755)  # mkdtemp's 0700 would lock out the user that the service runs as
+        scratch.chmod(0o755)  # mkdtemp makes 0700, which would lock out the user that the service runs as
         scratch.rename(target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
+def _remedy(weights: Path) -> str:
+    if is_bert(weights):
+        return "its files may be damaged: download the model again"
+    return "only a BERT can be converted without torch: `pip install 'ingest-assets[torch]'` once, or name a BERT"
+
+
 def _convert(weights: Path, target: Path) -> None:
-    """Convert in this process: token ids and their mask in, one unit vector per row out."""
+    """Write the converted model and its tokenizer into a folder."""
+    from ingest_assets.clients.embedding.openvino_runtime import openvino
+
+    model = bert_graph(weights) if is_bert(weights) else traced_graph(weights)
+    openvino.save_model(model, target / MODEL_FILE, compress_to_fp16=False)
+    shutil.copyfile(weights / TOKENIZER_FILE, target / TOKENIZER_FILE)
+
+
+def traced_graph(weights: Path) -> Any:
+    """Trace an `openvino.Model` from torch, for the architectures that `bert_graph` does not know.
+
+    Raises:
+        ImportError: torch or transformers is not installed.
+    """
     import torch
     from transformers import AutoModel
 
@@ -93,21 +105,19 @@ def _convert(weights: Path, target: Path) -> None:
     class MeanPooled(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.bert = AutoModel.from_pretrained(weights, dtype=torch.float32, attn_implementation="sdpa").eval()
+            self.encoder = AutoModel.from_pretrained(weights, dtype=torch.float32, attn_implementation="sdpa").eval()
 
         def forward(self, input_ids: Any, attention_mask: Any) -> Any:
-            states = self.bert(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+            states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
             mask = attention_mask.unsqueeze(-1).to(states.dtype)
             mean = (states * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
             return torch.nn.functional.normalize(mean, p=2, dim=1)
 
     example = {name: torch.ones((2, 8), dtype=torch.int64) for name in ("input_ids", "attention_mask")}
     with torch.no_grad():
-        model = openvino.convert_model(
+        return openvino.convert_model(
             MeanPooled(), example_input=example, input=[("input_ids", [-1, -1]), ("attention_mask", [-1, -1])]
         )
-    openvino.save_model(model, target / MODEL_FILE, compress_to_fp16=False)
-    shutil.copyfile(weights / TOKENIZER_FILE, target / TOKENIZER_FILE)
 
 
 if __name__ == "__main__":

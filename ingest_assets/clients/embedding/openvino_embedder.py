@@ -1,8 +1,8 @@
-"""Texts in, unit vectors out, from MiniLM on OpenVINO: no torch at run time.
+"""Embed texts with MiniLM, or another sentence-transformers model, on OpenVINO; no torch is needed.
 
-Half a second from a cold start to the first vector, and several times the speed of torch on the same cores
-(`benchmarks/embedding/README.md`). Windows are sorted by length, so that a batch carries hardly any padding, and two
-batches are on their way at once.
+The first vector comes half a second after a cold start, and the speed is several times that of torch on the same cores
+(`benchmarks/embedding/README.md`). Windows are sorted by length, so that a batch holds hardly any padding, and two
+batches are computed at the same time.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 Precision = Literal["auto", "bf16", "f32"]
 
-BATCH = 4  # memory grows with it and speed does not: 290 MB at 4, 514 MB at 32 (benchmarks/embedding/README.md)
+BATCH = 4  # memory grows with the batch and speed does not: 290 MB at 4, 514 MB at 32 (benchmarks/embedding/README.md)
 STREAMS = 2
 LENGTH_STEP = 16
-"""Batches are padded to a multiple of this: the runtime keeps a plan per shape it has met, so there must be few."""
+"""Batches are padded to a multiple of this length: OpenVINO keeps a plan for each shape, so shapes must be few."""
 
 
 class OpenVINOEmbedder:
-    """The default embedder. Weights are found, converted and compiled when the first text comes.
+    """The default embedder. It finds, converts and compiles its model when the first text comes.
 
     Raises:
         ConfigError: the folder of weights holds no model that can be used.
@@ -54,7 +54,7 @@ class OpenVINOEmbedder:
         self._cache_dir = cache_dir
         self._precision = precision
         self._batch = batch
-        # Each request in flight holds the working memory of a batch.
+        # Each request that is being computed holds the working memory of a batch.
         self._streams = min(STREAMS if batch > 1 else 1, os.cpu_count() or 1)
         self._turn = Lock()
 
@@ -62,9 +62,9 @@ class OpenVINOEmbedder:
         """Return one float32 unit vector per text, in the same order; every word of a text is in its vector.
 
         Raises:
-            ConfigError: the model is nowhere, or cannot be converted.
+            ConfigError: there is no model, or it cannot be converted.
         """
-        with self._turn:  # the queue of requests is not made for two callers
+        with self._turn:  # the queue of requests cannot be used by two callers
             windows = self._pieces.windows(texts)
             return merge(self._read(windows), windows, texts=len(texts))
 
@@ -78,7 +78,7 @@ class OpenVINOEmbedder:
 
     @cached_property
     def _queue(self) -> Any:
-        """Compile the model, once, and give it as many requests as there are streams."""
+        """Compile the model once, with one request for each stream."""
         from ingest_assets.clients.embedding.openvino_runtime import openvino
 
         core = openvino.Core()
@@ -101,7 +101,9 @@ class OpenVINOEmbedder:
 
         self._queue.set_callback(keep)
         order = sorted(range(len(windows)), key=lambda row: len(windows[row].ids), reverse=True)
-        size = max(1, min(self._batch, -(-len(order) // self._streams)))  # of a short text, each core gets its share
+        size = max(
+            1, min(self._batch, -(-len(order) // self._streams))
+        )  # also a few windows are shared between the cores
         for first in range(0, len(order), size):
             rows = order[first : first + size]
             self._queue.start_async(_padded([windows[row].ids for row in rows]), userdata=rows)
@@ -110,7 +112,7 @@ class OpenVINOEmbedder:
 
 
 def _padded(batch: Sequence[Sequence[int]]) -> dict[str, Any]:
-    """Lay word pieces out in a rectangle, with a mask over the padding."""
+    """Return ids and mask, both int64[texts, width], padded with 0."""
     import numpy as np
 
     width = -(-max(map(len, batch)) // LENGTH_STEP) * LENGTH_STEP

@@ -1,14 +1,15 @@
-"""OpenVINO, imported so that it tells nobody and starts no thread.
+"""Import OpenVINO without its telemetry, so that it sends nothing and starts no thread.
 
-`import openvino` (2026.4) sends an event to Google Analytics through `openvino_telemetry`, from a thread of its own,
-unless its user has opted out by a file in his home. Without that package it does neither, and falls back by itself
-(`openvino/tools/ovc/telemetry_utils.py`). A process with one thread may fork: runs find OpenVINO imported already.
+`import openvino` (2026.4) sends an event to Google Analytics through the package `openvino_telemetry`, from a thread,
+unless the user has a file in his home folder that forbids it. Without that package it sends nothing
+(`openvino/tools/ovc/telemetry_utils.py`). Only a process with one thread may fork; the warm process, which imports
+OpenVINO once for all runs, depends on that.
 """
 
 from __future__ import annotations
 
 import sys
 
-sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # importing it is an ImportError now
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None: importing it raises ImportError
 
-import openvino as openvino  # noqa: E402 - only now
+import openvino as openvino  # noqa: E402 - after the line above

@@ -1,7 +1,7 @@
-"""Texts in, unit vectors out, from the same model on torch: the reference, and the choice where torch is there anyway.
+"""Embed texts with sentence-transformers on torch (`INGEST_EMBEDDER=torch`).
 
-Windows are cut and merged as for OpenVINO (`wordpieces`), so both embedders share one `model`, and a store may be
-filled by either.
+It is the reference for the OpenVINO embedder, and a choice for teams that have torch installed anyway. Texts are cut
+into windows in the same way (`wordpieces`), so both embedders have the same `model` and can fill the same store.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ingest_assets.errors import ConfigError
 if TYPE_CHECKING:
     from ingest_assets.records import Vector
 
-BATCH = 16  # half of the default: 785 MB at peak are enough (benchmarks/embedding/README.md)
+BATCH = 16  # half of the library's default: it peaks at 785 MB (benchmarks/embedding/README.md)
 
 
 class TorchEmbedder:

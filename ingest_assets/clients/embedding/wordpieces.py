@@ -1,8 +1,9 @@
-"""Texts in, windows of word pieces that the model can read out; window vectors in, one vector per text out.
+"""Cut texts into windows that the model can read, and merge the vectors of a text's windows into one.
 
-A sentence-transformers model cuts a text at 256 word pieces in silence, and a 500-word chunk has about 825: two thirds
-of it would be in no vector. So a text is read in windows of equal length that end between words, and its vector
-is the mean of theirs, weighted by their pieces. The ways that were compared: `benchmarks/retrieval/README.md`.
+A sentence-transformers model cuts a text at 256 word pieces without a warning. A chunk of 500 words has about 825, so
+two thirds of it would be in no vector. Therefore a text is read in windows of about equal length that end between
+words, and its vector is the mean of their vectors, weighted by their number of pieces.
+`benchmarks/retrieval/README.md` compares this with other ways.
 """
 
 from __future__ import annotations
@@ -21,23 +22,26 @@ WINDOW_PIECES = 256
 
 
 def identity(card: ModelCard, *, window_pieces: int) -> str:
-    """Name what vectors must share to be comparable. Runtime and precision are not in it: they differ by 1e-4."""
+    """Return the model name that is kept with each vector: only vectors with the same name can be compared.
+
+    Runtime and precision are not part of it: they change a vector by 1e-4.
+    """
     return f"{card.name}@{card.sha256[:12]}/mean-of-{window_pieces}"
 
 
 @dataclass(frozen=True, slots=True)
 class PieceWindow:
-    """A stretch of one text that the model reads at once."""
+    """A part of one text that the model reads at once."""
 
     text_number: int
     """Which of the texts, from 0."""
     text: str
     ids: tuple[int, ...]
-    """Word pieces with the special ones around them."""
+    """Word pieces, with the special first and last piece."""
 
 
 class WordPieces:
-    """A model's own tokenizer, cutting texts into windows."""
+    """Cuts texts into windows with the tokenizer of the model."""
 
     def __init__(self, tokenizer_file: Path, *, window_pieces: int = WINDOW_PIECES) -> None:
         from tokenizers import Tokenizer
@@ -49,7 +53,7 @@ class WordPieces:
         self._room = window_pieces - 2
 
     def windows(self, texts: Sequence[str]) -> list[PieceWindow]:
-        """Cut each text into as few windows as hold it, as equal as words allow; an empty text has one."""
+        """Cut each text into as few windows as possible, of about equal length; an empty text has one window."""
         windows = []
         encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
         for number, (text, encoding) in enumerate(zip(texts, encodings, strict=True)):
@@ -61,7 +65,7 @@ class WordPieces:
 
 
 def _cuts(words: Sequence[int | None], *, room: int) -> Iterator[tuple[int, int]]:
-    """Yield the ranges of pieces; `words` says which word each piece belongs to."""
+    """Yield the start and end of each window, in pieces; `words` is the word number of each piece."""
     start, total = 0, len(words)
     while total - start > room:
         windows_left = -(-(total - start) // room)
@@ -69,7 +73,7 @@ def _cuts(words: Sequence[int | None], *, room: int) -> Iterator[tuple[int, int]
         between = end
         while between > start and words[between] == words[between - 1]:
             between -= 1
-        # A word as long as a window has no gap to end at: then it is cut.
+        # A word that is as long as a window is cut inside.
         end = between if between > start else end
         yield start, end
         start = end

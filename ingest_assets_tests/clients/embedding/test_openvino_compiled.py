@@ -1,4 +1,4 @@
-"""A compiled model is kept whole, found again, and made anew where it is damaged or cannot be kept."""
+"""A compiled model is kept, found again, and compiled again where it is damaged or cannot be kept."""
 
 from __future__ import annotations
 

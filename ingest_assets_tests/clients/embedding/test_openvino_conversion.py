@@ -1,8 +1,9 @@
-"""The conversion happens once, is whole or not there, and needs torch only where it happens."""
+"""The conversion happens once, is whole or not there, and needs no torch for the default model."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,22 @@ def test_once_converted_neither_torch_nor_the_weights_are_needed(model_cache: Pa
     assert done.stdout.strip() == "(1, 384)", done.stderr
 
 
+def test_the_default_model_is_converted_without_torch(weights: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    for name in ("torch", "transformers"):
+        (site / name).mkdir(parents=True)
+        (site / name / "__init__.py").write_text("raise ImportError('not to be used')")
+    code = (
+        "import sys; from pathlib import Path; "
+        "from ingest_assets.clients.embedding.openvino_conversion import converted; "
+        "print(converted(None, cache_dir=Path(sys.argv[1])).name)"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])}
+    command = [sys.executable, "-c", code, str(tmp_path / "cache")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == f"{MINILM.sha256[:12]}-{VERSION}", done.stderr
+
+
 def test_a_converted_folder_can_be_named_instead_of_weights(model_cache: Path, tmp_path: Path) -> None:
     folder = converted(None, cache_dir=model_cache)
     assert converted(folder, cache_dir=tmp_path) == folder
@@ -79,6 +96,18 @@ def test_weights_that_cannot_be_converted_leave_nothing_behind(weights: Path, tm
     for name in ("config.json", "modules.json", "1_Pooling/config.json"):
         (broken / name).write_bytes((weights / name).read_bytes())
     (broken / "model.safetensors").write_bytes(b"no weights")
-    with pytest.raises(ConfigError, match=r"converting the embedding model failed.*\[torch\]"):
+    with pytest.raises(ConfigError, match=r"converting the embedding model failed.*damaged"):
         converted(broken, cache_dir=cache)
     assert [path for path in cache.iterdir() if path.is_dir()] == []
+
+
+def test_an_architecture_that_needs_torch_says_so(weights: Path, tmp_path: Path) -> None:
+    broken, cache = tmp_path / "broken", tmp_path / "cache"
+    (broken / "1_Pooling").mkdir(parents=True)
+    for name in ("modules.json", "1_Pooling/config.json"):
+        (broken / name).write_bytes((weights / name).read_bytes())
+    config = json.loads((weights / "config.json").read_text()) | {"model_type": "a-model-of-tomorrow"}
+    (broken / "config.json").write_text(json.dumps(config))
+    (broken / "model.safetensors").write_bytes(b"no weights")
+    with pytest.raises(ConfigError, match=r"without torch.*\[torch\]"):
+        converted(broken, cache_dir=cache)

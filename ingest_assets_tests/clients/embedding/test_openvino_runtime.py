@@ -1,4 +1,4 @@
-"""OpenVINO, imported so that it tells nobody and starts no thread."""
+"""Importing OpenVINO starts no thread and loads no telemetry."""
 
 from __future__ import annotations
 
