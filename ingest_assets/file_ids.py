@@ -8,6 +8,7 @@ becomes `ann:reports:q3 final.pdf`. Letters and digits of every script stay as t
 from __future__ import annotations
 
 import re
+import unicodedata
 from urllib.parse import unquote
 
 from ingest_assets.errors import BadInput
@@ -17,12 +18,18 @@ _HURTS = re.compile(r'[%,:\[\]*"\'\\|<>?{}#&;$`\x00-\x1f\x7f-\x9f\u200b-\u200f\u
 _EDGE_SPACE = re.compile(r"^\s|\s$|\.(?=\.)|(?<=\.)\.")
 
 
+def nfc(name: str) -> str:
+    """Compose the letters of a name: the form in which one name is always the same characters (Unicode's NFC)."""
+    return unicodedata.normalize("NFC", name)
+
+
 def file_id_of(key: str) -> str:
-    """Turn a file key into the partition key of its file.
+    """Turn a file key into the partition key of its file; keys that differ only in Unicode's form are one file's.
 
     Raises:
         BadInput: the key is not `user_id/project_id/filename`, or has an empty, `.` or `..` segment.
     """
+    key = nfc(key)
     segments = key.split("/")
     if len(segments) < 3 or any(segment in {"", ".", ".."} for segment in segments):
         raise BadInput(f"{key!r}: files lie two folders deep, as USER/PROJECT/FILENAME; move it there")
@@ -32,7 +39,7 @@ def file_id_of(key: str) -> str:
 
 
 def key_for(user_id: str, project_id: str, filename: str) -> str:
-    """Put a file key together.
+    """Put a file key together, in composed letters.
 
     Raises:
         BadInput: a slash in the user or project would make it somebody else's; or a part is empty, `.` or `..`.
@@ -42,7 +49,7 @@ def key_for(user_id: str, project_id: str, filename: str) -> str:
             raise BadInput(f"the {name} {value!r} holds a slash: it would name another owner; leave it out")
     key = f"{user_id}/{project_id}/{filename}"
     file_id_of(key)
-    return key
+    return nfc(key)
 
 
 def client_file_id(user_id: str, project_id: str, doc_id: str) -> str:

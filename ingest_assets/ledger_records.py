@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 
 from ingest_assets.records import Chunk
 
@@ -118,6 +119,9 @@ class Scope:
     def __post_init__(self) -> None:
         if not self.user_id or not self.project_id:
             raise ValueError("a scope names a user and a project; neither may be empty")
+        # Owners are kept in composed letters (file_ids.py); a Mac or a person may type them in others.
+        for name in ("user_id", "project_id"):
+            object.__setattr__(self, name, normalize("NFC", getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True)

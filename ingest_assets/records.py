@@ -32,6 +32,18 @@ class BucketObject:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadablePlace:
+    """A folder or file of the bucket that could not be looked at; what the ledger knows below it is not gone."""
+
+    key: str
+    """Key of the file, or the beginning of the keys in the folder, without the slash."""
+    reason: str
+    """What is wrong and what to do, for the operator."""
+    is_empty: bool = False
+    """A user's folder without anything in it, as a mount point is while its share is away."""
+
+
+@dataclass(frozen=True, slots=True)
 class SourceFile:
     """One version of one file in the bucket. The bytes stay there."""
 

@@ -18,7 +18,7 @@ from ingest_assets.buckets import is_passed_over
 from ingest_assets.cli.tables import Outcome, printable
 from ingest_assets.config.settings import Settings
 from ingest_assets.errors import BadInput, OutsideError
-from ingest_assets.file_ids import file_id_of, key_for
+from ingest_assets.file_ids import file_id_of, key_for, nfc
 from ingest_assets.ledger_records import FileRecord, Scope, State
 
 if TYPE_CHECKING:
@@ -41,9 +41,11 @@ def add(paths: list[Path], *, scope: Scope, settings: Settings, quiet: bool) -> 
     from ingest_assets.defs.resources import Workshop
 
     key_for(scope.user_id, scope.project_id, "any")
-    wanted = list(files_of(paths))
+    wanted = [(path, nfc(name)) for path, name in files_of(paths)]
     _refuse_doubles(wanted)
     workshop = Workshop(settings)
+    if not workshop.store.files(limit=1):
+        workshop.bucket.prepare()  # with files in the ledger, a bucket that is not there is one to be mounted
     with open_instance(settings) as instance, _live(quiet) as bar:
         return [_add_one(workshop, instance, bar, path=path, name=name, scope=scope) for path, name in wanted]
 

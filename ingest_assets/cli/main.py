@@ -18,6 +18,7 @@ from ingest_assets.cli import doctor as cli_doctor
 from ingest_assets.cli import store as cli_store
 from ingest_assets.cli import tables as cli_tables
 from ingest_assets.cli import work as cli_work
+from ingest_assets.cli.bucket_status import look_at_bucket
 from ingest_assets.cli.options import AsJson, Project, User, scope_of
 from ingest_assets.cli.settings_table import table
 from ingest_assets.config.home import prepare_home
@@ -63,6 +64,7 @@ def prepare() -> None:
     """Make ready what a first run would have to wait for: home, store and converted model; any number of times."""
     workshop = _workshop()
     prepare_home(workshop.settings)
+    workshop.bucket.prepare()
     workshop.store.prepare()
     workshop.embedder.embed(["ready"])
     typer.echo(f"{workshop.settings.home} is ready; vectors by {workshop.embedder.model}")
@@ -99,7 +101,14 @@ def work(
     for done in cli_work.work(load_settings(), max_files=max_files, until_empty=until_empty):
         if not as_json and done.outcomes:
             typer.echo(f"files done: {len(done.outcomes)}, left: {done.left}", err=True)
-    cli_tables.show_work(done.outcomes, purged=done.purged, misplaced=done.misplaced, left=done.left, as_json=as_json)
+    cli_tables.show_work(
+        done.outcomes,
+        purged=done.purged,
+        misplaced=done.misplaced,
+        unreadable=done.unreadable,
+        left=done.left,
+        as_json=as_json,
+    )
     if not done.all_well:
         raise typer.Exit(EXIT_PROBLEM)
     if done.left:
@@ -117,16 +126,18 @@ def status(
     if file:
         return cli_tables.show_file(_record(workshop, file), as_json=as_json)
     records = list(ledger(workshop.store))
-    known = {record.file_id: record.version for record in records}
-    waiting, misplaced = 0, []
-    for item in workshop.bucket.list():
-        try:
-            waiting += known.get(file_id_of(item.key)) != item.version
-        except BadInput as error:
-            misplaced.append(str(error))
-    return cli_tables.show_status(
-        records, arriving=waiting, misplaced=misplaced, problems_only=problems, as_json=as_json
+    seen = look_at_bucket(workshop.bucket, records)
+    cli_tables.show_status(
+        records,
+        arriving=seen.arriving,
+        misplaced=seen.misplaced,
+        unreadable=seen.unreadable,
+        problems_only=problems,
+        as_json=as_json,
     )
+    if seen.unreadable:
+        raise typer.Exit(EXIT_PROBLEM)
+    return None
 
 
 @app.command()

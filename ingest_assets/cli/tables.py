@@ -47,18 +47,26 @@ def show_outcomes(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
 
 
 def show_work(
-    outcomes: Sequence[Outcome], *, purged: Sequence[str], misplaced: Sequence[str], left: int, as_json: bool
+    outcomes: Sequence[Outcome],
+    *,
+    purged: Sequence[str],
+    misplaced: Sequence[str],
+    unreadable: Sequence[str],
+    left: int,
+    as_json: bool,
 ) -> None:
     """Print what one call of `ingest work` did."""
     if as_json:
         files = [_outcome_row(outcome) for outcome in outcomes]
-        return _json({"files": files, "purged": list(purged), "misplaced": list(misplaced), "left": left})
+        named = {"misplaced": list(misplaced), "unreadable": list(unreadable)}
+        return _json({"files": files, "purged": list(purged), **named, "left": left})
     if outcomes:
         show_outcomes(outcomes, as_json=False)
     console = _console()
     for key in purged:
         console.print(f"{_safe(key)}: gone from the bucket, removed")
     _misplaced(console, misplaced)
+    _unreadable(console, unreadable)
     console.print(f"{len(outcomes)} files processed, {len(purged)} removed, {left} left")
     return None
 
@@ -71,7 +79,13 @@ def show_files(records: Sequence[FileRecord], *, as_json: bool) -> None:
 
 
 def show_status(
-    records: Iterable[FileRecord], *, arriving: int, misplaced: Sequence[str], problems_only: bool, as_json: bool
+    records: Iterable[FileRecord],
+    *,
+    arriving: int,
+    misplaced: Sequence[str],
+    unreadable: Sequence[str],
+    problems_only: bool,
+    as_json: bool,
 ) -> None:
     """Print how many files are in which state, and what is wrong with the ones that need somebody."""
     kept = list(records)
@@ -79,13 +93,15 @@ def show_status(
     bad = [record for record in kept if record.state in {State.FAILED, State.PARTIAL}]
     if as_json:
         problems = [_plain(record) for record in bad]
-        return _json({"states": counts, "waiting": arriving, "misplaced": list(misplaced), "problems": problems})
+        named = {"misplaced": list(misplaced), "unreadable": list(unreadable), "problems": problems}
+        return _json({"states": counts, "waiting": arriving, **named})
     console = _console()
     if not problems_only:
         line = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "no files yet"
         console.print(f"{line}; {arriving} waiting in the bucket")
     _problems(console, bad)
     _misplaced(console, misplaced)
+    _unreadable(console, unreadable)
     return None
 
 
@@ -190,6 +206,11 @@ def _problems(console: Console, records: Sequence[FileRecord]) -> None:
 def _misplaced(console: Console, reasons: Sequence[str]) -> None:
     for reason in reasons:
         console.print(f"  left in the bucket: {_safe(reason)}", soft_wrap=True)
+
+
+def _unreadable(console: Console, reasons: Sequence[str]) -> None:
+    for reason in reasons:
+        console.print(f"  not looked at: {_safe(reason)}", soft_wrap=True)
 
 
 def _safe(text: str) -> str:

@@ -37,11 +37,13 @@ class Done:
     """Files that are still pending: not begun yet, arriving, in another process's run, or past `max_files`."""
     misplaced: tuple[str, ...] = ()
     """What is wrong with files in the bucket that are nobody's, and were left where they are."""
+    unreadable: tuple[str, ...] = ()
+    """What is wrong with the bucket, or with places in it, that could not be looked at; nothing was removed for it."""
 
     @property
     def all_well(self) -> bool:
         """Was every file somebody's, and did it end well?"""
-        return not self.misplaced and not any(
+        return not (self.misplaced or self.unreadable) and not any(
             outcome.record.state in {State.FAILED, State.PARTIAL} for outcome in self.outcomes
         )
 
@@ -59,12 +61,15 @@ def work(settings: Settings, *, max_files: int | None, until_empty: bool) -> Ite
     from ingest_assets.defs.purge import purge
     from ingest_assets.defs.resources import Workshop
     from ingest_assets.file_ids import key_of
+    from ingest_assets.stages.compare import UNKNOWN_BUCKET
 
     workshop, done = Workshop(settings), Done()
     with open_instance(settings) as instance:
         while True:
             changes, arrivals, gone = _pending(workshop, instance)
-            done.misplaced = changes.misplaced
+            done.misplaced, done.unreadable = changes.misplaced, changes.unreadable
+            if not changes.is_known_bucket:
+                done.unreadable = (UNKNOWN_BUCKET, *done.unreadable)
             for file_id in gone:
                 if purge(file_id, workshop=workshop, instance=instance) is not None:
                     done.purged.append(key_of(file_id))

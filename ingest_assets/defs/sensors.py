@@ -17,8 +17,7 @@ from ingest_assets.defs.resources import Workshop
 from ingest_assets.errors import OutsideError
 from ingest_assets.file_ids import key_of
 from ingest_assets.ledger_records import Origin
-from ingest_assets.records import BucketObject
-from ingest_assets.stages.compare import Changes, compare
+from ingest_assets.stages.compare import UNKNOWN_BUCKET, Changes, compare
 from ingest_assets.stores.contract import VectorStore
 from ingest_assets.stores.ledger import ledger
 from memory_capped_launcher.outcomes import OUTCOME_TAG
@@ -35,6 +34,9 @@ SETTLED_WITHIN_S = 60
 """By then a sensor has put a failed run into the ledger; if none did, the file is asked for again."""
 MAX_REQUESTS = 100
 """Runs asked for in one tick. A tick with thousands passes Dagster's 60 s deadline and repeats for ever."""
+
+MAX_NAMED = 10
+"""Places that cannot be read that one tick names; `ingest status` names them all."""
 
 Shop = dg.ResourceParam[Workshop]
 
@@ -60,6 +62,8 @@ def upload_bucket(context: dg.SensorEvaluationContext, workshop: Shop) -> dg.Sen
         context.log.warning(
             f"{len(changes.misplaced)} files in the bucket are nobody's, such as {changes.misplaced[0]}"
         )
+    for reason in [*changes.unreadable[:MAX_NAMED], *([] if changes.is_known_bucket else [UNKNOWN_BUCKET])]:
+        context.log.warning(reason)
     context.instance.add_dynamic_partitions(files.name or "", [arrival.file_id for arrival in arrivals])
     # What had to wait for the next look keeps its place in it.
     seen = changes.unsettled | {arrival.key: arrival.version for arrival in waiting[MAX_REQUESTS:]}
@@ -142,16 +146,27 @@ def _note_unless_known(workshop: Workshop, run: dg.DagsterRun, end: str) -> None
 
 
 def look(workshop: Workshop, instance: dg.DagsterInstance, *, seen: dict[str, str], missed: list[str]) -> Changes:
-    """Compare the bucket with the ledger and the partitions."""
-    return compare(
-        _listing(workshop),
-        ledger=ledger_versions(workshop.store),
+    """Compare the bucket with the ledger and the partitions.
+
+    A bucket that may be marked is: one with nothing to lose, or one that holds a known file and so is the right one.
+    """
+    bucket, versions = workshop.bucket, ledger_versions(workshop.store)
+    if not versions:
+        bucket.prepare()
+    is_marked = bool(bucket.identity())
+    changes = compare(
+        bucket.list(),
+        ledger=versions,
         partitions=instance.get_dynamic_partitions(files.name or ""),
         seen=seen,
         missed=missed,
         now=time.time(),
         settle_s=workshop.settings.settle_s,
+        is_marked=is_marked,
     )
+    if changes.is_known_bucket and not is_marked:
+        bucket.prepare()
+    return changes
 
 
 def files_not_settled(instance: dg.DagsterInstance) -> set[str]:
@@ -164,10 +179,6 @@ def files_not_settled(instance: dg.DagsterInstance) -> set[str]:
 def ledger_versions(store: VectorStore) -> dict[str, str]:
     """Return the version of each of the bucket's files at its last attempt."""
     return {record.file_id: record.version for record in ledger(store) if record.origin is Origin.BUCKET}
-
-
-def _listing(workshop: Workshop) -> list[BucketObject]:
-    return list(workshop.bucket.list())
 
 
 def _ingest(file_id: str) -> dg.RunRequest:
@@ -183,4 +194,7 @@ def _purge(file_id: str) -> dg.RunRequest:
 
 
 def _idle(changes: Changes, busy: int) -> str:
-    return f"{changes.unchanged} files unchanged, {len(changes.unsettled)} still arriving, {busy} in runs"
+    if not changes.is_known_bucket:
+        return UNKNOWN_BUCKET
+    idle = f"{changes.unchanged} files unchanged, {len(changes.unsettled)} still arriving, {busy} in runs"
+    return "; ".join([idle, *changes.unreadable[:MAX_NAMED]])

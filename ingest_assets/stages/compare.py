@@ -1,7 +1,9 @@
-"""A bucket's listing and the ledger in, what has to be done out.
+"""Compare the bucket's listing with the ledger and say which files are new, changed or gone.
 
 Decided from our own ledger, never from Dagster's record of materialisations: a key that was deleted and added again
-still looks materialised there.
+still looks materialised there. What cannot be seen is not gone: files below a place that cannot be read stay, and in a
+bucket that neither has its mark nor holds a file that the ledger knows (an empty mount point, another volume) nothing
+is gone at all.
 """
 
 from __future__ import annotations
@@ -10,8 +12,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from ingest_assets.errors import BadInput
-from ingest_assets.file_ids import file_id_of
-from ingest_assets.records import BucketObject
+from ingest_assets.file_ids import file_id_of, key_of
+from ingest_assets.records import BucketObject, UnreadablePlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +32,28 @@ class Changes:
     arrivals: tuple[Arrival, ...]
     """New and changed files that are whole, oldest first."""
     gone: tuple[str, ...]
-    """file_ids of records and partitions whose object was not there at two looks."""
+    """file_ids of records and partitions whose object was missing in two comparisons."""
     missing: frozenset[str]
-    """file_ids whose object is not there now; pass them to the next look."""
+    """file_ids whose object is missing now; pass them to the next comparison."""
     unsettled: dict[str, str]
-    """Key → version of files seen now that may still be growing; pass it to the next look."""
+    """Key → version of files seen now that may still be growing; pass it to the next comparison."""
     unchanged: int
     misplaced: tuple[str, ...]
     """What is wrong with keys that name no user, project and file."""
+    unreadable: tuple[str, ...] = ()
+    """What is wrong with places of the bucket that could not be looked at; files known below them are kept."""
+    is_known_bucket: bool = True
+    """Whether the bucket has its mark or holds a known version of a file; if not, nothing is taken for gone."""
+
+
+UNKNOWN_BUCKET = (
+    "the bucket has no mark of `ingest prepare` and holds no file that the ledger knows: is its volume mounted, is "
+    "INGEST_BUCKET right? Nothing is removed for it; if it is the right one, run `ingest prepare`"
+)
 
 
 def compare(
-    listing: Iterable[BucketObject],
+    listing: Iterable[BucketObject | UnreadablePlace],
     *,
     ledger: Mapping[str, str],
     partitions: Iterable[str] = (),
@@ -49,30 +61,39 @@ def compare(
     missed: Collection[str] = (),
     now: float,
     settle_s: float,
+    is_marked: bool = True,
 ) -> Changes:
     """Tell new, changed, deleted and unfinished files apart; `ledger` maps file_id to the version last attempted.
 
-    A file counts as whole when it has rested for `settle_s` seconds and looks as it did at the look before (`seen`), or
-    when no rest is asked for. Two signs, because a copy can stall and a clock can be wrong. A file counts as gone when
-    it was missing at the look before too (`missed`), so that a renamed one comes before its old name goes.
+    A file counts as whole when it has rested for `settle_s` seconds and looks as it did in the comparison before
+    (`seen`), or when no rest is asked for. Two signs, because a copy can stall and a clock can be wrong. A file counts
+    as gone when it was missing in the comparison before too (`missed`), so that a renamed one comes before its old name
+    goes. `is_marked`: the bucket has the mark that `prepare` leaves in it.
     """
+    known = _by_composed_id(ledger)
     arrivals: list[tuple[float, Arrival]] = []
     unsettled: dict[str, str] = {}
     misplaced: list[str] = []
+    unreadable: list[UnreadablePlace] = []
     present: set[str] = set()
     unchanged = 0
     for item in listing:
+        if isinstance(item, UnreadablePlace):
+            unreadable.append(item)
+            continue
         file_id = _placed(item, misplaced)
         if file_id is None:
             continue
         present.add(file_id)
-        if ledger.get(file_id) == item.version:
+        if known.get(file_id) == item.version:
             unchanged += 1
         elif _is_whole(item, seen=seen, now=now, settle_s=settle_s):
             arrivals.append((item.modified_at, Arrival(file_id=file_id, key=item.key, version=item.version)))
         else:
             unsettled[item.key] = item.version
-    missing = frozenset((ledger.keys() | set(partitions)) - present)
+    is_known_bucket = is_marked or not ledger or unchanged > 0
+    absent = _absent(ledger.keys() | set(partitions), present)
+    missing = frozenset(absent - _below(absent, unreadable)) if is_known_bucket else frozenset[str]()
     arrivals.sort(key=lambda arrival: (arrival[0], arrival[1].file_id))
     return Changes(
         arrivals=tuple(arrival for _, arrival in arrivals),
@@ -81,7 +102,46 @@ def compare(
         unsettled=unsettled,
         unchanged=unchanged,
         misplaced=tuple(misplaced),
+        # A user's folder may well be empty; it is worth a word only where files of it are known.
+        unreadable=tuple(place.reason for place in unreadable if not place.is_empty or _below(absent, [place])),
+        is_known_bucket=is_known_bucket,
     )
+
+
+def _by_composed_id(ledger: Mapping[str, str]) -> dict[str, str]:
+    """Key the ledger by the ids that its files have today: a release before kept names as the file system wrote them.
+
+    Where both are there, today's is the one that holds.
+    """
+    return {_composed(file_id): version for file_id, version in ledger.items()} | {
+        file_id: version for file_id, version in ledger.items() if _composed(file_id) == file_id
+    }
+
+
+def _absent(known: Collection[str], present: Collection[str]) -> set[str]:
+    """Return the ids that no object of the bucket has, nor a twin in composed letters that is known as well."""
+    return {
+        file_id
+        for file_id in known
+        if file_id not in present
+        and (_composed(file_id) not in present or (_composed(file_id) != file_id and _composed(file_id) in known))
+    }
+
+
+def _below(file_ids: Collection[str], places: Iterable[UnreadablePlace]) -> set[str]:
+    """Return those of the files that lie in, or are, one of the places."""
+    prefixes = tuple(f"{place.key}/" for place in places)
+    return {file_id for file_id in file_ids if prefixes and f"{key_of(_composed(file_id))}/".startswith(prefixes)}
+
+
+def _composed(file_id: str) -> str:
+    """Return the id that a file of this key has today; an id that is no file's stays as it is."""
+    if file_id.isascii():
+        return file_id
+    try:
+        return file_id_of(key_of(file_id))
+    except BadInput:
+        return file_id
 
 
 def _placed(item: BucketObject, misplaced: list[str]) -> str | None:

@@ -6,12 +6,11 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-from ingest_assets.errors import BadInput
+from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.file_ids import file_id_of, owner_of
 from ingest_assets.records import BucketObject, SourceFile
 
 VERSION = "1"
-_BLOCK_BYTES = 1 << 20
 
 
 def receive(
@@ -26,6 +25,7 @@ def receive(
 
     Raises:
         BadInput: the file is gone, empty, larger than `max_bytes`, or changed while it was being read.
+        OutsideError: the bucket's disk fails.
     """
     before = stat()
     if before is None:
@@ -38,8 +38,11 @@ def receive(
             f"{key}: {before.size_bytes / 1e6:,.1f} MB is over the limit of {max_bytes / 1e6:,.0f} MB; "
             "split the file, or raise MAX_FILE_MB"
         )
-    sha256 = _sha256(path)
-    media_type = detect()
+    try:
+        sha256 = sha256_of(path)
+        media_type = detect()
+    except OSError as error:
+        raise OutsideError(f"{key}: it cannot be read ({error.strerror}): see to the disk or the share") from error
     if stat() != before:
         raise BadInput(f"{key}: the file changed while it was being read; it is taken up again when it rests")
     return SourceFile(
@@ -55,9 +58,7 @@ def receive(
     )
 
 
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
+def sha256_of(path: Path) -> str:
+    """Hash a file's bytes, block by block."""
     with path.open("rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
