@@ -14,7 +14,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from itertools import groupby
 from pathlib import Path
@@ -205,7 +205,11 @@ class FolderBucket:
                 folder.rmdir()
 
     def _require_root(self) -> None:
-        if not self._root.is_dir():
+        try:
+            is_there = self._root.is_dir()
+        except OSError as error:
+            raise OutsideError(_reason(str(self._root), error)) from error
+        if not is_there:
             raise OutsideError(
                 f"the bucket {self._root} is not there: nothing is removed for it. Mount it, or name another in "
                 "INGEST_BUCKET; `ingest prepare` makes a new, empty one"
@@ -213,7 +217,7 @@ class FolderBucket:
 
     def _require_volume(self) -> None:
         """Refuse to say that a file is gone from an empty folder without a mark: its volume may not be mounted."""
-        if not self.identity() and not any(not is_passed_over(name) for name in os.listdir(self._root)):
+        if not self.identity() and all(is_passed_over(path.name) for path in self._root.iterdir()):
             raise OutsideError(
                 f"the bucket {self._root} is empty and has no mark of `ingest prepare`: is its volume mounted? "
                 "Nothing is removed for it; if it is meant to be empty, run `ingest prepare`"
@@ -243,7 +247,7 @@ class FolderBucket:
             yield from self._entries(list(same), (*above, name))
 
     def _entries(
-        self, entries: list[os.DirEntry[str]], place: tuple[str, ...]
+        self, entries: Sequence[os.DirEntry[str]], place: tuple[str, ...]
     ) -> Iterator[BucketObject | UnreadablePlace]:
         """Yield the file, and the contents of the folders, that share a name."""
         key, below, taken = "/".join(place), [], False
@@ -286,7 +290,8 @@ def _names(folder: Path, name: str) -> Iterator[str]:
     yield name
     if not name.isascii():
         with suppress(OSError):
-            yield from sorted(other for other in os.listdir(folder) if other != name and nfc(other) == name)
+            others = (path.name for path in folder.iterdir())
+            yield from sorted(other for other in others if other != name and nfc(other) == name)
 
 
 def _exists(path: Path) -> bool:

@@ -1,17 +1,39 @@
 from __future__ import annotations
 
+import json
 import os
+import shutil
+import unicodedata
 from pathlib import Path
 
 import pytest
 
 from ingest_assets.buckets import FolderBucket, open_bucket
-from ingest_assets.errors import BadInput, ConfigError
+from ingest_assets.errors import BadInput, ConfigError, OutsideError
+from ingest_assets.records import BucketObject, UnreadablePlace
+from testing.rights import run_bound_by_rights
+
+DECOMPOSED, COMPOSED = (unicodedata.normalize(form, "Geschäft") for form in ("NFD", "NFC"))
 
 
 @pytest.fixture
 def bucket(tmp_path: Path) -> FolderBucket:
-    return FolderBucket(tmp_path / "bucket")
+    bucket = FolderBucket(tmp_path / "bucket")
+    bucket.prepare()
+    return bucket
+
+
+def lay(path: Path, text: str = "words") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def keys(bucket: FolderBucket) -> list[str]:
+    return [item.key for item in bucket.list() if isinstance(item, BucketObject)]
+
+
+def unreadable(bucket: FolderBucket) -> list[UnreadablePlace]:
+    return [item for item in bucket.list() if isinstance(item, UnreadablePlace)]
 
 
 def put(bucket: FolderBucket, tmp_path: Path, key: str, text: str) -> None:
@@ -22,6 +44,7 @@ def put(bucket: FolderBucket, tmp_path: Path, key: str, text: str) -> None:
 def test_what_is_put_is_listed_and_read_back(bucket: FolderBucket, tmp_path: Path) -> None:
     put(bucket, tmp_path, "ann/p/deep/er/a [1],~%20.txt", "hello")
     (item,) = bucket.list()
+    assert isinstance(item, BucketObject)
     assert (item.key, item.size_bytes) == ("ann/p/deep/er/a [1],~%20.txt", 5)
     with bucket.local(item.key) as path:
         assert path.read_text() == "hello"
@@ -78,7 +101,7 @@ def test_a_deleted_file_leaves_no_empty_folders(bucket: FolderBucket, tmp_path: 
     put(bucket, tmp_path, "ann/p/a.txt", "one")
     bucket.delete("ann/p/a.txt")
     bucket.delete("ann/p/a.txt")
-    assert list((tmp_path / "bucket").iterdir()) == []
+    assert [path.name for path in (tmp_path / "bucket").iterdir()] == [".ingest-bucket"]
 
 
 def test_an_unknown_kind_of_bucket_is_refused() -> None:
@@ -88,5 +111,102 @@ def test_an_unknown_kind_of_bucket_is_refused() -> None:
 
 def test_a_file_url_is_a_folder(tmp_path: Path) -> None:
     bucket = open_bucket(f"file://{tmp_path}/with%20space")
-    assert isinstance(bucket, FolderBucket)
+    bucket.prepare()
     assert (tmp_path / "with space").is_dir()
+
+
+def test_a_bucket_that_is_not_there_is_an_error_and_is_not_made(tmp_path: Path) -> None:
+    bucket = FolderBucket(tmp_path / "bucket")
+    for ask in (
+        lambda: list(bucket.list()),
+        lambda: bucket.stat("ann/p/a.txt"),
+        lambda: bucket.put("ann/p/a.txt", tmp_path / "x"),
+    ):
+        with pytest.raises(OutsideError, match="is not there"):
+            ask()
+    assert not (tmp_path / "bucket").exists()
+
+
+def test_a_file_is_not_gone_from_an_empty_folder_without_a_mark(bucket: FolderBucket, tmp_path: Path) -> None:
+    lay(tmp_path / "bucket/ann/p/a.txt")
+    shutil.rmtree(tmp_path / "bucket")
+    (tmp_path / "bucket").mkdir()  # as an empty mount point stands there
+    with pytest.raises(OutsideError, match="volume mounted"):
+        bucket.stat("ann/p/a.txt")
+    bucket.prepare()
+    assert bucket.stat("ann/p/a.txt") is None
+
+
+def test_a_mark_keeps_its_id_and_moves_with_the_folder(bucket: FolderBucket, tmp_path: Path) -> None:
+    before = bucket.identity()
+    bucket.prepare()
+    (tmp_path / "bucket").rename(tmp_path / "moved")
+    assert before == FolderBucket(tmp_path / "moved").identity() != ""
+
+
+def test_an_empty_folder_of_a_user_may_be_a_share_that_is_away(bucket: FolderBucket, tmp_path: Path) -> None:
+    (tmp_path / "bucket/ann").mkdir()
+    (place,) = unreadable(bucket)
+    assert (place.key, place.is_empty) == ("ann", True)
+    (tmp_path / "bucket/ann/p").mkdir()
+    assert unreadable(bucket) == []
+
+
+LIST = """
+import json, sys
+from pathlib import Path
+from ingest_assets.buckets import FolderBucket
+from ingest_assets.errors import BadInput
+bucket = FolderBucket(Path(sys.argv[1]))
+try:
+    with bucket.local("bob/p/secret.txt"):
+        said = ""
+except BadInput as error:
+    said = str(error)
+print(json.dumps([[(item.key, getattr(item, "reason", "")) for item in bucket.list()], said]))
+"""
+
+
+def test_what_may_not_be_read_is_named_and_stops_nothing_else(tmp_path: Path) -> None:
+    for name in ("ann/p/a.txt", "bob/p/secret.txt", "cid/p/c.txt", "lost+found/d"):
+        lay(tmp_path / name)
+    for name, mode in (("bob/p/secret.txt", 0o000), ("cid/p", 0o700), ("lost+found", 0o700)):
+        if os.geteuid() == 0:
+            os.chown(tmp_path / name, 1234, 1234)
+        (tmp_path / name).chmod(mode if os.geteuid() == 0 else 0o000)
+    listed, said = json.loads(run_bound_by_rights(LIST, str(tmp_path)))
+    assert [key for key, reason in listed if not reason] == ["ann/p/a.txt", "bob/p/secret.txt"]
+    assert [(key, "may not be read: give" in reason) for key, reason in listed if reason] == [
+        ("cid/p", True),
+        ("lost+found", True),
+    ]
+    assert said == "bob/p/secret.txt: it may not be read: give the service's user the right to"
+
+
+def test_a_name_in_decomposed_letters_is_the_same_file(bucket: FolderBucket, tmp_path: Path) -> None:
+    lay(tmp_path / "bucket/ann" / DECOMPOSED / f"{DECOMPOSED}.txt", "from a Mac")
+    key = f"ann/{COMPOSED}/{COMPOSED}.txt"
+    assert keys(bucket) == [key]
+    for typed in (key, unicodedata.normalize("NFD", key)):
+        assert bucket.stat(typed) == next(bucket.list())
+        with bucket.local(typed) as path:
+            assert path.read_text() == "from a Mac"
+    put(bucket, tmp_path, key, "anew")
+    assert keys(bucket) == [key]
+    bucket.delete(key)
+    assert keys(bucket) == []
+
+
+def test_two_names_that_differ_only_in_their_form_are_named_and_one_is_read(
+    bucket: FolderBucket, tmp_path: Path
+) -> None:
+    for folder in (DECOMPOSED, COMPOSED):
+        lay(tmp_path / "bucket/ann" / folder / "a.txt", folder)
+        lay(tmp_path / "bucket/ann" / folder / f"only-{len(folder)}.txt", folder)
+    assert sorted(keys(bucket)) == [f"ann/{COMPOSED}/{name}.txt" for name in ("a", "only-8", "only-9")]
+    (place,) = unreadable(bucket)
+    assert "two files have this name" in place.reason
+    with bucket.local(f"ann/{COMPOSED}/a.txt") as path:
+        assert path.read_text() == COMPOSED
+    with bucket.local(f"ann/{COMPOSED}/only-9.txt") as path:
+        assert path.read_text() == DECOMPOSED

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from dagster import DagsterInstance
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest_assets.errors import BadInput
-from ingest_assets.file_ids import client_file_id, file_id_of, is_valid, key_of, owner_of
+from ingest_assets.file_ids import client_file_id, file_id_of, is_valid, key_for, key_of, owner_of
+from ingest_assets.ledger_records import Scope
 
 segments = st.text(st.characters(exclude_characters="/\0", exclude_categories=("Cs",)), min_size=1).filter(
     lambda text: text not in {".", ".."}
@@ -14,9 +17,10 @@ segments = st.text(st.characters(exclude_characters="/\0", exclude_categories=("
 
 
 @given(st.lists(segments, min_size=3, max_size=5))
-def test_every_key_survives_the_way_there_and_back(parts: list[str]) -> None:
+def test_every_key_survives_the_way_there_and_back_in_composed_letters(parts: list[str]) -> None:
     key = "/".join(parts)
-    assert key_of(file_id_of(key)) == key
+    assert key_of(file_id_of(key)) == unicodedata.normalize("NFC", key)
+    assert file_id_of(unicodedata.normalize("NFD", key)) == file_id_of(key)
 
 
 @given(st.lists(segments, min_size=3, max_size=5))
@@ -64,3 +68,9 @@ def test_what_is_made_from_a_key_is_valid(parts: list[str]) -> None:
 )
 def test_a_key_that_somebody_typed_and_no_file_has_is_not_valid(typed: str) -> None:
     assert not is_valid(typed)
+
+
+def test_a_scope_and_a_key_are_composed_as_typed_by_a_mac() -> None:
+    user = unicodedata.normalize("NFD", "jörg")
+    assert Scope(user, user) == Scope("jörg", "jörg")
+    assert key_for(user, user, f"{user}.txt") == "jörg/jörg/jörg.txt"

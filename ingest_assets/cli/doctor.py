@@ -5,16 +5,18 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
+from ingest_assets.buckets import Bucket, open_bucket
 from ingest_assets.clients.pictures.blip_weights import can_run
 from ingest_assets.clients.pictures.picture_models import needed_cap_mb
 from ingest_assets.config.home import changed_sections
 from ingest_assets.config.settings import Settings
-from ingest_assets.errors import ConfigError
+from ingest_assets.errors import ConfigError, OutsideError
+from ingest_assets.records import UnreadablePlace
 from ingest_assets.stages.predict import first_window
 from ingest_assets.wiring import open_history
 from memory_capped_launcher.host.inspection import inspect_home
@@ -67,6 +69,8 @@ def examine(settings: Settings) -> Report:
     except OSError as error:
         raise ConfigError(f"this host cannot be looked at: {error}") from error
     plan = plan_for(found)
+    if home.is_dir():
+        plan = replace(plan, problems=[*plan.problems, *_bucket_problems(open_bucket(settings.bucket))])
     return report(
         plan,
         home=home,
@@ -77,6 +81,17 @@ def examine(settings: Settings) -> Report:
         blip_mb=needed_cap_mb(settings),
         missing_blip=settings.blip_model if settings.captions == "blip" and not can_run(settings.blip_model) else "",
     )
+
+
+def _bucket_problems(bucket: Bucket) -> Iterator[Problem]:
+    """Name the places of the bucket that cannot be read; reading is tried, the ledger is not asked."""
+    todo = "give the service's user the right to read it, or mount its share; nothing known there is removed"
+    try:
+        for place in bucket.list():
+            if isinstance(place, UnreadablePlace) and not place.is_empty:
+                yield Problem(f"in the bucket: {place.reason}", todo)
+    except OutsideError as error:
+        yield Problem(str(error), "mount the bucket, or run `ingest prepare` where there never was one")
 
 
 def _seen(settings: Settings, *, caps: Caps | None) -> list[SeenWindow]:

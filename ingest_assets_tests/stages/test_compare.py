@@ -1,6 +1,9 @@
 from __future__ import annotations
 
-from ingest_assets.records import BucketObject
+import unicodedata
+
+from ingest_assets.file_ids import file_id_of
+from ingest_assets.records import BucketObject, UnreadablePlace
 from ingest_assets.stages.compare import Changes, compare
 
 NOW = 1_000.0
@@ -82,3 +85,43 @@ def test_the_oldest_comes_first() -> None:
     seen = {"ann/p/a": "v1", "ann/p/b": "v1"}
     changes = look(item("a", age_s=10), item("b", age_s=20), seen=seen)
     assert [arrival.key for arrival in changes.arrivals] == ["ann/p/b", "ann/p/a"]
+
+
+def test_files_below_a_place_that_cannot_be_read_are_not_gone_and_it_is_named() -> None:
+    ledger = {"ann:p:a": "v1", "ann:pq:b": "v1", "bob:p:c": "v1"}
+    places = [
+        UnreadablePlace("ann/p", "ann/p: it may not be read"),
+        UnreadablePlace("lost+found", "lost+found: neither"),
+    ]
+    changes = compare(places, ledger=ledger, seen={}, missed=ledger, now=NOW, settle_s=5)
+    assert changes.gone == ("ann:pq:b", "bob:p:c")
+    assert changes.unreadable == ("ann/p: it may not be read", "lost+found: neither")
+
+
+def test_the_files_of_a_user_whose_folder_is_empty_are_kept() -> None:
+    places = [UnreadablePlace(name, f"{name}: the folder is empty", is_empty=True) for name in ("ann", "new")]
+    ledger = {"ann:p:a": "v1"}
+    changes = compare(places, ledger=ledger, seen={}, missed=ledger, now=NOW, settle_s=5)
+    assert (changes.gone, changes.unreadable) == ((), ("ann: the folder is empty",))
+
+
+def test_nothing_is_gone_from_a_bucket_without_a_mark_and_without_a_known_file() -> None:
+    ledger = {"ann:p:a": "v1", "ann:p:b": "v1"}
+
+    def changes(*listing: BucketObject) -> Changes:
+        return compare(listing, ledger=ledger, seen={}, missed=ledger, now=NOW, settle_s=5, is_marked=False)
+
+    assert changes().gone == changes(item("other")).gone == changes(item("a", version="v2")).gone == ()
+    assert not changes().is_known_bucket
+    assert changes(item("a")).gone == ("ann:p:b",)
+
+
+def test_a_record_in_decomposed_letters_is_the_file_that_is_there() -> None:
+    old = unicodedata.normalize("NFD", "ann:p:ü")
+    there = BucketObject(key="ann/p/ü", size_bytes=1, version="v1", modified_at=0)
+    changes = compare([there], ledger={old: "v1"}, seen={}, missed={old}, now=NOW, settle_s=5)
+    assert (changes.arrivals, changes.gone, changes.unchanged) == ((), (), 1)
+    both = compare([there], ledger={old: "v0", file_id_of("ann/p/ü"): "v1"}, seen={}, missed={old}, now=NOW, settle_s=5)
+    assert (both.arrivals, both.gone, both.unchanged) == ((), (old,), 1)
+    away = compare([], ledger={old: "v1"}, seen={}, missed={old}, now=NOW, settle_s=5)
+    assert away.gone == (old,)
