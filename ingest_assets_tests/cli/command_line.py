@@ -18,6 +18,8 @@ class Home:
 
     def __init__(self, folder: Path, model_cache: Path) -> None:
         self.folder = folder
+        self.by: list[str] = []
+        """Words before each command, such as `setpriv`."""
         self.environment = {
             **os.environ,
             "DAGSTER_HOME": str(folder / "home"),
@@ -27,7 +29,7 @@ class Home:
 
     def __call__(self, *words: str, code: int = 0, **settings: str) -> str:
         done = subprocess.run(
-            [str(INGEST), *words],
+            [*self.by, str(INGEST), *words],
             env={**self.environment, **settings},
             capture_output=True,
             text=True,
