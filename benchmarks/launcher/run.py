@@ -27,7 +27,7 @@ from dagster._core.definitions.selector import JobSubsetSelector
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import ModuleTarget
 
-from memory_capped_launcher.register import Register, Stage
+from memory_capped_launcher.register import Register, RunStage
 from memory_capped_launcher.supervision.process_tree import descendants
 from memory_capped_launcher.warm.preload import environment_digest
 from memory_capped_launcher.warm.protocol import ask
@@ -156,7 +156,7 @@ class Bench:
         _until(lambda: bool(instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_START)))
         entry = self.register.read(run.run_id)
         assert entry is not None
-        assert entry.stage is Stage.RUNNING
+        assert entry.stage is RunStage.RUNNING
         victim = entry.pid if of_supervisor else descendants(entry.pid)[0]
         os.kill(victim, signal.SIGKILL)
         began = time.perf_counter()

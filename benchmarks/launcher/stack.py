@@ -31,7 +31,7 @@ import yaml
 from ingest_assets.config.settings import Settings
 from ingest_assets.defs.resources import Workshop
 from ingest_assets.ledger_records import FileRecord
-from memory_capped_launcher.host.stack import Held, Role, stack_of, sum_up
+from memory_capped_launcher.host.stack import Role, RoleMemory, stack_of, sum_up
 from memory_capped_launcher.limits import LauncherConfig
 from memory_capped_launcher.register import Register
 
@@ -50,7 +50,7 @@ class Sampler:
     """What the home's processes hold, four times a second."""
 
     home: Path
-    samples: list[list[Held]] = field(default_factory=list)
+    samples: list[list[RoleMemory]] = field(default_factory=list)
     failed: list[Exception] = field(default_factory=list)
 
     @contextmanager
@@ -77,7 +77,7 @@ class Sampler:
             self.failed.append(error)
 
     @property
-    def peak(self) -> list[Held]:
+    def peak(self) -> list[RoleMemory]:
         """The sample with the largest sum."""
         return max(self.samples, key=_total)
 
@@ -185,11 +185,11 @@ def until(holds: Callable[[], bool], *, what: str, within_s: float = 3600.0) -> 
         time.sleep(0.2)
 
 
-def _of(sample: list[Held], role: Role) -> float:
+def _of(sample: list[RoleMemory], role: Role) -> float:
     return sum(held.pss_mb for held in sample if held.role is role)
 
 
-def _total(sample: list[Held]) -> float:
+def _total(sample: list[RoleMemory]) -> float:
     return sum(held.pss_mb for held in sample)
 
 

@@ -20,7 +20,7 @@ from ingest_assets.records import UnreadablePlace
 from ingest_assets.stages.predict import first_window
 from ingest_assets.wiring import open_history
 from memory_capped_launcher.host.inspection import inspect_home
-from memory_capped_launcher.host.plan import Caps, Plan, Problem, plan_for
+from memory_capped_launcher.host.plan import HostPlan, HostProblem, RunCaps, plan_for
 from memory_capped_launcher.host.stack import Role
 
 # A file of 50 MB (the default limit) leaves about five times its size as artifacts and rows; SQLite needs room to grow.
@@ -44,7 +44,7 @@ class Report:
     """What `ingest doctor` says."""
 
     home: str
-    plan: Plan
+    plan: HostPlan
     window_sizes: Sequence[int]
     """Parts in memory at once, from the setting down to one."""
     windows: Sequence[SeenWindow]
@@ -52,7 +52,7 @@ class Report:
     blip_mb: int
     """The cap that a run needs to describe pictures; 0 where none does."""
     notes: Sequence[str]
-    problems: Sequence[Problem]
+    problems: Sequence[HostProblem]
 
 
 def examine(settings: Settings) -> Report:
@@ -83,18 +83,18 @@ def examine(settings: Settings) -> Report:
     )
 
 
-def _bucket_problems(bucket: Bucket) -> Iterator[Problem]:
+def _bucket_problems(bucket: Bucket) -> Iterator[HostProblem]:
     """Name the places of the bucket that cannot be read; reading is tried, the ledger is not asked."""
     todo = "give the service's user the right to read it, or mount its share; nothing known there is removed"
     try:
         for place in bucket.list():
             if isinstance(place, UnreadablePlace) and not place.is_empty:
-                yield Problem(f"in the bucket: {place.reason}", todo)
+                yield HostProblem(f"in the bucket: {place.reason}", todo)
     except OutsideError as error:
-        yield Problem(str(error), "mount the bucket, or run `ingest prepare` where there never was one")
+        yield HostProblem(str(error), "mount the bucket, or run `ingest prepare` where there never was one")
 
 
-def _seen(settings: Settings, *, caps: Caps | None) -> list[SeenWindow]:
+def _seen(settings: Settings, *, caps: RunCaps | None) -> list[SeenWindow]:
     """Say what was learnt from earlier files, and with how much of the next ones is begun."""
     history, seen = open_history(settings), []
     for media_type in history.media_types():
@@ -107,7 +107,7 @@ def _seen(settings: Settings, *, caps: Caps | None) -> list[SeenWindow]:
 
 
 def report(
-    plan: Plan,
+    plan: HostPlan,
     *,
     home: Path,
     window_parts: int,
@@ -126,7 +126,7 @@ def report(
     problems = [*plan.problems, *_picture_problems(plan.caps, blip_mb=blip_mb, missing_blip=missing_blip)]
     if disk_free_mb < _LEAST_FREE_MB:
         problems.append(
-            Problem(
+            HostProblem(
                 f"{home} has {disk_free_mb} MB of disk space left",
                 f"free some: below {_LEAST_FREE_MB} MB a file's results may not fit",
             )
@@ -143,15 +143,15 @@ def report(
     )
 
 
-def _picture_problems(caps: Caps | None, *, blip_mb: int, missing_blip: str) -> Iterator[Problem]:
+def _picture_problems(caps: RunCaps | None, *, blip_mb: int, missing_blip: str) -> Iterator[HostProblem]:
     if missing_blip:
-        yield Problem(
+        yield HostProblem(
             f"INGEST_CAPTIONS=blip, and {missing_blip} is not on this machine, or its libraries are not",
             "install the extra `torch` and let the first run fetch the weights, or put them into a folder and name it "
             "in INGEST_BLIP_MODEL, or set INGEST_CAPTIONS=auto",
         )
     if caps and caps.cap_mb < blip_mb:
-        yield Problem(
+        yield HostProblem(
             f"a run with BLIP and OCR needs {blip_mb} MB and its cap is {caps.cap_mb}: pictures are only read",
             f"raise memory_limit_mb in the run launcher's config to {blip_mb}, or set INGEST_CAPTIONS=ocr",
         )
@@ -199,7 +199,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield f"{len(report.problems)} problem(s)" if report.problems else "nothing needs anybody"
 
 
-def _stack_lines(plan: Plan) -> Iterator[str]:
+def _stack_lines(plan: HostPlan) -> Iterator[str]:
     reserved = "nothing is reserved" if plan.reserve_mb is None else f"{plan.reserve_mb} MB reserved"
     yield f"stack      {reserved}; {plan.stack_without_runs_mb:.0f} MB held now" + ("" if plan.stack else ": none runs")
     for held in plan.stack:
@@ -207,7 +207,7 @@ def _stack_lines(plan: Plan) -> Iterator[str]:
         yield f"{_INDENT}{held.role:<14}{held.processes:>3} {held.pss_mb:>6.0f} MB{beside}"
 
 
-def _cap_lines(caps: Caps | None) -> Iterator[str]:
+def _cap_lines(caps: RunCaps | None) -> Iterator[str]:
     if caps is None:
         yield "cap        none in force"
         return
@@ -223,7 +223,7 @@ def _cap_lines(caps: Caps | None) -> Iterator[str]:
     )
 
 
-def _launcher_lines(plan: Plan) -> Iterator[str]:
+def _launcher_lines(plan: HostPlan) -> Iterator[str]:
     yield f"launcher   {plan.launcher or 'unknown'}"
     for warm in plan.warm:
         yield f"{_INDENT}warm process {warm.pid}: {warm.pss_mb:.0f} MB, {warm.runs} run(s)"

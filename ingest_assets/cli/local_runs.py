@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
-from dagster._core.instance.ref import InstanceRef
 
 from ingest_assets.config.home import prepare_home
 from ingest_assets.config.settings import Settings
@@ -27,6 +25,7 @@ from ingest_assets.defs.partitions import files
 from ingest_assets.defs.resources import Workshop
 from ingest_assets.defs.sensors import sweep_dead_runs
 from ingest_assets.errors import OutsideError
+from memory_capped_launcher.dagster_private import InstanceRef, ReconstructableJob, ReconstructableRepository
 from memory_capped_launcher.register import Register
 from memory_capped_launcher.run_launcher import MemoryCappedRunLauncher
 

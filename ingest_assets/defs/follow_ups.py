@@ -16,7 +16,7 @@ from ingest_assets.errors import BadInput, IngestError, OutsideError
 from ingest_assets.file_ids import key_of
 from ingest_assets.stages.attempts import Attempt, next_attempt
 from ingest_assets.stages.predict import Experience
-from memory_capped_launcher.outcomes import CAP_TAG, OUTCOME_TAG, PEAK_TAG, Outcome
+from memory_capped_launcher.outcomes import CAP_TAG, OUTCOME_TAG, PEAK_TAG, RunOutcome
 
 if TYPE_CHECKING:
     from ingest_assets.defs.resources import Workshop
@@ -38,7 +38,7 @@ class FollowUp:
 
 def ended_out_of_memory(run: dg.DagsterRun) -> bool:
     """Was its end named so?"""
-    return run.tags.get(OUTCOME_TAG) == Outcome.OUT_OF_MEMORY
+    return run.tags.get(OUTCOME_TAG) == RunOutcome.OUT_OF_MEMORY
 
 
 def follow_up(run: dg.DagsterRun, *, file_id: str, instance: dg.DagsterInstance, workshop: Workshop) -> FollowUp:

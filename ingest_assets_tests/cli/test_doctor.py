@@ -75,7 +75,7 @@ def test_a_report_ends_with_what_needs_somebody(capsys: pytest.CaptureFixture[st
     assert printed(a_report(), capsys).endswith("\nnothing needs anybody\n")
     wrong = replace(FOUND, orphaned=["r1"])
     lines = printed(replace(a_report(), problems=plan_for(wrong).problems), capsys).splitlines()
-    assert lines[-3].startswith("problem    nobody is in charge")
+    assert lines[-3].startswith("problem    the supervisors of 1 run(s) died")
     assert lines[-2].startswith("           → start the daemon")
     assert lines[-1] == "1 problem(s)"
 

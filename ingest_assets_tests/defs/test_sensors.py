@@ -15,7 +15,7 @@ from ingest_assets.defs.sensors import lost_runs, out_of_memory, upload_bucket
 from ingest_assets.ledger_records import State
 from ingest_assets_tests.defs.conftest import Project
 from memory_capped_launcher.outcomes import CAP_TAG, OUTCOME_TAG
-from memory_capped_launcher.register import Entry, Register
+from memory_capped_launcher.register import Register, RunEntry
 
 pytestmark = pytest.mark.slow
 
@@ -158,7 +158,7 @@ def test_a_run_whose_process_is_gone_frees_its_slot(project: Project) -> None:
     tags = {"dagster/partition": file_id}
     run = project.instance.create_run_for_job(job, tags=tags, status=dg.DagsterRunStatus.STARTED)
     register = Register(Path(project.instance.root_directory) / "launcher")
-    os.close(register.open(Entry(run_id=run.run_id, ticket=1, cap_mb=300)))  # its holder is gone
+    os.close(register.open(RunEntry(run_id=run.run_id, ticket=1, cap_mb=300)))  # its holder is gone
     assert asked(tick(project)) == []  # what comes of it is being decided
     ended = project.instance.get_run_by_id(run.run_id)
     assert ended is not None
@@ -172,7 +172,7 @@ def test_a_run_whose_process_lives_is_left_alone(project: Project) -> None:
         job, tags={"dagster/partition": file_id}, status=dg.DagsterRunStatus.STARTED
     )
     register = Register(Path(project.instance.root_directory) / "launcher")
-    lock = register.open(Entry(run_id=run.run_id, ticket=1, cap_mb=300))
+    lock = register.open(RunEntry(run_id=run.run_id, ticket=1, cap_mb=300))
     assert asked(tick(project)) == []
     register.close(run.run_id, lock)
 

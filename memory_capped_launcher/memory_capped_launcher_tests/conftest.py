@@ -12,11 +12,11 @@ from typing import Any
 import dagster as dg
 import pytest
 import yaml
-from dagster._core.definitions.reconstruct import ReconstructableRepository
 
-from ingest_assets.errors import ConfigError, OutsideError
+from memory_capped_launcher.dagster_private import ReconstructableRepository
+from memory_capped_launcher.errors import LauncherConfigError, LauncherUnavailableError
 from memory_capped_launcher.outcomes import OUTCOME_TAG
-from memory_capped_launcher.register import Register, Stage
+from memory_capped_launcher.register import Register, RunStage
 from memory_capped_launcher.run_launcher import MemoryCappedRunLauncher
 from memory_capped_launcher.warm.preload import environment_digest
 from memory_capped_launcher.warm.protocol import ask
@@ -97,7 +97,7 @@ class Host:
         return self.supervisor(run_id)
 
     def supervisor(self, run_id: str) -> int:
-        until(lambda: bool((entry := self.register.read(run_id)) and entry.stage is Stage.RUNNING), "the run's turn")
+        until(lambda: bool((entry := self.register.read(run_id)) and entry.stage is RunStage.RUNNING), "the run's turn")
         entry = self.register.read(run_id)
         assert entry is not None
         return entry.pid
@@ -115,7 +115,7 @@ class Host:
             try:
                 fields = {"op": "ping", "environment": environment_digest(), "version": ""}
                 return int(ask(path.parent, path.name, fields, timeout_s=patient(5))["pid"])
-            except (OutsideError, KeyError):
+            except (LauncherUnavailableError, KeyError):
                 continue
         return 0
 
@@ -134,7 +134,7 @@ class Host:
             self.register.cancel(run_id)
         until(lambda: not self.register.living(), "the end of all runs")
         for path in (self.home / "launcher/warm").glob("*.sock"):
-            with suppress(OutsideError, ConfigError):
+            with suppress(LauncherUnavailableError, LauncherConfigError):
                 ask(path.parent, path.name, {"op": "leave"}, timeout_s=patient(5))
         self.instance.dispose()
         until(lambda: not self.processes(), "the end of the instance's processes")

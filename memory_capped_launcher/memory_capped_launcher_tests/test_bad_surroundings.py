@@ -13,7 +13,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ingest_assets.errors import OutsideError
+from memory_capped_launcher.errors import LauncherUnavailableError
 from memory_capped_launcher_tests.conftest import Host, outcome, until
 from memory_capped_launcher_tests.patience import patient
 
@@ -110,7 +110,7 @@ def test_a_register_on_a_full_disk_fails_the_launch_by_name_and_leaves_nothing(
     host = make_host()
     filler = fill(disk)
     run = host.create("ok")
-    with pytest.raises(OutsideError, match=r"cannot be noted in .*: No space left on device; make room"):
+    with pytest.raises(LauncherUnavailableError, match=r"cannot be noted in .*: No space left on device; make room"):
         host.instance.launch_run(run.run_id, None)  # type: ignore[arg-type]
     run = host.read(run.run_id)
     assert (run.status, outcome(run)) == (dg.DagsterRunStatus.FAILURE, "failed")

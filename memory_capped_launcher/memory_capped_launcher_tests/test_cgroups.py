@@ -51,14 +51,25 @@ def test_a_kill_for_memory_is_known_by_the_groups_own_count(tmp_path: Path) -> N
     assert cap.was_exceeded()
 
 
-def test_the_peak_is_the_kernels_where_it_counts_one(tmp_path: Path) -> None:
+def test_the_peak_counts_no_pages_of_files(tmp_path: Path) -> None:
     group = delegated(tmp_path)
     cap = CgroupCap(group, "r1", 500)
-    (group / "memory-capped-r1/memory.current").write_text(str(70 * MB))
+    (group / "memory-capped-r1/memory.current").write_text(str(400 * MB))
+    (group / "memory-capped-r1/memory.peak").write_text(f"{450 * MB}\n")
+    (group / "memory-capped-r1/memory.stat").write_text(f"anon {60 * MB}\nfile {330 * MB}\nkernel {10 * MB}\n")
     assert cap.over_cap([]) is False
     assert cap.peak_mb == 70
-    (group / "memory-capped-r1/memory.peak").write_text(f"{90 * MB}\n")
-    assert cap.peak_mb == 90
+
+
+def test_the_peak_of_a_group_that_the_kernel_killed_in_is_the_kernels_own(tmp_path: Path) -> None:
+    """It grew to its cap between two measurements."""
+    group = delegated(tmp_path)
+    cap = CgroupCap(group, "r1", 500)
+    (group / "memory-capped-r1/memory.stat").write_text(f"anon {60 * MB}\n")
+    cap.over_cap([])
+    (group / "memory-capped-r1/memory.peak").write_text(f"{500 * MB}\n")
+    (group / "memory-capped-r1/memory.events").write_text("oom_kill 1\n")
+    assert cap.peak_mb == 500
 
 
 @pytest.mark.parametrize(

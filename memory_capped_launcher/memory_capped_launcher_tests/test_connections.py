@@ -17,7 +17,7 @@ from memory_capped_launcher.supervision.connections import kept_connections
 @pytest.fixture
 def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
     (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
-    with kept_connections(), dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+    with kept_connections(on=True), dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         yield instance
 
 
@@ -37,7 +37,7 @@ def test_a_database_is_opened_once_however_often_it_is_used(instance: dg.Dagster
 
 
 def test_no_database_stays_open_at_the_end(tmp_path: Path) -> None:
-    with kept_connections(), dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+    with kept_connections(on=True), dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         instance.add_dynamic_partitions("files", ["one"])
         assert _open_databases(tmp_path)
     assert not _open_databases(tmp_path)

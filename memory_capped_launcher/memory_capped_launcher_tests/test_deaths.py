@@ -15,8 +15,8 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._core.definitions.reconstruct import ReconstructableRepository
 
+from memory_capped_launcher.dagster_private import ReconstructableRepository
 from memory_capped_launcher_tests.conftest import Host, outcome, until
 from memory_capped_launcher_tests.patience import patient
 

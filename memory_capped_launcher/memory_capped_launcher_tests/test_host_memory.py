@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from memory_capped_launcher.host.host_memory import HostMemory, host_memory_mb, look_at_host
+from memory_capped_launcher.host.host_memory import HostMemory, host_memory_mb, read_host_memory
 
 GB = 1 << 30
 
@@ -54,13 +54,13 @@ def test_a_look_says_what_limits_the_host_and_what_is_left(tmp_path: Path) -> No
         "MemTotal: 8388608 kB\nMemAvailable: 4194304 kB\nSwapTotal: 2048 kB\nSwapFree: 1024 kB\n"
     )
     limit = cgroup / "a/memory.max"
-    assert look_at_host(proc=proc, cgroup=cgroup) == HostMemory(2048, str(limit), 1280, 2, 1)
+    assert read_host_memory(proc=proc, cgroup=cgroup) == HostMemory(2048, str(limit), 1280, 2, 1)
 
 
 def test_a_look_at_a_free_machine_names_the_machine(tmp_path: Path) -> None:
     proc, cgroup = host(tmp_path, own_groups="0::/\n", files={})
     (proc / "meminfo").write_text("MemTotal: 8388608 kB\nMemAvailable: 4194304 kB\n")
-    assert look_at_host(proc=proc, cgroup=cgroup) == HostMemory(8192, "the machine", 4096, 0, 0)
+    assert read_host_memory(proc=proc, cgroup=cgroup) == HostMemory(8192, "the machine", 4096, 0, 0)
 
 
 def test_a_look_from_another_process_finds_the_limit_on_that_one(tmp_path: Path) -> None:
@@ -68,5 +68,5 @@ def test_a_look_from_another_process_finds_the_limit_on_that_one(tmp_path: Path)
     proc, cgroup = host(tmp_path, own_groups="0::/terminal\n", files=files)
     (proc / "7").mkdir()
     (proc / "7/cgroup").write_text("0::/service\n")
-    assert look_at_host(proc=proc, cgroup=cgroup).total_mb == 8192
-    assert look_at_host(7, proc=proc, cgroup=cgroup).total_mb == 1024
+    assert read_host_memory(proc=proc, cgroup=cgroup).total_mb == 8192
+    assert read_host_memory(7, proc=proc, cgroup=cgroup).total_mb == 1024

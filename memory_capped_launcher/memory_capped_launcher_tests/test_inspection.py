@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from ingest_assets.errors import ConfigError
+from memory_capped_launcher.errors import LauncherConfigError
 from memory_capped_launcher.host.inspection import inspect_home
 from memory_capped_launcher.host.instance_settings import InstanceSettings, read_settings
 from memory_capped_launcher.limits import LauncherConfig
-from memory_capped_launcher.register import Entry, Register, Stage
+from memory_capped_launcher.register import Register, RunEntry, RunStage
 from memory_capped_launcher_tests.conftest import Host
 
 LAUNCHER = "run_launcher: {module: memory_capped_launcher.run_launcher, class: MemoryCappedRunLauncher, config: {%s}}\n"
@@ -63,14 +63,14 @@ def test_run_monitoring_counts_only_where_it_is_on(tmp_path: Path) -> None:
     [
         (LAUNCHER % "memory_limit_mb: much, reserve: 5", ["memory_limit_mb", '"much"', '"reserve"']),
         (LAUNCHER % "memory_limit_mb: {env: NOT_SET}", ["NOT_SET"]),
-        ("run_launcher: {module: ingest_assets.nothing, class: X}", ["ingest_assets.nothing"]),
+        ("run_launcher: {module: memory_capped_launcher.nothing, class: X}", ["memory_capped_launcher.nothing"]),
         ("sensor: {}", ['"sensor"']),
         ("run_launcher: [", ["line 1"]),
         ("- 1", ["dictionary"]),
     ],
 )
 def test_what_dagster_would_refuse_is_one_short_message(tmp_path: Path, text: str, words: list[str]) -> None:
-    with pytest.raises(ConfigError) as refused:
+    with pytest.raises(LauncherConfigError) as refused:
         read_settings(home(tmp_path, text))
     said = str(refused.value)
     assert all(word in said for word in [str(tmp_path / "dagster.yaml"), *words])
@@ -84,7 +84,7 @@ def test_a_running_home_is_seen_and_left_as_it_is(host: Host) -> None:
     before = sorted(host.home.rglob("*"))
     found = inspect_home(host.home)
     (entry,) = found.runs
-    assert (entry.run_id, entry.stage, entry.pid) == (run_id, Stage.RUNNING, supervisor)
+    assert (entry.run_id, entry.stage, entry.pid) == (run_id, RunStage.RUNNING, supervisor)
     assert (found.orphaned, found.folder_problem, found.unseen) == ([], "", "")
     assert sorted(host.home.rglob("*")) == before
     assert not host.read(run_id).is_finished
@@ -92,7 +92,7 @@ def test_a_running_home_is_seen_and_left_as_it_is(host: Host) -> None:
 
 def test_a_run_whose_holder_died_is_orphaned_and_left_to_the_daemon(tmp_path: Path) -> None:
     register = Register(tmp_path / "launcher")
-    os.close(register.open(Entry(run_id="r1", ticket=1, cap_mb=500)))
+    os.close(register.open(RunEntry(run_id="r1", ticket=1, cap_mb=500)))
     for _ in range(2):
         assert list(inspect_home(tmp_path).orphaned) == ["r1"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingest_assets.errors import ConfigError
+from memory_capped_launcher.errors import LauncherConfigError
 from memory_capped_launcher.limits import MEMORY_TAG, TIMEOUT_TAG, LauncherConfig, limits_for
 
 
@@ -37,15 +37,15 @@ def test_a_tag_sets_the_time_limit() -> None:
 @pytest.mark.parametrize("value", ["much", "", "-1", "0", "nan", "inf"])
 @pytest.mark.parametrize("tag", [MEMORY_TAG, TIMEOUT_TAG])
 def test_a_tag_that_is_no_number_is_named(tag: str, value: str) -> None:
-    with pytest.raises(ConfigError, match=tag):
+    with pytest.raises(LauncherConfigError, match=tag):
         limits_for({tag: value}, config=LauncherConfig(), host_mb=4000)
 
 
 def test_a_cap_below_what_an_empty_run_needs_is_refused() -> None:
-    with pytest.raises(ConfigError, match="20 MB is below the 96 MB"):
+    with pytest.raises(LauncherConfigError, match="20 MB is below the 96 MB"):
         limits_for({MEMORY_TAG: "20"}, config=LauncherConfig(), host_mb=4000)
 
 
 def test_a_host_that_is_too_small_says_which_setting_to_lower() -> None:
-    with pytest.raises(ConfigError, match="lower reserve_mb"):
+    with pytest.raises(LauncherConfigError, match="lower reserve_mb"):
         limits_for({}, config=LauncherConfig(), host_mb=1024)

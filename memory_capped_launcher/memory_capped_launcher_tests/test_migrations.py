@@ -1,4 +1,4 @@
-"""Dagster's migration scripts are read once, and an instance opens as before."""
+"""Test that Dagster's migration scripts are read once and that an instance opens as before."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from alembic.script import ScriptDirectory
-from dagster._core.storage import sql
 
-from memory_capped_launcher.warm.migrations import remember_migrations
+from memory_capped_launcher.dagster_private import sql_module
+from memory_capped_launcher.warm.migrations import cache_migrations
+
+sql = sql_module()
 
 
 @pytest.fixture
-def remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+def cached(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sql, "ScriptDirectory", sql.ScriptDirectory)  # so that it is put back
-    remember_migrations()
+    cache_migrations()
 
 
-@pytest.mark.usefixtures("remembered")
+@pytest.mark.usefixtures("cached")
 def test_the_scripts_are_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
     monkeypatch.setattr(ScriptDirectory, "_load_revisions", lambda self: read.append(self.dir) or iter(()))
@@ -31,7 +33,7 @@ def test_the_scripts_are_not_read_again(tmp_path: Path, monkeypatch: pytest.Monk
     assert not read
 
 
-@pytest.mark.usefixtures("remembered")
+@pytest.mark.usefixtures("cached")
 def test_a_new_instance_is_at_the_newest_revision(tmp_path: Path) -> None:
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         revision, newest = instance.run_storage.alembic_version() or ("", "?")

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from memory_capped_launcher.outcomes import Ending, Outcome, judge
+from memory_capped_launcher.outcomes import ProcessEnd, RunOutcome, name_outcome
 from memory_capped_launcher.supervision.log_file import LogFile, keep_the_newest
-from memory_capped_launcher.supervision.process_tree import Gauge, descendants, kill_descendants
+from memory_capped_launcher.supervision.process_tree import MemoryGauge, descendants, kill_descendants
 from memory_capped_launcher.warm.background import fork
 
-QUIET = Ending(
+QUIET = ProcessEnd(
     exit_code=0, over_cap=False, timed_out=False, cancelled=False, kernel_killed=False, printed_memory_words=False
 )
 
@@ -26,18 +26,18 @@ QUIET = Ending(
     [
         (QUIET, None),
         (replace(QUIET, exit_code=1, printed_memory_words=True), None),
-        (replace(QUIET, exit_code=-9), Outcome.LOST),
-        (replace(QUIET, exit_code=-9, kernel_killed=True), Outcome.OUT_OF_MEMORY),
-        (replace(QUIET, exit_code=-9, over_cap=True, cancelled=True), Outcome.OUT_OF_MEMORY),
-        (replace(QUIET, exit_code=-9, timed_out=True), Outcome.TIMED_OUT),
-        (replace(QUIET, exit_code=-6, printed_memory_words=True), Outcome.OUT_OF_MEMORY),
-        (replace(QUIET, exit_code=-15, cancelled=True), Outcome.CANCELLED),
-        (replace(QUIET, exit_code=-15), Outcome.LOST),
-        (replace(QUIET, exit_code=-5), Outcome.OUT_OF_MEMORY),
+        (replace(QUIET, exit_code=-9), RunOutcome.LOST),
+        (replace(QUIET, exit_code=-9, kernel_killed=True), RunOutcome.OUT_OF_MEMORY),
+        (replace(QUIET, exit_code=-9, over_cap=True, cancelled=True), RunOutcome.OUT_OF_MEMORY),
+        (replace(QUIET, exit_code=-9, timed_out=True), RunOutcome.TIMED_OUT),
+        (replace(QUIET, exit_code=-6, printed_memory_words=True), RunOutcome.OUT_OF_MEMORY),
+        (replace(QUIET, exit_code=-15, cancelled=True), RunOutcome.CANCELLED),
+        (replace(QUIET, exit_code=-15), RunOutcome.LOST),
+        (replace(QUIET, exit_code=-5), RunOutcome.OUT_OF_MEMORY),
     ],
 )
-def test_every_end_has_its_name(ending: Ending, outcome: Outcome | None) -> None:
-    assert judge(ending, cap_mb=500, timeout_s=1.0, peak_mb=480.0)[0] is outcome
+def test_every_end_has_its_name(ending: ProcessEnd, outcome: RunOutcome | None) -> None:
+    assert name_outcome(ending, cap_mb=500, timeout_s=1.0, peak_mb=480.0)[0] is outcome
 
 
 def printed(path: Path, text: bytes) -> LogFile:
@@ -109,9 +109,9 @@ def test_memory_shared_after_a_fork_counts_once() -> None:
             signal.pause()
             os._exit(len(kept) % 2)
         pids.append(pid)
-    gauge = Gauge(cap_mb=1)
+    gauge = MemoryGauge(cap_mb=1)
     gauge.over_cap([os.getpid(), *pids])
-    alone = Gauge(cap_mb=1)
+    alone = MemoryGauge(cap_mb=1)
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
@@ -119,9 +119,32 @@ def test_memory_shared_after_a_fork_counts_once() -> None:
     assert gauge.peak_mb < alone.peak_mb + 32
 
 
+def test_mapped_files_count_neither_for_the_cap_nor_for_the_peak(tmp_path: Path) -> None:
+    (tmp_path / "weights").write_bytes(b"x" * (300 << 20))
+    code = (
+        "import mmap, sys\n"
+        "file = open(sys.argv[1])\n"
+        "mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)\n"
+        "kept = bytearray(b'x') * (20 << 20), sum(mapped[::4096])\n"
+        "print('mapped', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "weights")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        resident_pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
+        gauge = MemoryGauge(cap_mb=200)
+        over_cap = [gauge.over_cap([process.pid]) for _ in range(2)]
+        process.communicate()
+    assert resident_pages * os.sysconf("SC_PAGE_SIZE") > 300 << 20
+    assert over_cap == [False, False]
+    assert 20 < gauge.peak_mb < 60
+
+
 def test_a_crash_far_below_the_cap_is_not_called_out_of_memory() -> None:
     crashed = replace(QUIET, exit_code=-11)
-    assert judge(crashed, cap_mb=500, timeout_s=1.0, peak_mb=120.0)[0] is Outcome.LOST
+    assert name_outcome(crashed, cap_mb=500, timeout_s=1.0, peak_mb=120.0)[0] is RunOutcome.LOST
 
 
 def test_a_child_that_cannot_say_its_last_words_ends_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

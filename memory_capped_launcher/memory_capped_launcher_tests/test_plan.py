@@ -9,16 +9,16 @@ import pytest
 
 from memory_capped_launcher.host.host_memory import HostMemory
 from memory_capped_launcher.host.instance_settings import InstanceSettings
-from memory_capped_launcher.host.plan import Found, Plan, plan_for
-from memory_capped_launcher.host.stack import Process, Role
+from memory_capped_launcher.host.plan import HostFacts, HostPlan, plan_for
+from memory_capped_launcher.host.stack import Role, StackProcess
 from memory_capped_launcher.limits import LauncherConfig
-from memory_capped_launcher.register import Entry
+from memory_capped_launcher.register import RunEntry
 
 HOST = HostMemory(total_mb=4096, limited_by="the machine", available_mb=3000, swap_mb=0, swap_free_mb=0)
 SETTINGS = InstanceSettings(
     launcher="x.MemoryCappedRunLauncher", config=LauncherConfig(timeout_s=600), max_concurrent_runs=1
 )
-FOUND = Found(
+FOUND = HostFacts(
     home="home",
     host=HOST,
     stack=(),
@@ -31,17 +31,17 @@ FOUND = Found(
 )
 
 
-def plan(*, config: dict[str, Any] | None = None, queue: dict[str, Any] | None = None, **found: Any) -> Plan:
+def plan(*, config: dict[str, Any] | None = None, queue: dict[str, Any] | None = None, **found: Any) -> HostPlan:
     """Plan for a small host, with these things otherwise."""
     launcher = LauncherConfig(**{"timeout_s": 600.0} | (config or {}))
     return plan_for(replace(FOUND, **{"settings": replace(SETTINGS, config=launcher, **(queue or {}))} | found))
 
 
-def process(pid: int, role: Role, pss_mb: float, *, parent: int = 1) -> Process:
-    return Process(pid=pid, parent=parent, user=0, role=role, pss_mb=pss_mb)
+def process(pid: int, role: Role, pss_mb: float, *, parent: int = 1) -> StackProcess:
+    return StackProcess(pid=pid, parent=parent, user=0, role=role, pss_mb=pss_mb)
 
 
-def said(plan: Plan) -> str:
+def said(plan: HostPlan) -> str:
     return "\n".join(f"{problem.what}: {problem.todo}" for problem in plan.problems)
 
 
@@ -167,7 +167,7 @@ def test_runs_that_monitoring_lets_wait_are_none(queue: dict[str, Any]) -> None:
 
 def test_runs_that_nobody_is_in_charge_of_are_named() -> None:
     assert "r1, r2" in said(plan(orphaned=["r1", "r2"]))
-    assert plan(runs=[Entry(run_id="r3", ticket=1, cap_mb=500)]).problems == []
+    assert plan(runs=[RunEntry(run_id="r3", ticket=1, cap_mb=500)]).problems == []
 
 
 def test_a_folder_that_others_may_enter_says_how_to_mend_it() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ingest_assets.errors import ConfigError, OutsideError
+from memory_capped_launcher.errors import LauncherConfigError, LauncherUnavailableError
 from memory_capped_launcher.warm import protocol
 from memory_capped_launcher_tests.patience import patient
 
@@ -52,14 +52,14 @@ def test_the_socket_and_its_folder_are_their_owners_alone(tmp_path: Path) -> Non
 
 def test_a_folder_that_others_may_enter_is_refused(tmp_path: Path) -> None:
     (tmp_path / "socket").mkdir(mode=0o755)
-    with pytest.raises(ConfigError, match=r"with mode 0700; it is mode 0755.*Remove it"):
+    with pytest.raises(LauncherConfigError, match=r"with mode 0700; it is mode 0755.*Remove it"):
         protocol.ask(tmp_path / "socket", "s", {}, timeout_s=1)
 
 
 def test_a_folder_that_is_a_link_is_refused(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir(mode=0o700)
     (tmp_path / "socket").symlink_to(tmp_path / "real")
-    with pytest.raises(ConfigError):
+    with pytest.raises(LauncherConfigError):
         protocol.listen(tmp_path / "socket", "s")
 
 
@@ -67,14 +67,14 @@ def test_a_folder_that_is_a_link_is_refused(tmp_path: Path) -> None:
 def test_a_folder_of_another_user_is_refused(tmp_path: Path) -> None:
     (tmp_path / "socket").mkdir(mode=0o700)
     os.chown(tmp_path / "socket", 12345, -1)
-    with pytest.raises(ConfigError, match="of user 12345"):
+    with pytest.raises(LauncherConfigError, match="of user 12345"):
         protocol.ask(tmp_path / "socket", "s", {}, timeout_s=1)
 
 
 def test_a_folder_that_another_user_made_first_is_refused_by_the_server_too(tmp_path: Path) -> None:
     (tmp_path / "socket").mkdir(mode=0o770)
     (tmp_path / "socket").chmod(0o770)
-    with pytest.raises(ConfigError, match="mode 0770"):
+    with pytest.raises(LauncherConfigError, match="mode 0770"):
         protocol.listen(tmp_path / "socket", "s")
 
 
@@ -87,10 +87,10 @@ def test_a_path_longer_than_a_sockets_address_works(tmp_path: Path) -> None:
 
 def test_a_socket_that_nobody_listens_at_is_no_answer(tmp_path: Path) -> None:
     protocol.listen(tmp_path / "socket", "s").close()
-    with pytest.raises(OutsideError, match="does not answer"):
+    with pytest.raises(LauncherUnavailableError, match="does not answer"):
         protocol.ask(tmp_path / "socket", "s", {}, timeout_s=1)
 
 
 def test_a_server_that_hangs_is_not_waited_for(tmp_path: Path) -> None:
-    with protocol.listen(tmp_path / "socket", "s"), pytest.raises(OutsideError, match="timed out"):
+    with protocol.listen(tmp_path / "socket", "s"), pytest.raises(LauncherUnavailableError, match="timed out"):
         protocol.ask(tmp_path / "socket", "s", {}, timeout_s=0.1)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from ingest_assets.errors import ConfigError, OutsideError
-from memory_capped_launcher.register import Entry, Register, Stage, may_start
+from memory_capped_launcher.errors import LauncherConfigError, LauncherUnavailableError
+from memory_capped_launcher.register import Register, RunEntry, RunStage, may_start
 
-ENTRY = Entry(run_id="r1", ticket=1, cap_mb=500)
+ENTRY = RunEntry(run_id="r1", ticket=1, cap_mb=500)
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def register(tmp_path: Path) -> Register:
 def test_a_run_is_in_charge_of_one_holder_only(register: Register) -> None:
     lock = register.open(ENTRY)
     assert register.adopt("r1") is None
-    with pytest.raises(ConfigError, match="launched already"):
+    with pytest.raises(LauncherConfigError, match="launched already"):
         register.open(ENTRY)
     register.close("r1", lock)
     assert register.run_ids() == []
@@ -106,23 +106,23 @@ def test_an_entry_cut_short_by_a_full_disk_is_no_entry(register: Register, tmp_p
 
 @pytest.mark.parametrize("run_id", ["../r1", "a/b", "", ".hidden"])
 def test_an_id_that_is_a_path_is_refused(register: Register, run_id: str) -> None:
-    with pytest.raises(ConfigError, match="cannot be a file's name"):
+    with pytest.raises(LauncherConfigError, match="cannot be a file's name"):
         register.open(replace(ENTRY, run_id=run_id))
 
 
 def test_the_dead_are_not_among_the_living(register: Register) -> None:
     os.close(register.open(ENTRY))
-    lock = register.open(Entry(run_id="r0", ticket=2, cap_mb=1))
+    lock = register.open(RunEntry(run_id="r0", ticket=2, cap_mb=1))
     assert [entry.run_id for entry in register.living()] == ["r0"]
     register.close("r0", lock)
 
 
-def waiting(run_id: str, cap_mb: int = 500) -> Entry:
-    return Entry(run_id=run_id, ticket=0, cap_mb=cap_mb)
+def waiting(run_id: str, cap_mb: int = 500) -> RunEntry:
+    return RunEntry(run_id=run_id, ticket=0, cap_mb=cap_mb)
 
 
-def running(run_id: str, cap_mb: int = 500) -> Entry:
-    return Entry(run_id=run_id, ticket=0, cap_mb=cap_mb, stage=Stage.RUNNING)
+def running(run_id: str, cap_mb: int = 500) -> RunEntry:
+    return RunEntry(run_id=run_id, ticket=0, cap_mb=cap_mb, stage=RunStage.RUNNING)
 
 
 @pytest.mark.parametrize(
@@ -133,11 +133,11 @@ def running(run_id: str, cap_mb: int = 500) -> Entry:
         ([running("other"), waiting("me")], True),
         ([running("other", 600), waiting("me")], False),
         ([running("a", 100), running("b", 100), waiting("me")], False),
-        ([replace(running("other", 900), stage=Stage.ENDING), waiting("me")], True),
+        ([replace(running("other", 900), stage=RunStage.ENDING), waiting("me")], True),
         ([], False),
     ],
 )
-def test_a_run_starts_in_its_turn_and_when_its_cap_fits(entries: list[Entry], starts: bool) -> None:
+def test_a_run_starts_in_its_turn_and_when_its_cap_fits(entries: list[RunEntry], starts: bool) -> None:
     assert may_start("me", entries, budget_mb=1000, max_parallel=2) is starts
 
 
@@ -146,7 +146,9 @@ def test_a_run_that_the_disk_does_not_take_is_not_in_the_register(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", _no_room)
-        with pytest.raises(OutsideError, match=r"run r1 cannot be noted in .*: No space left on device; make room"):
+        with pytest.raises(
+            LauncherUnavailableError, match=r"run r1 cannot be noted in .*: No space left on device; make room"
+        ):
             register.open(ENTRY)
     assert not register.knows("r1")
     register.close("r1", register.open(ENTRY))

@@ -14,7 +14,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from memory_capped_launcher.register import Stage
+from memory_capped_launcher.register import RunStage
 from memory_capped_launcher_tests.conftest import Host, outcome, until
 from memory_capped_launcher_tests.patience import patient
 
@@ -207,7 +207,7 @@ def test_a_run_waits_its_turn_and_can_be_cancelled_while_it_waits(host: Host) ->
     first, second, third = host.launch("sleep"), host.launch("ok"), host.launch("ok")
     host.running(first)
     stages = [entry.stage for entry in host.register.living()]
-    assert stages == [Stage.RUNNING, Stage.WAITING, Stage.WAITING]
+    assert stages == [RunStage.RUNNING, RunStage.WAITING, RunStage.WAITING]
     host.launcher.terminate(second)
     assert outcome(host.end_of(second)) == "cancelled"
     host.launcher.terminate(first)

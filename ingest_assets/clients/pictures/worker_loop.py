@@ -7,17 +7,16 @@ the way in, a JSON object on the way out. The process ends when its input does, 
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import re
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, TypeAlias
 
 from ingest_assets.errors import BadInput
+from memory_capped_launcher.linux import die_with_parent
 
 LENGTH_BYTES = 4
 
@@ -28,7 +27,7 @@ Look: TypeAlias = Callable[[bytes], Answer]
 
 def serve(load: Callable[[], Look]) -> None:
     """Answer each picture until the input ends; the model is loaded at the first."""
-    _die_with_parent()
+    die_with_parent(os.getppid())
     answers = _take_stdout()
     look: Look | None = None
     try:
@@ -83,14 +82,6 @@ def _peak_mb() -> float:
     status = Path("/proc/self/status").read_text(encoding="ascii")  # ru_maxrss would begin at the parent's
     kilobytes = dict(re.findall(r"^(VmHWM|RssFile):\s*(\d+)", status, re.MULTILINE))
     return (int(kilobytes.get("VmHWM", 0)) - int(kilobytes.get("RssFile", 0))) / 1024
-
-
-def _die_with_parent() -> None:
-    pr_set_pdeathsig = 1
-    parent = os.getppid()
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-    if os.getppid() != parent or parent == 1:
-        sys.exit("the parent is gone")
 
 
 def _take_stdout() -> IO[bytes]:

@@ -9,9 +9,9 @@ import sys
 PROGRAM = """
 import os, sys
 from ingest_assets.clients.embedding.openvino_runtime import openvino
-from memory_capped_launcher.linux import threads
+from memory_capped_launcher.linux import thread_count
 assert openvino.Core().available_devices
-assert threads() == 1, threads()
+assert thread_count() == 1, thread_count()
 sent = [name for name in sys.modules if name.startswith("openvino_telemetry.")]
 assert not sent, sent
 """

@@ -1,7 +1,7 @@
-"""The operator's configuration, the run's tags and the host's memory in, the limits of one run out.
+"""Compute the limits of one run from the operator's configuration, the run's tags and the host's memory.
 
-A tag may lower or raise what the operator set, up to the ceiling; nothing goes past the memory that is there. What was
-asked for and not granted is said in `notes`, which become part of the run's first event.
+A tag may lower or raise what the operator set, up to the ceiling. Nothing exceeds the memory that the host has. When a
+run gets less than it asked for, `notes` says so and becomes part of the run's first event.
 """
 
 from __future__ import annotations
@@ -9,25 +9,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ingest_assets.errors import ConfigError
+from memory_capped_launcher.errors import LauncherConfigError
 
 MEMORY_TAG = "memory_capped/memory_limit_mb"
 TIMEOUT_TAG = "memory_capped/timeout_s"
 
-# Measured: a run of a trivial asset grows by about 70 MB of its own (benchmarks/launcher); below this none can end.
+# Measured: a run of a trivial asset grows by about 70 MB of its own (benchmarks/launcher). With less, no run can end.
 SMALLEST_CAP_MB = 96
 
 
 @dataclass(frozen=True, slots=True)
 class LauncherConfig:
-    """What the operator set, in `dagster.yaml`."""
+    """The launcher's settings in `dagster.yaml`; `MemoryCappedRunLauncher.config_type` describes each."""
 
     memory_limit_mb: int | None = None
-    """Of a run without the tag; None: an equal share of the budget."""
+    """The cap of a run without the tag; None: an equal share of the budget."""
     memory_ceiling_mb: int | None = None
-    """The most that a tag may ask for; None: the whole budget."""
+    """The highest cap that a tag may ask for; None: the whole budget."""
     reserve_mb: int = 1200
-    """Kept for everything but runs: web server, daemon, code server, warm process, system."""
+    """Memory that runs may not use: for web server, daemon, code server, warm process and system."""
     timeout_s: float | None = None
     niceness: int = 5
     max_parallel: int = 1
@@ -37,16 +37,20 @@ class LauncherConfig:
     warm_start_timeout_s: float = 60.0
     warm_idle_s: float = 1800.0
     preload_modules: tuple[str, ...] = ()
-    """What runs of this code import and its definitions do not."""
+    """Modules that runs import and the definitions do not."""
+    keep_connections: bool = True
+    """Patch Dagster's SQLite storages in the run's process (`supervision/connections.py`)."""
+    cache_migrations: bool = True
+    """Patch Dagster's look-up of migration scripts in the warm process (`warm/migrations.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What holds for one run."""
+class RunLimits:
+    """The limits of one run."""
 
     cap_mb: int
     budget_mb: int
-    """What all runs on this host may hold together."""
+    """The memory that all runs on this host may hold together."""
     max_parallel: int
     timeout_s: float | None
     niceness: int
@@ -55,20 +59,20 @@ class Limits:
     notes: str
 
 
-def limits_for(tags: Mapping[str, str], *, config: LauncherConfig, host_mb: int) -> Limits:
-    """Say what holds for a run with these tags on a host with this memory.
+def limits_for(tags: Mapping[str, str], *, config: LauncherConfig, host_mb: int) -> RunLimits:
+    """Return the limits of a run with these tags on a host with this memory.
 
     Raises:
-        ConfigError: a value makes no sense, the cap is below what an empty run needs, or the host is too small.
+        LauncherConfigError: a value makes no sense, the cap is below what an empty run needs, or the host is too small.
     """
     if config.max_parallel < 1:
-        raise ConfigError(
+        raise LauncherConfigError(
             f"max_parallel is {config.max_parallel} in the run launcher's config, so no run would ever start; "
             f"set it to 1 or more"
         )
     budget = host_mb - config.reserve_mb
     if budget < SMALLEST_CAP_MB:
-        raise ConfigError(
+        raise LauncherConfigError(
             f"this host has {host_mb} MB and {config.reserve_mb} MB of it are reserved (reserve_mb), which leaves "
             f"nothing for a run; lower reserve_mb in the run launcher's config, or give the host more memory"
         )
@@ -76,11 +80,11 @@ def limits_for(tags: Mapping[str, str], *, config: LauncherConfig, host_mb: int)
     ceiling = min(config.memory_ceiling_mb or budget, budget)
     cap = int(min(wanted, ceiling))
     if cap < SMALLEST_CAP_MB:
-        raise ConfigError(
+        raise LauncherConfigError(
             f"a memory cap of {cap} MB is below the {SMALLEST_CAP_MB} MB that a run which does nothing needs; "
             f"raise memory_limit_mb or memory_ceiling_mb in the run launcher's config, or the run's tag {MEMORY_TAG}"
         )
-    return Limits(
+    return RunLimits(
         cap_mb=cap,
         budget_mb=budget,
         max_parallel=config.max_parallel,
@@ -100,5 +104,5 @@ def _number(tags: Mapping[str, str], name: str) -> float | None:
     except ValueError:
         value = 0.0
     if not 0 < value < float("inf"):
-        raise ConfigError(f"the run's tag {name} is {tags[name]!r}; it must be a number above 0")
+        raise LauncherConfigError(f"the run's tag {name} is {tags[name]!r}; it must be a number above 0")
     return value

@@ -1,4 +1,4 @@
-"""The three calls of Linux that Python has no name for."""
+"""Call what Linux offers and Python's standard library does not."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 
 def adopt_orphans() -> None:
-    """Make this process the parent of its descendants' orphans, so that none escapes it."""
+    """Become the parent of every descendant whose own parent ends, so that none escapes (prctl(2), subreaper)."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def die_with(parent: int) -> None:
-    """Have the kernel kill this process when its parent dies, and die now where that has happened."""
+def die_with_parent(parent: int) -> None:
+    """Ask the kernel to kill this process when its parent, process `parent`, ends; end now if it has ended already."""
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
 
 
-def be_picked_first() -> None:
-    """Make this process and its children the kernel's first choice when memory runs out."""
+def prefer_for_oom_kill() -> None:
+    """Make this process and its future children the kernel's first choice when the host runs out of memory."""
     Path("/proc/self/oom_score_adj").write_text("1000")
 
 
-def threads() -> int:
-    """Return how many threads this process has, those of native libraries included."""
+def thread_count() -> int:
+    """Return how many threads this process has, including those of native libraries."""
     return len(list(Path("/proc/self/task").iterdir()))
 
 

@@ -1,4 +1,4 @@
-"""What a launcher hands over for one run: frozen, and JSON on the wire."""
+"""Describe one run to the process that executes it: a frozen record that travels as JSON."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from memory_capped_launcher.limits import Limits
+from memory_capped_launcher.limits import RunLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +17,14 @@ class RunRequest:
     instance_ref: str
     """Dagster's own description of the instance, serialised."""
     resume: bool
-    limits: Limits
+    limits: RunLimits
     folder: str
-    """The launcher's folder below the instance's root: the register is in it."""
+    """The launcher's folder below the instance's root; the register is in it."""
     log_path: str
     notes: str
-    """What the run's first event says besides its limits: why it was launched cold, for instance."""
+    """What the run's first event says besides its limits, for instance why it was launched cold."""
+    keep_connections: bool = True
+    """Keep Dagster's SQLite databases open for as long as the run lasts."""
 
     @property
     def root(self) -> Path:
@@ -30,14 +32,14 @@ class RunRequest:
         return Path(self.folder)
 
     def fields(self) -> dict[str, Any]:
-        """Return it as JSON can hold it."""
+        """Return the fields as JSON can hold them."""
         return asdict(self)
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> RunRequest:
-        """Read it back.
+        """Read a request from its fields.
 
         Raises:
-            TypeError: a field is missing or unknown: the sender is of another version.
+            TypeError: a field is missing or unknown, because the sender has another version of this package.
         """
-        return cls(**fields | {"limits": Limits(**fields["limits"])})
+        return cls(**fields | {"limits": RunLimits(**fields["limits"])})

@@ -1,7 +1,7 @@
-"""What Dagster calls: a run in, a capped, supervised process for it out.
+"""Define the run launcher that Dagster calls.
 
-`launch_run` is called in the daemon, `terminate` in the web server, health checks in the daemon; they share nothing but
-the instance's folder, so all they need to know stands in the register below it.
+Dagster calls `launch_run` in the daemon, `terminate` in the web server and the health checks in the daemon. These
+processes share nothing except the instance's folder, so all that they need to know is in the register below it.
 """
 
 from __future__ import annotations
@@ -13,29 +13,53 @@ from pathlib import Path
 from typing import Any, Self
 
 import dagster as dg
-from dagster._core.launcher import (
+
+from memory_capped_launcher.dagster_private import (
     CheckRunHealthResult,
+    ConfigurableClass,
+    ConfigurableClassData,
     LaunchRunContext,
     ResumeRunContext,
     RunLauncher,
     WorkerStatus,
+    serialize_value,
 )
-from dagster._serdes import ConfigurableClass, ConfigurableClassData, serialize_value
-
-from ingest_assets.errors import ConfigError, OutsideError
+from memory_capped_launcher.errors import LauncherConfigError, LauncherError
 from memory_capped_launcher.host.host_memory import host_memory_mb
 from memory_capped_launcher.limits import LauncherConfig, limits_for
-from memory_capped_launcher.outcomes import CAP_TAG, CPU_TAG, OUTCOME_TAG, PEAK_TAG, Outcome
-from memory_capped_launcher.register import Entry, Register
+from memory_capped_launcher.outcomes import CAP_TAG, CPU_TAG, OUTCOME_TAG, PEAK_TAG, RunOutcome
+from memory_capped_launcher.register import Register, RunEntry
 from memory_capped_launcher.request import RunRequest
 from memory_capped_launcher.supervision.sweep import sweep
-from memory_capped_launcher.warm.warm_client import Code, WarmClient, launch_cold
+from memory_capped_launcher.warm.warm_client import CodeToLoad, WarmClient, launch_cold
 
 _GONE = {dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.FAILURE}
 
 
 class MemoryCappedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
-    """Runs each run in a fresh process with a hard memory cap, forked from a warm one; docs/launcher.md."""
+    """Launch each run in a fresh process with a hard memory cap, forked from a warm process.
+
+    In `dagster.yaml`:
+
+    ```yaml
+    run_launcher:
+      module: memory_capped_launcher.run_launcher
+      class: MemoryCappedRunLauncher
+      config:
+        memory_limit_mb: 1500   # of a run without the tag; default: an equal share of what the host has to spare
+        timeout_s: 3600.0
+        preload_modules: [pandas]
+    ```
+
+    In the definitions, for the runs of one job:
+
+    ```python
+    dg.define_asset_job("report", tags={"memory_capped/memory_limit_mb": "2500", "memory_capped/timeout_s": "600"})
+    ```
+
+    A run that ended has the tags `memory_capped/outcome` (`succeeded`, `failed`, `out_of_memory`, `timed_out`,
+    `cancelled` or `lost`), `memory_capped/peak_mb`, `memory_capped/cap_mb` and `memory_capped/cpu_s`.
+    """
 
     def __init__(self, config: LauncherConfig, inst_data: ConfigurableClassData | None = None) -> None:
         self._config = config
@@ -45,7 +69,7 @@ class MemoryCappedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass
 
     @property
     def inst_data(self) -> ConfigurableClassData | None:
-        """Return what `dagster.yaml` said."""
+        """Return the part of `dagster.yaml` that this launcher was made from."""
         return self._inst_data
 
     @property
@@ -55,43 +79,54 @@ class MemoryCappedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass
 
     @classmethod
     def config_type(cls) -> Any:
-        """Return the settings; each has a default."""
+        """Return the settings with their descriptions; each has a default."""
+        optional_mb = dg.Noneable(dg.IntSource)
         return {
-            "memory_limit_mb": _field(dg.Noneable(dg.IntSource), None, "the cap of a run without the tag"),
-            "memory_ceiling_mb": _field(dg.Noneable(dg.IntSource), None, "the most that a run's tag may ask for"),
-            "reserve_mb": _field(dg.IntSource, 1200, "kept for everything but runs"),
-            "timeout_s": _field(dg.Noneable(dg.Float), None, "the time limit of a run without the tag"),
-            "niceness": _field(dg.IntSource, 5, "how far runs stand back for other processes, 0 to 19"),
-            "max_parallel": _field(dg.IntSource, 1, "how many runs at once on this host"),
-            "cancel_grace_s": _field(dg.Float, 10.0, "what a cancelled run has to clean up before it is killed"),
-            "cgroup_root": _field(dg.Noneable(dg.StringSource), None, "a delegated cgroup v2 for the runs' groups"),
-            "warm": _field(dg.BoolSource, True, "fork runs from a warm process"),
-            "warm_start_timeout_s": _field(dg.Float, 60.0, "what the warm process has to import the definitions"),
-            "warm_idle_s": _field(dg.Float, 1800.0, "after so long without a run the warm process leaves"),
-            "preload_modules": _field([str], [], "modules that the warm process imports beside the definitions"),
+            "memory_limit_mb": _field(optional_mb, None, "Memory cap of a run without the tag; unset: an equal share"),
+            "memory_ceiling_mb": _field(optional_mb, None, "Highest cap that a run's tag may ask for"),
+            "reserve_mb": _field(dg.IntSource, 1200, "Memory of the host that runs may not use"),
+            "timeout_s": _field(dg.Noneable(dg.Float), None, "Time limit of a run without the tag"),
+            "niceness": _field(dg.IntSource, 5, "How far runs give way to other processes, 0 to 19"),
+            "max_parallel": _field(dg.IntSource, 1, "How many runs at once on this host"),
+            "cancel_grace_s": _field(dg.Float, 10.0, "Time that a cancelled run has to clean up before it is killed"),
+            "cgroup_root": _field(dg.Noneable(dg.StringSource), None, "A delegated cgroup v2 for the runs' groups"),
+            "warm": _field(dg.BoolSource, True, "Fork runs from a warm process"),
+            "warm_start_timeout_s": _field(dg.Float, 60.0, "Time that the warm process has to import the definitions"),
+            "warm_idle_s": _field(dg.Float, 1800.0, "Time without a run after which the warm process ends"),
+            "preload_modules": _field([str], [], "Modules that the warm process imports besides the definitions"),
+            "keep_connections": _field(
+                dg.BoolSource,
+                True,
+                "Keep Dagster's SQLite databases open while a run lasts, by a patch of Dagster in the run's process",
+            ),
+            "cache_migrations": _field(
+                dg.BoolSource,
+                True,
+                "Read Dagster's migration scripts once, by a patch of Dagster in the warm process and its runs",
+            ),
         }
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
-        """Make one as `dagster.yaml` says."""
+        """Make a launcher from its config in `dagster.yaml`."""
         modules = tuple(config_value["preload_modules"])
         return cls(LauncherConfig(**{**config_value, "preload_modules": modules}), inst_data)
 
     def launch_run(self, context: LaunchRunContext) -> None:
-        """Have the run executed."""
+        """Start the run, or let it wait for its turn."""
         self._start(context, resume=False)
 
     @property
     def supports_resume_run(self) -> bool:
-        """Run monitoring may resume lost runs."""
+        """Return True: run monitoring may resume lost runs."""
         return True
 
     def resume_run(self, context: ResumeRunContext) -> None:
-        """Have the rest of a lost run executed."""
+        """Start what is left of a lost run."""
         self._start(context, resume=True)
 
     def terminate(self, run_id: str) -> bool:
-        """Ask for the run's end; False where it has ended already."""
+        """Cancel the run; False if it has ended already."""
         run = self._instance.get_run_by_id(run_id)
         if run is None or run.is_finished:
             return False
@@ -104,29 +139,29 @@ class MemoryCappedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass
         if asked:
             self._end(run, register)
             return True
-        # In nobody's charge: its launch is about to begin, and will see that the run was cancelled.
-        self._instance.add_run_tags(run_id, {OUTCOME_TAG: Outcome.CANCELLED.value})
+        # The run is not in the register: its launch is about to begin and will see that the run was cancelled.
+        self._instance.add_run_tags(run_id, {OUTCOME_TAG: RunOutcome.CANCELLED.value})
         self._instance.report_run_canceled(run, "Cancelled: The run was cancelled before it was launched.")
         return True
 
     def _end(self, run: dg.DagsterRun, register: Register) -> None:
-        """Have a run ended once Dagster is sure to call it cancelled.
+        """End a run, after making sure that Dagster will call it cancelled.
 
         A run that begins at this moment overwrites its status with "started", and Dagster then takes the interrupt for
-        a failure. If it began before the announcement, that is seen and mended here; if after, in `run_process`.
+        a failure. If it began before the announcement, this method puts the status right; if after, `run_process` does.
         """
         if run.status is not dg.DagsterRunStatus.CANCELING:
             self._instance.report_run_canceling(run)
         register.cancel(run.run_id)
-        sweep(register, self._instance)  # should its supervisor be dead, its end is told here
+        sweep(register, self._instance)  # if its supervisor is dead, this reports its end
 
     @property
     def supports_check_run_worker_health(self) -> bool:
-        """Run monitoring may ask after runs."""
+        """Return True: run monitoring may check the health of runs."""
         return True
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
-        """Say whether somebody is in charge of the run; name the ends of those that nobody is in charge of."""
+        """Return whether the run is supervised; report the ends of all runs whose supervisor died."""
         register = Register(self._folder)
         sweep(register, self._instance)
         if register.knows(run.run_id):
@@ -134,12 +169,12 @@ class MemoryCappedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass
         return CheckRunHealthResult(WorkerStatus.FAILED, "its process and its supervisor are gone")
 
     def get_run_worker_debug_info(self, run: dg.DagsterRun, include_container_logs: bool | None = True) -> str | None:
-        """Say where the run stands."""
+        """Return the run's stage, supervisor and cap in words."""
         entry = Register(self._folder).read(run.run_id)
         return f"{entry.stage} under supervisor {entry.pid}, cap {entry.cap_mb} MB" if entry else None
 
     def dispose(self) -> None:
-        """Leave the runs running: they are not this process's."""
+        """Do nothing: the runs belong to their supervisors, not to this process."""
 
     @property
     def _folder(self) -> Path:
@@ -150,15 +185,15 @@ class MemoryCappedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass
         register = Register(self._folder)
         try:
             self._hand_over(self._request(context.dagster_run, resume=resume), register, code=_code(context))
-        except (ConfigError, OutsideError):
-            if not register.knows(run_id):  # else it was launched before, and its end is another's to name
-                self._instance.add_run_tags(run_id, {OUTCOME_TAG: Outcome.FAILED.value})
+        except LauncherError:
+            if not register.knows(run_id):  # else an earlier launch has it, and its supervisor names its end
+                self._instance.add_run_tags(run_id, {OUTCOME_TAG: RunOutcome.FAILED.value})
             raise
 
-    def _hand_over(self, request: RunRequest, register: Register, *, code: Code) -> None:
+    def _hand_over(self, request: RunRequest, register: Register, *, code: CodeToLoad) -> None:
         run_id = request.run_id
         sweep(register, self._instance)
-        lock = register.open(Entry(run_id=run_id, ticket=time.time_ns(), cap_mb=request.limits.cap_mb))
+        lock = register.open(RunEntry(run_id=run_id, ticket=time.time_ns(), cap_mb=request.limits.cap_mb))
         try:
             current = self._instance.get_run_by_id(run_id)
             if current is None or current.status in _GONE:
@@ -169,7 +204,7 @@ class MemoryCappedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass
             else:
                 launch_cold(request, code=code, lock=lock, why="warm is off in the run launcher's config")
         except BaseException:
-            if register.claim(run_id):  # no supervisor has it, and none that comes late will
+            if register.claim(run_id):  # no supervisor has it, and one that comes late finds it claimed
                 register.close(run_id, os.dup(lock))
             raise
         finally:
@@ -187,6 +222,7 @@ class MemoryCappedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass
             folder=str(self._folder),
             log_path=str(root / "logs" / f"{run.run_id}.log"),
             notes="",
+            keep_connections=self._config.keep_connections,
         )
 
     def _warm_client(self) -> WarmClient:
@@ -197,6 +233,7 @@ class MemoryCappedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass
                 start_timeout_s=config.warm_start_timeout_s,
                 idle_s=config.warm_idle_s,
                 modules=config.preload_modules,
+                cache_migrations=config.cache_migrations,
             )
         return self._client
 
@@ -206,21 +243,21 @@ def _field(kind: Any, default: Any, description: str) -> dg.Field:
 
 
 def _first_tags(tags: Mapping[str, str], request: RunRequest) -> dict[str, str]:
-    """Say what cap is in force; forget the end of the run that this one repeats, whose tags Dagster copied."""
+    """Return the cap in force, and empty values for the end of an earlier run whose tags Dagster copied to a retry."""
     inherited = {name: "" for name in (OUTCOME_TAG, PEAK_TAG, CPU_TAG) if name in tags}
     return {CAP_TAG: str(request.limits.cap_mb), **inherited}
 
 
-def _code(context: LaunchRunContext | ResumeRunContext) -> Code:
+def _code(context: LaunchRunContext | ResumeRunContext) -> CodeToLoad:
     run = context.dagster_run
     if run.job_code_origin is None:
-        raise ConfigError(f"run {run.run_id} does not say where its code is; launch it from a code location")
+        raise LauncherConfigError(f"run {run.run_id} does not say where its code is; launch it from a code location")
     origin = run.job_code_origin.repository_origin
-    return Code(origin.executable_path, serialize_value(origin), version=_loaded_version(context))
+    return CodeToLoad(origin.executable_path, serialize_value(origin), version=_loaded_version(context))
 
 
 def _loaded_version(context: LaunchRunContext | ResumeRunContext) -> str:
-    """Return the id that a code server takes on each time it loads its code; empty where there is none to ask."""
+    """Return the id that a code server gets each time it loads its code; empty if there is no code server to ask."""
     job = context.dagster_run.remote_job_origin
     if context.workspace is None or job is None:
         return ""

@@ -1,7 +1,7 @@
-"""This host in, the memory that it has, may use and has left out.
+"""Read how much memory this host has, and how much is available.
 
-A container's limit counts where it is lower than the machine's memory, in cgroup v2 (`memory.max`) and v1
-(`memory.limit_in_bytes`), at every level from a process's own group up to the root.
+The limit of a container counts if it is lower than the machine's memory, in cgroup v2 (`memory.max`) and v1
+(`memory.limit_in_bytes`), at every level from the process's own group up to the root.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _MB = 1 << 20
-# Beside the limit: what is held, and the name under which `memory.stat` counts pages that the kernel can drop.
-_BESIDE = {
+# For each limit file: the file with what is held, and the name of droppable pages in `memory.stat`.
+_USAGE = {
     "memory.max": ("memory.current", "inactive_file"),
     "memory.limit_in_bytes": ("memory.usage_in_bytes", "total_inactive_file"),
 }
@@ -20,28 +20,28 @@ _BESIDE = {
 
 @dataclass(frozen=True, slots=True)
 class HostMemory:
-    """The memory of this host, or of the container around a process where that is smaller."""
+    """The memory of this host, or of the container around a process if that is smaller."""
 
     total_mb: int
     limited_by: str
-    """In words: the machine, or the file with the lowest limit."""
+    """`the machine`, or the path of the file with the lowest limit."""
     available_mb: int
     swap_mb: int
     swap_free_mb: int
 
 
 def host_memory_mb(*, proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")) -> int:
-    """Return the memory of this host or of the container around it, whichever is smaller."""
-    return look_at_host(proc=proc, cgroup=cgroup).total_mb
+    """Return the memory of this host or of the container around this process, the smaller of the two."""
+    return read_host_memory(proc=proc, cgroup=cgroup).total_mb
 
 
-def look_at_host(
+def read_host_memory(
     pid: int | str = "self", *, proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")
 ) -> HostMemory:
-    """Look from where a process stands: a service may have a limit that the terminal beside it has not.
+    """Read the memory that a process can have: a service may have a limit that a terminal on the same host has not.
 
     Raises:
-        OSError: the kernel does not say how much memory there is.
+        OSError: the kernel does not tell how much memory there is.
     """
     machine = _machine_mb(proc)
     if "MemTotal" not in machine:
@@ -66,7 +66,7 @@ def _machine_mb(proc: Path) -> dict[str, int]:
 
 
 def _limits_mb(proc: Path, cgroup: Path, pid: int | str) -> Iterator[tuple[int, Path]]:
-    """Yield every limit set on a process's groups, with its file."""
+    """Yield every limit on a process's groups, in MB, with its file."""
     for line in _lines(proc / str(pid) / "cgroup"):
         _, controllers, path = line.split(":", 2)
         if controllers == "":
@@ -78,7 +78,7 @@ def _limits_mb(proc: Path, cgroup: Path, pid: int | str) -> Iterator[tuple[int, 
 def _walk(root: Path, path: str, name: str) -> Iterator[tuple[int, Path]]:
     """Yield the limits from a group up to the root.
 
-    In a container the path may be the host's and not exist; its root then holds the limit.
+    In a container the path may be that of the host and not exist here; the limit is then at the root.
     """
     group = root / path.lstrip("/")
     for place in [group, *group.parents]:
@@ -90,8 +90,8 @@ def _walk(root: Path, path: str, name: str) -> Iterator[tuple[int, Path]]:
 
 
 def _held_mb(limit: Path) -> int:
-    """Return what a limit's group holds and the kernel cannot drop."""
-    current, droppable = _BESIDE[limit.name]
+    """Return the memory that a limit's group holds and the kernel cannot drop, in MB."""
+    current, droppable = _USAGE[limit.name]
     held = "".join(_lines(limit.with_name(current))).strip()
     counts = dict(line.split(" ", 1) for line in _lines(limit.with_name("memory.stat")) if " " in line)
     return (int(held or 0) - int(counts.get(droppable, 0))) // _MB

@@ -1,4 +1,4 @@
-"""A Dagster home in, everything that its plan depends on out; nothing is started, opened for writing or changed."""
+"""Gather what the plan for a Dagster home depends on; nothing is started, opened for writing or changed."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ingest_assets.errors import ConfigError
-from memory_capped_launcher.host.host_memory import look_at_host
+from memory_capped_launcher.errors import LauncherConfigError
+from memory_capped_launcher.host.host_memory import read_host_memory
 from memory_capped_launcher.host.instance_settings import InstanceSettings, read_settings
-from memory_capped_launcher.host.plan import Found
-from memory_capped_launcher.host.stack import Process, Role, stack_of
+from memory_capped_launcher.host.plan import HostFacts
+from memory_capped_launcher.host.stack import Role, StackProcess, stack_of
 from memory_capped_launcher.register import Register
 from memory_capped_launcher.supervision.caps import cap_in_force
 from memory_capped_launcher.warm.protocol import why_not_private
 
-# Whose place counts: the daemon launches the runs, and the warm process is where they come from.
-_PLACES = (Role.DAEMON, Role.WARM, Role.WEB_SERVER)
+# The processes whose limits and groups also hold for runs, best first: the daemon launches them.
+_LAUNCHING_ROLES = (Role.DAEMON, Role.WARM, Role.WEB_SERVER)
 
 
-def inspect_home(home: Path) -> Found:
-    """Look at a home and the host it lies on.
+def inspect_home(home: Path) -> HostFacts:
+    """Inspect a home and the host it is on.
 
     Raises:
-        OSError: the kernel does not say how much memory there is.
+        OSError: the kernel does not tell how much memory there is.
     """
     stack = stack_of(home)
     settings, problem = _settings(home)
     launching = _launching(stack)
     cgroup_root = settings.config.cgroup_root if settings and settings.config else None
     register = Register(home / "launcher") if (home / "launcher/runs").is_dir() else None
-    return Found(
+    return HostFacts(
         home=str(home),
-        host=look_at_host(launching.pid if launching else "self"),
+        host=read_host_memory(launching.pid if launching else "self"),
         stack=stack,
         settings=settings,
         settings_problem=problem,
@@ -47,12 +47,12 @@ def inspect_home(home: Path) -> Found:
 def _settings(home: Path) -> tuple[InstanceSettings | None, str]:
     try:
         return read_settings(home), ""
-    except ConfigError as error:
+    except LauncherConfigError as error:
         return None, str(error)
 
 
-def _launching(stack: Sequence[Process]) -> Process | None:
-    return next((process for role in _PLACES for process in stack if process.role is role), None)
+def _launching(stack: Sequence[StackProcess]) -> StackProcess | None:
+    return next((process for role in _LAUNCHING_ROLES for process in stack if process.role is role), None)
 
 
 def _folder_problem(folder: Path, *, user: int) -> str:
@@ -63,7 +63,7 @@ def _folder_problem(folder: Path, *, user: int) -> str:
 
 
 def _unseen(home: Path) -> str:
-    """Other users' processes do not show their environment, except to root."""
+    """Return why the home's processes cannot be seen: only root can read the environment of others' processes."""
     user = os.geteuid()
     if user == 0 or not home.exists() or home.stat().st_uid == user:
         return ""

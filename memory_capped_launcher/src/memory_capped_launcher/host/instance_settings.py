@@ -1,7 +1,8 @@
-"""A Dagster home's `dagster.yaml` in, what it says about launching and queueing runs out.
+"""Read what a Dagster home's `dagster.yaml` says about launching and queueing runs.
 
-The instance is not opened: Dagster would make folders and tables. Its file is read and checked as Dagster does, and of
-the parts that it names only the launcher of this package and Dagster's own queue are made; neither does anything then.
+The instance is not opened, because Dagster would make folders and tables. The file is read and checked as Dagster does
+it. Of the classes that it names, only this package's launcher and Dagster's own queue are constructed, which has no
+effect on the home.
 """
 
 from __future__ import annotations
@@ -14,28 +15,27 @@ from typing import TYPE_CHECKING, Any, cast
 
 import yaml
 
-from ingest_assets.errors import ConfigError
+from memory_capped_launcher.errors import LauncherConfigError
 from memory_capped_launcher.limits import LauncherConfig
 
 if TYPE_CHECKING:
-    from dagster._core.instance.ref import InstanceRef
-    from dagster._serdes import ConfigurableClassData
+    from memory_capped_launcher.dagster_private import ConfigurableClassData, InstanceRef
 
 _FILE = "dagster.yaml"
-_LONGEST_MESSAGE = 500  # room for the settings of the launcher; those of Dagster are 5,000 characters
+_LONGEST_MESSAGE = 500  # room for the launcher's settings; those of Dagster are 5,000 characters
 
 
 @dataclass(frozen=True, slots=True)
 class InstanceSettings:
-    """What a home's `dagster.yaml` says; without one, Dagster's defaults."""
+    """The settings in a home's `dagster.yaml`; without that file, Dagster's defaults."""
 
     launcher: str = "dagster.DefaultRunLauncher"
     config: LauncherConfig | None = None
-    """Of this package's launcher; None where another one launches the runs."""
+    """The config of this package's launcher; None if another one launches the runs."""
     max_concurrent_runs: int | None = 10
-    """What the queue lets run at once; None: any number."""
+    """How many runs the queue lets run at once; None: any number."""
     start_timeout_s: float | None = None
-    """How long a run may be starting before run monitoring ends it; None: run monitoring is off."""
+    """How long a run may be starting before run monitoring ends it; None if run monitoring is off."""
     max_runtime_s: float | None = None
 
 
@@ -43,11 +43,11 @@ def read_settings(home: Path) -> InstanceSettings:
     """Read a home's settings.
 
     Raises:
-        ConfigError: naming everything in the file that Dagster would refuse.
+        LauncherConfigError: naming everything in the file that Dagster would refuse.
     """
-    from dagster._check import CheckError
-    from dagster._core.errors import DagsterInvalidConfigError
-    from dagster._core.instance.ref import InstanceRef
+    from dagster import DagsterInvalidConfigError
+
+    from memory_capped_launcher.dagster_private import CheckError, InstanceRef
 
     path = home / _FILE
     if not path.is_file():
@@ -55,14 +55,14 @@ def read_settings(home: Path) -> InstanceSettings:
     try:
         return _settings(InstanceRef.from_dir(str(home)))
     except DagsterInvalidConfigError as error:
-        said = [problem.message for problem in error.errors or []] or [error.message]
-        raise ConfigError(f"{path}: {'; '.join(map(_shortly, said))}") from error
+        messages = [problem.message for problem in error.errors or []] or [error.message]
+        raise LauncherConfigError(f"{path}: {'; '.join(map(_shorten, messages))}") from error
     except (CheckError, ImportError, OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: {_shortly(str(error))}") from error
+        raise LauncherConfigError(f"{path}: {_shorten(str(error))}") from error
 
 
-def _shortly(message: str) -> str:
-    """Return one line without the traceback, and without the whole schema that Dagster adds to a wrong name."""
+def _shorten(message: str) -> str:
+    """Return one line, without the traceback and without the whole schema that Dagster adds for a wrong name."""
     line = " ".join(message.partition("Stack Trace:")[0].split())
     return line if len(line) <= _LONGEST_MESSAGE else line[:_LONGEST_MESSAGE] + "…"
 
@@ -89,8 +89,8 @@ def _launcher_config(data: ConfigurableClassData) -> LauncherConfig | None:
 
 
 def _max_concurrent_runs(ref: InstanceRef) -> int | None:
-    """Return what the queue allows; a coordinator that is not Dagster's queue is not known to hold runs back."""
-    from dagster._core.run_coordinator import QueuedRunCoordinator
+    """Return what the queue allows; None if the coordinator is not Dagster's queue, which alone holds runs back."""
+    from dagster import QueuedRunCoordinator
 
     data = ref.run_coordinator_data
     if data is None or data.class_name != QueuedRunCoordinator.__name__:

@@ -1,1 +1,1 @@
-"""One run from its turn to its end: started, capped, watched, ended by name."""
+"""Supervise one run: start it in its turn, cap it, watch it, name its end and report it."""

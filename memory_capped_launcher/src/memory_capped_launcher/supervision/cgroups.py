@@ -1,9 +1,9 @@
-"""A delegated cgroup v2 in, one group per run out, with its memory capped by the kernel.
+"""Make one group per run in a delegated cgroup v2, in which the kernel caps the run's memory.
 
-A group is usable when this user may make groups in it and hand the memory controller down to them. The kernel refuses
-the latter for a group that holds processes itself ("no internal processes"), so the usual places are: the folder that
-the operator names, this process's own group where it was prepared, and its parent (systemd's `Delegate=yes` with
-`DelegateSubgroup=`). Whether one is usable is found out by trying, on a group that is removed again.
+A parent group is usable if this user may make groups in it and pass the memory controller on to them. The kernel does
+not pass it on from a group that holds processes itself ("no internal processes"). There are three candidates: the group
+that the operator names, this process's own group if it was prepared, and its parent (systemd's `Delegate=yes` with
+`DelegateSubgroup=`). `usable_parent` finds out by trying, with a group that it removes again.
 Files and rules: https://docs.kernel.org/admin-guide/cgroup-v2.html
 """
 
@@ -19,9 +19,9 @@ from pathlib import Path
 _MB = 1 << 20
 _PREFIX = "memory-capped-"
 _NO_CONTROLLER = "the memory controller is not there"
-_NEARLY_ALL = 0.95  # of the cap, held by what the kernel cannot take back
-# Of the last ten seconds, in which every process of the group waited for memory. A run that stood still at its cap
-# waited 14 to 17 % of the time in emulation (docs/launcher.md).
+_NEARLY_ALL = 0.95  # share of the cap that is held by memory which the kernel cannot take back
+# Share of the last ten seconds in which every process of the group waited for memory. A run that stood still at its cap
+# waited 14 to 17 % of the time in emulation (benchmarks/launcher/README.md).
 _STALLED_PERCENT = 10.0
 
 
@@ -38,52 +38,54 @@ class CgroupCap:
         (self.group / "cgroup.procs").write_text("0")
 
     def over_cap(self, pids: list[int]) -> bool:
-        """Note what is held, and tell whether the run stands still at its cap.
+        """Measure the group; return whether the run stands still at its cap.
 
-        The kernel ends what goes over. Short of that, it takes the pages of libraries and files away and lets the run
-        read them again, for hours: a run whose own memory is nearly all of its cap and which keeps waiting is over it.
+        The kernel ends a group that goes over its cap. Before that, it takes away the pages of libraries and files and
+        lets the run read them again, for hours. A run whose unreclaimable memory is nearly all of its cap and which
+        keeps waiting for memory is over its cap, too.
         """
         with suppress(OSError, ValueError):
-            held_mb = int((self.group / "memory.current").read_text()) / _MB
+            held_mb = self._unreclaimable_mb()
             self._seen_mb = max(self._seen_mb, held_mb)
-            return (
-                held_mb >= _NEARLY_ALL * self._cap_mb
-                and self._own_mb() >= _NEARLY_ALL * self._cap_mb
-                and self._stalls()
-            )
+            return held_mb >= _NEARLY_ALL * self._cap_mb and self._stalls()
         return False
 
-    def _own_mb(self) -> float:
-        """Return what the kernel cannot take back without swap, in MB."""
+    def _unreclaimable_mb(self) -> float:
+        """Return the memory that the kernel cannot take back without swap, in MB."""
         kinds = dict(line.split() for line in (self.group / "memory.stat").read_text().splitlines())
         return sum(int(kinds.get(kind, 0)) for kind in ("anon", "shmem", "kernel")) / _MB
 
     def _stalls(self) -> bool:
-        """Tell whether the group keeps waiting for memory; no where the kernel does not measure it (`psi=0`)."""
+        """Return whether the group keeps waiting for memory; False if the kernel does not measure it (`psi=0`)."""
         for line in _read(self.group / "memory.pressure").splitlines():
             if line.startswith("full "):
                 return float(line.split()[1].removeprefix("avg10=")) >= _STALLED_PERCENT
         return False
 
     def was_exceeded(self) -> bool:
-        """Did the kernel kill for memory in this group?"""
+        """Return whether the kernel killed a process of this group for memory."""
         events = dict(line.split() for line in _read(self.group / "memory.events").splitlines())
         return int(events.get("oom_kill", 0)) > 0
 
     @property
     def peak_mb(self) -> float:
-        """The most that was held; `memory.peak` is there from Linux 5.19 on, below it the looks have to do."""
-        peak = _read(self.group / "memory.peak").strip()
-        return max(self._seen_mb, int(peak) / _MB if peak.isdigit() else 0.0)
+        """The most memory that the group has held of the kind that the kernel cannot take back, in MB.
+
+        It is the highest of the measurements, one every 50 ms. If the kernel killed in the group, it had found no page
+        to take back, so its own mark counts as well (`memory.peak`, from Linux 5.19 on). At any other time that mark
+        tells nothing: pages of files that were read fill every group up to its cap.
+        """
+        mark = _read(self.group / "memory.peak").strip() if self.was_exceeded() else ""
+        return max(self._seen_mb, int(mark) / _MB if mark.isdigit() else 0.0)
 
     def close(self, *, within_s: float = 2.0) -> None:
-        """Kill what is left in the group and remove it."""
+        """Kill the processes that are left in the group and remove it."""
         remove(self.group, within_s=within_s)
 
 
 def remove(group: Path, *, within_s: float = 2.0) -> None:
-    """Kill what is left in a run's group and remove it."""
-    with suppress(OSError):  # there from Linux 5.14 on; the supervisor kills by process as well
+    """Kill the processes that are left in a run's group and remove it."""
+    with suppress(OSError):  # exists from Linux 5.14 on; the supervisor also kills process by process
         (group / "cgroup.kill").write_text("1")
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
@@ -91,20 +93,20 @@ def remove(group: Path, *, within_s: float = 2.0) -> None:
             return group.rmdir()
         except FileNotFoundError:
             return None
-        except OSError:  # busy until the last process has been reaped
+        except OSError:  # busy until the last process has been collected
             time.sleep(0.01)
     return None
 
 
 def usable_parent(named: str | None, *, root: Path = Path("/sys/fs/cgroup"), proc: Path = Path("/proc")) -> Path | str:
-    """Return the group in which runs get theirs, or why there is none."""
+    """Return the group in which the runs' groups are made, or why there is none."""
     return _first(named, "self", root, proc, _unusable)
 
 
 def likely_parent(
     named: str | None, pid: int | str, *, root: Path = Path("/sys/fs/cgroup"), proc: Path = Path("/proc")
 ) -> Path | str:
-    """Return what `usable_parent` would for another process, as far as can be seen without changing a group."""
+    """Return what `usable_parent` would return in another process, as far as reading alone can tell."""
     return _first(named, pid, root, proc, _looks_unusable)
 
 
@@ -130,7 +132,7 @@ def _groups_of(pid: int | str, root: Path, proc: Path) -> list[Path]:
 
 
 def _unusable(group: Path) -> str:
-    """Try to use a group; return what the kernel objected to."""
+    """Try to use a group; return the kernel's objection, empty if there is none."""
     if "memory" not in _read(group / "cgroup.controllers").split():
         return _NO_CONTROLLER
     try:
@@ -143,10 +145,10 @@ def _unusable(group: Path) -> str:
 
 
 def _looks_unusable(group: Path) -> str:
-    """Look at a group; return what the kernel would object to."""
+    """Read a group's files; return the objection that the kernel would have, empty if none."""
     if "memory" not in _read(group / "cgroup.controllers").split():
         return _NO_CONTROLLER
-    # The root group alone may hold processes and hand a controller down; it has no cgroup.type.
+    # Only the root group may hold processes and pass a controller on; it has no cgroup.type.
     if "memory" not in _read(group / "cgroup.subtree_control").split():
         if (group / "cgroup.type").exists() and _read(group / "cgroup.procs").strip():
             return os.strerror(errno.EBUSY)
@@ -161,7 +163,7 @@ def _make(parent: Path, name: str, cap_mb: int) -> Path:
     try:
         (group / "memory.max").write_text(str(cap_mb * _MB))
         (group / "memory.oom.group").write_text("1")
-        if (group / "memory.swap.max").exists():  # not there where the kernel has no swap accounting
+        if (group / "memory.swap.max").exists():  # missing if the kernel does not account for swap
             (group / "memory.swap.max").write_text("0")
     except OSError:
         group.rmdir()

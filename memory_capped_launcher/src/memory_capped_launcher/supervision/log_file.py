@@ -1,7 +1,7 @@
-"""What a run prints in, one file of bounded size out.
+"""Write what a run prints into one file of bounded size.
 
-The supervisor is the only reader of the run's standard output and error: no process per step, and no way for a run that
-prints without end to fill the disk. The beginning is kept in the file, the end in memory until the run is over.
+The supervisor is the only reader of the run's standard output and error. This needs no process per step, and a run that
+prints without end cannot fill the disk. The beginning goes to the file; the end stays in memory until the run is over.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from pathlib import Path
 
 _KEEP_HEAD = 4 << 20
 _KEEP_TAIL = 256 << 10
-_KEEP_FILES = 500  # of the runs before; a look at the folder costs a millisecond
+_KEEP_FILES = 500  # listing the folder costs a millisecond
 
 
 class LogFile:
-    """`logs/RUN_ID.log`, and the pipe that fills it."""
+    """The file `logs/RUN_ID.log` and the pipe that fills it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -27,16 +27,16 @@ class LogFile:
         self._tail = b""
 
     def attach(self) -> None:
-        """Make this process's standard output and error the pipe; called in the run's process."""
+        """Send this process's standard output and error into the pipe; the run's process calls this."""
         os.dup2(self._writer, 1)
         os.dup2(self._writer, 2)
 
     def detach(self) -> None:
-        """Close the writing end; called in the supervisor once the run has it."""
+        """Close the writing end; the supervisor calls this when the run's process has it."""
         os.close(self._writer)
 
     def drain(self) -> bool:
-        """Take what is there; False once no process can write any more."""
+        """Read what is in the pipe; False if no process can write to it any more."""
         with suppress(BlockingIOError):
             while part := os.read(self.reader, 1 << 16):
                 self._keep(part)
@@ -44,7 +44,7 @@ class LogFile:
         return True
 
     def close(self) -> None:
-        """Take the rest, write the end down, and close."""
+        """Read the rest, write the end to the file, and close the pipe."""
         self.drain()
         os.close(self.reader)
         left_out = self._dropped - len(self._tail)
@@ -54,7 +54,7 @@ class LogFile:
             self._append(self._tail)
 
     def mentions(self, words: tuple[bytes, ...]) -> bool:
-        """Does one of these stand near the end of what was printed?"""
+        """Return whether one of these is near the end of what was printed."""
         end = self._tail
         if not end:
             with suppress(OSError), self.path.open("rb") as file:
@@ -70,7 +70,7 @@ class LogFile:
         self._tail = (self._tail + rest)[-_KEEP_TAIL:]
 
     def _append(self, part: bytes) -> None:
-        """Write; a full disk costs the log and not the run."""
+        """Append to the file; on a full disk the log is lost and the run goes on."""
         with suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -81,7 +81,7 @@ class LogFile:
 
 
 def keep_the_newest(folder: Path) -> None:
-    """Remove the logs of the oldest runs."""
+    """Remove all logs except those of the newest 500 runs."""
     with suppress(OSError):
         logs = sorted(folder.glob("*.log"), key=lambda path: path.stat().st_mtime)
         for path in logs[:-_KEEP_FILES]:

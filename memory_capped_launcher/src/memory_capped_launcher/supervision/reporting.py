@@ -1,7 +1,7 @@
-"""A verdict in, Dagster's record of the run's end out: tags, an event that a person understands, the run's status.
+"""Write the end of a run into Dagster: tags, an event that a person understands, and the run's status.
 
-Always called in a process of its own, with an instance of its own, and always after reading the run again: a run that
-said itself how it ended is not contradicted.
+This is always done in a process of its own, with an instance of its own, and after reading the run again. If the run
+has reported its end itself, that report stands.
 """
 
 from __future__ import annotations
@@ -15,81 +15,81 @@ from memory_capped_launcher.outcomes import (
     NEARLY_ALL,
     OUTCOME_TAG,
     PEAK_TAG,
-    Outcome,
-    Verdict,
+    RunEnd,
+    RunOutcome,
     advice,
 )
+from memory_capped_launcher.request import RunRequest
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
 
-_TRY_FOR_S = 60.0  # a database that restarts is back in a minute; later ends are told by the next health check
+_TRY_FOR_S = 60.0  # a database that restarts is back in a minute; after that the next health check reports the end
 _PAUSE_S = 1.0
-_NOT_REPEATED = {Outcome.OUT_OF_MEMORY, Outcome.TIMED_OUT}
+_NOT_REPEATED = {RunOutcome.OUT_OF_MEMORY, RunOutcome.TIMED_OUT}
 
 
-def report_from(instance_ref: str, run_id: str, verdict: Verdict) -> None:
-    """Open the instance and report, trying again for a minute while it cannot be reached."""
+def report_from(request: RunRequest, end: RunEnd) -> None:
+    """Open the instance and report the end, trying again for a minute if the instance cannot be reached."""
     from dagster import DagsterInstance
-    from dagster._core.instance.ref import InstanceRef
-    from dagster._serdes import deserialize_value
 
+    from memory_capped_launcher.dagster_private import InstanceRef, deserialize_value
     from memory_capped_launcher.supervision.connections import kept_connections
 
     deadline = time.monotonic() + _TRY_FOR_S
     while True:
         try:
-            reference = deserialize_value(instance_ref, InstanceRef)
-            with kept_connections(), DagsterInstance.from_ref(reference) as instance:
-                return report(instance, run_id, verdict)
+            reference = deserialize_value(request.instance_ref, InstanceRef)
+            with kept_connections(on=request.keep_connections), DagsterInstance.from_ref(reference) as instance:
+                return report(instance, request.run_id, end)
         except Exception:  # each storage has its own errors; the outermost loop of a process
             if time.monotonic() > deadline:
                 raise
             time.sleep(_PAUSE_S)
 
 
-def report(instance: DagsterInstance, run_id: str, verdict: Verdict) -> None:
-    """Write down how a run ended."""
+def report(instance: DagsterInstance, run_id: str, end: RunEnd) -> None:
+    """Write the end of a run into an open instance."""
     run = instance.get_run_by_id(run_id)
     if run is None:
         return
-    outcome = _outcome(instance, run, verdict)
-    if outcome is Outcome.LOST and _will_be_resumed(instance):
+    outcome = _outcome(instance, run, end)
+    if outcome is RunOutcome.LOST and _will_be_resumed(instance):
         return
     tags = {
         OUTCOME_TAG: outcome.value,
-        CAP_TAG: str(verdict.cap_mb),
-        PEAK_TAG: f"{verdict.peak_mb:.0f}",
-        CPU_TAG: f"{verdict.cpu_s:.2f}",
+        CAP_TAG: str(end.cap_mb),
+        PEAK_TAG: f"{end.peak_mb:.0f}",
+        CPU_TAG: f"{end.cpu_s:.2f}",
     }
     if outcome in _NOT_REPEATED and "dagster/max_retries" not in run.tags:
         tags["dagster/max_retries"] = "0"  # the same again would end the same way
     instance.add_run_tags(run_id, tags)
-    if outcome is not Outcome.SUCCEEDED:
-        _tell(instance, run, outcome, verdict)
+    if outcome is not RunOutcome.SUCCEEDED:
+        _explain(instance, run, outcome, end)
 
 
-def _outcome(instance: DagsterInstance, run: DagsterRun, verdict: Verdict) -> Outcome:
-    """Put together what the run said and what its supervisor saw."""
+def _outcome(instance: DagsterInstance, run: DagsterRun, end: RunEnd) -> RunOutcome:
+    """Return the outcome, from the run's status in Dagster and from what its supervisor saw."""
     from dagster import DagsterRunStatus
 
     if run.status is DagsterRunStatus.SUCCESS:
-        return Outcome.SUCCEEDED
-    if run.status is DagsterRunStatus.CANCELED or (verdict.outcome is None and _is_cancelling(run)):
-        return Outcome.CANCELLED
-    if verdict.outcome is not None:
-        return verdict.outcome
-    # The run noted by itself that a step was refused memory (`run_process`), unless it lacked the memory to do so.
-    said = run.tags.get(OUTCOME_TAG)
-    if said in set(Outcome):
-        return Outcome(said)
-    return Outcome.OUT_OF_MEMORY if _failed_for_memory(instance, run.run_id, verdict) else Outcome.FAILED
+        return RunOutcome.SUCCEEDED
+    if run.status is DagsterRunStatus.CANCELED or (end.outcome is None and _is_cancelling(run)):
+        return RunOutcome.CANCELLED
+    if end.outcome is not None:
+        return end.outcome
+    # `run_process` has tagged the run if a step was refused memory, unless it lacked the memory to do so.
+    noted = run.tags.get(OUTCOME_TAG)
+    if noted in set(RunOutcome):
+        return RunOutcome(noted)
+    return RunOutcome.OUT_OF_MEMORY if _failed_for_memory(instance, run.run_id, end) else RunOutcome.FAILED
 
 
-def _failed_for_memory(instance: DagsterInstance, run_id: str, verdict: Verdict) -> bool:
-    """Read in the run's events whether an allocator refused a step.
+def _failed_for_memory(instance: DagsterInstance, run_id: str, end: RunEnd) -> bool:
+    """Return whether the run's events show that an allocator refused a step.
 
-    A run that held nearly all it may, and failed without an event of a failed step, lacked the memory to write one.
+    A run that held nearly all that it may, and failed without a failed step's event, lacked the memory to write one.
     """
     from dagster import DagsterEventType
 
@@ -97,7 +97,7 @@ def _failed_for_memory(instance: DagsterInstance, run_id: str, verdict: Verdict)
 
     failures = instance.all_logs(run_id, of_type=DagsterEventType.STEP_FAILURE)
     if not failures:
-        return verdict.refused_memory or verdict.resident_mb >= NEARLY_ALL * verdict.cap_mb
+        return end.refused_memory or end.peak_mb >= NEARLY_ALL * end.cap_mb
     events = [entry.dagster_event for entry in failures if entry.dagster_event]
     return any(is_for_memory(event.step_failure_data.error) for event in events)
 
@@ -108,42 +108,44 @@ def _is_cancelling(run: DagsterRun) -> bool:
     return run.status is DagsterRunStatus.CANCELING
 
 
-def _tell(instance: DagsterInstance, run: DagsterRun, outcome: Outcome, verdict: Verdict) -> None:
-    from dagster._core.events import EngineEventData, JobFailureData, RunFailureReason
+def _explain(instance: DagsterInstance, run: DagsterRun, outcome: RunOutcome, end: RunEnd) -> None:
+    """Add the event that explains the end, and set the run's status if the run did not."""
+    from memory_capped_launcher.dagster_private import EngineEventData, JobFailureData, RunFailureReason
 
-    if run.is_finished and outcome in (Outcome.FAILED, Outcome.CANCELLED):
-        return  # Dagster's own events say it all
-    message = _message(instance, run, outcome, verdict)
+    if run.is_finished and outcome in (RunOutcome.FAILED, RunOutcome.CANCELLED):
+        return  # Dagster's own events explain it
+    message = _message(instance, run, outcome, end)
     details = {
         "outcome": outcome.value,
-        "cap_mb": verdict.cap_mb,
-        "peak_mb": round(verdict.peak_mb),
-        "cpu_s": round(verdict.cpu_s, 2),
-        **({"printed": verdict.log} if verdict.log else {}),
+        "cap_mb": end.cap_mb,
+        "peak_mb": round(end.peak_mb),
+        "resident_mb": round(end.resident_mb),
+        "cpu_s": round(end.cpu_s, 2),
+        **({"printed": end.log} if end.log else {}),
     }
     instance.report_engine_event(message, run, EngineEventData(details))
     run = instance.get_run_by_id(run.run_id) or run
     if run.is_finished:
         return
-    if outcome is Outcome.CANCELLED:
+    if outcome is RunOutcome.CANCELLED:
         instance.report_run_canceled(run, message)
     else:
         failure = JobFailureData(error=None, failure_reason=RunFailureReason.UNEXPECTED_TERMINATION)
         instance.report_run_failed(run, message, failure)
 
 
-def _message(instance: DagsterInstance, run: DagsterRun, outcome: Outcome, verdict: Verdict) -> str:
+def _message(instance: DagsterInstance, run: DagsterRun, outcome: RunOutcome, end: RunEnd) -> str:
     name = outcome.value.replace("_", " ").capitalize()
     partition = f" of partition {run.tags['dagster/partition']}" if "dagster/partition" in run.tags else ""
     steps = _open_steps(instance, run.run_id)
     where = f"It was in {' and '.join(steps)}{partition}." if steps else f"It was in no step{partition}."
-    if not steps and outcome is Outcome.OUT_OF_MEMORY:
+    if not steps and outcome is RunOutcome.OUT_OF_MEMORY:
         where += " Where no step had begun, the cap is below what starting a run of this code needs."
-    if run.is_finished and outcome is Outcome.OUT_OF_MEMORY and verdict.outcome is None:
-        reason = f"A step was refused memory under the cap of {verdict.cap_mb} MB."
-        where = f"At most {verdict.peak_mb:.0f} MB were held."
+    if run.is_finished and outcome is RunOutcome.OUT_OF_MEMORY and end.outcome is None:
+        reason = f"A step was refused memory under the cap of {end.cap_mb} MB."
+        where = f"At most {end.peak_mb:.0f} MB were held."
     else:
-        reason = verdict.reason
+        reason = end.reason
     return " ".join(part for part in (f"{name}: {reason}", where, advice(outcome)) if part)
 
 
@@ -161,5 +163,5 @@ def _open_steps(instance: DagsterInstance, run_id: str) -> list[str]:
 
 
 def _will_be_resumed(instance: DagsterInstance) -> bool:
-    """Where the operator lets run monitoring resume runs, a lost run is left to it."""
+    """Return whether run monitoring will resume a lost run, which is then not reported as failed."""
     return bool(instance.run_monitoring_enabled and instance.run_monitoring_max_resume_run_attempts > 0)

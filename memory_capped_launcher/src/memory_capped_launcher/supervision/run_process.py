@@ -1,4 +1,4 @@
-"""A request in, an executed run out, in a process that was forked for it alone."""
+"""Execute a run in a process that was forked for it alone."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import traceback
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from memory_capped_launcher.linux import be_picked_first, die_with
-from memory_capped_launcher.outcomes import MEMORY_WORDS, OUTCOME_TAG, Outcome
+from memory_capped_launcher.linux import die_with_parent, prefer_for_oom_kill
+from memory_capped_launcher.outcomes import MEMORY_WORDS, OUTCOME_TAG, RunOutcome
 from memory_capped_launcher.register import Register
 from memory_capped_launcher.request import RunRequest
-from memory_capped_launcher.supervision.caps import Cap, leave_room
-from memory_capped_launcher.supervision.connections import kept_connections
+from memory_capped_launcher.supervision.caps import Cap, lift_memory_limit
 from memory_capped_launcher.supervision.log_file import LogFile
 from memory_capped_launcher.warm.background import exit_now
 from memory_capped_launcher.warm.preload import restore_threads
@@ -26,17 +25,17 @@ CRASHED = 3
 
 
 def execute_and_exit(request: RunRequest, *, cap: Cap, log: LogFile, supervisor: int, close: list[int]) -> None:
-    """Become the run's process; never return."""
+    """Turn the calling process into the run's process; never return."""
     code = CRASHED
     try:
-        die_with(supervisor)
+        die_with_parent(supervisor)
         for descriptor in close:
             os.close(descriptor)
         os.setsid()
         _forget_inherited_signals()
         log.attach()
         os.nice(request.limits.niceness)
-        be_picked_first()
+        prefer_for_oom_kill()
         cap.enter()
         restore_threads()
         _reseed()
@@ -55,7 +54,7 @@ def _forget_inherited_signals() -> None:
 
 
 def _reseed() -> None:
-    """Give each run random numbers of its own: a fork inherits the state of generators that are not Python's own."""
+    """Seed numpy and torch anew: a fork inherits their state, and all runs would draw the same numbers."""
     if numpy_random := sys.modules.get("numpy.random"):
         numpy_random.seed()
     if torch := sys.modules.get("torch"):
@@ -64,36 +63,34 @@ def _reseed() -> None:
 
 def _execute(request: RunRequest, *, how: str) -> int:
     from dagster import DagsterInstance
-    from dagster._cli.api import _execute_run_command_body, _resume_run_command_body
-    from dagster._core.instance.ref import InstanceRef
-    from dagster._serdes import deserialize_value
-    from dagster._utils.interrupts import capture_interrupts, setup_interrupt_handlers
 
-    setup_interrupt_handlers()  # SIGTERM interrupts the steps, as in Dagster's own command line
+    from memory_capped_launcher import dagster_private as private
+    from memory_capped_launcher.supervision.connections import kept_connections
+
+    private.setup_interrupt_handlers()  # SIGTERM interrupts the steps, as in Dagster's own command line
     with (
-        capture_interrupts(),
-        kept_connections(),
-        DagsterInstance.from_ref(deserialize_value(request.instance_ref, InstanceRef)) as instance,
+        private.capture_interrupts(),
+        kept_connections(on=request.keep_connections),
+        DagsterInstance.from_ref(private.deserialize_value(request.instance_ref, private.InstanceRef)) as instance,
     ):
         run = instance.get_run_by_id(request.run_id)
         if run is None:
             raise LookupError(f"run {request.run_id} is not in the instance")
         instance.report_engine_event(_limits_in_words(request, how), run)
         _tell_cancelled_from_failed(instance)
-        body = _resume_run_command_body if request.resume else _execute_run_command_body
-        return body(
+        return private.run_body(resume=request.resume)(
             request.run_id,
             instance,
-            lambda event: _note(event, instance=instance, request=request),
+            lambda event: _react_to(event, instance=instance, request=request),
             set_exit_code_on_failure=True,
         )
 
 
 def _tell_cancelled_from_failed(instance: DagsterInstance) -> None:
-    """Have this process report a run that is being cancelled as cancelled, whoever in Dagster calls it failed.
+    """Make this process report a run that is being cancelled as cancelled where Dagster would call it failed.
 
-    Dagster does, between the fork and the first step: a run must be starting there, and one that is being cancelled is
-    an error; an interrupt there is a failure, too.
+    Between the fork and the first step Dagster raises an error if the run's status is not "starting", which is so for a
+    run that is being cancelled, and takes an interrupt for a failure.
     """
     from dagster import DagsterRunStatus
 
@@ -111,19 +108,19 @@ def _tell_cancelled_from_failed(instance: DagsterInstance) -> None:
 def _limits_in_words(request: RunRequest, how: str) -> str:
     limits = request.limits
     time_limit = f"{limits.timeout_s:g} s" if limits.timeout_s else "none"
-    said = f"Memory cap {limits.cap_mb} MB, by {how}. Time limit: {time_limit}."
-    return " ".join(part for part in (said, limits.notes, request.notes) if part)
+    enforced = f"Memory cap {limits.cap_mb} MB, by {how}. Time limit: {time_limit}."
+    return " ".join(part for part in (enforced, limits.notes, request.notes) if part)
 
 
-def _note(event: DagsterEvent, *, instance: DagsterInstance, request: RunRequest) -> None:
-    """Do what must be done before the run goes on: its status and tags are then right when it ends."""
+def _react_to(event: DagsterEvent, *, instance: DagsterInstance, request: RunRequest) -> None:
+    """Set the run's tags and status after an event, before the run continues, so that they are right when it ends."""
     from dagster import DagsterEventType, DagsterRunStatus
 
     if event.is_step_failure and is_for_memory(event.step_failure_data.error):
-        leave_room()
-        # Failure sensors find the tag, because the run has not failed yet.
+        lift_memory_limit()
+        # The run has not failed yet, so failure sensors will find the tag.
         tags = _no_retries(instance.get_run_by_id(request.run_id))
-        instance.add_run_tags(request.run_id, {OUTCOME_TAG: Outcome.OUT_OF_MEMORY.value, **tags})
+        instance.add_run_tags(request.run_id, {OUTCOME_TAG: RunOutcome.OUT_OF_MEMORY.value, **tags})
     if event.event_type is DagsterEventType.RUN_START and Register(request.root).cancel_announced(request.run_id):
         run = instance.get_run_by_id(request.run_id)
         if run is not None and run.status is DagsterRunStatus.STARTED:
@@ -135,12 +132,12 @@ def _no_retries(run: DagsterRun | None) -> dict[str, str]:
 
 
 def is_for_memory(error: Any) -> bool:
-    """Tell whether an error, or one behind it, is an allocator's refusal."""
+    """Return whether an error, its cause or its context, is an allocator's refusal."""
     return any(word in f"{one.cls_name} {one.message}" for one in _with_causes(error) for word in MEMORY_WORDS)
 
 
 def _with_causes(error: Any) -> Iterator[Any]:
-    """Yield an error, its cause and its context, theirs, and so on."""
+    """Yield an error, its cause and its context, their causes and contexts, and so on."""
     if error is not None:
         yield error
         yield from _with_causes(error.cause)

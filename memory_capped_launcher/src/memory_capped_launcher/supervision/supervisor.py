@@ -1,7 +1,7 @@
-"""A request and the run's lock in, a run that was executed, watched, ended by name and cleaned up after out.
+"""Run one request under supervision: wait for its turn, enforce its limits, record how it ended, clean up.
 
-A supervisor is a process that does nothing but wait. It opens no connection before the run is over, so that neither a
-database nor a full disk keeps it from its watch.
+A supervisor is a process that only waits and watches. It opens no connection before the run is over, so that neither a
+database nor a full disk keeps it from watching.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from memory_capped_launcher.linux import adopt_orphans
-from memory_capped_launcher.outcomes import MEMORY_WORDS, Ending, Outcome, Verdict, judge
-from memory_capped_launcher.register import Entry, Register, Stage, may_start
+from memory_capped_launcher.outcomes import MEMORY_WORDS, ProcessEnd, RunEnd, RunOutcome, name_outcome
+from memory_capped_launcher.register import Register, RunEntry, RunStage, may_start
 from memory_capped_launcher.request import RunRequest
 from memory_capped_launcher.supervision.caps import open_cap
 from memory_capped_launcher.supervision.log_file import LogFile, keep_the_newest
@@ -25,19 +25,19 @@ from memory_capped_launcher.supervision.process_tree import descendants, kill_de
 from memory_capped_launcher.supervision.reporting import report_from
 from memory_capped_launcher.supervision.run_process import execute_and_exit
 
-# A run that allocates 1 GB/s passes its cap by 50 MB at most; a look costs a fraction of a millisecond.
+# A run that allocates 1 GB/s goes over its cap by 50 MB at most; a look costs a fraction of a millisecond.
 _LOOK_EVERY_S = 0.05
-# The next in line looks more often, so that the slot stands empty for 5 ms and not 25; a look costs 0.2 ms.
+# The run that is next looks more often, so that the slot is empty for 5 ms and not 25; a look costs 0.2 ms.
 _NEXT_LOOKS_EVERY_S = 0.01
 _STOPS = {signal.SIGTERM, signal.SIGINT}
 
 
 def supervise(request: RunRequest, lock: int) -> None:
-    """See one run through, from its turn to its end."""
+    """Supervise one run from its turn to its end; `lock` is the open lock file of its entry in the register."""
     register = Register(request.root)
     entry = register.read(request.run_id)
     if entry is None or not register.claim(request.run_id):
-        return  # it was launched twice, and the other supervisor has it
+        return  # it was launched twice, and another supervisor has it
     os.setsid()
     adopt_orphans()
     for number in _STOPS:
@@ -46,38 +46,40 @@ def supervise(request: RunRequest, lock: int) -> None:
     _note(register, entry)
     if _wait_for_turn(request, register):
         watch = _Watch(request, register)
-        entry = replace(entry, stage=Stage.RUNNING, group=str(watch.group or ""))
+        entry = replace(entry, stage=RunStage.RUNNING, group=str(watch.group or ""))
         _note(register, entry)
-        verdict = watch.run(lock)
+        end = watch.run(lock)
     else:
-        verdict = Verdict(Outcome.CANCELLED, "The run was cancelled while it waited.", request.limits.cap_mb)
-    _note(register, replace(entry, stage=Stage.ENDING, verdict=asdict(verdict)))
-    report_from(request.instance_ref, request.run_id, verdict)
+        end = RunEnd(RunOutcome.CANCELLED, "The run was cancelled while it waited.", request.limits.cap_mb)
+    _note(register, replace(entry, stage=RunStage.ENDING, end=asdict(end)))
+    report_from(request, end)
     register.close(request.run_id, lock)
     keep_the_newest(Path(request.log_path).parent)
 
 
-def _note(register: Register, entry: Entry) -> None:
-    """Say where the run stands. A full disk keeps the news from others, and not the supervisor from its watch: while a
-    run is noted as waiting those behind it wait, too, so caps never add up to more than the budget."""
+def _note(register: Register, entry: RunEntry) -> None:
+    """Write the entry; ignore a full disk, which must not stop the supervisor from watching.
+
+    As long as the register shows the run as waiting, those behind it wait too, so caps never exceed the budget.
+    """
     with suppress(OSError):
         register.write(entry)
 
 
 def _wait_for_turn(request: RunRequest, register: Register) -> bool:
-    """Wait until the run fits beside those that run; False where it was cancelled meanwhile."""
+    """Wait until the run's cap fits beside those of the running runs; False if it was cancelled meanwhile."""
     limits = request.limits
     while not register.cancelled(request.run_id):
         entries = register.living()
         if may_start(request.run_id, entries, budget_mb=limits.budget_mb, max_parallel=limits.max_parallel):
             return True
-        waiting = [entry.run_id for entry in entries if entry.stage is Stage.WAITING]
+        waiting = [entry.run_id for entry in entries if entry.stage is RunStage.WAITING]
         time.sleep(_NEXT_LOOKS_EVERY_S if waiting[:1] == [request.run_id] else _LOOK_EVERY_S)
     return False
 
 
 class _Watch:
-    """One run's process and what is known of it."""
+    """The process of one run and what its supervisor has seen of it."""
 
     def __init__(self, request: RunRequest, register: Register) -> None:
         self._request = request
@@ -91,14 +93,14 @@ class _Watch:
         self._cancelled_at: float | None = None
         self._status: int | None = None
 
-    def run(self, lock: int) -> Verdict:
-        """Execute the run and say how its processes ended."""
+    def run(self, lock: int) -> RunEnd:
+        """Execute the run and return how it ended."""
         self._until_it_ends(self._fork(lock))
         kill_descendants(os.getpid())
         self._log.close()
-        verdict = self._verdict()
+        end = self._end()
         self._cap.close()
-        return verdict
+        return end
 
     def _fork(self, lock: int) -> int:
         supervisor = os.getpid()
@@ -130,7 +132,7 @@ class _Watch:
         os.close(ended)
 
     def _look(self, pid: int) -> None:
-        """Enforce what must be enforced."""
+        """Measure the run once and enforce its limits."""
         now = time.monotonic()
         timeout = self._request.limits.timeout_s
         self._over_cap = self._over_cap or self._cap.over_cap(descendants(os.getpid()))
@@ -144,7 +146,7 @@ class _Watch:
                 _signal(one, signal.SIGKILL)
 
     def _reap(self, pid: int) -> None:
-        """Take the run's status, and those of orphans that came to this process."""
+        """Collect the exit status of the run's process and of orphans that this process has adopted."""
         while True:
             try:
                 one, status = os.waitpid(-1, os.WNOHANG)
@@ -155,11 +157,11 @@ class _Watch:
             if one == 0:
                 return
 
-    def _verdict(self) -> Verdict:
+    def _end(self) -> RunEnd:
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         limits, log = self._request.limits, Path(self._request.log_path)
         refused = self._log.mentions(tuple(word.encode() for word in MEMORY_WORDS))
-        ending = Ending(
+        process_end = ProcessEnd(
             exit_code=os.waitstatus_to_exitcode(self._status or 0),
             over_cap=self._over_cap or self._cap.was_exceeded(),
             timed_out=self._timed_out,
@@ -168,10 +170,9 @@ class _Watch:
             printed_memory_words=refused,
         )
         peak = self._cap.peak_mb
-        resident_mb = used.ru_maxrss / 1024  # of the largest process; exact, where the watchdog sees every 50 ms only
-        outcome, reason = judge(ending, cap_mb=limits.cap_mb, timeout_s=limits.timeout_s, peak_mb=peak)
+        outcome, reason = name_outcome(process_end, cap_mb=limits.cap_mb, timeout_s=limits.timeout_s, peak_mb=peak)
         cpu = used.ru_utime + used.ru_stime
-        return Verdict(
+        return RunEnd(
             outcome,
             reason,
             limits.cap_mb,
@@ -179,7 +180,7 @@ class _Watch:
             cpu,
             str(log) if log.exists() else "",
             refused_memory=refused,
-            resident_mb=resident_mb,
+            resident_mb=used.ru_maxrss / 1024,
         )
 
 
@@ -189,7 +190,7 @@ def _signal(pid: int, number: int) -> None:
 
 
 def _kernel_kills() -> int:
-    """Return how often the kernel's out-of-memory killer struck on this host since it was started."""
+    """Return how many processes the kernel's out-of-memory killer has killed on this host since it was started."""
     for line in Path("/proc/vmstat").read_text().splitlines():
         name, _, count = line.partition(" ")
         if name == "oom_kill":

@@ -1,1 +1,1 @@
-"""The warm process that runs are forked from, and the cold one that takes its place."""
+"""Keep a warm process that runs are forked from, and execute runs without one where it cannot serve."""

@@ -1,4 +1,4 @@
-"""A function in, a process that runs it and nothing else out; and how a process leaves its starter."""
+"""Fork a process that runs one function and ends, and detach a process from the one that started it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import NoReturn
 
 
 def go_to_background() -> None:
-    """Let the starter's wait end now, and belong to nobody: no zombie is left with whoever starts a process."""
+    """Detach from the process that started this one: its wait ends now, and no zombie stays with it."""
     if os.fork():
         os._exit(0)
     os.setsid()
 
 
 def say_ready(why_not: str) -> None:
-    """Tell the starter that this process serves, or why it cannot; the starter waits for the end of the output."""
+    """Tell the process that started this one that it is ready, or why it is not, and close the output it waits for."""
     nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     line = (why_not or "ready").replace("\n", " ") + "\n"
     try:
@@ -31,7 +31,7 @@ def say_ready(why_not: str) -> None:
 
 
 def fork(work: Callable[[], None], *, close: list[int]) -> int:
-    """Do the work in a forked process, with these files closed; return its id."""
+    """Run `work` in a forked process that has closed these file descriptors; return the process id."""
     pid = os.fork()
     if pid:
         return pid
@@ -54,8 +54,8 @@ def fork(work: Callable[[], None], *, close: list[int]) -> int:
 def exit_now(code: int) -> NoReturn:
     """End this process without the exit handlers, which belong to the process that it was forked from.
 
-    Whatever happens: a child that went on with its parent's work because the last words found a full disk or a closed
-    file would be a second warm process.
+    It ends even if its output cannot be flushed, to a full disk or a closed file. Otherwise the child would continue
+    with its parent's work and be a second warm process.
     """
     try:
         sys.stdout.flush()

@@ -1,7 +1,8 @@
-"""One request on standard input in, one run out, without a warm process: the way that always works.
+"""Execute one run without a warm process; this works wherever Python does.
 
-It costs the imports of Dagster and of the definitions, seconds instead of a fraction of one, and keeps every other
-promise: the supervisor is forked, and this process, its parent, names the run's end should the supervisor die.
+The request is one JSON line on standard input. A cold run costs the imports of Dagster and of the definitions: seconds
+instead of a fraction of one. Every other promise holds: the supervisor is forked, and this process, its parent, reports
+the run's end if the supervisor dies.
 """
 
 from __future__ import annotations

@@ -1,38 +1,37 @@
-"""Dagster's migration scripts in, the name of the last of them out: read once, not four times a run.
+"""Read Dagster's migration scripts once per process instead of four times per run.
 
-Each of Dagster's storages compares its database's revision with the newest one when it is opened, and the event log
-does so again for the run's own database. Each time all of the 89 scripts are found, imported and sorted: a quarter of
-the processor time of a run that does little. They come with the package, and the warm process leaves when that changes.
+When one of Dagster's storages is opened, it compares its database's revision with the newest one, and the event log
+does so again for the run's own database. Each time Dagster finds, imports and sorts all 89 scripts: a quarter of the
+processor time of a run that does little. The scripts belong to the installed package, and the warm process ends when
+the installed packages change. The setting `cache_migrations: false` switches this patch off.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+
+from memory_capped_launcher.dagster_private import sql_module
 
 _known: dict[str | None, ScriptDirectory] = {}
 
 
-def remember_migrations() -> None:
-    """Read the scripts now; this process and its forks read them no more."""
-    from dagster._core.storage import sql
-
-    module: Any = sql
-    if getattr(module, "ScriptDirectory", None) is ScriptDirectory:  # else Dagster looks at them in another way by now
-        module.ScriptDirectory = _Remembered
+def cache_migrations() -> None:
+    """Read the scripts now and let Dagster use them, in this process and in those forked from it."""
+    sql = sql_module()
+    if getattr(sql, "ScriptDirectory", None) is ScriptDirectory:  # else this Dagster looks for them in another way
+        sql.ScriptDirectory = _CachedScripts
         config = Config()
         config.set_main_option("script_location", sql.ALEMBIC_SCRIPTS_LOCATION)
-        _Remembered.from_config(config).get_current_head()
+        _CachedScripts.from_config(config).get_current_head()
 
 
-class _Remembered:
-    """Stands in for alembic's class where Dagster asks it for the newest revision."""
+class _CachedScripts:
+    """Takes the place of alembic's class where Dagster asks it for the newest revision."""
 
     @staticmethod
     def from_config(config: Config) -> ScriptDirectory:
-        """Return the scripts of a place, each of which is read once."""
+        """Return the scripts at the configured location; read them at the first call."""
         place = config.get_main_option("script_location")
         if place not in _known:
             _known[place] = ScriptDirectory.from_config(config)

@@ -1,8 +1,9 @@
-"""A repository's origin in, its code and Dagster's imported once, with one thread and nothing open.
+"""Import once what every run of a code location needs, and notice when the imports are out of date.
 
-Also what tells a process that its imports are out of date: `Fingerprint` covers the project's own source and YAML files
-(every folder that a module came from, new files included), the installed packages (installing changes the time of
-`site-packages`) and the environment.
+The process that imports must have one thread afterwards and nothing open, because runs are forked from it.
+`ImportedFiles` covers the project's own source and YAML files (every folder that a module came from, including new
+files) and the installed packages (installing changes the time of `site-packages`); `environment_digest` covers the
+environment.
 """
 
 from __future__ import annotations
@@ -15,48 +16,29 @@ import sysconfig
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-from memory_capped_launcher.warm.migrations import remember_migrations
-
-# Linear algebra libraries start a pool of threads on import, and a fork would inherit its locks without its threads.
+# Linear algebra libraries start a pool of threads on import. A fork would inherit the pool's locks without its threads.
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _before: dict[str, str | None] = {}
 
-# What Dagster imports only in the course of a run (seen in `sys.modules` before and after one).
-_MODULES = (
-    "dagster",
-    "dagster._cli.api",
-    "dagster._core.executor.in_process",
-    "dagster._core.execution.plan.active",
-    "dagster._core.execution.plan.execute_plan",
-    "dagster._core.instance.factory",
-    "dagster._core.storage.fs_io_manager",
-    "dagster._core.storage.mem_io_manager",
-    "dagster._core.storage.migration.utils",
-    "dagster._core.storage.sqlalchemy_compat",
-    "dagster._utils.hosted_user_process",
-    "dagster._utils.interrupts",
-    "fsspec.implementations.local",
-    "sqlite3",
-    "upath.implementations.local",
-)
+# What a run imports besides `dagster_private.IMPORTED_DURING_A_RUN` (seen in `sys.modules` before and after one).
+_MODULES = ("dagster", "fsspec.implementations.local", "sqlite3", "upath.implementations.local")
 
-# What differs from shell to shell and service to service without meaning anything to a run.
+# Variables that differ from shell to shell and from service to service and change nothing for a run.
 _MEANINGLESS = {"_", "PWD", "OLDPWD", "SHLVL", "TERM", "COLUMNS", "LINES", "INVOCATION_ID", "JOURNAL_STREAM"}
 _MEANINGLESS |= {"SYSTEMD_EXEC_PID", "NOTIFY_SOCKET", "MAINPID", "PYTEST_CURRENT_TEST"}
 _SOURCES = {".py", ".yaml", ".yml"}
 
 
 def hold_threads() -> None:
-    """Keep libraries that are imported from now on to one thread."""
+    """Limit libraries that are imported from now on to one thread."""
     for name in _ONE_THREAD:
         _before[name] = os.environ.get(name)
         os.environ[name] = "1"
 
 
 def restore_threads() -> None:
-    """Give a run the environment that the operator gave it."""
+    """Undo `hold_threads`, so that a run has the environment that the operator gave it."""
     for name, value in _before.items():
         if value is None:
             os.environ.pop(name, None)
@@ -64,52 +46,49 @@ def restore_threads() -> None:
             os.environ[name] = value
 
 
-def preload(repository_origin: str, instance_ref: str, *, modules: Sequence[str] = ()) -> None:
-    """Import what every run of this code needs, and build its definitions.
+def preload(repository_origin: str, instance_ref: str, *, modules: Sequence[str], migrations: bool) -> None:
+    """Import what every run of this code needs, build its definitions and, if asked, cache Dagster's migrations.
 
-    Definitions import heavy libraries where they use them, so as to be loaded quickly; `modules` names those here.
+    Definitions should import heavy libraries where they use them, so that they load quickly; `modules` names those
+    libraries here. A module that cannot be imported is skipped: the run that needs it reports the error.
     """
-    from dagster._core.instance.ref import InstanceRef
-    from dagster._serdes import ConfigurableClassData, deserialize_value
+    from memory_capped_launcher import dagster_private as private
 
-    parts = [part for part in deserialize_value(instance_ref, InstanceRef) if isinstance(part, ConfigurableClassData)]
-    for name in [*_MODULES, *(part.module_name for part in parts), *modules]:
-        with suppress(ImportError):  # where a run needs it, the run will say so
+    reference = private.deserialize_value(instance_ref, private.InstanceRef)
+    storages = [part.module_name for part in reference if isinstance(part, private.ConfigurableClassData)]
+    for name in [*_MODULES, *private.IMPORTED_DURING_A_RUN, *storages, *modules]:
+        with suppress(ImportError):
             importlib.import_module(name)
-    remember_migrations()
-    build(deserialize_value(repository_origin))
+    if migrations:
+        from memory_capped_launcher.warm.migrations import cache_migrations
 
-
-def build(repository_origin: Any) -> None:
-    """Import the definitions and resolve every job, as a run does first."""
-    from dagster._utils.hosted_user_process import recon_repository_from_origin
-
-    for job in recon_repository_from_origin(repository_origin).get_definition().get_all_jobs():
-        _ = job.asset_layer
+        cache_migrations()
+    for job in private.load_repository(repository_origin).get_all_jobs():
+        _ = job.asset_layer  # resolve the job, as a run does first
 
 
 def environment_digest() -> str:
-    """Return a digest of this process's environment."""
+    """Return a SHA-256 of this process's environment variables."""
     lines = sorted(f"{name}={value}" for name, value in os.environ.items() if name not in _MEANINGLESS)
     return hashlib.sha256("\0".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 
-class Fingerprint:
-    """The files that this process's imports came from, as they are now."""
+class ImportedFiles:
+    """The files that this process's imports came from, with their sizes and times when this object was made."""
 
     def __init__(self) -> None:
         self._folders = _project_folders()
-        self._files = self._look()
+        self._files = self._current()
 
     def what_changed(self) -> str:
-        """Return a file that is not as it was; empty where all are."""
-        now = self._look()
+        """Return the path of a file that has changed; empty if none has."""
+        now = self._current()
         for path in sorted(now.keys() | self._files.keys()):
             if now.get(path) != self._files.get(path):
                 return path
         return ""
 
-    def _look(self) -> dict[str, tuple[int, int]]:
+    def _current(self) -> dict[str, tuple[int, int]]:
         files = {}
         for folder in self._folders:
             with suppress(OSError):

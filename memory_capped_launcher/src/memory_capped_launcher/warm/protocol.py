@@ -1,8 +1,9 @@
-"""A request in, an answer out: one JSON line each way over a Unix socket, with at most one open file beside it.
+"""Exchange one JSON line each way over a Unix socket, with at most one open file sent along.
 
-The socket stands in a folder that only its owner may enter (0700), is its owner's alone (0600), and each side asks the
-kernel who the other is (`SO_PEERCRED`). A folder or a peer that fails this is refused: whoever could answer in our
-place could run code as us. Paths go through `/proc/self/fd`, because a socket's address holds 107 bytes and no more.
+The socket is in a folder that only its owner may enter (0700) and is accessible to its owner only (0600). Each side
+asks the kernel for the other's user (`SO_PEERCRED`) and refuses a folder or a peer of another user, because a process
+that answers in the warm process's place could run code as this user. Paths go through `/proc/self/fd`, because the
+address of a socket holds 107 bytes at most.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ingest_assets.errors import ConfigError, OutsideError
+from memory_capped_launcher.errors import LauncherConfigError, LauncherUnavailableError
 
-_LONGEST_LINE = 4 << 20  # an instance's description is a few kB; more is not ours
+_LONGEST_LINE = 4 << 20  # an instance's description is a few kB; a longer line is not from this package
 _LISTEN_BACKLOG = 64
 
 
 def listen(folder: Path, name: str) -> socket.socket:
-    """Take requests at a name in a folder, replacing what a dead process left there."""
+    """Listen at a name in a folder, replacing a socket that a dead process left there."""
     with _address(folder, name) as address:
         (folder / name).unlink(missing_ok=True)
         server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -40,11 +41,11 @@ def listen(folder: Path, name: str) -> socket.socket:
 def ask(
     folder: Path, name: str, request: dict[str, Any], *, timeout_s: float, descriptor: int | None = None
 ) -> dict[str, Any]:
-    """Send a request, and an open file with it; return the answer.
+    """Send a request, with an open file if one is given, and return the answer.
 
     Raises:
-        ConfigError: the folder or the process behind the socket is not ours alone.
-        OutsideError: nobody answers.
+        LauncherConfigError: the folder or the process behind the socket belongs to another user.
+        LauncherUnavailableError: no process answers.
     """
     try:
         with _address(folder, name) as address, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
@@ -55,14 +56,14 @@ def ask(
             socket.send_fds(connection, [line], [] if descriptor is None else [descriptor])
             return _read_line(connection)[0]
     except (OSError, ValueError) as error:
-        raise OutsideError(f"the warm process at {folder / name} does not answer: {error}") from error
+        raise LauncherUnavailableError(f"the warm process at {folder / name} does not answer: {error}") from error
 
 
 def receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
-    """Read a request and the open files sent with it.
+    """Read a request and the file descriptors sent with it.
 
     Raises:
-        ConfigError: the sender is another user.
+        LauncherConfigError: the sender is a process of another user.
         ValueError: it is not a request.
     """
     _refuse_strangers(connection)
@@ -70,7 +71,7 @@ def receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
 
 
 def answer(connection: socket.socket, fields: dict[str, Any]) -> None:
-    """Send an answer; a peer that has gone is not waited for."""
+    """Send an answer; ignore a peer that is gone."""
     try:
         connection.sendall(json.dumps(fields).encode() + b"\n")
     except OSError:
@@ -78,23 +79,23 @@ def answer(connection: socket.socket, fields: dict[str, Any]) -> None:
 
 
 def peer_pid(connection: socket.socket) -> int:
-    """Return the process at the other end; 0 where it lives in another process namespace."""
+    """Return the id of the process at the other end; 0 if it is in another process namespace."""
     return _peer(connection)[0]
 
 
 def check_private(folder: Path) -> None:
-    """Make the folder, or make sure that it is ours alone.
+    """Make the folder if it is missing, and check that only this user may enter it.
 
     Raises:
-        ConfigError: somebody else may enter it, or it is not a folder.
+        LauncherConfigError: another user may enter it, or it is not a folder.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if objection := why_not_private(folder, user=os.geteuid()):
-        raise ConfigError(objection)
+        raise LauncherConfigError(objection)
 
 
 def why_not_private(folder: Path, *, user: int) -> str:
-    """Say why a folder that is there is not one user's alone; empty where it is."""
+    """Return why an existing folder is not private to the user; empty if it is."""
     status = folder.lstat()
     if stat.S_ISDIR(status.st_mode) and status.st_uid == user and not status.st_mode & 0o077:
         return ""
@@ -117,7 +118,9 @@ def _address(folder: Path, name: str) -> Iterator[str]:
 def _refuse_strangers(connection: socket.socket) -> None:
     user = _peer(connection)[1]
     if user != os.geteuid():
-        raise ConfigError(f"the process at the other end of the launcher's socket is user {user}, not {os.geteuid()}")
+        raise LauncherConfigError(
+            f"the process at the other end of the launcher's socket is user {user}, not {os.geteuid()}"
+        )
 
 
 def _peer(connection: socket.socket) -> tuple[int, int]:

@@ -1,7 +1,7 @@
-"""A run to be launched in, the warm process that took it out, started first where there is none that can.
+"""Hand a run to the warm process, starting one first if none can take it.
 
-Where no warm process can serve, the run is launched cold, and says why in its first event. A cold launch works wherever
-Python does, so a launch fails only when the register cannot be written or the interpreter cannot be started.
+If no warm process can serve, the run is launched cold, and its first event says why. A cold launch works wherever
+Python does, so a launch fails only if the register cannot be written or the interpreter cannot be started.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ingest_assets.errors import ConfigError, OutsideError
+from memory_capped_launcher.errors import LauncherConfigError, LauncherUnavailableError
 from memory_capped_launcher.request import RunRequest
 from memory_capped_launcher.warm import protocol
 from memory_capped_launcher.warm.preload import environment_digest
@@ -30,36 +30,38 @@ _log = logging.getLogger("dagster.memory_capped")
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
-    """What a warm process has to import."""
+class CodeToLoad:
+    """The code that a warm process has to import."""
 
     executable: str
     repository_origin: str
     """Dagster's own description of where the definitions are, serialised."""
     version: str
-    """Changes when the code location is reloaded."""
+    """Changes when the code location is reloaded; empty if it is not known."""
 
     @property
     def socket_name(self) -> str:
-        """One warm process per code location."""
+        """The name of the warm process's socket: one per code location."""
         return hashlib.sha256(f"{self.executable}\0{self.repository_origin}".encode()).hexdigest()[:16] + ".sock"
 
 
 class WarmClient:
-    """Hands runs over, and remembers when not to try."""
+    """Hands runs to warm processes, and does not ask again for a minute after one could not be started."""
 
-    def __init__(self, folder: Path, *, start_timeout_s: float, idle_s: float, modules: Sequence[str] = ()) -> None:
+    def __init__(
+        self, folder: Path, *, start_timeout_s: float, idle_s: float, modules: Sequence[str], cache_migrations: bool
+    ) -> None:
         self._folder = folder / "warm"
         self._start_timeout_s = start_timeout_s
         self._idle_s = idle_s
-        self._modules = list(modules)
+        self._options = {"modules": list(modules), "cache_migrations": cache_migrations}
         self._not_before: dict[str, tuple[float, str]] = {}
 
-    def launch(self, request: RunRequest, *, code: Code, lock: int) -> str:
-        """Have the run executed; return why it was launched cold, or nothing.
+    def launch(self, request: RunRequest, *, code: CodeToLoad, lock: int) -> str:
+        """Start the run; return why it was launched cold, or an empty string.
 
         Raises:
-            OutsideError: not even a cold process could be started.
+            LauncherUnavailableError: not even a cold process could be started.
         """
         why = self._launch_warm(request, code=code, lock=lock)
         if why:
@@ -67,40 +69,44 @@ class WarmClient:
             launch_cold(request, code=code, lock=lock, why=why)
         return why
 
-    def _launch_warm(self, request: RunRequest, *, code: Code, lock: int) -> str:
-        """Return why the warm process did not take the run; empty where it did."""
+    def _launch_warm(self, request: RunRequest, *, code: CodeToLoad, lock: int) -> str:
+        """Return why the warm process did not take the run; empty if it did."""
         not_before, why = self._not_before.get(code.socket_name, (0.0, ""))
         if time.monotonic() < not_before:
             return why
-        fields = {"op": "launch", "run": request.fields(), **_versions(code)}
+        fields = {"op": "launch", "run": request.fields(), **self._versions(code)}
         try:
             reply = self._ask(code, fields, lock)
             if not reply["ok"]:
                 self._start(code, request.instance_ref)
                 reply = self._ask(code, fields, lock)
             return "" if reply["ok"] else str(reply["why"])
-        except (ConfigError, OutsideError, OSError) as error:
+        except (LauncherConfigError, LauncherUnavailableError, OSError) as error:
             self._not_before[code.socket_name] = (time.monotonic() + _DO_NOT_TRY_AGAIN_FOR_S, str(error))
             return str(error)
 
-    def _ask(self, code: Code, fields: dict[str, Any], lock: int | None) -> dict[str, Any]:
-        """Ask the warm process; one that does not answer is as good as one that declines."""
+    def _versions(self, code: CodeToLoad) -> dict[str, Any]:
+        """Return what the warm process must have been started with; it refuses a run otherwise."""
+        return {"environment": environment_digest(), "version": code.version, "options": self._options}
+
+    def _ask(self, code: CodeToLoad, fields: dict[str, Any], lock: int | None) -> dict[str, Any]:
+        """Ask the warm process; if it does not answer, return a refusal."""
         timeout_s = _PING_S if lock is None else _ANSWER_S
         try:
             return protocol.ask(self._folder, code.socket_name, fields, timeout_s=timeout_s, descriptor=lock)
-        except OutsideError as error:
+        except LauncherUnavailableError as error:
             return {"ok": False, "why": str(error)}
 
-    def _start(self, code: Code, instance_ref: str) -> None:
-        """Start a warm process, unless somebody else does.
+    def _start(self, code: CodeToLoad, instance_ref: str) -> None:
+        """Start a warm process, unless another launcher has just started it.
 
         Raises:
-            OutsideError: it did not start, or cannot serve.
+            LauncherUnavailableError: it did not start, or cannot serve.
         """
         protocol.check_private(self._folder)
         with (self._folder / f"{code.socket_name}.starting").open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            if self._ask(code, {"op": "ping", **_versions(code)}, None)["ok"]:
+            if self._ask(code, {"op": "ping", **self._versions(code)}, None)["ok"]:
                 return
             start = {
                 "repository_origin": code.repository_origin,
@@ -108,34 +114,38 @@ class WarmClient:
                 "folder": str(self._folder),
                 "name": code.socket_name,
                 "idle_s": self._idle_s,
-                "modules": self._modules,
+                "options": self._options,
                 "version": code.version,
             }
             log = self._folder / f"{code.socket_name}.log"
-            said = _start_process(code, "warm_process", start, log=log, timeout_s=self._start_timeout_s, keep_open=())
-        if said != "ready":
-            raise OutsideError(f"the warm process did not start: {said or 'it ended without a word'}; see {log}")
+            answer = _start_process(code, "warm_process", start, log=log, timeout_s=self._start_timeout_s, keep_open=())
+        if answer != "ready":
+            raise LauncherUnavailableError(
+                f"the warm process did not start: {answer or 'it ended without a word'}; see {log}"
+            )
 
 
-def launch_cold(request: RunRequest, *, code: Code, lock: int, why: str) -> None:
-    """Execute the run in a process of its own from the start.
+def launch_cold(request: RunRequest, *, code: CodeToLoad, lock: int, why: str) -> None:
+    """Start the run without a warm process; `why` becomes part of its first event.
 
     Raises:
-        OutsideError: the process could not be started.
+        LauncherUnavailableError: the process could not be started.
     """
     request = replace(request, notes=" ".join([request.notes, f"Launched cold, because {why}."]).strip())
     log = request.root / "cold.log"
-    said = _start_process(
+    answer = _start_process(
         code, "cold_process", {"run": request.fields(), "lock": lock}, log=log, timeout_s=60.0, keep_open=(lock,)
     )
-    if said != "ready":
-        raise OutsideError(f"run {request.run_id} could not be started: {said or 'its process ended'}; see {log}")
+    if answer != "ready":
+        raise LauncherUnavailableError(
+            f"run {request.run_id} could not be started: {answer or 'its process ended'}; see {log}"
+        )
 
 
 def _start_process(
-    code: Code, module: str, start: dict[str, Any], *, log: Path, timeout_s: float, keep_open: tuple[int, ...]
+    code: CodeToLoad, module: str, start: dict[str, Any], *, log: Path, timeout_s: float, keep_open: tuple[int, ...]
 ) -> str:
-    """Start a background process; return the line in which it says that it is ready, or why not."""
+    """Start a background process; return the line in which it answers `ready`, or why it is not."""
     executable = code.executable if os.access(code.executable, os.X_OK) else "python3"
     try:
         with log.open("wb") as errors:
@@ -153,7 +163,3 @@ def _start_process(
     except OSError as error:
         return f"{error.filename}: {error.strerror}"
     return done.stdout.decode(errors="replace").strip()
-
-
-def _versions(code: Code) -> dict[str, str]:
-    return {"environment": environment_digest(), "version": code.version}

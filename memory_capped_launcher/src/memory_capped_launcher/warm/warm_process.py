@@ -1,12 +1,13 @@
-"""Requests at a socket in, forked runs out: the warm process, one per instance and code location on a host.
+"""Run the warm process, from which runs are forked: one per instance and code location on a host.
 
-It has Dagster and the definitions imported and holds one thread, no instance, no connection and no lock: what a fork
-may inherit. Each run is forked from it under a supervisor; as the supervisor's parent it notices when one dies, and has
-a forked reporter name the end. It does not serve with old code: when a file that it imported changed, it says so, takes
-no more requests, and leaves when its runs are over. It leaves, too, when all that asked it for something are gone.
+It has imported Dagster and the definitions. It holds one thread and no instance, connection or lock, because a fork
+inherits what it holds. Each run is forked from it under a supervisor. As the supervisor's parent it notices when one
+dies, and forks a reporter that names the run's end. It never serves with old code: when a file that it imported has
+changed, it says so, takes no more requests, and ends when its runs are over. It also ends when all processes that asked
+it for something are gone.
 
-Started as `python -m memory_capped_launcher.warm.warm_process` with one JSON line on standard input; writes one line to
-standard output when it serves, or when it cannot and why, and is in the background from then on.
+It is started as `python -m memory_capped_launcher.warm.warm_process` with one JSON line on standard input. It writes
+one line to standard output: `ready`, or why it cannot serve. From then on it is in the background.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ingest_assets.errors import IngestError
-from memory_capped_launcher.linux import adopt_orphans, threads
+from memory_capped_launcher.errors import LauncherError
+from memory_capped_launcher.linux import adopt_orphans, thread_count
 from memory_capped_launcher.register import Register
 from memory_capped_launcher.request import RunRequest
 from memory_capped_launcher.supervision.process_tree import descendants
@@ -37,44 +38,50 @@ from memory_capped_launcher.warm import preload, protocol
 from memory_capped_launcher.warm.background import fork, go_to_background, say_ready
 
 _TICK_S = 1.0
-_CLIENT_GRACE_S = 20.0  # a daemon that is restarted finds its warm process again
+_CLIENT_GRACE_S = 20.0  # so that a restarted daemon finds its warm process again
 _REQUEST_TIMEOUT_S = 5.0
 
 
 def main() -> None:
-    """Import, then serve until there is nobody left to serve."""
+    """Import the code, then serve until no process needs it any more."""
     start = json.loads(sys.stdin.readline())
     environment = preload.environment_digest()
     go_to_background()
     preload.hold_threads()
     try:
-        preload.preload(start["repository_origin"], start["instance_ref"], modules=start["modules"])
+        options = start["options"]
+        preload.preload(
+            start["repository_origin"],
+            start["instance_ref"],
+            modules=options["modules"],
+            migrations=options["cache_migrations"],
+        )
     except Exception as error:  # noqa: BLE001 - the outermost loop of a process; user code may raise anything
         traceback.print_exc()
         return say_ready(f"the definitions could not be imported: {type(error).__name__}: {error}")
-    if threads() != 1:
+    if thread_count() != 1:
         return say_ready(
-            f"importing the definitions and preload_modules started {threads() - 1} threads, and a process with "
+            f"importing the definitions and preload_modules started {thread_count() - 1} threads, and a process with "
             "threads cannot fork"
         )
     gc.collect()
-    gc.freeze()  # the collector would write to pages that children share
+    gc.freeze()  # a collection would write to pages that children share
     folder = Path(start["folder"])
     server = protocol.listen(folder, start["name"])
-    made_of = {"environment": environment, "version": start["version"]}
-    warm = _Warm(server, path=folder / start["name"], made_of=made_of, idle_s=start["idle_s"])
+    started_with = {"environment": environment, "version": start["version"], "options": start["options"]}
+    warm = _Warm(server, path=folder / start["name"], started_with=started_with, idle_s=start["idle_s"])
     say_ready("")
     warm.serve()
     return None
 
 
 class _Warm:
-    def __init__(self, server: socket.socket, *, path: Path, made_of: dict[str, str], idle_s: float) -> None:
+    def __init__(self, server: socket.socket, *, path: Path, started_with: dict[str, Any], idle_s: float) -> None:
         self._server = server
         self._path = path
         self._inode = path.stat().st_ino
-        self._made_of = made_of
-        self._fingerprint = preload.Fingerprint()
+        self._started_with = started_with
+        self._imported = preload.ImportedFiles()
         self._idle_s = idle_s
         self._runs: dict[int, RunRequest] = {}
         self._reporters: set[int] = set()
@@ -88,10 +95,10 @@ class _Warm:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGTERM, self._leave)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal that started us is not for us
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is meant for what started this process
 
     def serve(self) -> None:
-        """Answer until it is time to leave and the last run has ended."""
+        """Answer requests until this process is to end and its last run is over."""
         while not (self._leaving and not self._runs and not self._reporters):
             sources = [self._wake] if self._leaving else [self._wake, self._server.fileno()]
             ready, _, _ = select.select(sources, [], [], _TICK_S)
@@ -103,7 +110,7 @@ class _Warm:
                 with connection:
                     self._answer(connection)
             self._leaving = self._leaving or self._is_done()
-        if self._is_ours():
+        if self._owns_socket():
             self._path.unlink(missing_ok=True)
 
     def _answer(self, connection: socket.socket) -> None:
@@ -113,7 +120,7 @@ class _Warm:
             request, descriptors = protocol.receive(connection)
             self._note_client(connection)
             reply = self._do(request, descriptors, connection)
-        except (IngestError, OSError, ValueError, TypeError, KeyError) as error:
+        except (LauncherError, OSError, ValueError, TypeError, KeyError) as error:
             reply = {"ok": False, "why": f"{type(error).__name__}: {error}"}
         finally:
             for descriptor in descriptors:
@@ -130,9 +137,9 @@ class _Warm:
             return {"ok": False, "stale": True, "why": stale}
         if request["op"] == "ping":
             return {"ok": True, "pid": os.getpid(), "runs": len(self._runs)}
-        if threads() != 1:
+        if thread_count() != 1:
             self._leave()
-            return {"ok": False, "why": f"the warm process has {threads()} threads and cannot fork"}
+            return {"ok": False, "why": f"the warm process has {thread_count()} threads and cannot fork"}
         (lock,) = descriptors
         run = RunRequest.from_fields(request["run"])
         pid = self._fork(partial(supervise, run, lock), connection.fileno())
@@ -140,21 +147,23 @@ class _Warm:
         return {"ok": True, "pid": pid}
 
     def _fork(self, work: Callable[[], None], *close: int) -> int:
-        """Fork, with nothing of this process's left open in the child."""
+        """Fork a child in which none of this process's files are open."""
         return fork(work, close=[*close, *self._open, self._server.fileno(), *self._clients.values()])
 
     def _stale(self, request: dict[str, Any]) -> str:
-        """Return why this process is no longer made of what the launcher wants run; empty where it is."""
-        if request["environment"] != self._made_of["environment"]:
+        """Return why this process is out of date for the request; empty if it is not."""
+        if request["environment"] != self._started_with["environment"]:
             return "the environment variables changed"
-        # A launcher that does not know which version is loaded asks for none.
-        if request["version"] not in ("", self._made_of["version"]):
+        # A launcher that does not know which version is loaded sends an empty one.
+        if request["version"] not in ("", self._started_with["version"]):
             return "the code location was loaded anew"
-        changed = self._fingerprint.what_changed()
+        if request.get("options", self._started_with["options"]) != self._started_with["options"]:
+            return "preload_modules or cache_migrations changed in the run launcher's config"
+        changed = self._imported.what_changed()
         return f"{changed} changed" if changed else ""
 
     def _reap(self) -> None:
-        """Take note of ended children; have a dead supervisor's run reported, and end what it left behind."""
+        """Collect ended children; report the runs of dead supervisors and kill the processes they left behind."""
         for pid in _ended_children():
             self._reporters.discard(pid)
             run = self._runs.pop(pid, None)
@@ -166,7 +175,7 @@ class _Warm:
                     os.kill(one, signal.SIGKILL)
 
     def _note_client(self, connection: socket.socket) -> None:
-        """Remember who asks, so as to leave when all of them are gone."""
+        """Remember the process that asks; this process ends when all of them are gone."""
         pid = protocol.peer_pid(connection)
         self._sees_clients = self._sees_clients and pid != 0
         if pid and pid not in self._clients:
@@ -174,16 +183,18 @@ class _Warm:
                 self._clients[pid] = os.pidfd_open(pid)
 
     def _is_done(self) -> bool:
+        """Return whether this process has no run and nothing to wait for, or its socket is gone."""
         for pid, descriptor in list(self._clients.items()):
             if select.select([descriptor], [], [], 0)[0]:
                 os.close(self._clients.pop(pid))
         if self._runs:
             return False
         alone = self._sees_clients and not self._clients
-        patience = min(_CLIENT_GRACE_S, self._idle_s) if alone else self._idle_s
-        return not self._is_ours() or time.monotonic() - self._asked_at > patience
+        wait_s = min(_CLIENT_GRACE_S, self._idle_s) if alone else self._idle_s
+        return not self._owns_socket() or time.monotonic() - self._asked_at > wait_s
 
-    def _is_ours(self) -> bool:
+    def _owns_socket(self) -> bool:
+        """Return whether the socket at the path is still this process's."""
         try:
             return self._path.stat().st_ino == self._inode
         except OSError:
