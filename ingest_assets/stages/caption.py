@@ -22,7 +22,7 @@ from ingest_assets.records import Caption, Picture
 # Goes up whenever the same picture yields another caption.
 VERSION = "4"
 
-# Below it a text is kept, but called doubtful: see the table in docs/decisions.md.
+# Below it a text is kept, but called doubtful: see the table in docs/decisions/pictures.md.
 SURE = 0.92
 
 # The model of a captioner that reads nothing, by choice.

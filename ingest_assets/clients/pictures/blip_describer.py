@@ -15,7 +15,7 @@ from ingest_assets.clients.pictures.worker_process import WorkerProcess
 HUB_NAME = "Salesforce/blip-image-captioning-base"
 
 # Waiting threads sleep at once: those that spin take the processor from each other where others work, too, and a
-# caption then takes four times as long (docs/decisions.md).
+# caption then takes four times as long (docs/decisions/pictures.md).
 _ENVIRONMENT = {
     "OMP_WAIT_POLICY": "PASSIVE",
     "GOMP_SPINCOUNT": "0",

@@ -4,7 +4,7 @@ A PDF may hold glyphs with no letters behind them: a subset font without a table
 looks right on paper and copies as "7KH TXLFN EURZQ". It is told by what the characters are and how often, not by a
 dictionary, so that it holds for every language that is written in Latin letters; of other scripts only characters
 that are no text at all speak against a layer. The thresholds lie far from both sides of what was measured on the pages
-of real PDFs and on the same pages made unreadable (docs/decisions.md).
+of real PDFs and on the same pages made unreadable (docs/decisions/pictures.md).
 """
 
 from __future__ import annotations
