@@ -16,7 +16,7 @@ from typing import IO
 
 from ingest_assets.errors import BadInput
 from ingest_assets.parsers import families
-from ingest_assets.parsers.building import zip_safety as archives
+from ingest_assets.parsers.building import zip_safety
 from ingest_assets.parsers.building.part_builder import PartBuilder
 from ingest_assets.parsers.contract import Limits, Parser, Unpacked
 from ingest_assets.parsers.detection import media_type
@@ -109,7 +109,7 @@ class Documents:
 def _block(source: IO[bytes]) -> bytes:
     try:
         return source.read(_BLOCK_BYTES)
-    except archives.ZIP_ERRORS as error:
+    except zip_safety.ZIP_ERRORS as error:
         raise BadInput(f"damaged ({error})") from error
 
 

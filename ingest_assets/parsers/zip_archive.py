@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from ingest_assets.errors import BadInput
-from ingest_assets.parsers.building import zip_safety as archives
+from ingest_assets.parsers.building import zip_safety
 from ingest_assets.parsers.building.part_builder import PartBuilder
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.detection import encoding
@@ -22,9 +22,8 @@ VERSION = "3"
 PART = "block of text"
 
 _UTF8_NAME = 0x800
-# What systems leave behind in archives.
+# What systems leave behind in zip_safety.
 _LITTER = {"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"}
-_DAMAGED = "the archive is damaged or truncated ({}); save or upload it again"
 
 
 def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
@@ -35,7 +34,8 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     """
     builder = PartBuilder(limits=limits, start=start)
     documents = Documents(builder=builder, limits=limits)
-    with _opened(path, limits=limits) as archive:
+    with zip_safety.opened(path) as archive:
+        zip_safety.check_total(archive, limits=limits)
         for member in archive.infolist():
             name = _name(member)
             if member.is_dir() or _LITTER.intersection(name.split("/")):
@@ -46,7 +46,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
             except BadInput as error:
                 documents.warn(name, error)
                 continue
-            except archives.ZIP_ERRORS as error:
+            except zip_safety.ZIP_ERRORS as error:
                 documents.warn(name, BadInput(f"damaged ({error})"))
                 continue
             with source:
@@ -56,24 +56,11 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     yield from builder.rest()
 
 
-def _opened(path: Path, *, limits: Limits) -> zipfile.ZipFile:
-    try:
-        archive = zipfile.ZipFile(path)
-    except archives.ZIP_ERRORS as error:
-        raise BadInput(_DAMAGED.format(error)) from error
-    try:
-        archives.check_total(archive, limits=limits)
-    except BadInput:
-        archive.close()
-        raise
-    return archive
-
-
 def _check(member: zipfile.ZipInfo, *, name: str, limits: Limits) -> None:
     place = PurePosixPath(name)
     if place.is_absolute() or ".." in place.parts or (len(name) > 1 and name[1] == ":"):
         raise BadInput("its name leads out of the archive; pack it under a plain name")
-    archives.check_member(member, limits=limits)
+    zip_safety.check_member(member, limits=limits)
 
 
 def _name(member: zipfile.ZipInfo) -> str:

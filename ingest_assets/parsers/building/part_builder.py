@@ -19,6 +19,8 @@ from ingest_assets.records import Element, ElementType, Part, Picture
 
 # The longest paragraph worth the name; a 5 MB line without a full stop is cut into pieces of this at white space.
 MAX_ELEMENT_CHARS = 20_000
+# A part of running text is what a run with the smallest window holds: 32,000 characters are some ten chunks.
+PART_CHARS = 32_000
 # Tabs, runs of spaces and fixed spaces place words on a page; between words of running text they are one space.
 _BLANKS = re.compile(r"[ \t\xa0\u2000-\u200a\u202f\u3000]+")
 
@@ -43,6 +45,11 @@ class PartBuilder:
     def chars(self) -> int:
         """Characters in the part so far."""
         return self._chars
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the part holds as much running text as a part should."""
+        return self._chars >= PART_CHARS
 
     @property
     def elements(self) -> int:

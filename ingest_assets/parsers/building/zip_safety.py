@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 from xml.parsers import expat
 
@@ -30,6 +33,21 @@ ZIP_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, UnicodeDecodeError),
     *(ValueError, OverflowError),
 )
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open a zip file; its members are still to be checked.
+
+    Raises:
+        BadInput: truncated, or no zip file.
+    """
+    try:
+        archive = zipfile.ZipFile(path)
+    except ZIP_ERRORS as error:
+        raise BadInput(f"the file is damaged or truncated ({error}); save or upload it again") from error
+    with archive:
+        yield archive
 
 
 def check(archive: zipfile.ZipFile, *, limits: Limits) -> None:

@@ -22,7 +22,7 @@ _ENDS = (".", ",", ";", ":", "!", "。", "：", "；")
 _OFF = {"0", "false", "off"}
 
 
-class Look(NamedTuple):
+class LineLook(NamedTuple):
     """How a bold line is set; what sorts first stands above."""
 
     size: int
@@ -45,7 +45,7 @@ def heading_styles(document: Any) -> set[str]:
     }
 
 
-def looks_of(body: etree._Element, *, heading_styles: Set[str]) -> tuple[Look, ...]:
+def looks_of(body: etree._Element, *, heading_styles: Set[str]) -> tuple[LineLook, ...]:
     """Return the looks of a document's headings, the outermost first; none where it has headings in a style."""
     paragraphs = [paragraph for paragraph in body.iterchildren(W + "p") if _text(paragraph)]
     if any(_style(paragraph) in heading_styles for paragraph in paragraphs):
@@ -54,13 +54,13 @@ def looks_of(body: etree._Element, *, heading_styles: Set[str]) -> tuple[Look, .
     return tuple(sorted(set(looks))) if len(looks) <= _MAX_SHARE * len(paragraphs) else ()
 
 
-def level_by_look(paragraph: etree._Element, looks: Sequence[Look]) -> int:
+def level_by_look(paragraph: etree._Element, looks: Sequence[LineLook]) -> int:
     """Return the level of a heading made by hand, 1 the outermost, or 0 for what is none."""
     look = _look(paragraph) if looks else None
     return looks.index(look) + 1 if look in looks else 0
 
 
-def _look(paragraph: etree._Element) -> Look | None:
+def _look(paragraph: etree._Element) -> LineLook | None:
     text = _text(paragraph)
     if not 2 < len(text) <= _MAX_CHARS or len(text.split()) > _MAX_WORDS or text.endswith(_ENDS):
         return None
@@ -72,7 +72,7 @@ def _look(paragraph: etree._Element) -> Look | None:
     sizes = [int(size) for run in runs for size in _values(run, "sz") if size.isascii() and size.isdigit()]
     alignment = paragraph.find(f"{W}pPr/{W}jc")
     is_centred = alignment is not None and alignment.get(W + "val") == "center"
-    return Look(-max(sizes, default=0), not is_centred)
+    return LineLook(-max(sizes, default=0), not is_centred)
 
 
 def _is_bold(run: etree._Element) -> bool:

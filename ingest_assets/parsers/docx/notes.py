@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ingest_assets.parsers.building import zip_safety as archives
+from ingest_assets.parsers.building import zip_safety
 from ingest_assets.parsers.docx import tree as docx_tree
 from ingest_assets.parsers.docx.xml_names import W
 
@@ -19,7 +19,7 @@ class Notes:
             kind = relation.reltype.rpartition("/")[2].removesuffix("s")
             if kind not in {"footnote", "endnote"} or relation.is_external:
                 continue
-            root = archives.parse_xml(relation.target_part.blob)
+            root = zip_safety.parse_xml(relation.target_part.blob)
             docx_tree.plain(root)
             for note in root.iter(W + kind):
                 # Separators, the lines above the notes, are notes of a type.

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingest_assets.errors import BadInput
-from ingest_assets.parsers.building import zip_safety as archives
+from ingest_assets.parsers.building import zip_safety
 from ingest_assets.parsers.building.damage import naming_damage
 from ingest_assets.parsers.building.part_builder import PartBuilder
 from ingest_assets.parsers.contract import Limits
@@ -26,9 +26,9 @@ from ingest_assets.parsers.docx.xml_names import R, W
 from ingest_assets.parsers.embedded import Documents
 from ingest_assets.parsers.html import tables as html_tables
 from ingest_assets.parsers.html import tree as html_tree
-from ingest_assets.parsers.ooxml import diagrams
 from ingest_assets.parsers.ooxml import package as ooxml
 from ingest_assets.parsers.ooxml.charts import chart_table
+from ingest_assets.parsers.ooxml.drawing_text import diagram_texts
 from ingest_assets.parsers.unstructured_elements import level_of, load, type_of
 from ingest_assets.records import ElementType, Part
 
@@ -55,11 +55,11 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     load()
     with ooxml.opened(path, limits=limits) as package:
         with naming_damage("a Word document"):
-            reader = _Reader(package, builder=PartBuilder(limits=limits, start=start), limits=limits)
+            reader = _DocumentReader(package, builder=PartBuilder(limits=limits, start=start), limits=limits)
         yield from reader.parts()
 
 
-class _Reader:
+class _DocumentReader:
     """One pass over the blocks of a document."""
 
     def __init__(self, package: Path, *, builder: PartBuilder, limits: Limits) -> None:
@@ -207,12 +207,12 @@ class _Reader:
                 self._builder.add_picture(part.target_part.blob, page_number=page_number, name=name)
                 continue
             try:
-                drawn = archives.parse_xml(part.target_part.blob)
+                drawn = zip_safety.parse_xml(part.target_part.blob)
             except (BadInput, SyntaxError) as error:  # of which lxml's are
                 self._builder.warn(f"{name} was left out: {error}")
                 continue
             if kind == "diagram":
-                for text in diagrams.texts(drawn):
+                for text in diagram_texts(drawn):
                     self._builder.add(ElementType.LIST_ITEM, text, page_number=page_number)
                 continue
             title, rows = chart_table(drawn)

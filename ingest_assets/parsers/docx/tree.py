@@ -3,7 +3,7 @@
 `unstructured` and `python-docx` see only the runs that stand directly in a paragraph and the paragraphs that stand
 directly in the body. Inserted text, content controls (a table of contents is one), fields, tags and equations are
 deeper; they are lifted here. What was deleted under change tracking goes, as do readings above characters (ruby), and
-raised numbers are written as powers. `docx_fields.py` has fields and forms.
+raised numbers are written as superscripts. `docx_fields.py` has fields and forms.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ingest_assets.parsers.building import superscripts as powers
+from ingest_assets.parsers.building import superscripts
 from ingest_assets.parsers.docx import fields as docx_fields
 from ingest_assets.parsers.docx.xml_names import R, W, replace, text_beside, write
-from ingest_assets.parsers.ooxml.diagrams import DIAGRAM
+from ingest_assets.parsers.ooxml.drawing_text import DIAGRAM
 from ingest_assets.parsers.ooxml.equations import NAMESPACE as MATH
 from ingest_assets.parsers.ooxml.equations import math_text
 
@@ -63,7 +63,7 @@ def plain(root: etree._Element) -> None:
         if element.getparent() is not None and element.getparent().tag != MATH + "oMathPara":
             _write(element)
     for paragraph in root.iter(W + "p"):
-        powers.mark_runs(paragraph, run=W + "r", text=W + "t", breaks=_BREAKS, is_raised=_is_raised)
+        superscripts.mark_runs(paragraph, run=W + "r", text=W + "t", breaks=_BREAKS, is_raised=_is_raised)
 
 
 def _spell(symbol: etree._Element) -> None:

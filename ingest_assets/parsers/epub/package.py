@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from ingest_assets.errors import BadInput
-from ingest_assets.parsers.building import zip_safety as archives
+from ingest_assets.parsers.building import zip_safety
 from ingest_assets.parsers.contract import Limits
 
 if TYPE_CHECKING:
     from lxml import etree
 
-_DAMAGED = "the book is damaged or truncated ({}); save or upload it again"
 _CHAPTERS = {"application/xhtml+xml", "text/html", "text/x-oeb1-document", "application/x-dtbook+xml"}
 # A package document of 5,000 chapters has some megabytes.
 _MAX_TREE_BYTES = 50_000_000
@@ -94,7 +93,7 @@ class Book:
             return b""
         try:
             return self._archive.read(name)
-        except archives.ZIP_ERRORS as error:
+        except zip_safety.ZIP_ERRORS as error:
             raise BadInput(f"{name} in it is damaged ({error})") from error
 
     @staticmethod
@@ -117,7 +116,7 @@ class Book:
         parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, recover=True)
         try:
             return etree.fromstring(self._archive.read(name), parser)
-        except (etree.XMLSyntaxError, ValueError, *archives.ZIP_ERRORS):
+        except (etree.XMLSyntaxError, ValueError, *zip_safety.ZIP_ERRORS):
             return None
 
     def _labels(self) -> dict[str, str]:
@@ -142,12 +141,8 @@ def opened(path: Path, *, limits: Limits) -> Iterator[Book]:
     Raises:
         BadInput: truncated, locked, a bomb, or no EPUB book.
     """
-    try:
-        archive = zipfile.ZipFile(path)
-    except archives.ZIP_ERRORS as error:
-        raise BadInput(_DAMAGED.format(error)) from error
-    with archive:
-        archives.check(archive, limits=limits)
+    with zip_safety.opened(path) as archive:
+        zip_safety.check(archive, limits=limits)
         book = Book(archive)
         book.refuse_locked()
         yield book

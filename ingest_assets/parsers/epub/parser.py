@@ -27,7 +27,6 @@ PART = "block of text"
 
 # The tree of a chapter takes some ten times its size.
 _MAX_CHAPTER_BYTES = 50_000_000
-_DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
 # XHTML closes an empty element at once; a parser of HTML would read on inside of it to the end of the page.
 _CLOSED = re.compile(r"<(?!(?:area|base|br|col|hr|img|image|input|link|meta)\b)([a-zA-Z][\w:-]*)((?:\s[^<>]*?)?)/>")
 
@@ -57,8 +56,7 @@ def _add(book: Book, chapter: Chapter, *, builder: PartBuilder) -> Iterator[Part
     data = book.data(chapter.name)
     if len(data) > _MAX_CHAPTER_BYTES:
         raise BadInput(f"{chapter.name} has {len(data) / 1e6:,.0f} MB, over {_MAX_CHAPTER_BYTES / 1e6:,.0f} MB")
-    declared = _DECLARED.search(data[:4096])
-    text = encoding.decode_bytes(data, declared=declared[1].decode("ascii") if declared else "")
+    text = encoding.decode_bytes(data, declared=html.declared_encoding(data))
     root = html_tree.parse(_CLOSED.sub(r"<\1\2></\1>", text))
     _unwrap_drawings(root)
     if chapter.label and root.find(".//h1") is None and root.find(".//h2") is None and root.find(".//h3") is None:

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-from ingest_assets.parsers.building.part_builder import PartBuilder
+from ingest_assets.parsers.building.part_builder import PART_CHARS, PartBuilder
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.detection import encoding
-from ingest_assets.parsers.html import blocks as html_blocks
+from ingest_assets.parsers.html import parser as html_parser
 from ingest_assets.parsers.html import tree as html_tree
 from ingest_assets.parsers.text.plain import lines
 from ingest_assets.records import ElementType, Part
@@ -24,7 +24,6 @@ from ingest_assets.records import ElementType, Part
 VERSION = "4"
 PART = "block of text"
 
-_PART_CHARS = 32_000
 # Where a section may end although no blank line and no heading comes.
 _MAX_SECTION_CHARS = 1_000_000
 _FENCE = re.compile(r" {0,3}(```+|~~~+)")
@@ -49,9 +48,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     for section in _sections(_without_front_matter(lines(encoding.decode(path, codec)), builder)):
         # Deeper quotes than the renderer follows would lose their text.
         html = renderer.render(_QUOTES.sub("> " * 20, section), {"references": references})
-        for _ in html_blocks.add(html_tree.parse(f"<body>{html}</body>"), builder=builder):
-            if builder.chars >= _PART_CHARS:
-                yield from builder.flush()
+        yield from html_parser.add(html_tree.parse(f"<body>{html}</body>"), builder=builder)
     yield from builder.rest()
 
 
@@ -89,7 +86,7 @@ def _sections(source: Iterator[str]) -> Iterator[str]:
     fence = ""
     for line in source:
         is_safe = not fence and (not held or not held[-1].strip()) and line[:1] not in {" ", "\t", "", "-", "*", ">"}
-        if size > _MAX_SECTION_CHARS or (size > _PART_CHARS and is_safe):
+        if size > _MAX_SECTION_CHARS or (size > PART_CHARS and is_safe):
             yield "\n".join(held)
             held, size = [], 0
         held.append(line)

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 VERSION = "4"
 PART = "block of text"
 
-_PART_CHARS = 32_000
 _DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
 
 
@@ -47,7 +46,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
 def add(root: etree._Element, *, builder: PartBuilder, find: html_blocks.Find | None = None) -> Iterator[Part]:
     """Add a page to a builder, and close its parts when they are full; what is left stays in it."""
     for _ in html_blocks.add(root, builder=builder, find=find):
-        if builder.chars >= _PART_CHARS:
+        if builder.is_full:
             yield from builder.flush()
 
 
@@ -56,9 +55,13 @@ def _text(path: Path) -> str:
         head = file.read(4096)
     if not head:
         raise BadInput("an empty file (0 bytes): upload it again")
-    declared = _DECLARED.search(head)
-    codec = encoding.detect(path, declared=declared[1].decode("ascii") if declared else "")
-    return "".join(encoding.decode(path, codec))
+    return "".join(encoding.decode(path, encoding.detect(path, declared=declared_encoding(head))))
+
+
+def declared_encoding(page: bytes) -> str:
+    """Return the encoding that the first 4,096 bytes of a page name, or ""."""
+    declared = _DECLARED.search(page[:4096])
+    return declared[1].decode("ascii") if declared else ""
 
 
 def _title(root: etree._Element) -> str:

@@ -13,7 +13,7 @@ from html import escape
 from html.parser import HTMLParser as TagReader
 from typing import TYPE_CHECKING
 
-from ingest_assets.parsers.building import superscripts as powers
+from ingest_assets.parsers.building import superscripts
 from ingest_assets.parsers.html import fields as html_fields
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def prepare(root: etree._Element) -> None:
         remove(element)
     for element in fields:
         html_fields.write_out(element)
-    powers.mark(root)
+    superscripts.mark(root)
     _limit_depth(root)
 
 

@@ -18,7 +18,7 @@ from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.embedded import Documents
 from ingest_assets.parsers.mail import compressed_rtf
 from ingest_assets.parsers.mail import parts as mail_parts
-from ingest_assets.parsers.mail.outlook_properties import MESSAGE_HEADER_BYTES, Folder, code_page_of
+from ingest_assets.parsers.mail.outlook_properties import MESSAGE_HEADER_BYTES, OutlookFolder, code_page_of
 from ingest_assets.parsers.mail.parts import Attachment, Body, Mail
 from ingest_assets.records import Part
 
@@ -65,7 +65,7 @@ def _mail(file: OleFileIO, at: tuple[str, ...]) -> Mail:
     Raises:
         BadInput: encrypted.
     """
-    folder = Folder(file, at, header_bytes=MESSAGE_HEADER_BYTES if not at else MESSAGE_HEADER_BYTES - 8)
+    folder = OutlookFolder(file, at, header_bytes=MESSAGE_HEADER_BYTES if not at else MESSAGE_HEADER_BYTES - 8)
     folder.code_page = code_page_of(folder, (_BODY, _SUBJECT, _SENDER, _TO))
     kind = folder.text(_CLASS).lower()
     if kind.startswith("ipm.note.smime") and not kind.endswith("multipartsigned"):
@@ -91,7 +91,7 @@ def _person(name: str, address: str) -> str:
     return f"{name} <{address}>" if name and address else name or address
 
 
-def _recipients(message: Folder) -> dict[int, str]:
+def _recipients(message: OutlookFolder) -> dict[int, str]:
     """List recipients by their kind: 1 To, 2 Cc."""
     found: dict[int, list[str]] = {}
     for name in message.folders(_RECIPIENT)[:_MAX_RECIPIENTS]:
@@ -101,7 +101,7 @@ def _recipients(message: Folder) -> dict[int, str]:
     return {kind: ", ".join(filter(None, people)) for kind, people in found.items()}
 
 
-def _bodies(message: Folder) -> list[Body]:
+def _bodies(message: OutlookFolder) -> list[Body]:
     plain, page = message.text(_BODY), message.text(_HTML)
     options = [[Body(plain)] if plain.strip() else [], [Body(page, is_html=True)] if page.strip() else []]
     if any(options):
@@ -110,7 +110,7 @@ def _bodies(message: Folder) -> list[Body]:
     return [Body(rich_text=compressed_rtf.unpack(packed))] if packed else []
 
 
-def _attachments(message: Folder) -> Iterator[Attachment]:
+def _attachments(message: OutlookFolder) -> Iterator[Attachment]:
     for number, name in enumerate(message.folders(_ATTACHMENT), start=1):
         folder = message.inner(name, header_bytes=8)
         title = folder.text(_LONG_NAME) or folder.text(_SHORT_NAME) or folder.text(_NAME) or f"attachment {number}"
@@ -124,6 +124,6 @@ def _attachments(message: Folder) -> Iterator[Attachment]:
         yield Attachment(title, data=partial(folder.binary, _DATA), is_inline=is_inline)
 
 
-def _inner_mail(folder: Folder) -> Mail:
+def _inner_mail(folder: OutlookFolder) -> Mail:
     with naming_damage("an Outlook message"):
         return _mail(folder.file, (*folder.at, _EMBEDDED))

@@ -6,8 +6,7 @@ import struct
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ingest_assets.parsers.detection import alphabets as letters
-from ingest_assets.parsers.detection import encoding
+from ingest_assets.parsers.detection import alphabets, encoding
 from ingest_assets.parsers.rtf.text import code_page
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ _TIME_TYPE = 0x0040
 _MAX_PROPERTIES = 10_000
 
 
-class Folder:
+class OutlookFolder:
     """The message, a recipient, or an attachment."""
 
     def __init__(self, file: OleFileIO, at: tuple[str, ...], *, header_bytes: int, page: str = "") -> None:
@@ -79,9 +78,9 @@ class Folder:
         """Tell whether there is a folder of this name."""
         return name in self.folders(name)
 
-    def inner(self, name: str, *, header_bytes: int) -> Folder:
+    def inner(self, name: str, *, header_bytes: int) -> OutlookFolder:
         """Open a folder in this one."""
-        return Folder(self.file, (*self.at, name), header_bytes=header_bytes, page=self.code_page)
+        return OutlookFolder(self.file, (*self.at, name), header_bytes=header_bytes, page=self.code_page)
 
     def _holds(self, path: list[str]) -> bool:
         return len(path) > len(self.at) and tuple(path[: len(self.at)]) == self.at
@@ -100,7 +99,7 @@ class Folder:
         return encoding.decode_bytes(data, declared="utf-8" if declared == "cp65001" else declared)
 
 
-def code_page_of(message: Folder, numbers: tuple[str, ...]) -> str:
+def code_page_of(message: OutlookFolder, numbers: tuple[str, ...]) -> str:
     """Name the code page of a message's texts: the declared one where they fit it, else judged on all together."""
     sample = b"\n".join(message.raw_text(number) for number in numbers)
     for number in _CODE_PAGES:
@@ -117,7 +116,7 @@ def _judged(sample: bytes) -> str:
     try:
         sample.decode("utf-8")
     except UnicodeDecodeError:
-        return letters.best_encoding(sample[:32_768])
+        return alphabets.best_encoding(sample[:32_768])
     return "utf-8"
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ingest_assets.parsers.building.damage import naming_damage
 from ingest_assets.parsers.building.part_builder import PartBuilder
 from ingest_assets.parsers.contract import Limits
-from ingest_assets.parsers.office97 import blips
+from ingest_assets.parsers.office97 import office_pictures
 from ingest_assets.parsers.office97.doc_pieces import Stories, stories
 from ingest_assets.records import ElementType, Part
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 VERSION = "1"
 PART = "block of text"
 
-_PART_CHARS = 32_000
 _WHAT = "a Word document"
 # A field: its instruction, then what it shows, then its end.
 _FIELD = re.compile("([\x13\x14\x15])")
@@ -45,7 +44,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     with file:
         builder = PartBuilder(limits=limits, start=start)
         for _ in _add(texts.main, builder=builder):
-            if builder.chars >= _PART_CHARS:
+            if builder.is_full:
                 yield from builder.flush()
         for text, type_ in (
             (texts.footnotes, ElementType.FOOTNOTE),
@@ -121,4 +120,4 @@ def _pictures(file: OleFileIO) -> Iterator[bytes]:
     if file.exists("Data"):
         with naming_damage(_WHAT), file.openstream("Data") as stream:
             data = bytes(stream.read())
-        yield from blips.pictures(data)
+        yield from office_pictures.pictures(data)

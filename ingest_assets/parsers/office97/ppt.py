@@ -14,8 +14,8 @@ from ingest_assets.errors import BadInput
 from ingest_assets.parsers.building.damage import naming_damage
 from ingest_assets.parsers.building.part_builder import PartBuilder
 from ingest_assets.parsers.contract import Limits
-from ingest_assets.parsers.office97 import blips
-from ingest_assets.parsers.office97.ppt_records import Records, Words
+from ingest_assets.parsers.office97 import office_pictures
+from ingest_assets.parsers.office97.ppt_records import PptRecords, SlideText
 from ingest_assets.records import ElementType, Part
 
 VERSION = "1"
@@ -48,13 +48,13 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
         for words in slide:
             _add(words, builder=builder, page_number=page_number)
         if page_number == len(slides):
-            for picture in blips.pictures(drawn):
+            for picture in office_pictures.pictures(drawn):
                 builder.add_picture(picture, page_number=page_number)
         yield from builder.flush(page_number=page_number)
     yield from builder.rest()
 
 
-def _add(words: Words, *, builder: PartBuilder, page_number: int) -> None:
+def _add(words: SlideText, *, builder: PartBuilder, page_number: int) -> None:
     if words.is_title and len(words.text) < _MAX_TITLE_CHARS:
         builder.add(ElementType.TITLE, " ".join(words.text.split()), page_number=page_number, level=1)
         return
@@ -62,7 +62,7 @@ def _add(words: Words, *, builder: PartBuilder, page_number: int) -> None:
         builder.add(ElementType.NARRATIVE_TEXT, line, page_number=page_number)
 
 
-def _slides(path: Path, *, limits: Limits) -> tuple[list[list[Words]], bytes]:
+def _slides(path: Path, *, limits: Limits) -> tuple[list[list[SlideText]], bytes]:
     """Give the slides' texts, which are small, and the stream of pictures."""
     import olefile
 
@@ -76,7 +76,7 @@ def _slides(path: Path, *, limits: Limits) -> tuple[list[list[Words]], bytes]:
         token, edit_at = struct.unpack_from("<12xII", user)
         if token == _ENCRYPTED or file.exists("EncryptedSummary"):
             raise BadInput("the presentation is encrypted; upload it without a password")
-        slides = list(islice(Records(data, edit_at=edit_at).slides(), limits.max_pages + 1))
+        slides = list(islice(PptRecords(data, edit_at=edit_at).slides(), limits.max_pages + 1))
     if len(slides) > limits.max_pages:
         raise BadInput(f"it has more slides than the limit of {limits.max_pages:,}; split it")
     return slides, drawn

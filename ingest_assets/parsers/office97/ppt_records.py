@@ -25,14 +25,14 @@ _SLIDES, _NOTES = 0, 2
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class SlideText:
     """A text of a slide; one paragraph a line."""
 
     text: str
     is_title: bool = False
 
 
-class Records:
+class PptRecords:
     """The stream of a presentation."""
 
     def __init__(self, data: bytes, *, edit_at: int) -> None:
@@ -44,7 +44,7 @@ class Records:
         self._lists = {self._instance(at): inner for at, inner in self._children(self._inner(at), _LIST)}
         self._notes_of = {slide_id: place for place, slide_id, _ in self._persists(_NOTES)}
 
-    def slides(self) -> Iterator[list[Words]]:
+    def slides(self) -> Iterator[list[SlideText]]:
         """Yield the texts of each slide in their order, its notes last."""
         seen: set[int] = set()
         for place, _, outline in self._persists(_SLIDES):
@@ -57,13 +57,13 @@ class Records:
             own = [*self._texts(self._inner(at), depth=0)]
             yield [*outline, *own, *self._notes(at)]
 
-    def _notes(self, slide: int) -> list[Words]:
+    def _notes(self, slide: int) -> list[SlideText]:
         for _, (start, end) in self._children(self._inner(slide), _SLIDE_ATOM):
             if end - start >= 20:
                 (notes_id,) = struct.unpack_from("<I", self._data, start + 16)
                 notes = self._places.get(self._notes_of.get(notes_id, 0), -1)
                 if notes >= 0:
-                    return [Words(words.text) for words in self._texts(self._inner(notes), depth=0)]
+                    return [SlideText(words.text) for words in self._texts(self._inner(notes), depth=0)]
         return []
 
     def _directory(self, edit_at: int) -> tuple[dict[int, int], int]:
@@ -93,10 +93,10 @@ class Records:
                 places.setdefault(number, place)
             start += 4 + 4 * count if count else end
 
-    def _persists(self, kind: int) -> Iterator[tuple[int, int, list[Words]]]:
+    def _persists(self, kind: int) -> Iterator[tuple[int, int, list[SlideText]]]:
         """Yield, of one of the document's lists, each slide's reference and id, and its texts in the outline."""
         found: tuple[int, int] | None = None
-        words: list[Words] = []
+        words: list[SlideText] = []
         is_title = False
         for type_, start, end in self._records(self._lists.get(kind, (0, 0))):
             if type_ == _PERSIST and end - start >= 16:
@@ -107,18 +107,18 @@ class Records:
             elif type_ == _HEADER and end - start >= 4:
                 is_title = struct.unpack_from("<I", self._data, start)[0] in _TITLES
             elif type_ in {_CHARS, _BYTES}:
-                words.append(Words(self._text(type_, start, end), is_title=is_title))
+                words.append(SlideText(self._text(type_, start, end), is_title=is_title))
         if found:
             yield *found, words
 
-    def _texts(self, inside: _Range, *, depth: int, is_boxed: bool = False) -> Iterator[Words]:
+    def _texts(self, inside: _Range, *, depth: int, is_boxed: bool = False) -> Iterator[SlideText]:
         """Yield the texts in text boxes, however deep in groups."""
         is_title = False
         for type_, start, end in self._records(inside):
             if type_ == _HEADER and end - start >= 4:
                 is_title = struct.unpack_from("<I", self._data, start)[0] in _TITLES
             elif type_ in {_CHARS, _BYTES} and is_boxed:
-                yield Words(self._text(type_, start, end), is_title=is_title)
+                yield SlideText(self._text(type_, start, end), is_title=is_title)
             elif (type_ == _BOX or self._data[start - 8] & 0xF == 0xF) and depth < _MAX_DEPTH:
                 yield from self._texts((start, end), depth=depth + 1, is_boxed=is_boxed or type_ == _BOX)
 

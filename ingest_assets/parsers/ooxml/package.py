@@ -1,11 +1,11 @@
-"""A DOCX, PPTX or XLSX file in, a package that its library may open out.
+"""Check a DOCX, PPTX or XLSX package and give its library a file that it can open.
 
-Nothing in it is trusted (`archives.py`). A document type definition is what entity bombs and external entities are made
-of, and the Open Packaging Conventions forbid it (ECMA-376 part 2, 8.1.4): a member that has one refuses the file.
+Nothing in the package is trusted (`building/zip_safety.py`). Entity bombs and external entities need a document type
+definition, which the Open Packaging Conventions forbid (ECMA-376 part 2, 8.1.4): a file with one is refused.
 
-Two kinds of sound files break `python-docx`, `python-pptx` and `openpyxl`; they are rewritten, member by member, into a
-temporary file: "Strict" ones (ISO/IEC 29500-1), which differ in their namespaces, and ones with a relationship to a
-member that is not there.
+Two kinds of valid files break `python-docx`, `python-pptx` and `openpyxl`: "Strict" files (ISO/IEC 29500-1), which use
+other namespaces, and files with a relationship to a member that does not exist. Both are rewritten, member by member,
+into a temporary file.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ingest_assets.errors import BadInput
-from ingest_assets.parsers.building import zip_safety as archives
+from ingest_assets.parsers.building import zip_safety
 from ingest_assets.parsers.contract import Limits
 
 _STRICT_NAMES = (
@@ -30,7 +30,8 @@ _STRICT_NAMES = (
     (b"purl.oclc.org/ooxml/officeDocument/", b"schemas.openxmlformats.org/officeDocument/2006/"),
     (b"purl.oclc.org/ooxml/drawingml/", b"schemas.openxmlformats.org/drawingml/2006/"),
 )
-# Macro documents, templates and slide shows are documents under another name; python-docx refuses the name.
+# Content types of macro documents, templates and slide shows, which python-docx and python-pptx refuse, and of the
+# plain document that each of them is.
 _VARIANTS = (
     (b"ms-word.document.macroEnabled.main", b"openxmlformats-officedocument.wordprocessingml.document.main"),
     (b"ms-word.template.macroEnabledTemplate.main", b"openxmlformats-officedocument.wordprocessingml.document.main"),
@@ -48,10 +49,10 @@ _VARIANTS = (
 
 @contextmanager
 def opened(path: Path, *, limits: Limits) -> Iterator[Path]:
-    """Check a package and give the path to open: its own, or that of a rewritten copy which is removed at the end.
+    """Check a package and give the path to open: its own, or that of a rewritten copy, which is removed at the end.
 
     Raises:
-        BadInput: truncated, a bomb, no package, or XML with a document type definition.
+        BadInput: truncated, a bomb, no Office package, or XML with a document type definition.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -62,7 +63,7 @@ def opened(path: Path, *, limits: Limits) -> Iterator[Path]:
                 rewritten = None
             else:
                 rewritten = _rewrite(archive, missing=missing)
-    except archives.ZIP_ERRORS as error:
+    except zip_safety.ZIP_ERRORS as error:
         raise BadInput(f"the file is damaged or truncated ({error}); save or upload it again") from error
     try:
         yield rewritten or path
@@ -72,12 +73,12 @@ def opened(path: Path, *, limits: Limits) -> Iterator[Path]:
 
 
 def _check_directory(archive: zipfile.ZipFile, *, limits: Limits) -> None:
-    archives.check(archive, limits=limits)
+    zip_safety.check(archive, limits=limits)
     if "[Content_Types].xml" not in archive.namelist():
         raise BadInput("no office document: [Content_Types].xml is missing; save it again from its program")
     for member in archive.infolist():
         if _is_xml(member.filename) and "/worksheets/" not in member.filename:
-            archives.check_xml_size(member)
+            zip_safety.check_xml_size(member)
 
 
 def _is_xml(name: str) -> bool:
@@ -87,7 +88,7 @@ def _is_xml(name: str) -> bool:
 def _check_xml(archive: zipfile.ZipFile) -> None:
     for member in archive.infolist():
         if _is_xml(member.filename) and member.file_size:
-            archives.refuse_doctype(archive, member)
+            zip_safety.refuse_doctype(archive, member)
 
 
 def _is_strict(archive: zipfile.ZipFile) -> bool:
@@ -104,7 +105,7 @@ _TARGET = re.compile(rb"""\bTarget\s*=\s*["']([^"']*)["']""")
 
 
 def _missing_targets(archive: zipfile.ZipFile) -> dict[str, set[bytes]]:
-    """Find relationships to members that are not there, by the .rels member they stand in."""
+    """Find the relationships whose target does not exist, by the name of the .rels member."""
     names = {name.lower() for name in archive.namelist()}
     missing: dict[str, set[bytes]] = {}
     for rels in archive.namelist():
@@ -122,7 +123,7 @@ def _missing_targets(archive: zipfile.ZipFile) -> dict[str, set[bytes]]:
 
 
 def _rewrite(archive: zipfile.ZipFile, *, missing: dict[str, set[bytes]]) -> Path:
-    """Copy the package with transitional namespaces and without dangling relationships."""
+    """Copy the package with transitional namespaces and without the relationships in `missing`."""
     with tempfile.NamedTemporaryFile(prefix="ingest-", suffix=".zip", delete=False) as file:
         path = Path(file.name)
     try:
@@ -138,7 +139,7 @@ def _rewrite(archive: zipfile.ZipFile, *, missing: dict[str, set[bytes]]) -> Pat
 
 
 def _copy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, copy: zipfile.ZipFile, *, drop: set[bytes]) -> None:
-    # A fresh entry with the bare name: nothing of the old one's flags and extra fields is carried over.
+    # A new entry with the name alone: flags and extra fields of the old one are not copied.
     entry = zipfile.ZipInfo(member.filename)
     if drop:
         data = archive.read(member)
@@ -153,7 +154,7 @@ def _copy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, copy: zipfile.ZipFi
             return
         rest = b""
         while block := source.read(1 << 16):
-            # A namespace may lie across two blocks: hold back what follows the last tag's end.
+            # A namespace may lie across two blocks: keep what follows the last tag for the next block.
             whole, end, rest_of_block = (rest + block).rpartition(b">")
             target.write(_transitional(whole + end))
             rest = rest_of_block

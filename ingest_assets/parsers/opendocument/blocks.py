@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from ingest_assets.parsers.building.part_builder import PartBuilder
 from ingest_assets.parsers.opendocument import tables as odf_tables
-from ingest_assets.parsers.opendocument.inline import Inline, number
-from ingest_assets.parsers.opendocument.lists import Lists
-from ingest_assets.parsers.opendocument.package import DRAW, HREF, OFFICE, STYLE, TABLE, TEXT, Package
+from ingest_assets.parsers.opendocument.inline import ParagraphText, number
+from ingest_assets.parsers.opendocument.lists import ListNumbers
+from ingest_assets.parsers.opendocument.package import DRAW, HREF, OFFICE, STYLE, TABLE, TEXT, OdfPackage
 from ingest_assets.records import ElementType
 
 if TYPE_CHECKING:
@@ -43,16 +43,16 @@ _READABLE = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp")
 _MAX_TITLE_CHARS = 400
 
 
-class Blocks:
+class OdfBlocks:
     """Adds blocks to a builder."""
 
-    def __init__(self, package: Package, *, builder: PartBuilder) -> None:
+    def __init__(self, package: OdfPackage, *, builder: PartBuilder) -> None:
         self.page_number: int | None = None
         self._package = package
         self._builder = builder
         self._parents: dict[str, str] = {}
         self._raised: set[str] = set()
-        self._lists = Lists()
+        self._lists = ListNumbers()
 
     def learn_style(self, style: etree._Element) -> None:
         """Remember what an automatic style is made from, whether it raises its characters, how a list is counted."""
@@ -95,7 +95,7 @@ class Blocks:
                 self.add(leaf, type_=type_, level=level)
 
     def _add_paragraph(self, node: etree._Element, *, type_: ElementType, level: int, label: str) -> None:
-        inline = Inline(node, raised=self._raised)
+        inline = ParagraphText(node, raised=self._raised)
         style = node.get(TEXT + "style-name", "")
         named = _TITLE_STYLES.get(style) or _TITLE_STYLES.get(self._parents.get(style, ""), 0)
         if node.tag == TEXT + "h":
@@ -122,14 +122,14 @@ class Blocks:
                 self.add(child, type_=item_type, level=level, label="" if place else label)
 
     def _add_table(self, table: etree._Element) -> None:
-        found: list[Inline] = []
+        found: list[ParagraphText] = []
 
         def text_of(cell: etree._Element) -> str:
-            inlines = [Inline(paragraph, raised=self._raised) for paragraph in _paragraphs(cell)]
+            inlines = [ParagraphText(paragraph, raised=self._raised) for paragraph in _paragraphs(cell)]
             found.extend(inlines)
             return "\n".join(filter(None, (inline.text for inline in inlines)))
 
-        cells = odf_tables.Cells(text_of)
+        cells = odf_tables.CellTexts(text_of)
         rows: list[list[str]] = []
         for row in odf_tables.rows_of(table):
             texts = cells.of(row)
@@ -138,10 +138,10 @@ class Blocks:
         self._builder.add_table(rows, page_number=self.page_number)
         self._add_anchored(found)
 
-    def _add_anchored(self, inlines: list[Inline]) -> None:
+    def _add_anchored(self, inlines: list[ParagraphText]) -> None:
         for inline in inlines:
             for note in inline.notes:
-                texts = [Inline(each, raised=self._raised).text for each in note.iter(*_PARAGRAPHS)]
+                texts = [ParagraphText(each, raised=self._raised).text for each in note.iter(*_PARAGRAPHS)]
                 self._builder.add(ElementType.FOOTNOTE, "\n".join(texts), page_number=self.page_number)
             for frame in inline.frames:
                 self.add(frame)

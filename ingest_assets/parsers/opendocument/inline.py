@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container
 from typing import TYPE_CHECKING
 
-from ingest_assets.parsers.building import superscripts as powers
+from ingest_assets.parsers.building import superscripts
 from ingest_assets.parsers.opendocument.package import DRAW, OFFICE, TEXT
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _MAX_SPACES = 100
 _MAX_DIGITS = 10
 
 
-class Inline:
+class ParagraphText:
     """What stands in one paragraph; `raised` names the styles of characters that stand higher than the others."""
 
     def __init__(self, paragraph: etree._Element, *, raised: Container[str] = ()) -> None:
@@ -28,7 +28,7 @@ class Inline:
         self.notes: list[etree._Element] = []
         self.frames: list[etree._Element] = []
         self._walk(paragraph)
-        self.text = powers.marked("".join(self._pieces)).strip()
+        self.text = superscripts.marked("".join(self._pieces)).strip()
 
     def _walk(self, node: etree._Element) -> None:
         self._pieces.append(node.text or "")
@@ -44,7 +44,7 @@ class Inline:
                 self.frames.append(child)
             elif isinstance(tag, str) and tag not in _SKIPPED:
                 if child.get(TEXT + "style-name") in self._raised:
-                    self._pieces.append(powers.RAISED)
+                    self._pieces.append(superscripts.RAISED)
                 self._walk(child)
             self._pieces.append(child.tail or "")
 

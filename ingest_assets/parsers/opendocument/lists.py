@@ -30,7 +30,7 @@ class _Level:
     """How many levels stand in the label: 3 in "1.2.3"."""
 
 
-class Lists:
+class ListNumbers:
     """Counts the items of all lists of one document."""
 
     def __init__(self) -> None:

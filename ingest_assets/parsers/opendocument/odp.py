@@ -10,7 +10,7 @@ from ingest_assets.errors import BadInput
 from ingest_assets.parsers.building.part_builder import PartBuilder
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.opendocument import package as odf_package
-from ingest_assets.parsers.opendocument.blocks import Blocks
+from ingest_assets.parsers.opendocument.blocks import OdfBlocks
 from ingest_assets.parsers.opendocument.package import CHILD_DEPTH, DRAW, PRESENTATION, STYLE
 from ingest_assets.records import ElementType, Part
 
@@ -44,7 +44,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     builder = PartBuilder(limits=limits, start=start)
     with odf_package.opened(path, limits=limits) as package:
         total = package.count(DRAW + "page")
-        blocks = Blocks(package, builder=builder)
+        blocks = OdfBlocks(package, builder=builder)
         try:
             for event, element, depth in package.events(whole=True):
                 if event == "end" and element.tag == STYLE + "style":
@@ -64,7 +64,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     yield from builder.rest()
 
 
-def _add(page: etree._Element, *, blocks: Blocks) -> None:
+def _add(page: etree._Element, *, blocks: OdfBlocks) -> None:
     """Add a slide's titles first, then what stands on it in its order, then its notes."""
     shapes = [child for child in page if child.get(PRESENTATION + "class") not in _EMPTY]
     titled = [child for child in shapes if child.get(PRESENTATION + "class") in _TITLES]

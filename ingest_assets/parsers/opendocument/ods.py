@@ -16,8 +16,8 @@ from ingest_assets.parsers.building.sheet_parts import Row
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.opendocument import package as odf_package
 from ingest_assets.parsers.opendocument import tables as odf_tables
-from ingest_assets.parsers.opendocument.inline import Inline
-from ingest_assets.parsers.opendocument.package import CHILD_DEPTH, DRAW, HREF, OFFICE, TABLE, TEXT, Package
+from ingest_assets.parsers.opendocument.inline import ParagraphText
+from ingest_assets.parsers.opendocument.package import CHILD_DEPTH, DRAW, HREF, OFFICE, TABLE, TEXT, OdfPackage
 from ingest_assets.records import Part
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
 class _Sheets:
     """One pass over the sheets: the title of each, then its rows, then its pictures."""
 
-    def __init__(self, package: Package, *, builder: PartBuilder) -> None:
+    def __init__(self, package: OdfPackage, *, builder: PartBuilder) -> None:
         self._package = package
         self._builder = builder
         self._events = package.events(whole=False)
@@ -83,7 +83,7 @@ class _Sheets:
 
     def rows(self) -> Iterator[Row]:
         """Yield the rows of a sheet that hold any text, equal ones a bounded number of times."""
-        cells = odf_tables.Cells(_text)
+        cells = odf_tables.CellTexts(_text)
         number = 1
         in_rows = 0
         for event, element, depth in self._events:
@@ -116,5 +116,5 @@ class _Sheets:
 
 def _text(cell: etree._Element) -> str:
     """Give what a cell shows: its paragraphs, else its value."""
-    shown = "\n".join(filter(None, (Inline(paragraph).text for paragraph in cell.findall(TEXT + "p"))))
+    shown = "\n".join(filter(None, (ParagraphText(paragraph).text for paragraph in cell.findall(TEXT + "p"))))
     return shown or next(filter(None, (cell.get(OFFICE + name) for name in _VALUES)), "")

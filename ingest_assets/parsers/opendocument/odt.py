@@ -9,9 +9,9 @@ from ingest_assets.errors import BadInput
 from ingest_assets.parsers.building.part_builder import PartBuilder
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.opendocument import package as odf_package
-from ingest_assets.parsers.opendocument.blocks import Blocks
-from ingest_assets.parsers.opendocument.inline import Inline
-from ingest_assets.parsers.opendocument.package import CHILD_DEPTH, STYLE, TEXT, Package
+from ingest_assets.parsers.opendocument.blocks import OdfBlocks
+from ingest_assets.parsers.opendocument.inline import ParagraphText
+from ingest_assets.parsers.opendocument.package import CHILD_DEPTH, STYLE, TEXT, OdfPackage
 from ingest_assets.records import ElementType, Part
 
 VERSION = "2"
@@ -50,8 +50,8 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
         yield from builder.flush(problem=problem)
 
 
-def _add_blocks(package: Package, *, builder: PartBuilder) -> Iterator[None]:
-    blocks = Blocks(package, builder=builder)
+def _add_blocks(package: OdfPackage, *, builder: PartBuilder) -> Iterator[None]:
+    blocks = OdfBlocks(package, builder=builder)
     named = package.tree("styles.xml")
     for style in named.iter(TEXT + "list-style") if named is not None else ():
         blocks.learn_style(style)
@@ -73,13 +73,13 @@ def _is_style(element: object) -> bool:
     return str(getattr(element, "tag", "")).startswith((STYLE, f"{TEXT}list-level-"))
 
 
-def _add_furniture(package: Package, what: str, *, builder: PartBuilder) -> None:
+def _add_furniture(package: OdfPackage, what: str, *, builder: PartBuilder) -> None:
     """Add the headers or footers of the page styles, each distinct text once in the document."""
     styles = package.tree("styles.xml")
     seen: set[str] = set()
     for kind in (what, f"{what}-left", f"{what}-first") if styles is not None else ():
         for node in styles.iter(STYLE + kind) if styles is not None else ():
-            text = "\n".join(filter(None, (Inline(p).text for p in node.iter(TEXT + "p", TEXT + "h"))))
+            text = "\n".join(filter(None, (ParagraphText(p).text for p in node.iter(TEXT + "p", TEXT + "h"))))
             if text and text not in seen and node.getparent().tag == STYLE + "master-page":
                 seen.add(text)
                 builder.add(_FURNITURE[what], text)

@@ -1,7 +1,7 @@
 """An OpenDocument file in, its members out: text, spreadsheet or presentation in one zip.
 
 OpenDocument 1.3, part 2: `content.xml` holds the document, the manifest says what is encrypted. The bounds are those of
-every package (`archives.py`); XML with a document type definition is refused, no entity is resolved.
+every package (`zip_safety.py`); XML with a document type definition is refused, no entity is resolved.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingest_assets.errors import BadInput
-from ingest_assets.parsers.building import zip_safety as archives
+from ingest_assets.parsers.building import zip_safety
 from ingest_assets.parsers.contract import Limits
 
 if TYPE_CHECKING:
@@ -29,10 +29,9 @@ HREF = "{http://www.w3.org/1999/xlink}href"
 CHILD_DEPTH = 4
 
 _MANIFEST_BYTES = 10_000_000
-_DAMAGED = "the file is damaged or truncated ({}); save or upload it again"
 
 
-class Package:
+class OdfPackage:
     """An open package whose directory was checked."""
 
     def __init__(self, archive: zipfile.ZipFile, *, limits: Limits) -> None:
@@ -47,19 +46,19 @@ class Package:
             return b""
         try:
             return self._archive.read(name)
-        except archives.ZIP_ERRORS:
+        except zip_safety.ZIP_ERRORS:
             return b"damaged"
 
     def tree(self, name: str) -> etree._Element | None:
         """Parse a small member; None where it is missing, too large or damaged."""
         from lxml import etree
 
-        if name not in self._names or self._archive.getinfo(name).file_size > archives.MAX_XML_BYTES:
+        if name not in self._names or self._archive.getinfo(name).file_size > zip_safety.MAX_XML_BYTES:
             return None
         try:
-            archives.refuse_doctype(self._archive, self._archive.getinfo(name))
-            return archives.parse_xml(self._archive.read(name))
-        except (BadInput, etree.XMLSyntaxError, *archives.ZIP_ERRORS):
+            zip_safety.refuse_doctype(self._archive, self._archive.getinfo(name))
+            return zip_safety.parse_xml(self._archive.read(name))
+        except (BadInput, etree.XMLSyntaxError, *zip_safety.ZIP_ERRORS):
             return None
 
     def events(self, *, whole: bool) -> Iterator[tuple[str, etree._Element, int]]:
@@ -74,10 +73,10 @@ class Package:
 
         member = self._archive.getinfo("content.xml")
         if whole:
-            archives.check_xml_size(member)
+            zip_safety.check_xml_size(member)
         depth = 0
         try:
-            archives.refuse_doctype(self._archive, member)
+            zip_safety.refuse_doctype(self._archive, member)
             with self._archive.open(member) as file:
                 options = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False}
                 for event, element in etree.iterparse(file, events=("start", "end"), remove_pis=True, **options):
@@ -86,8 +85,8 @@ class Package:
                     yield event, element, depth
                     if event == "end":
                         depth -= 1
-        except (etree.XMLSyntaxError, *archives.ZIP_ERRORS) as error:
-            raise BadInput(_DAMAGED.format(error)) from error
+        except (etree.XMLSyntaxError, *zip_safety.ZIP_ERRORS) as error:
+            raise BadInput(f"the file is damaged or truncated ({error}); save or upload it again") from error
 
     def count(self, name: str) -> int:
         """Count the pages or sheets: elements of this name that stand directly in the document.
@@ -119,22 +118,18 @@ def forget(element: etree._Element) -> None:
 
 
 @contextmanager
-def opened(path: Path, *, limits: Limits) -> Iterator[Package]:
+def opened(path: Path, *, limits: Limits) -> Iterator[OdfPackage]:
     """Check a package and open it.
 
     Raises:
         BadInput: truncated, encrypted, a bomb, or no OpenDocument file.
     """
-    try:
-        archive = zipfile.ZipFile(path)
-    except archives.ZIP_ERRORS as error:
-        raise BadInput(_DAMAGED.format(error)) from error
-    with archive:
-        archives.check(archive, limits=limits)
+    with zip_safety.opened(path) as archive:
+        zip_safety.check(archive, limits=limits)
         _refuse_encrypted(archive)
         if "content.xml" not in archive.namelist():
             raise BadInput("no OpenDocument file: content.xml is missing; save it again from its program")
-        yield Package(archive, limits=limits)
+        yield OdfPackage(archive, limits=limits)
 
 
 def _refuse_encrypted(archive: zipfile.ZipFile) -> None:
@@ -143,7 +138,7 @@ def _refuse_encrypted(archive: zipfile.ZipFile) -> None:
     try:
         with archive.open("META-INF/manifest.xml") as file:
             manifest = file.read(_MANIFEST_BYTES)
-    except archives.ZIP_ERRORS:
+    except zip_safety.ZIP_ERRORS:
         return  # nothing in the document depends on it
     if re.search(rb"<(?:[\w.-]+:)?encryption-data\b", manifest):
         raise BadInput("the document is encrypted; upload it without a password")

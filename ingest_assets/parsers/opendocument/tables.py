@@ -37,7 +37,7 @@ def repeats(row: etree._Element) -> int:
     return max(1, number(row, TABLE + "number-rows-repeated", default=1))
 
 
-class Cells:
+class CellTexts:
     """Gives the texts of row after row by their column, from 1; a merged cell stands in each place that it covers."""
 
     def __init__(self, text_of: Callable[[etree._Element], str]) -> None:

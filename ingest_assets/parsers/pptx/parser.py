@@ -12,15 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingest_assets.errors import BadInput
-from ingest_assets.parsers.building import zip_safety as archives
+from ingest_assets.parsers.building import zip_safety
 from ingest_assets.parsers.building.damage import naming_damage
 from ingest_assets.parsers.building.part_builder import PartBuilder
 from ingest_assets.parsers.contract import Limits
-from ingest_assets.parsers.ooxml import diagrams
 from ingest_assets.parsers.ooxml import package as ooxml
 from ingest_assets.parsers.ooxml.charts import chart_table
-from ingest_assets.parsers.ooxml.diagrams import DIAGRAM
-from ingest_assets.parsers.ooxml.drawing_text import A, paragraph_text
+from ingest_assets.parsers.ooxml.drawing_text import DIAGRAM, A, diagram_texts, paragraph_text
 from ingest_assets.parsers.pptx import tree as pptx_tree
 from ingest_assets.parsers.unstructured_elements import load, type_of
 from ingest_assets.records import ElementType, Part
@@ -61,7 +59,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     builder = PartBuilder(limits=limits, start=start)
     with ooxml.opened(path, limits=limits) as package:
         with naming_damage("a PowerPoint presentation"):
-            reader = _Reader(package, builder=builder)
+            reader = _SlideReader(package, builder=builder)
             slides = reader.slides()
         for slide in slides:
             problem = ""
@@ -79,11 +77,11 @@ def _slide_ids(package: Path) -> list[str]:
     import zipfile
 
     with zipfile.ZipFile(package) as archive:
-        root = archives.parse_xml(archive.read("ppt/presentation.xml"))
+        root = zip_safety.parse_xml(archive.read("ppt/presentation.xml"))
     return [node.get(f"{_R}id", "") for node in root.iter("{*}sldId")]
 
 
-class _Reader:
+class _SlideReader:
     """The slides of one presentation, one after the other."""
 
     def __init__(self, package: Path, *, builder: PartBuilder) -> None:
@@ -149,7 +147,7 @@ class _Reader:
         for node in shape._element.iter(f"{_CHART}chart"):
             part = _related(shape.part, node.get(f"{_R}id", ""))
             if part is not None:
-                title, rows = chart_table(archives.parse_xml(part.blob))
+                title, rows = chart_table(zip_safety.parse_xml(part.blob))
                 self._builder.add(ElementType.NARRATIVE_TEXT, title, page_number=page_number)
                 self._builder.add_table(rows, page_number=page_number)
 
@@ -157,7 +155,7 @@ class _Reader:
         """Add the texts of a SmartArt diagram in the order of its data."""
         for node in shape._element.iter(f"{DIAGRAM}relIds"):
             part = _related(shape.part, node.get(f"{_R}dm", ""))
-            for text in diagrams.texts(archives.parse_xml(part.blob)) if part is not None else ():
+            for text in diagram_texts(zip_safety.parse_xml(part.blob)) if part is not None else ():
                 self._builder.add(ElementType.LIST_ITEM, text, page_number=page_number)
 
     def _add_picture(self, slide_part: Any, relation: str, *, page_number: int) -> None:

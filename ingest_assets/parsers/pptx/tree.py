@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ingest_assets.parsers.building import superscripts as powers
+from ingest_assets.parsers.building import superscripts
 from ingest_assets.parsers.ooxml.drawing_text import A
 from ingest_assets.parsers.ooxml.equations import NAMESPACE as MATH
 from ingest_assets.parsers.ooxml.equations import math_text
@@ -35,7 +35,7 @@ def plain(root: etree._Element) -> None:
         run.append(text)
         equation.getparent().replace(equation, run)
     for paragraph in root.iter(f"{A}p"):
-        powers.mark_runs(paragraph, run=f"{A}r", text=f"{A}t", breaks=(f"{A}br",), is_raised=_is_raised)
+        superscripts.mark_runs(paragraph, run=f"{A}r", text=f"{A}t", breaks=(f"{A}br",), is_raised=_is_raised)
 
 
 def _is_raised(run: etree._Element) -> bool:

@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass
 
 from ingest_assets.parsers.building.part_builder import PartBuilder
-from ingest_assets.parsers.rtf.header import Header
-from ingest_assets.parsers.rtf.text import Text
+from ingest_assets.parsers.rtf.header import RtfHeader
+from ingest_assets.parsers.rtf.text import RtfText
 from ingest_assets.records import ElementType
 
 # A "paragraph" of this size is taken in pieces.
@@ -31,7 +31,7 @@ ASIDE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Paragraph:
+class ParagraphFormat:
     """What is in force for a paragraph."""
 
     style: int = 0
@@ -40,19 +40,19 @@ class Paragraph:
     is_item: bool = False
 
 
-PLAIN = Paragraph()
+PLAIN_FORMAT = ParagraphFormat()
 # Signs before a tab, or the letter that stands for a ring in lists of lists.
 _BULLET = re.compile(r"\A\s*(?:o|[^\w\t]*)\t")
 
 
-class Blocks:
+class RtfBlocks:
     """Gathers text until a block is whole."""
 
-    def __init__(self, builder: PartBuilder, *, header: Header) -> None:
+    def __init__(self, builder: PartBuilder, *, header: RtfHeader) -> None:
         self.text = header.text
         self._builder = builder
         self._header = header
-        self._outer: list[tuple[int, ElementType, Text]] = []
+        self._outer: list[tuple[int, ElementType, RtfText]] = []
         """Texts that an aside interrupts, with the depth of its group and what it is."""
         self._aside: list[tuple[ElementType, str]] = []
         self._pictures: list[bytes] = []
@@ -71,12 +71,12 @@ class Blocks:
         """Note that the paragraph has a bullet or a number."""
         self._is_marked = True
 
-    def limit(self, paragraph: Paragraph) -> None:
+    def limit(self, paragraph: ParagraphFormat) -> None:
         """End a paragraph that is longer than any is written."""
         if self.text.chars > _MAX_PARAGRAPH_CHARS:
             self.end_paragraph(paragraph)
 
-    def end_paragraph(self, paragraph: Paragraph) -> None:
+    def end_paragraph(self, paragraph: ParagraphFormat) -> None:
         """Add the paragraph, or keep it for the cell or the aside that it belongs to."""
         text = self._taken()
         if self._outer:
@@ -135,7 +135,7 @@ class Blocks:
         if data:
             self._pictures.append(data)
 
-    def close(self, paragraph: Paragraph) -> None:
+    def close(self, paragraph: ParagraphFormat) -> None:
         """Add what is left."""
         while self._outer:
             self._end_aside()
@@ -157,7 +157,7 @@ class Blocks:
         if text:
             self._aside.append((type_, text))
 
-    def _add(self, text: str, paragraph: Paragraph) -> None:
+    def _add(self, text: str, paragraph: ParagraphFormat) -> None:
         level = self._header.heading(paragraph.style)
         if not level and 0 <= paragraph.outline < 9:
             level = paragraph.outline + 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ingest_assets.parsers.rtf.text import Text, code_page
+from ingest_assets.parsers.rtf.text import RtfText, code_page
 
 TABLES = {"fonttbl", "stylesheet"}
 # How Word names its styles, in some of the languages in which it translates them, in their code pages.
@@ -16,11 +16,11 @@ _TITLE = re.compile(rb"(title|titel|titre|t\xedtulo|titolo)\s*;?$", re.IGNORECAS
 _MAX_NAME_BYTES = 200
 
 
-class Header:
+class RtfHeader:
     """What the head of the file says."""
 
     def __init__(self) -> None:
-        self.text = Text()
+        self.text = RtfText()
         self.default_font = 0
         self._table = ""
         self._font = 0

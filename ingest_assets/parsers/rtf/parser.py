@@ -13,14 +13,12 @@ from typing import IO
 from ingest_assets.errors import BadInput
 from ingest_assets.parsers.building.part_builder import PartBuilder
 from ingest_assets.parsers.contract import Limits
-from ingest_assets.parsers.rtf.reader import Reader
+from ingest_assets.parsers.rtf.reader import RtfReader
 from ingest_assets.parsers.rtf.tokens import tokens
 from ingest_assets.records import Part
 
 VERSION = "2"
 PART = "block of text"
-
-_PART_CHARS = 32_000
 
 
 def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
@@ -44,10 +42,10 @@ def add(file: IO[bytes], *, builder: PartBuilder) -> Iterator[Part]:
     Raises:
         BadInput: groups nested without end.
     """
-    reader = Reader(builder)
+    reader = RtfReader(builder)
     for token in tokens(file):
         reader.read(token)
-        if builder.chars >= _PART_CHARS and reader.is_between_blocks:
+        if builder.is_full and reader.is_between_blocks:
             yield from builder.flush()
     if reader.close():
         builder.warn("the text is cut off: its last group is not closed; save or upload it again")

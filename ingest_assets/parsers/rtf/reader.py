@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 from ingest_assets.errors import BadInput
 from ingest_assets.parsers.building.part_builder import PartBuilder
-from ingest_assets.parsers.rtf.blocks import ASIDE, PLAIN, Blocks, Paragraph
-from ingest_assets.parsers.rtf.header import TABLES, Header
+from ingest_assets.parsers.rtf.blocks import ASIDE, PLAIN_FORMAT, ParagraphFormat, RtfBlocks
+from ingest_assets.parsers.rtf.header import TABLES, RtfHeader
 from ingest_assets.parsers.rtf.picture import RtfPicture
-from ingest_assets.parsers.rtf.tokens import Token
+from ingest_assets.parsers.rtf.tokens import RtfToken
 
 # Word itself stops long before; a stack of ten thousand takes two megabytes.
 _MAX_GROUPS = 10_000
@@ -37,7 +37,7 @@ _MARKERS = {"listtext", "pntext"}
 class _Group:
     """What is in force in a group; an inner one begins with what the outer has."""
 
-    paragraph: Paragraph = PLAIN
+    paragraph: ParagraphFormat = PLAIN_FORMAT
     font: int = 0
     stand_ins: int = 1
     hidden: bool = False
@@ -48,12 +48,12 @@ class _Group:
     picture: bool = False
 
 
-class Reader:
+class RtfReader:
     """Takes tokens one by one."""
 
     def __init__(self, builder: PartBuilder) -> None:
-        self._header = Header()
-        self._blocks = Blocks(builder, header=self._header)
+        self._header = RtfHeader()
+        self._blocks = RtfBlocks(builder, header=self._header)
         self._groups: list[_Group] = []
         self._group = _Group()
         self._is_starred = False
@@ -64,7 +64,7 @@ class Reader:
         """Whether a part may end here."""
         return self._blocks.is_between
 
-    def read(self, token: Token) -> None:
+    def read(self, token: RtfToken) -> None:
         """Take a token.
 
         Raises:
@@ -105,7 +105,7 @@ class Reader:
             self._header.end()
         self._blocks.end_asides(depth=len(self._groups))
 
-    def _data(self, token: Token) -> None:
+    def _data(self, token: RtfToken) -> None:
         group = self._group
         if group.skipped:
             return
@@ -117,7 +117,7 @@ class Reader:
             self._blocks.text.add_bytes(token.data, font=group.font)
             self._blocks.limit(group.paragraph)
 
-    def _word(self, token: Token) -> None:
+    def _word(self, token: RtfToken) -> None:
         word, number, group = token.word, token.number, self._group
         if word == "bin":
             if group.picture and not group.skipped:
@@ -150,7 +150,7 @@ class Reader:
         elif word in _MARKERS:
             self._blocks.mark_item()
         elif word in ASIDE:
-            self._group = replace(group, paragraph=PLAIN, hidden=False)
+            self._group = replace(group, paragraph=PLAIN_FORMAT, hidden=False)
             self._blocks.begin_aside(word, depth=len(self._groups))
         else:
             return False
@@ -186,7 +186,7 @@ class Reader:
         elif word == "plain":
             self._group = replace(group, font=self._header.default_font, hidden=False)
         elif word == "pard":
-            self._group = replace(group, paragraph=PLAIN)
+            self._group = replace(group, paragraph=PLAIN_FORMAT)
         elif word == "intbl":
             self._group = replace(group, paragraph=replace(paragraph, in_table=True))
         elif word == "s":

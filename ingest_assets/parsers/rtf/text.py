@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 
-from ingest_assets.parsers.building import superscripts as powers
+from ingest_assets.parsers.building import superscripts
 
 # \\fcharset of a font, as Windows numbers alphabets.
 _CHARSETS = {
@@ -39,7 +39,7 @@ _CODE_PAGES = {10000: "mac_roman", 10001: "shift_jis", 932: "cp932", 936: "gb180
 _SYMBOL_CHARSET = 2
 
 
-class Text:
+class RtfText:
     """Gathers the text of one paragraph."""
 
     def __init__(self) -> None:
@@ -52,9 +52,9 @@ class Text:
         self._pieces: list[str] = []
         self.chars = 0
 
-    def sibling(self) -> Text:
+    def sibling(self) -> RtfText:
         """Give what gathers another text in the same alphabets."""
-        other = Text()
+        other = RtfText()
         other.default, other._fonts = self.default, self._fonts
         return other
 
@@ -109,7 +109,7 @@ class Text:
     def begin_raised(self) -> None:
         """Note that what comes is raised."""
         self._decode()
-        self._pieces.append(powers.RAISED)
+        self._pieces.append(superscripts.RAISED)
 
     def end_group(self) -> None:
         """Forget stand-ins that did not come: they never cross a brace."""
@@ -118,7 +118,7 @@ class Text:
     def take(self) -> str:
         """Give what was gathered, and begin again."""
         self._decode()
-        text = powers.marked("".join(self._pieces))
+        text = superscripts.marked("".join(self._pieces))
         self._pieces, self.chars, self._skip, self._high = [], 0, 0, 0
         return text
 

@@ -28,7 +28,7 @@ _TOKEN = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class RtfToken:
     """One token: of its fields, those that it has none of are empty."""
 
     word: str = ""
@@ -39,7 +39,7 @@ class Token:
     """Text, one byte that was written in hex, or what follows `\\bin`."""
 
 
-def tokens(file: IO[bytes]) -> Iterator[Token]:
+def tokens(file: IO[bytes]) -> Iterator[RtfToken]:
     """Yield the tokens; what is cut off at the end is left out."""
     buffer, at, is_last = b"", 0, False
     while not is_last or at < len(buffer):
@@ -57,22 +57,22 @@ def tokens(file: IO[bytes]) -> Iterator[Token]:
             size = max(0, int(match["number"] or 0))
             data, buffer = buffer[at : at + size], buffer[at + size :]
             at = 0
-            yield Token(data=data + _read(file.read, size - len(data)), word="bin")
+            yield RtfToken(data=data + _read(file.read, size - len(data)), word="bin")
         elif token := _token(match):
             yield token
 
 
-def _token(match: re.Match[bytes]) -> Token | None:
+def _token(match: re.Match[bytes]) -> RtfToken | None:
     if match["word"]:
         number = int(match["number"]) if match["number"] else None
-        return Token(word=match["word"].decode("ascii"), number=number)
+        return RtfToken(word=match["word"].decode("ascii"), number=number)
     if match["hex"]:
-        return Token(data=bytes([int(match["hex"], 16)]))
+        return RtfToken(data=bytes([int(match["hex"], 16)]))
     if match["symbol"]:
-        return Token(word=match["symbol"].decode("latin-1"))
+        return RtfToken(word=match["symbol"].decode("latin-1"))
     if match["brace"]:
-        return Token(brace=match["brace"].decode("ascii"))
-    return Token(data=match["text"]) if match["text"] else None
+        return RtfToken(brace=match["brace"].decode("ascii"))
+    return RtfToken(data=match["text"]) if match["text"] else None
 
 
 def _read(read: Callable[[int], bytes], size: int) -> bytes:

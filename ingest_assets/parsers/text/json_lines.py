@@ -19,7 +19,6 @@ VERSION = "1"
 PART = "block of rows"
 
 _PART_ROWS = 200
-_PART_CHARS = 32_000
 # A longer record is no record: it is taken as lines of text, in pieces.
 _MAX_LINE_CHARS = 1_000_000
 _MAX_DEPTH = 20
@@ -35,7 +34,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     number = 0
     for number, line in enumerate(_lines(encoding.decode(path, encoding.detect(path))), start=1):
         builder.add(ElementType.NARRATIVE_TEXT, _record(line))
-        if builder.elements >= _PART_ROWS or builder.chars >= _PART_CHARS:
+        if builder.elements >= _PART_ROWS or builder.is_full:
             yield from builder.flush(last_row=number)
     yield from builder.rest(last_row=number)
 

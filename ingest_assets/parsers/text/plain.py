@@ -20,8 +20,6 @@ from ingest_assets.records import ElementType, Part
 VERSION = "2"
 PART = "block of text"
 
-# A part is what a run with the smallest window holds: 32,000 characters are some ten chunks.
-_PART_CHARS = 32_000
 # Longer than any line an editor breaks at a margin: such a line is a paragraph of its own.
 _LONG_LINE = 200
 # The longest line held at once; beyond it a line goes on as another one.
@@ -61,7 +59,7 @@ def add(chunks: Iterable[str], *, builder: PartBuilder) -> Iterator[Part]:
     """Add a text's paragraphs to a builder, and close its parts when they are full; what is left stays in it."""
     for paragraph in paragraphs(lines(chunks)):
         _add(builder, paragraph)
-        if builder.chars >= _PART_CHARS:
+        if builder.is_full:
             yield from builder.flush()
 
 

@@ -14,7 +14,6 @@ from ingest_assets.records import ElementType, Part
 VERSION = "1"
 PART = "block of text"
 
-_PART_CHARS = 32_000
 # A screen or two of code: what is read together.
 _BLOCK_CHARS = 2_000
 # Where a block ends although nothing begins.
@@ -30,7 +29,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     builder = PartBuilder(limits=limits, start=start)
     for block in _blocks(lines(encoding.decode(path, encoding.detect(path)))):
         builder.add(ElementType.CODE, block)
-        if builder.chars >= _PART_CHARS:
+        if builder.is_full:
             yield from builder.flush()
     yield from builder.rest()
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingest_assets.parsers.building import zip_safety as archives
+from ingest_assets.parsers.building import zip_safety
 from ingest_assets.parsers.ooxml.charts import chart_table
 from ingest_assets.parsers.ooxml.drawing_text import A, paragraph_text
 
@@ -32,14 +32,14 @@ def drawings(package: Path, worksheet: str) -> Iterator[bytes | str]:
                 yield from _drawn(archive, member)
         for kind, member in related.values():
             if kind == "comments":
-                for comment in archives.parse_xml(archive.read(member)).iter(f"{_MAIN}comment"):
+                for comment in zip_safety.parse_xml(archive.read(member)).iter(f"{_MAIN}comment"):
                     text = "".join(node.text or "" for node in comment.iter(f"{_MAIN}t"))
                     yield f"{comment.get('ref', '')}: {text}"
 
 
 def _drawn(archive: zipfile.ZipFile, drawing: str) -> Iterator[bytes | str]:
     related = _related(archive, drawing)
-    for node in archives.parse_xml(archive.read(drawing)).iter(f"{A}blip", f"{A}p", f"{_C}chart"):
+    for node in zip_safety.parse_xml(archive.read(drawing)).iter(f"{A}blip", f"{A}p", f"{_C}chart"):
         if node.tag == f"{A}p":
             yield paragraph_text(node)
             continue
@@ -47,7 +47,7 @@ def _drawn(archive: zipfile.ZipFile, drawing: str) -> Iterator[bytes | str]:
         if member and node.tag == f"{A}blip":
             yield archive.read(member)
         elif member:
-            yield chart_table(archives.parse_xml(archive.read(member)))[0]
+            yield chart_table(zip_safety.parse_xml(archive.read(member)))[0]
 
 
 def _relation(node: etree._Element) -> str:
@@ -62,7 +62,7 @@ def _related(archive: zipfile.ZipFile, member: str) -> dict[str, tuple[str, str]
     if rels not in names:
         return {}
     found: dict[str, tuple[str, str]] = {}
-    for relationship in archives.parse_xml(archive.read(rels)):
+    for relationship in zip_safety.parse_xml(archive.read(rels)):
         target = posixpath.normpath(posixpath.join("/" + folder, relationship.get("Target", ""))).lstrip("/")
         if relationship.get("TargetMode") != "External" and target in names:
             kind = relationship.get("Type", "").rpartition("/")[2]

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 VERSION = "3"
 PART = "block of text"
 
-_PART_CHARS = 32_000
 _GUARDED = {
     **dict.fromkeys(("resolve_entities", "load_dtd", "huge_tree"), False),
     **dict.fromkeys(("no_network", "remove_comments", "remove_pis", "recover"), True),
@@ -82,7 +81,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
         pieces = walk.paragraphs(path)
     for type_, text, level in _joined(chain([first] if first else [], pieces)):
         builder.add(type_, text, level=level)
-        if builder.chars >= _PART_CHARS:
+        if builder.is_full:
             yield from builder.flush()
     if walk.damage and builder.number == 0 and not builder.elements:
         raise BadInput(f"cannot be read as XML ({walk.damage}); upload it again")

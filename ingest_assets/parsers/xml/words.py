@@ -6,7 +6,7 @@ import re
 from html.entities import html5
 from typing import TYPE_CHECKING
 
-from ingest_assets.parsers.building import superscripts as powers
+from ingest_assets.parsers.building import superscripts
 from ingest_assets.parsers.html import tree as html_tree
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _resolve(element: etree._Element) -> None:
 def text(element: etree._Element) -> str:
     """Join the text in an element on one line: entities, powers and line breaks written out, a feed's pages read."""
     _resolve(element)
-    powers.mark(element)
+    superscripts.mark(element)
     for note in element.iter(*_NOTES):
         if note is not element and "".join(map(str, note.itertext())).strip():
             note.text = f" ({note.text or ''}"
