@@ -59,7 +59,8 @@ def open_store_at(settings: Settings, kind: str, location: str = "", *, space: s
         from ingest_assets.stores.pgvector.store import PgVectorStore
 
         dimension = open_embedder(settings).dimension
-        return PgVectorStore(url, dimension=dimension, halfvec=settings.pgvector_halfvec, space=space)
+        schema, halfvec = settings.pgvector_schema, settings.pgvector_halfvec
+        return PgVectorStore(url, dimension=dimension, halfvec=halfvec, schema=schema, space=space)
     if kind == "atlas" and (uri := location or settings.mongo_uri):
         from ingest_assets.stores.atlas.store import AtlasStore
 

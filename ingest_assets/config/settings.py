@@ -57,6 +57,12 @@ class Settings(BaseSettings):
         validation_alias="INGEST_PGVECTOR",
         description="PostgreSQL: postgresql://user:password@host:port/database",
     )
+    pgvector_schema: str = Field(
+        default="public",
+        pattern="^[A-Za-z_][A-Za-z0-9_$]{0,62}$",
+        validation_alias="INGEST_PGVECTOR_SCHEMA",
+        description="PostgreSQL: schema of the tables; another one where the database has a table `chunks` or `files`",
+    )
     pgvector_halfvec: bool = Field(
         default=False,
         validation_alias="INGEST_PGVECTOR_HALFVEC",

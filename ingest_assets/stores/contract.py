@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from ingest_assets.errors import OutsideError
 from ingest_assets.ledger_records import Audit, FileRecord, Flags, Hit, Scope, StoredChunk
 from ingest_assets.records import Chunk, EmbeddedChunk
+from ingest_assets.stores.ownership import StoreOwner
 
 if TYPE_CHECKING:
     from ingest_assets.records import Vector
@@ -38,8 +39,16 @@ class VectorStore(Protocol):
     Every method may raise OutsideError (the server is away) or ConfigError (it is there, but set up wrongly).
     """
 
-    def prepare(self) -> None:
-        """Make collections and indexes; any number of times."""
+    def prepare(self, owner: StoreOwner | None = None, *, take_over: bool = False) -> None:
+        """Make collections and indexes, and record `owner` as the bucket whose files this place holds.
+
+        Any number of times. Without an owner nothing is recorded or compared. `take_over` puts the owner in the place
+        of another one.
+
+        Raises:
+            ConfigError: the place belongs to another bucket, or holds something of another application's under a name
+                that is needed here. Nothing is changed then.
+        """
         ...
 
     def replace(

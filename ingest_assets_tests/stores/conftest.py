@@ -70,12 +70,18 @@ def chroma_embedded(tmp_path: Path) -> Opener:
 
 @pytest.fixture
 def chroma_server(chroma_url: str) -> Opener:
-    database = f"test{next(_databases)}"
-    body = json.dumps({"name": database}).encode()
+    database = new_database(chroma_url)
+    return lambda space="", *, dimension=DIMENSION: ChromaStore(chroma_url, database=database, space=space)
+
+
+def new_database(chroma_url: str) -> str:
+    """Make an empty database on a Chroma server; return its name."""
+    name = f"test{next(_databases)}"
     url = f"{chroma_url}/api/v2/tenants/default_tenant/databases"
+    body = json.dumps({"name": name}).encode()
     request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=10):
-        return lambda space="", *, dimension=DIMENSION: ChromaStore(chroma_url, database=database, space=space)
+        return name
 
 
 @pytest.fixture(scope="session")

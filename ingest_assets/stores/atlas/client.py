@@ -44,6 +44,8 @@ class Handle:
     """How many publications each scope has seen (`atlas_ledger.py`)."""
     spaces: Rows
     """One document, `current`: the space in use."""
+    owner: Rows
+    """One document, `bucket`: whose files the database holds (`ownership.py`)."""
     dimension: int
     transactional: bool
     """The server has transactions and reads of one moment: replica sets and what is sharded over them."""
@@ -117,6 +119,7 @@ class Place:
                 files=database[f"files{suffix}"],
                 scopes=database[f"scopes{suffix}"],
                 spaces=database["spaces"],
+                owner=database["ingest_owner"],
                 dimension=self._dimension,
                 sharded=sharded,
                 transactional=grouped and hello["maxWireVersion"] >= _SNAPSHOT_WIRE_VERSION,

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingest_assets.ledger_records import FileRecord, Scope
 from ingest_assets.stores.atlas.entry import FIELDS, Entry, entry_of, record_fields, record_of
+from ingest_assets.stores.atlas.ownership import OUR_ENTRIES
 from ingest_assets.stores.contract import Overtaken
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def page_of_records(handle: Handle, where: Mapping[str, Any], *, limit: int, off
     """Return records by file_id."""
     if limit < 1:
         return []  # to MongoDB 0 means no limit
-    found = handle.files.find({**where, "gone": False}).sort("_id", 1).skip(offset).limit(limit)
+    found = handle.files.find({**where, **OUR_ENTRIES, "gone": False}).sort("_id", 1).skip(offset).limit(limit)
     return [record for row in found if (record := record_of(row)) is not None]
 
 

@@ -11,6 +11,7 @@ from ingest_assets.ledger_records import FileRecord, StoredChunk
 from ingest_assets.records import Chunk
 from ingest_assets.stores.atlas import ledger
 from ingest_assets.stores.atlas.entry import Entry, record_of
+from ingest_assets.stores.atlas.ownership import OUR_ENTRIES, OUR_ROWS
 from ingest_assets.stores.atlas.rows import stored_chunk_of, unpacked
 from ingest_assets.stores.rows import chunk_of
 from ingest_assets.vectors import fault
@@ -83,7 +84,7 @@ def rows_of(
     handle: Handle, file_id: str, entry: Entry | None, session: ClientSession | None = None
 ) -> Iterator[StoredChunk]:
     """Yield every row of a file, by index and then by name, as the entry sees it."""
-    found = handle.chunks.find({"file_id": {"$eq": file_id}}, session=session, batch_size=_ROWS)
+    found = handle.chunks.find({"file_id": {"$eq": file_id}, **OUR_ROWS}, session=session, batch_size=_ROWS)
     for row in found.sort({"index": 1, "_id": 1}):
         yield stored_chunk_of(row, in_force=entry is not None and entry.holds(row["_id"]))
 
@@ -126,12 +127,12 @@ def owners_after(handle: Handle, after: str, *, limit: int) -> list[str]:
     The ledger's are read at once. Rows without an entry are rare, so the index is asked for a row of none of those,
     from one such file to the next, rather than for all of its rows.
     """
-    found = handle.files.find({"_id": {"$gt": after}}, {"_id": 1}).sort("_id", 1).limit(limit)
+    found = handle.files.find({"_id": {"$gt": after}, **OUR_ENTRIES}, {"_id": 1}).sort("_id", 1).limit(limit)
     listed = [row["_id"] for row in found]
     strangers: list[str] = []
     last = after
     while len(strangers) < limit:
-        where = {"file_id": {"$gt": last, "$nin": listed}}
+        where = {"file_id": {"$gt": last, "$nin": listed}, **OUR_ROWS}
         row = handle.chunks.find_one(where, {"_id": 0, "file_id": 1}, sort=[("file_id", 1)])
         if row is None or (len(listed) == limit and row["file_id"] > listed[-1]):
             break

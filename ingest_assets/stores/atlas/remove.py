@@ -14,6 +14,7 @@ from ingest_assets.batches import batches
 from ingest_assets.ledger_records import FileRecord
 from ingest_assets.stores.atlas import ledger
 from ingest_assets.stores.atlas.entry import Entry, entry_of, record_fields, record_of
+from ingest_assets.stores.atlas.ownership import OUR_ROWS
 from ingest_assets.stores.contract import require_generation
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def names_in_force(handle: Handle, claimed: Entry) -> list[str]:
 
 def row_names(handle: Handle, file_id: str) -> list[str]:
     """Return the names of all of a file's rows, in force or not."""
-    found = handle.chunks.find({"file_id": {"$eq": file_id}}, {"_id": 1}, batch_size=10_000)
+    found = handle.chunks.find({"file_id": {"$eq": file_id}, **OUR_ROWS}, {"_id": 1}, batch_size=10_000)
     return [row["_id"] for row in found]
 
 

@@ -22,6 +22,7 @@ from ingest_assets.ledger_records import Audit, FileRecord, Flags, Hit, Scope, S
 from ingest_assets.records import Chunk, EmbeddedChunk
 from ingest_assets.stores.atlas import exact_search as atlas_exact
 from ingest_assets.stores.atlas import ledger
+from ingest_assets.stores.atlas import ownership as atlas_ownership
 from ingest_assets.stores.atlas import publish as atlas_publish
 from ingest_assets.stores.atlas import read as atlas_read
 from ingest_assets.stores.atlas import remove as atlas_remove
@@ -34,6 +35,7 @@ from ingest_assets.stores.atlas.search import Searcher
 from ingest_assets.stores.atlas.search_index import SearchIndex
 from ingest_assets.stores.audit import audit_of
 from ingest_assets.stores.filters import plain
+from ingest_assets.stores.ownership import StoreOwner
 from ingest_assets.vectors import fault
 
 if TYPE_CHECKING:
@@ -56,9 +58,10 @@ class AtlasStore:
         self._place = Place(uri, database=database, space=space, dimension=dimension)
         self._index = SearchIndex(space=space, dimension=dimension) if vector_search else None
 
-    def prepare(self) -> None:
-        """Make collections and indexes; any number of times."""
+    def prepare(self, owner: StoreOwner | None = None, *, take_over: bool = False) -> None:
+        """Make collections and indexes, and record whose files they hold; any number of times."""
         with self._place.asked() as handle:
+            atlas_ownership.claim(handle, owner, take_over=take_over)
             atlas_upkeep.make_collections(handle)
             if self._index is not None:
                 self._index.ensure(handle)

@@ -9,6 +9,7 @@ from ingest_assets.batches import batches
 from ingest_assets.errors import ConfigError
 from ingest_assets.ledger_records import Flags
 from ingest_assets.stores.atlas.errors import said_of
+from ingest_assets.stores.atlas.ownership import OUR_ENTRIES, OUR_ROWS, drop_ours
 
 if TYPE_CHECKING:
     from ingest_assets.stores.atlas.client import Handle
@@ -118,5 +119,6 @@ def drop_space(handle: Handle, space: str, *, index: SearchIndex | None) -> None
         raise ValueError(f"the space {space!r} is in use at {handle.where}; switch to another one first")
     if index is not None:
         index.remove(handle)
-    for collection in (handle.chunks, handle.files, handle.scopes):
-        collection.drop()
+    drop_ours(handle.chunks, OUR_ROWS)
+    drop_ours(handle.files, OUR_ENTRIES)
+    handle.scopes.drop()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ingest_assets.batches import batches
 from ingest_assets.ledger_records import StoredChunk
 from ingest_assets.stores.chroma.access import Settled
+from ingest_assets.stores.chroma.ownership import is_our_row
 from ingest_assets.stores.chroma.read import entry_in, places, row_names
 from ingest_assets.stores.chroma.rows import in_force, owner, read
 from ingest_assets.stores.rows import stored_of
@@ -37,11 +38,12 @@ def walk(settled: Settled, file_id: str) -> Iterator[StoredChunk]:
 
 def owners(settled: Settled, *, after: str, limit: int) -> list[str]:
     """List the file_ids behind `after` that the ledger or any row names."""
-    known: list[str] = settled(lambda store: store.files.get(include=[])["ids"])
+    known: list[str] = settled(lambda store: store.files.get(where={"gone": {"$gte": 0}}, include=[])["ids"])
     hashes = {owner(file_id) for file_id in known}
     found, offset = set(known), 0
     while names := settled(partial(_page_of_names, offset=offset)):
-        strangers = {name.partition("/")[0]: name for name in names if name.partition("/")[0] not in hashes}
+        ours = filter(is_our_row, names)
+        strangers = {name.partition("/")[0]: name for name in ours if name.partition("/")[0] not in hashes}
         if strangers:
             found |= settled(partial(_file_ids, names=list(strangers.values())))
             hashes |= set(strangers)
@@ -65,6 +67,7 @@ def _stored(store: Handle, file_id: str, found: dict[str, Any]) -> list[StoredCh
     stored = [
         stored_of(read(row, text or ""), name=name, vector=vectors.get(name), in_force=in_force(row, entry))
         for name, row, text in rows
+        if is_our_row(name)
     ]
     return sorted(stored, key=lambda row: (row.chunk.index, row.name))
 

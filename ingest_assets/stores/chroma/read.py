@@ -9,6 +9,7 @@ from ingest_assets.batches import batches
 from ingest_assets.ledger_records import Origin
 from ingest_assets.records import Chunk
 from ingest_assets.stores.chroma.client import Moved
+from ingest_assets.stores.chroma.ownership import is_our_row
 from ingest_assets.stores.chroma.rows import Entry, entry_of, in_force, read
 from ingest_assets.stores.rows import chunk_of
 from ingest_assets.vectors import fault
@@ -29,8 +30,7 @@ def entry_in(store: Handle, file_id: str) -> Entry | None:
 
 def row_names(store: Handle, file_id: str) -> list[str]:
     """Return the ids of all of a file's rows, in force or not."""
-    names: list[str] = store.chunks.get(where={"file_id": file_id}, include=[])["ids"]
-    return names
+    return [name for name in store.chunks.get(where={"file_id": file_id}, include=[])["ids"] if is_our_row(name)]
 
 
 def page_of_chunks(store: Handle, file_id: str, *, limit: int, offset: int) -> list[Chunk]:

@@ -21,6 +21,7 @@ from ingest_assets.stores.chroma.access import Turns, ledger_entry, write_entry
 from ingest_assets.stores.chroma.all_rows import owners, walk
 from ingest_assets.stores.chroma.client import Moved, Place
 from ingest_assets.stores.chroma.embedded import EmbeddedChroma
+from ingest_assets.stores.chroma.ownership import claim
 from ingest_assets.stores.chroma.publish import BATCH, add_generation, publish_generation, remove_rows
 from ingest_assets.stores.chroma.read import named_chunks, page_of_chunks, row_names, vectors_of
 from ingest_assets.stores.chroma.rows import Entry, entry_of, scope_key
@@ -29,6 +30,7 @@ from ingest_assets.stores.chroma.server import ServedChroma
 from ingest_assets.stores.chroma.spaces import drop_space, space_in_use, use_space
 from ingest_assets.stores.contract import require_generation
 from ingest_assets.stores.filters import plain
+from ingest_assets.stores.ownership import StoreOwner
 from ingest_assets.vectors import fault
 
 if TYPE_CHECKING:
@@ -62,10 +64,9 @@ class ChromaStore:
             self._turns = EmbeddedChroma(Path(location), Place(space=space))
         self._searcher = Searcher(self._turns)
 
-    def prepare(self) -> None:
-        """Make the collections; any number of times."""
-        with self._turns.reading():
-            pass
+    def prepare(self, owner: StoreOwner | None = None, *, take_over: bool = False) -> None:
+        """Make the collections and record whose files they hold; any number of times."""
+        claim(self._turns, owner, take_over=take_over)
 
     def replace(
         self,

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ingest_assets.errors import OutsideError
+from ingest_assets.stores.ownership import StoreOwner
 from ingest_assets.stores.pgvector.errors import place_of, translated
-from ingest_assets.stores.pgvector.schema import migrate, require_ready
+from ingest_assets.stores.pgvector.schema import claim, migrate, require_ready
 from ingest_assets.stores.pgvector.tables import Tables
 
 if TYPE_CHECKING:
@@ -61,9 +62,10 @@ class Client:
         self._in_use = 0
         self._opening, self._counting = threading.Lock(), threading.Lock()
 
-    def prepare(self) -> None:
-        """Bring the tables to what this release needs."""
+    def prepare(self, owner: StoreOwner | None, *, take_over: bool) -> None:
+        """Bring the tables to what this release needs, and record whose files they hold."""
         with self.alone() as connection:
+            claim(connection, self.tables, owner, location=self.location, take_over=take_over)
             migrate(connection, self.tables, location=self.location)
 
     @contextmanager

@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ingest_assets.errors import ConfigError
+from ingest_assets.stores.ownership import StoreOwner, foreign, owner_to_record
 from ingest_assets.stores.pgvector.errors import another_length
 from ingest_assets.stores.pgvector.tables import Tables, lock_key
 
@@ -110,6 +111,22 @@ CREATE TABLE IF NOT EXISTS {ingest_space} (
 )
 """
 
+_OWNER = """
+CREATE TABLE {ingest_owner} (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    id text NOT NULL,
+    bucket text NOT NULL,
+    recorded_at timestamptz NOT NULL DEFAULT transaction_timestamp()
+)
+"""
+
+_OURS = {
+    "chunks": {"file_id", "chunk_id", "text_sha256", "generation", "embedding"},
+    "files": {"file_id", "generation", "fingerprint", "record"},
+}
+"""Columns of the first step by which a table is known as made here: another application's `chunks` has some of them at
+most."""
+
 
 def migrate(connection: Connection[Any], tables: Tables, *, location: str, upto: int = NEWEST) -> None:
     """Do every step that is not done yet; any number of times, by any number of processes at once.
@@ -117,6 +134,7 @@ def migrate(connection: Connection[Any], tables: Tables, *, location: str, upto:
     Raises:
         ConfigError: the extension is missing or old, or the tables are of another model or a newer release.
     """
+    _refuse_foreign(connection, tables, location=location)
     done = applied(connection, tables)
     if done is None or upto not in done:
         _lay_foundations(connection, tables, location=location)
@@ -124,6 +142,44 @@ def migrate(connection: Connection[Any], tables: Tables, *, location: str, upto:
             _apply(connection, tables, number=number, step=step)
     if upto == NEWEST:
         require_ready(connection, tables, location=location)
+
+
+def claim(
+    connection: Connection[Any], tables: Tables, owner: StoreOwner | None, *, location: str, take_over: bool
+) -> None:
+    """Record the bucket whose files the schema holds.
+
+    Raises:
+        ConfigError: the schema holds another bucket's files, or another application's tables of our names.
+    """
+    _refuse_foreign(connection, tables, location=location)
+    if owner is None:
+        return
+    where = f"{location}, schema {tables.schema}"
+    _make_schema(connection, tables)
+    with connection.transaction():
+        _take_turns(connection, tables)
+        if not exists(connection, tables.schema, "ingest_owner"):
+            connection.execute(tables.sql(_OWNER))
+        found = connection.execute(tables.sql("SELECT id, bucket FROM {ingest_owner}")).fetchone()
+        recorded = StoreOwner(*found) if found else None
+        if (new := owner_to_record(recorded, owner, location=where, take_over=take_over)) is not None:
+            connection.execute(tables.sql("DELETE FROM {ingest_owner}"))
+            write = tables.sql("INSERT INTO {ingest_owner} (id, bucket) VALUES (%s, %s)")
+            connection.execute(write, (new.id, new.bucket))
+
+
+def _refuse_foreign(connection: Connection[Any], tables: Tables, *, location: str) -> None:
+    """Raise ConfigError where a table of our name is another application's."""
+    for name, ours in _OURS.items():
+        there = _columns(connection, tables, name)
+        if there and not ours <= there.keys():
+            raise foreign(
+                location,
+                f"the table {tables.schema}.{tables.named(name)}, which has no column {min(ours - there.keys())},",
+                "Set INGEST_PGVECTOR_SCHEMA to another schema, which is made if it is not there, or INGEST_PGVECTOR to "
+                "another database",
+            )
 
 
 def applied(connection: Connection[Any], tables: Tables) -> set[int] | None:
@@ -145,6 +201,7 @@ def require_ready(connection: Connection[Any], tables: Tables, *, location: str)
     if missing := sorted(set(range(1, NEWEST + 1)) - done):
         what = f"step {missing[0]} of {NEWEST} is not done" if done else "there are no tables"
         raise ConfigError(f"{where}: {what}; run `ingest prepare`")
+    _refuse_foreign(connection, tables, location=location)
     _require_extension(connection, where=where)
     _require_column(connection, tables, where=where)
 
@@ -158,17 +215,23 @@ def _require_extension(connection: Connection[Any], *, where: str) -> None:
 
 
 def _require_column(connection: Connection[Any], tables: Tables, *, where: str) -> None:
-    found = connection.execute(
-        "SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
-        " JOIN pg_namespace n ON n.oid = c.relnamespace"
-        " WHERE n.nspname = %s AND c.relname = %s AND a.attname = 'embedding'",
-        (tables.schema, tables.named("chunks")),
-    ).fetchone()
-    if found is None:
+    there = _columns(connection, tables, "chunks")
+    if "embedding" not in there:
         raise ConfigError(f"{where}: the table {tables.named('chunks')} is gone; restore it, or run `ingest prepare`")
-    column = found[0].rpartition(".")[2]
+    column = there["embedding"].rpartition(".")[2]
     if column != tables.column:
         raise another_length(where, f"{tables.named('chunks')}.embedding is {column}, the model gives {tables.column}")
+
+
+def _columns(connection: Connection[Any], tables: Tables, name: str) -> dict[str, str]:
+    """Return the columns of a table or view with their types; none where it is not there."""
+    found = connection.execute(
+        "SELECT a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a JOIN pg_class c"
+        " ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = %s AND c.relname = %s AND a.attnum > 0 AND NOT a.attisdropped",
+        (tables.schema, tables.named(name)),
+    )
+    return dict(found.fetchall())
 
 
 def _lay_foundations(connection: Connection[Any], tables: Tables, *, location: str) -> None:
@@ -181,10 +244,14 @@ def _lay_foundations(connection: Connection[Any], tables: Tables, *, location: s
             )
         if not connection.execute("SELECT 1 FROM pg_extension WHERE extname = 'vector'").fetchone():
             _make_extension(connection, location=location)
-        if not connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (tables.schema,)).fetchone():
-            connection.execute(tables.sql("CREATE SCHEMA {schema}"))
+        _make_schema(connection, tables)
         if not exists(connection, tables.schema, "ingest_space"):
             connection.execute(tables.sql(_FOUNDATIONS))
+
+
+def _make_schema(connection: Connection[Any], tables: Tables) -> None:
+    if not connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (tables.schema,)).fetchone():
+        connection.execute(tables.sql("CREATE SCHEMA IF NOT EXISTS {schema}"))
 
 
 def _make_extension(connection: Connection[Any], *, location: str) -> None:

@@ -16,6 +16,7 @@ from ingest_assets.records import Chunk, EmbeddedChunk
 from ingest_assets.stores.audit import audit_of
 from ingest_assets.stores.contract import require_generation
 from ingest_assets.stores.filters import plain
+from ingest_assets.stores.ownership import StoreOwner
 from ingest_assets.stores.pgvector.client import Client, Limits
 from ingest_assets.stores.pgvector.errors import another_length
 from ingest_assets.stores.pgvector.ledger import entry_of, page_of_records, write_entry
@@ -62,9 +63,9 @@ class PgVectorStore:
         tables = Tables(schema=schema, space=space, dimension=dimension, halfvec=halfvec)
         self._client = Client(url, tables=tables, limits=limits)
 
-    def prepare(self) -> None:
-        """Make the extension, tables and indexes, or bring them up to date; any number of times."""
-        self._client.prepare()
+    def prepare(self, owner: StoreOwner | None = None, *, take_over: bool = False) -> None:
+        """Make the extension, tables and indexes, or bring them up to date, and record whose files they hold."""
+        self._client.prepare(owner, take_over=take_over)
 
     def replace(
         self,

@@ -106,7 +106,7 @@ class Tables:
 
 
 _IN_SPACE = ("chunks", "files", "ix_vector_chunks")
-_IN_PLACE = ("ingest_migrations", "ingest_space")
+_IN_PLACE = ("ingest_migrations", "ingest_space", "ingest_owner")
 _MADE_BESIDE_THEIR_TABLE = (
     "pk_chunks",
     "pk_files",
