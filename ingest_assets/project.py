@@ -6,7 +6,7 @@ Without Dagster, so that commands which start no run do not pay for its import (
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +32,7 @@ from ingest_assets.wiring import (
     open_embedder,
     open_history,
     open_store,
+    owner_of,
     settings_of_space,
 )
 
@@ -47,7 +48,8 @@ class Project:
     def __init__(self, settings: Settings, *, space: str | None = None, prepares: bool = True) -> None:
         """Take the settings, and a space of the store if it is not the one in use.
 
-        With `prepares=False` the store is not prepared: tables of an earlier release are then a ConfigError.
+        With `prepares=False` the store is not prepared: tables of an earlier release are then a ConfigError, and a
+        store of another bucket is not noticed.
         """
         self.settings = settings
         self._prepares = prepares
@@ -88,14 +90,26 @@ class Project:
 
     @cached_property
     def store(self) -> VectorStore:
-        """The team's vector store."""
-        store = self._first_space
-        if self.space:
-            store.close()
-            store = open_store(self.model_settings, space=self.space)
+        """The team's vector store.
+
+        Raises:
+            ConfigError: it holds another bucket's files.
+        """
+        store = self._unprepared_store()
         if self._prepares:
-            store.prepare()
+            store.prepare(owner_of(self.settings))
         return store
+
+    def take_over_store(self) -> None:
+        """Make the store this bucket's, also where it was another one's."""
+        with closing(self._unprepared_store()) as store:
+            store.prepare(owner_of(self.settings), take_over=True)
+
+    def _unprepared_store(self) -> VectorStore:
+        if not self.space:
+            return self._first_space
+        self._first_space.close()
+        return open_store(self.model_settings, space=self.space)
 
     @cached_property
     def embedder(self) -> Embedder:

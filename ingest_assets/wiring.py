@@ -9,6 +9,7 @@ import base64
 import hashlib
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -16,9 +17,10 @@ import msgspec
 
 from ingest_assets.artifacts.folder import Artifacts
 from ingest_assets.artifacts.history import History
+from ingest_assets.buckets import open_bucket
 from ingest_assets.clients.pictures.picture_models import open_picture_models
 from ingest_assets.config.settings import Settings
-from ingest_assets.errors import BadInput, ConfigError
+from ingest_assets.errors import BadInput, ConfigError, OutsideError
 from ingest_assets.ledger_records import FileRecord
 from ingest_assets.parsers.contract import Limits, Parser
 from ingest_assets.parsers.detection import media_type
@@ -28,6 +30,7 @@ from ingest_assets.stages import chunk as chunk_stage
 from ingest_assets.stages import parse as parse_stage
 from ingest_assets.stages import receive as receive_stage
 from ingest_assets.stages.chunk import ChunkSizes
+from ingest_assets.stores.ownership import StoreOwner
 
 if TYPE_CHECKING:
     from ingest_assets.stages.embed import Embedder
@@ -76,6 +79,19 @@ def open_store_at(settings: Settings, kind: str, location: str = "", *, space: s
         f"no store {kind}:{location and '…'}; write chroma:FOLDER, chroma:http://HOST:PORT, "
         "pgvector:postgresql://… or atlas:mongodb://…, or set INGEST_PGVECTOR or MONGO_URI"
     )
+
+
+def owner_of(settings: Settings) -> StoreOwner:
+    """Say whose files the store of these settings holds: the bucket's, by its mark or, without one, by its place."""
+    parts = urlsplit(settings.bucket)
+    place = settings.bucket
+    if parts.scheme in {"", "file"}:
+        place = str(Path(unquote(parts.path) if parts.scheme else place).resolve())
+    try:
+        mark = open_bucket(settings.bucket).identity()
+    except OutsideError:  # it is not mounted: its store can be searched all the same
+        mark = ""
+    return StoreOwner(id=mark or place, bucket=place)
 
 
 def space_of(settings: Settings) -> str:

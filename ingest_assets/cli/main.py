@@ -60,11 +60,17 @@ def main() -> None:
 
 
 @app.command()
-def prepare() -> None:
+def prepare(
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="use a store that another bucket was using; it must be given up")
+    ] = False,
+) -> None:
     """Make ready what a first run would have to wait for: home, store and converted model; any number of times."""
     workshop = _workshop()
     prepare_home(workshop.settings)
     workshop.bucket.prepare()
+    if take_over:
+        workshop.take_over_store()
     workshop.store.prepare()
     workshop.embedder.embed(["ready"])
     typer.echo(f"{workshop.settings.home} is ready; vectors by {workshop.embedder.model}")

@@ -24,7 +24,7 @@ from ingest_assets.stages.optimize import Duplicates
 from ingest_assets.stages.prechunk import Status, add_chunks
 from ingest_assets.stages.validate import validate as examine
 from ingest_assets.stores.ledger import ledger
-from ingest_assets.wiring import open_store_at, settings_of_space
+from ingest_assets.wiring import open_store_at, owner_of, settings_of_space
 
 if TYPE_CHECKING:
     from ingest_assets.defs.resources import Workshop
@@ -129,8 +129,8 @@ def migrate(
     if source == target:
         raise ConfigError("--from and --to are the same store")
     with closing(_place(source)) as there, closing(_place(target)) as here:
-        for store in (there, here):
-            store.prepare()
+        there.prepare()
+        here.prepare(owner_of(load_settings()))
         counts = Counter[bool]()
         for turn in range(_PASSES):
             copied = Counter(moved.copied for moved in copy(there, here))

@@ -21,7 +21,15 @@ from ingest_assets.stages.optimize import Duplicates, Seen, Tidied, optimize
 from ingest_assets.stages.repair import Action, Repair, plan, repair
 from ingest_assets.stages.validate import Examined, validate
 from ingest_assets.stores.contract import VectorStore
-from ingest_assets.wiring import fingerprint_of, next_settings, open_embedder, open_store, space_before, space_of
+from ingest_assets.wiring import (
+    fingerprint_of,
+    next_settings,
+    open_embedder,
+    open_store,
+    owner_of,
+    space_before,
+    space_of,
+)
 
 
 def check(workshop: Workshop, *, busy: Collection[str] = ()) -> Iterator[Examined]:
@@ -109,7 +117,7 @@ def change_model(settings: Settings, *, drop_old: bool, show: Callable[[Built], 
     switched = workshop.space == space
     before = Workshop(settings, space=space_before(settings)) if switched else workshop
     new = open_store(following, space=space)
-    new.prepare()
+    new.prepare(owner_of(settings))
     with closing(before.store) as old, closing(new):
         change = _Change(before, old, new, following, show=show)
         if not switched:

@@ -137,10 +137,11 @@ def test_chroma_refuses_another_applications_collection_on_a_server(chroma_url: 
         handle.server.delete_collection("chunks", **place)
         theirs = collection(handle.server, handle.place, name="chunks", metadata={"made_by": "somebody else"})
         theirs.add(ids=["1"], embeddings=[[1.0, 0.0]])
-        store.close()
+        again = ChromaStore(chroma_url, database=handle.place.database)
         with pytest.raises(ConfigError, match="the collection chunks"):
-            store.prepare(LIBRARY)
+            again.prepare(LIBRARY)
         assert theirs.count() == 1
+    store.close()
 
 
 def test_rows_of_another_application_in_a_shared_chroma_collection_are_never_removed(tmp_path: Path) -> None:
