@@ -1,27 +1,27 @@
-"""A stage's work in, its seconds and peak memory out.
+"""Measure the seconds and the peak memory of a stage's work.
 
-Linux keeps a high-water mark of a process' resident memory (VmHWM) that can be set back, so each stage has a peak of
-its own; where it cannot be set back, the peak is the process' so far. Children are not in it: what the kernel tells of
-them (`ru_maxrss`) holds the parent's pages from before they became another program, so a child says its peak itself.
+Memory is measured as the launcher's cap counts it: what this process and its children hold and the kernel cannot take
+back, without the pages of mapped files. A stage's peak can therefore be compared with the cap of its run. A thread
+measures ten times a second, because Linux's own high-water mark (VmHWM) counts mapped files and no children.
 """
 
 from __future__ import annotations
 
-import resource
+import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-_STATUS = Path("/proc/self/status")
-_CLEAR_REFS = Path("/proc/self/clear_refs")
-_RESET_PEAK = "5"  # proc(5): "write 5: reset the peak resident set size"
+from memory_capped_launcher.supervision.process_tree import MemoryGauge, descendants
+
+_MEASURE_EVERY_S = 0.1
 
 
 @dataclass(slots=True)
 class Cost:
-    """What a piece of work took; filled in when it ends."""
+    """What a piece of work took: the peak so far while it lasts, the seconds when it has ended."""
 
     seconds: float = 0.0
     peak_memory_mb: float = 0.0
@@ -31,27 +31,22 @@ class Cost:
 def measured() -> Iterator[Cost]:
     """Measure the work done inside the context."""
     cost = Cost()
-    _reset_peak()
+    over = threading.Event()
+    thread = threading.Thread(target=_measure_until, args=(over, cost), name="peak memory", daemon=True)
     began = time.perf_counter()
+    thread.start()
     try:
         yield cost
     finally:
         cost.seconds = time.perf_counter() - began
-        cost.peak_memory_mb = peak_memory_mb()
+        over.set()
+        thread.join()
 
 
-def peak_memory_mb() -> float:
-    """Return this process' peak resident memory since the mark was last set back."""
-    try:
-        line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM"))
-        own_kb = int(line.split()[1])
-    except (OSError, StopIteration):
-        own_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return own_kb / 1024
-
-
-def _reset_peak() -> None:
-    try:
-        _CLEAR_REFS.write_text(_RESET_PEAK)
-    except OSError:
-        return  # not Linux, or not ours to write: the peak is then the process' so far
+def _measure_until(over: threading.Event, cost: Cost) -> None:
+    """Measure this process and its children until the event is set, and once more then."""
+    gauge, pid, last = MemoryGauge(), os.getpid(), False
+    while not last:
+        last = over.wait(_MEASURE_EVERY_S)
+        gauge.over_cap([pid, *descendants(pid)])
+        cost.peak_memory_mb = gauge.peak_mb

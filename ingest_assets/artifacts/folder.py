@@ -64,9 +64,8 @@ class Artifacts:
     ) -> Manifest:
         with measured() as cost:
             made = self._make(folder / pending.fingerprint[:16], pending, record_type)
-        peak_memory_mb = made.peak_memory_mb + cost.peak_memory_mb
         counts = made.counts | ({LEFT_OUT_UNDER: pending.attempt.cap_mb} if leaves_out else {})
-        manifest = replace(made, counts=counts, seconds=cost.seconds, peak_memory_mb=peak_memory_mb)
+        manifest = replace(made, counts=counts, seconds=cost.seconds, peak_memory_mb=cost.peak_memory_mb)
         write_whole(folder / "current.json", msgspec.json.encode(manifest))
         _remove_others(folder, keep=pending.fingerprint[:16])
         return manifest
@@ -146,8 +145,7 @@ class Artifacts:
         while window := list(islice(produced, pending.attempt.window)):
             first = summary.records + 1
             write_slice(folder, [summary.add(record) for record in window], first=first)
-        made = summary.manifest(fingerprint=pending.fingerprint, resumed=resumed, facts=draft.facts)
-        return replace(made, peak_memory_mb=draft.child_peak_mb)
+        return summary.manifest(fingerprint=pending.fingerprint, resumed=resumed, facts=draft.facts)
 
     def _folder(self, asset: str, file_id: str) -> Path:
         """Return where a file's results of an asset lie.

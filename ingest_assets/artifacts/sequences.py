@@ -61,8 +61,6 @@ class Draft(_Of[T]):
         (folder / IN_HAND).unlink(missing_ok=True)
         self.facts: dict[str, int] = {}
         """Counts that no record tells, for the manifest: the pages a file says it has."""
-        self.child_peak_mb = 0.0
-        """Peak memory of a child process that worked on the sequence; both may have stood at their peaks at once."""
 
     def kept(self) -> Iterator[T]:
         """Yield the records that are finished already."""

@@ -92,7 +92,6 @@ def image_captions(
                 repeated=repeated(parsed_documents),
             )
             known.settle()
-            draft.child_peak_mb = models.peak_memory_mb
 
     return Pending(
         fingerprint=fingerprint(parsed_documents.manifest.digest, fingerprints.caption),

@@ -11,7 +11,6 @@ class NoCaptioner:
     """Leaves every picture unread, and says so in its name."""
 
     model = OFF
-    peak_memory_mb = 0.0
 
     def __enter__(self) -> Self:
         """Start nothing."""

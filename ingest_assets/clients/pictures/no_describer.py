@@ -8,8 +8,6 @@ from ingest_assets.errors import BadInput
 class NoDescriber:
     """Says of each picture why it is not described."""
 
-    peak_memory_mb = 0.0
-
     def __init__(self, reason: str, *, model: str) -> None:
         """Stand in for a model that is not started, under its name."""
         self._reason = reason

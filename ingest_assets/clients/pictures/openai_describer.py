@@ -29,9 +29,6 @@ _SHOWN_CHARS = 200  # of a server's message, in ours
 class OpenAiDescriber:
     """Describes pictures with a model of a service. Close it, or use a `with` block."""
 
-    peak_memory_mb = 0.0
-    """It has no process of its own."""
-
     def __init__(self, model: str, *, base_url: str, key: str, time_limit_s: float = 60.0) -> None:
         """Name the model and where it is; `key` may be empty for servers that ask for none."""
         self._model, self._base_url, self._key = model, base_url.rstrip("/"), key

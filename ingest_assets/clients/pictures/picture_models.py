@@ -19,8 +19,6 @@ from ingest_assets.stages.caption import Describer, model_of
 class Closing(Describer, Protocol):
     """A describer that may hold a process."""
 
-    @property
-    def peak_memory_mb(self) -> float: ...
     def close(self) -> None: ...
 
 
@@ -37,11 +35,6 @@ class PictureModels:
     def model(self) -> str:
         """Name them: other names mean that pictures are captioned again."""
         return model_of(self.captioner, self.describer)
-
-    @property
-    def peak_memory_mb(self) -> float:
-        """Of their processes together; they live side by side."""
-        return self.captioner.peak_memory_mb + (self.describer.peak_memory_mb if self.describer else 0.0)
 
     def __enter__(self) -> Self:
         return self
