@@ -26,7 +26,7 @@ from ingest_assets.config.settings import load_settings
 from ingest_assets.errors import BadInput, ConfigError, OutsideError
 from ingest_assets.file_ids import client_file_id, file_id_of, is_in_bucket
 from ingest_assets.ledger_records import FileRecord, State
-from ingest_assets.stores.ledger import ledger
+from ingest_assets.stores.contract import all_records
 
 if TYPE_CHECKING:
     from ingest_assets.defs.resources import Workshop
@@ -131,7 +131,7 @@ def status(
     workshop = _workshop()
     if file:
         return cli_tables.show_file(_record(workshop, file), as_json=as_json)
-    records = list(ledger(workshop.store))
+    records = list(all_records(workshop.store))
     seen = look_at_bucket(workshop.bucket, records)
     cli_tables.show_status(
         records,
@@ -155,7 +155,7 @@ def files(
     """List the files of the ledger, with what came of each."""
     chosen = [
         record
-        for record in ledger(_workshop().store)
+        for record in all_records(_workshop().store)
         if user in {"", record.user_id} and project in {"", record.project_id}
     ]
     cli_tables.show_files(chosen, as_json=as_json)

@@ -23,13 +23,13 @@ from ingest_assets.stages.migrate import migrate as copy
 from ingest_assets.stages.optimize import Duplicates
 from ingest_assets.stages.prechunk import Status, add_chunks
 from ingest_assets.stages.validate import validate as examine
-from ingest_assets.stores.ledger import ledger
+from ingest_assets.stores.contract import all_records
 from ingest_assets.wiring import open_store_at, owner_of, settings_of_space
 
 if TYPE_CHECKING:
     from ingest_assets.defs.resources import Workshop
     from ingest_assets.stages.embed import Embedder
-    from ingest_assets.stores.contract import VectorStore
+    from ingest_assets.stores.contract import LedgerReading, StoreEditing, VectorStore
 
 EXIT_PROBLEM = 1
 _PASSES = 10
@@ -102,7 +102,7 @@ def put_chunks(
     """
     workshop, counts = _workshop(), Counter[Status]()
 
-    def opened() -> tuple[VectorStore, Embedder]:
+    def opened() -> tuple[StoreEditing, Embedder]:
         workshop.look_again()
         return workshop.store, workshop.embedder
 
@@ -140,7 +140,7 @@ def migrate(
             if not copied[True]:
                 break
         found = [tables.Report.of(examine(store, kept=lambda record: None)) for store in (there, here)]
-        agree = not copied[True] and all(_is_there(record, here) for record in ledger(there))
+        agree = not copied[True] and all(_is_there(record, here) for record in all_records(there))
     tables.show_migration(copied=counts[True], there_already=counts[False], sides=found, agree=agree, as_json=as_json)
     if not agree or any(side.counts for side in found):
         raise typer.Exit(EXIT_PROBLEM)
@@ -188,7 +188,7 @@ def _place(address: str) -> VectorStore:
     return open_store_at(settings_of_space(settings, space), kind, location, space=space)
 
 
-def _is_there(record: FileRecord, store: VectorStore) -> bool:
+def _is_there(record: FileRecord, store: LedgerReading) -> bool:
     there = store.file(record.file_id)
     return there is not None and (there.version, there.chunks) == (record.version, record.chunks)
 

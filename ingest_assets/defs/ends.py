@@ -20,7 +20,7 @@ from ingest_assets.errors import BadInput, ConfigError, IngestError, OutsideErro
 from ingest_assets.file_ids import key_of, owner_of
 from ingest_assets.ledger_records import FileRecord, State
 from ingest_assets.records import SourceFile
-from ingest_assets.stores.contract import VectorStore
+from ingest_assets.stores.contract import StoreEditing
 from memory_capped_launcher.outcomes import MEMORY_WORDS
 
 R = TypeVar("R")
@@ -38,7 +38,7 @@ class NamedEnds:
         self,
         *,
         bucket: Bucket,
-        store: Callable[[], VectorStore],
+        store: Callable[[], StoreEditing],
         source_of: Callable[[str], SourceFile | None],
         fingerprint_of: Callable[[FileRecord], str],
     ) -> None:

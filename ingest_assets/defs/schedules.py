@@ -13,7 +13,7 @@ from ingest_assets.defs.partitions import files
 from ingest_assets.defs.resources import Workshop
 from ingest_assets.defs.sensors import MAX_REQUESTS
 from ingest_assets.ledger_records import Origin, State
-from ingest_assets.stores.ledger import ledger
+from ingest_assets.stores.contract import all_records
 
 PAUSE = timedelta(hours=1)
 """What failed by no fault of the file is not tried again before: it is seldom mended in ten minutes."""
@@ -47,7 +47,7 @@ def stale_files(workshop: Workshop) -> list[str]:
     lately = (datetime.now(UTC) - PAUSE).isoformat(timespec="seconds")
     stale = [
         record
-        for record in ledger(workshop.store)
+        for record in all_records(workshop.store)
         if record.origin is Origin.BUCKET
         and record.fingerprint != workshop.current_fingerprint(record)
         and not (record.state is State.FAILED and not record.fingerprint and record.updated_at > lately)

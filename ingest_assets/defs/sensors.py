@@ -18,8 +18,7 @@ from ingest_assets.errors import OutsideError
 from ingest_assets.file_ids import key_of
 from ingest_assets.ledger_records import Origin
 from ingest_assets.stages.compare import UNKNOWN_BUCKET, Changes, compare
-from ingest_assets.stores.contract import VectorStore
-from ingest_assets.stores.ledger import ledger
+from ingest_assets.stores.contract import LedgerReading, all_records
 from memory_capped_launcher.outcomes import OUTCOME_TAG
 from memory_capped_launcher.register import Register
 from memory_capped_launcher.supervision.sweep import sweep
@@ -176,9 +175,9 @@ def files_not_settled(instance: dg.DagsterInstance) -> set[str]:
     return {run.tags[PARTITION_TAG] for run in runs if PARTITION_TAG in run.tags and SETTLED_TAG not in run.tags}
 
 
-def ledger_versions(store: VectorStore) -> dict[str, str]:
+def ledger_versions(store: LedgerReading) -> dict[str, str]:
     """Return the version of each of the bucket's files at its last attempt."""
-    return {record.file_id: record.version for record in ledger(store) if record.origin is Origin.BUCKET}
+    return {record.file_id: record.version for record in all_records(store) if record.origin is Origin.BUCKET}
 
 
 def _ingest(file_id: str) -> dg.RunRequest:

@@ -15,7 +15,7 @@ from ingest_assets.ledger_records import FileRecord
 from ingest_assets.records import Chunk
 from ingest_assets.stages.embed import Embedder, embed
 from ingest_assets.stages.validate import Kept, owners_of
-from ingest_assets.stores.contract import VectorStore
+from ingest_assets.stores.contract import StoreEditing, StoreReading
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ class Built:
 
 
 def build_beside(
-    old: VectorStore,
-    new: VectorStore,
+    old: StoreReading,
+    new: StoreEditing,
     *,
     kept: Kept,
     embedder: Embedder,
@@ -62,7 +62,7 @@ def build_beside(
             yield Built(file_id, 0, changed=True)
 
 
-def _build(record: FileRecord, old: VectorStore, new: VectorStore, *, kept: Kept, embedder: Embedder) -> Built:
+def _build(record: FileRecord, old: StoreReading, new: StoreEditing, *, kept: Kept, embedder: Embedder) -> Built:
     if not record.generation:
         return Built(record.file_id, new.note(record).chunks, changed=True)
     known = partial(new.vectors_for, embedder.model)
@@ -73,7 +73,7 @@ def _build(record: FileRecord, old: VectorStore, new: VectorStore, *, kept: Kept
     return Built(record.file_id, built.chunks, changed=True)
 
 
-def _chunks(old: VectorStore, record: FileRecord, kept: Kept) -> Iterable[Chunk]:
+def _chunks(old: StoreReading, record: FileRecord, kept: Kept) -> Iterable[Chunk]:
     """The chunks that are in force: the kept ones, but for duplicates that were taken out; else those of the rows."""
     chunks = kept(record) if not record.duplicates else None
     return chunks if chunks is not None else (row.chunk for row in old.rows(record.file_id) if row.in_force)

@@ -13,7 +13,7 @@ from ingest_assets.errors import OutsideError
 from ingest_assets.ledger_records import FileRecord, Flags
 from ingest_assets.records import EmbeddedChunk
 from ingest_assets.stages.validate import owners_of
-from ingest_assets.stores.contract import VectorStore
+from ingest_assets.stores.contract import StoreEditing, StoreReading
 
 _TRIES = 5
 """Of a file that is published again while it is copied."""
@@ -31,7 +31,7 @@ class Moved:
     """False where it was there already."""
 
 
-def migrate(source: VectorStore, target: VectorStore) -> Iterator[Moved]:
+def migrate(source: StoreReading, target: StoreEditing) -> Iterator[Moved]:
     """Copy every file of the source that the target does not hold as it is there; leave the target's others alone.
 
     Raises:
@@ -47,7 +47,7 @@ def migrate(source: VectorStore, target: VectorStore) -> Iterator[Moved]:
             yield _move(record, source, target)
 
 
-def _move(record: FileRecord, source: VectorStore, target: VectorStore) -> Moved:
+def _move(record: FileRecord, source: StoreReading, target: StoreEditing) -> Moved:
     for _ in range(_TRIES):
         _copy(record, source, target)
         now = source.file(record.file_id)
@@ -60,7 +60,7 @@ def _move(record: FileRecord, source: VectorStore, target: VectorStore) -> Moved
     raise OutsideError(f"{record.file_id}: it was published {_TRIES} times while it was copied; run it again")
 
 
-def _copy(record: FileRecord, source: VectorStore, target: VectorStore) -> None:
+def _copy(record: FileRecord, source: StoreReading, target: StoreEditing) -> None:
     flags: dict[str, Flags] = {}
     if record.generation:
         try:
@@ -76,7 +76,7 @@ def _copy(record: FileRecord, source: VectorStore, target: VectorStore) -> None:
     target.note(record)  # with the counts and costs of the run that made it
 
 
-def _embedded(record: FileRecord, source: VectorStore, flags: dict[str, Flags]) -> Iterator[EmbeddedChunk]:
+def _embedded(record: FileRecord, source: StoreReading, flags: dict[str, Flags]) -> Iterator[EmbeddedChunk]:
     """Yield the rows in force; note their flags on the way."""
     for row in source.rows(record.file_id):
         if not row.in_force:

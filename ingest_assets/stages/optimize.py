@@ -17,7 +17,7 @@ from ingest_assets.stages.embed import Embedder
 from ingest_assets.stages.repair import repair
 from ingest_assets.stages.summary import summary_of
 from ingest_assets.stages.validate import Examined, Kept, Problem, faults_of
-from ingest_assets.stores.contract import VectorStore
+from ingest_assets.stores.contract import StoreEditing
 
 _FLAGGED_AT_ONCE = 500
 _TIDIED = {Problem.WRONG_OWNER, Problem.STALE}
@@ -59,7 +59,7 @@ class Tidied:
 def optimize(
     examined: Examined,
     *,
-    store: VectorStore,
+    store: StoreEditing,
     seen: Seen | None,
     kept: Kept,
     captions: Captions,
@@ -86,7 +86,7 @@ def optimize(
     return Tidied(record.file_id, duplicates=removed, completed=completed + filled_in, flagged=flagged)
 
 
-def _remove_duplicates(store: VectorStore, record: FileRecord, seen: Seen) -> int:
+def _remove_duplicates(store: StoreEditing, record: FileRecord, seen: Seen) -> int:
     """Publish the file without the chunks whose text has come before; the vectors of the others are reused."""
     current = (row for row in store.rows(record.file_id) if row.in_force)
     surplus = {row.chunk.chunk_id for row in current if seen(record, row.chunk.text_sha256)}
@@ -96,19 +96,19 @@ def _remove_duplicates(store: VectorStore, record: FileRecord, seen: Seen) -> in
     return len(surplus)
 
 
-def _all_but(store: VectorStore, record: FileRecord, surplus: Collection[str]) -> Iterator[EmbeddedChunk]:
+def _all_but(store: StoreEditing, record: FileRecord, surplus: Collection[str]) -> Iterator[EmbeddedChunk]:
     for row in store.rows(record.file_id):
         if row.in_force and row.vector is not None and row.chunk.chunk_id not in surplus:
             yield EmbeddedChunk(chunk=row.chunk, vector=row.vector, model=row.model, reused=True)
 
 
-def _with_summary(store: VectorStore, record: FileRecord) -> tuple[FileRecord, int]:
+def _with_summary(store: StoreEditing, record: FileRecord) -> tuple[FileRecord, int]:
     """Return the record with a summary, and whether it had none."""
     first = [] if record.summary else store.chunks(record.file_id, limit=1)
     return (replace(record, summary=summary_of(first[0].text)), 1) if first else (record, 0)
 
 
-def _flag(store: VectorStore, record: FileRecord, captions: Collection[str] | None) -> int:
+def _flag(store: StoreEditing, record: FileRecord, captions: Collection[str] | None) -> int:
     changed, waiting = 0, dict[str, Flags]()
     for row in store.rows(record.file_id):
         if not row.in_force or (flags := flags_of(row, record, captions)) == row.flags:

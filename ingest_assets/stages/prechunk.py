@@ -22,7 +22,7 @@ from ingest_assets.records import Chunk
 from ingest_assets.stages.client_chunks import ClientChunk, Refused
 from ingest_assets.stages.embed import Embedder, embed
 from ingest_assets.stages.summary import summary_of
-from ingest_assets.stores.contract import ChunkKnown, Overtaken, VectorStore
+from ingest_assets.stores.contract import ChunkKnown, Overtaken, StoreEditing
 
 BATCH = 256
 """Chunks in memory at once."""
@@ -57,7 +57,7 @@ def add_chunks(
     items: Iterable[ClientChunk | Refused],
     *,
     scope: Scope,
-    opened: Callable[[], tuple[VectorStore, Embedder]],
+    opened: Callable[[], tuple[StoreEditing, Embedder]],
     now: Callable[[], str],
 ) -> Iterator[Answer]:
     """Put chunks into the store, batch by batch, and answer each.
@@ -81,7 +81,7 @@ def add_chunks(
 
 
 def _add_to(
-    doc_id: str, items: Sequence[ClientChunk], *, scope: Scope, store: VectorStore, embedder: Embedder, now: str
+    doc_id: str, items: Sequence[ClientChunk], *, scope: Scope, store: StoreEditing, embedder: Embedder, now: str
 ) -> list[Answer]:
     """Add to one document."""
     try:

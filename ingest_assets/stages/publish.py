@@ -11,10 +11,10 @@ from dataclasses import replace
 
 from ingest_assets.ledger_records import FileRecord, State
 from ingest_assets.records import EmbeddedChunk
-from ingest_assets.stores.contract import VectorStore
+from ingest_assets.stores.contract import Publishing
 
 
-def publish(record: FileRecord, chunks: Iterable[EmbeddedChunk], *, store: VectorStore) -> FileRecord:
+def publish(record: FileRecord, chunks: Iterable[EmbeddedChunk], *, store: Publishing) -> FileRecord:
     """Publish a file's chunks and return its ledger entry: succeeded, partial or empty.
 
     A file of which parts could not be read is partial even where nothing else was found in it: its emptiness is not

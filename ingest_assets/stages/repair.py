@@ -16,7 +16,7 @@ from ingest_assets.ledger_records import FileRecord, Origin, State
 from ingest_assets.records import Chunk
 from ingest_assets.stages.embed import Embedder, embed
 from ingest_assets.stages.validate import Examined, Kept, Problem, examine
-from ingest_assets.stores.contract import VectorStore
+from ingest_assets.stores.contract import StoreEditing
 from ingest_assets.vectors import fault
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def plan(examined: Examined, *, kept: Kept) -> Repair:
 def repair(
     examined: Examined,
     *,
-    store: VectorStore,
+    store: StoreEditing,
     kept: Kept,
     forget: Callable[[FileRecord], None],
     embedder: Embedder,
@@ -109,7 +109,7 @@ def _action(examined: Examined, *, kept: Kept) -> Action:
 
 
 def _publish_anew(
-    record: FileRecord, names: set[str], action: Action, *, store: VectorStore, kept: Kept, embedder: Embedder
+    record: FileRecord, names: set[str], action: Action, *, store: StoreEditing, kept: Kept, embedder: Embedder
 ) -> FileRecord:
     rescued = dict(islice(_sound_vectors(store, record, names, model=embedder.model), RESCUED))
     chunks: Iterable[Chunk] | None = kept(record) if action is Action.REBUILD else None
@@ -128,7 +128,7 @@ def _publish_anew(
 
 
 def _sound_vectors(
-    store: VectorStore, record: FileRecord, names: set[str], *, model: str
+    store: StoreEditing, record: FileRecord, names: set[str], *, model: str
 ) -> Iterator[tuple[str, Vector]]:
     """Yield text hash and vector of damaged rows whose vector is sound and is that of their text."""
     for row in store.rows(record.file_id):
@@ -138,7 +138,7 @@ def _sound_vectors(
             yield row.chunk.text_sha256, row.vector
 
 
-def _sound_chunks(store: VectorStore, record: FileRecord) -> Iterator[Chunk]:
+def _sound_chunks(store: StoreEditing, record: FileRecord) -> Iterator[Chunk]:
     """Yield each chunk in force once, whose text is what its hash says."""
     seen: set[str] = set()
     for row in store.rows(record.file_id):

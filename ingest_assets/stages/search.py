@@ -5,7 +5,7 @@ from __future__ import annotations
 from ingest_assets.errors import OutsideError
 from ingest_assets.ledger_records import Hit, Scope
 from ingest_assets.stages.embed import Embedder
-from ingest_assets.stores.contract import VectorStore
+from ingest_assets.stores.contract import Searching
 
 MAX_RESULTS = 100
 """Answers to one question: more than a person reads or a prompt holds."""
@@ -13,7 +13,7 @@ MAX_QUERY_CHARACTERS = 10_000
 """A question, not a document: the model reads some 1,000 characters of it."""
 
 
-def search(query: str, *, k: int, scope: Scope, embedder: Embedder, store: VectorStore) -> list[Hit]:
+def search(query: str, *, k: int, scope: Scope, embedder: Embedder, store: Searching) -> list[Hit]:
     """Return up to k chunks, best first, with their cosine similarity to the question.
 
     Raises:

@@ -15,7 +15,7 @@ from typing import TypeAlias
 from ingest_assets.errors import OutsideError
 from ingest_assets.ledger_records import FileRecord, Origin, StoredChunk
 from ingest_assets.records import Chunk
-from ingest_assets.stores.contract import VectorStore
+from ingest_assets.stores.contract import StoreReading
 from ingest_assets.vectors import Fault, fault
 
 OWNERS = 100_000
@@ -81,7 +81,7 @@ class Examined:
 
 
 def validate(
-    store: VectorStore, *, kept: Kept, model: str = "", busy: Collection[str] = (), page: int = OWNERS
+    store: StoreReading, *, kept: Kept, model: str = "", busy: Collection[str] = (), page: int = OWNERS
 ) -> Iterator[Examined]:
     """Examine every file that the ledger or a row names, in order.
 
@@ -99,7 +99,7 @@ def validate(
         yield examined
 
 
-def owners_of(store: VectorStore, *, page: int = OWNERS) -> Iterator[str]:
+def owners_of(store: StoreReading, *, page: int = OWNERS) -> Iterator[str]:
     """Yield every file_id that the ledger or a row names, in order."""
     after = ""
     while owners := store.owners(after=after, limit=page):
@@ -107,7 +107,7 @@ def owners_of(store: VectorStore, *, page: int = OWNERS) -> Iterator[str]:
         after = owners[-1]
 
 
-def examine(store: VectorStore, file_id: str, *, kept: Kept, model: str = "") -> Examined:
+def examine(store: StoreReading, file_id: str, *, kept: Kept, model: str = "") -> Examined:
     """Examine one file, as it stands at one moment."""
     for _ in range(_LOOKS):
         record = store.file(file_id)

@@ -1,4 +1,20 @@
-"""What every vector store promises (DESIGN: a search sees all of a document's old chunks or all of its new ones)."""
+"""Define what every vector store can do, as small protocols for callers that need a part of it.
+
+The promise behind all of them: a search sees all of a document's old chunks or all of its new ones, whatever is killed
+and when. `docs/design.md` has the promises; one test suite (`ingest_assets_tests/stores`) runs on every store.
+
+A stage names the smallest protocol that it needs:
+
+    Searching                          search
+    LedgerReading                      file, files
+    RowReading                         chunks, chunks_named, vectors_for, rows, owners, audit
+    StoreReading                       LedgerReading + RowReading
+    Publishing                         replace, add, note, delete, flag
+    StoreEditing                       StoreReading + Publishing
+    Upkeep                             prepare, compact, close
+    ModelSpaces                        current_space, switch, drop
+    VectorStore                        all of them
+"""
 
 from __future__ import annotations
 
@@ -13,43 +29,92 @@ from ingest_assets.stores.ownership import StoreOwner
 if TYPE_CHECKING:
     from ingest_assets.records import Vector
 
+_PAGE = 1000
+
 
 class Overtaken(OutsideError):
-    """Somebody else published the file meanwhile: look again."""
+    """Another process published the file in the meantime: read it again, then decide."""
 
 
 class ChunkKnown(ValueError):
-    """The file has a chunk of that id already."""
+    """The file already has a chunk of that id."""
 
 
 def require_generation(file_id: str, record: FileRecord | None, *, expecting: int | None) -> None:
-    """Refuse to change a file whose generation in force is not the expected one; 0 stands for none.
+    """Refuse to change a file whose generation in force is not the expected one; 0 means that it has none.
 
     Raises:
-        Overtaken: another one is in force.
+        Overtaken: another generation is in force.
     """
     now = record.generation if record is not None else 0
     if expecting is not None and now != expecting:
-        raise Overtaken(f"{file_id}: generation {now} is in force, not {expecting}: somebody published it; look again")
+        raise Overtaken(f"{file_id}: generation {now} is in force, not {expecting}: it was published; read it again")
 
 
-class VectorStore(Protocol):
-    """The team's store: chunks with vectors, and the ledger of files beside them.
+class Searching(Protocol):
+    """Find the chunks nearest to a vector.
 
-    Every method may raise OutsideError (the server is away) or ConfigError (it is there, but set up wrongly).
+    Every method of every protocol may raise OutsideError (the server is away) or ConfigError (it is set up wrongly).
     """
 
-    def prepare(self, owner: StoreOwner | None = None, *, take_over: bool = False) -> None:
-        """Make collections and indexes, and record `owner` as the bucket whose files this place holds.
-
-        Any number of times. Without an owner nothing is recorded or compared. `take_over` puts the owner in the place
-        of another one.
+    def search(self, vector: Vector, *, k: int, scope: Scope) -> list[Hit]:
+        """Return the k nearest chunks of the scope's current generations, best first.
 
         Raises:
-            ConfigError: the place belongs to another bucket, or holds something of another application's under a name
-                that is needed here. Nothing is changed then.
+            ValueError: k is below 1, or the vector is not sound.
         """
         ...
+
+
+class LedgerReading(Protocol):
+    """Read the ledger: one record for each file."""
+
+    def file(self, file_id: str) -> FileRecord | None:
+        """Return the record of a file."""
+        ...
+
+    def files(self, scope: Scope | None = None, *, limit: int = 1000, offset: int = 0) -> list[FileRecord]:
+        """List records by file_id; without a scope all users', which only an operator may see."""
+        ...
+
+
+class RowReading(Protocol):
+    """Read chunks, as a search sees them and as they really stand in the store."""
+
+    def chunks(self, file_id: str, *, limit: int = 100, offset: int = 0) -> list[Chunk]:
+        """List a file's current chunks in document order: by index, then by chunk id."""
+        ...
+
+    def chunks_named(self, file_id: str, chunk_ids: Sequence[str]) -> dict[str, Chunk]:
+        """Return a file's current chunks that have one of these ids, by id."""
+        ...
+
+    def vectors_for(self, model: str, text_sha256s: Sequence[str]) -> dict[str, Vector]:
+        """Return the vectors that the store already has for these texts, by text hash."""
+        ...
+
+    def rows(self, file_id: str) -> Iterator[StoredChunk]:
+        """Yield every row of a file, in force or not, by index and then by name; a few hundred are in memory at a time.
+
+        Rows of a publication that is still being written are among them.
+        """
+        ...
+
+    def owners(self, *, after: str = "", limit: int = 1000) -> list[str]:
+        """List in order the file_ids after `after` that the ledger or any row names; rows may have no record."""
+        ...
+
+    def audit(self, file_id: str) -> Audit:
+        """Count what is really there, from the rows, not from the record (`audit.py`)."""
+        ...
+
+
+class StoreReading(LedgerReading, RowReading, Protocol):
+    """Read records and rows."""
+
+
+class Publishing(Protocol):
+    """Change what a file has in the store."""
 
     def replace(
         self,
@@ -61,12 +126,13 @@ class VectorStore(Protocol):
     ) -> FileRecord:
         """Make these chunks the file's only ones, at once, and keep the record; return it as kept.
 
-        Killed at any point, the old generation or the new one is in force. `chunks` is written in batches and never
-        held whole. The counts `chunks`, `embedded` and `reused` of the record kept are those of the rows written. Rows
-        named in `rewrite` are written anew even where they look right.
+        Killed at any point, the old generation or the new one is in force. `chunks` is written in batches, so memory
+        does not grow with the document. The counts `chunks`, `embedded` and `reused` of the record kept are those of
+        the rows written. Rows named in `rewrite` are written again even where they look right.
 
         Raises:
-            Overtaken: not the generation `expecting` (0: none) is in force, or somebody published the file meanwhile.
+            Overtaken: another generation than `expecting` (0: none) is in force, or another process published the
+                file in the meantime.
             ValueError: a vector is not finite, not of norm 1 ± 1e-3, or of another length than the others;
                 or two chunks share an id. Nothing becomes visible then.
         """
@@ -79,7 +145,7 @@ class VectorStore(Protocol):
         force afterwards, `embedded` and `reused` are those of this call.
 
         Raises:
-            ChunkKnown: the file has a chunk of that id already. Nothing becomes visible then.
+            ChunkKnown: the file already has a chunk of that id. Nothing becomes visible then.
             ValueError: as `replace`.
         """
         ...
@@ -89,70 +155,55 @@ class VectorStore(Protocol):
         ...
 
     def delete(self, file_id: str, *, expecting: int | None = None) -> int:
-        """Remove a file's chunks and record; return how many rows went. Unknown file: 0.
+        """Remove a file's chunks and record; return the number of rows removed. Unknown file: 0.
 
         Raises:
-            Overtaken: not the generation `expecting` (0: none) is in force.
+            Overtaken: another generation than `expecting` (0: none) is in force.
         """
-        ...
-
-    def vectors_for(self, model: str, text_sha256s: Sequence[str]) -> dict[str, Vector]:
-        """Return the vectors that are there already, by text hash."""
-        ...
-
-    def search(self, vector: Vector, *, k: int, scope: Scope) -> list[Hit]:
-        """Return the k nearest chunks of the scope's current generations, best first.
-
-        Raises:
-            ValueError: k is below 1, or the vector is not sound.
-        """
-        ...
-
-    def file(self, file_id: str) -> FileRecord | None:
-        """Return the ledger's entry of a file."""
-        ...
-
-    def files(self, scope: Scope | None = None, *, limit: int = 1000, offset: int = 0) -> list[FileRecord]:
-        """List the ledger by file_id; without a scope, for the operator."""
-        ...
-
-    def chunks(self, file_id: str, *, limit: int = 100, offset: int = 0) -> list[Chunk]:
-        """List a file's current chunks in document order: by index, then by chunk id."""
-        ...
-
-    def chunks_named(self, file_id: str, chunk_ids: Sequence[str]) -> dict[str, Chunk]:
-        """Return those of a file's current chunks that have one of these ids, by id."""
-        ...
-
-    def audit(self, file_id: str) -> Audit:
-        """Count what is really there, from the rows, not from the record (`audit.py`)."""
-        ...
-
-    def rows(self, file_id: str) -> Iterator[StoredChunk]:
-        """Yield every row of a file, in force or not, by index and then by name; some hundred are held at a time.
-
-        For whoever checks or copies: rows of a publication that is under way are among them.
-        """
-        ...
-
-    def owners(self, *, after: str = "", limit: int = 1000) -> list[str]:
-        """List, in order, the file_ids behind `after` that the ledger or any row names; rows may have no entry."""
         ...
 
     def flag(self, file_id: str, flags: Mapping[str, Flags]) -> int:
-        """Set `rag_strict` and `source_only` of a file's rows, by name; return how many rows changed."""
+        """Set `rag_strict` and `source_only` of a file's rows, by row name; return how many rows changed."""
+        ...
+
+
+class StoreEditing(StoreReading, Publishing, Protocol):
+    """Read records and rows, and change files."""
+
+
+class Upkeep(Protocol):
+    """Set a store up, and keep it small and fast."""
+
+    def prepare(self, owner: StoreOwner | None = None, *, take_over: bool = False) -> None:
+        """Make collections and indexes, and record `owner` as the bucket whose files this place holds.
+
+        Any number of times. Without an owner nothing is recorded or compared. `take_over` replaces the owner that is
+        recorded.
+
+        Raises:
+            ConfigError: the place belongs to another bucket, or another application uses a name that is needed here.
+                Nothing is changed then.
+        """
         ...
 
     def compact(self) -> str:
-        """Give back space, renew statistics and indexes; say in a sentence what was done. Readers may have to wait."""
+        """Free space, renew statistics and indexes; return a sentence about what was done. Readers may have to wait."""
         ...
 
-    def current_space(self) -> str:
-        """Return the space of this place that is in use; "" is the first. Nothing need be prepared for it.
+    def close(self) -> None:
+        """Close connections and files; the next call opens them again."""
+        ...
 
-        A place holds one space for each model that is in use or being built: collections or tables `chunks` and
-        `files`, with `_` and the space's name behind them for all but the first. A store object works on one space.
-        """
+
+class ModelSpaces(Protocol):
+    """Keep the vectors of two models side by side while one replaces the other.
+
+    A place holds one space for each model that is in use or being built: the collections or tables `chunks` and
+    `files`, for all but the first space with `_` and the space's name appended. A store object works on one space.
+    """
+
+    def current_space(self) -> str:
+        """Return the space of this place that is in use; "" is the first. The space need not be prepared."""
         ...
 
     def switch(self, space: str) -> None:
@@ -167,6 +218,14 @@ class VectorStore(Protocol):
         """
         ...
 
-    def close(self) -> None:
-        """Let go of connections and files."""
-        ...
+
+class VectorStore(Searching, StoreEditing, Upkeep, ModelSpaces, Protocol):
+    """The team's store: chunks with vectors, and beside them the ledger of files."""
+
+
+def all_records(store: LedgerReading) -> Iterator[FileRecord]:
+    """Yield the records of all files, by file_id; 1,000 are in memory at a time."""
+    offset = 0
+    while page := store.files(limit=_PAGE, offset=offset):
+        yield from page
+        offset += len(page)
