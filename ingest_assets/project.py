@@ -16,25 +16,15 @@ from ingest_assets.artifacts.history import History
 from ingest_assets.buckets import Bucket, open_bucket
 from ingest_assets.config.settings import Settings
 from ingest_assets.errors import BadInput, OutsideError
+from ingest_assets.fingerprints import Fingerprints, fingerprint_of, fingerprints_of, limits_of
 from ingest_assets.ledger_records import Audit, FileRecord
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.detection.media_type import detect
 from ingest_assets.parsers.families import count_pages, parser_for
 from ingest_assets.records import Chunk, SourceFile
-from ingest_assets.stages.predict import first_window
+from ingest_assets.stages.first_window import first_window
 from ingest_assets.stages.receive import receive
-from ingest_assets.wiring import (
-    Fingerprints,
-    fingerprint_of,
-    fingerprints_of,
-    limits_of,
-    open_artifacts,
-    open_embedder,
-    open_history,
-    open_store,
-    owner_of,
-    settings_of_space,
-)
+from ingest_assets.wiring import open_artifacts, open_embedder, open_history, open_store, settings_of_space, store_owner
 
 if TYPE_CHECKING:
     from ingest_assets.parsers.contract import Parser
@@ -71,7 +61,7 @@ class Project:
         """The settings, with the model that the space in use was built with."""
         return settings_of_space(self.settings, self.space)
 
-    def look_again(self) -> None:
+    def follow_model_change(self) -> None:
         """Follow a change of model, in a process that lives longer than a run."""
         if "store" in self.__dict__ and self.store.current_space() != self.space:
             self.store.close()
@@ -97,13 +87,13 @@ class Project:
         """
         store = self._unprepared_store()
         if self._prepares:
-            store.prepare(owner_of(self.settings))
+            store.prepare(store_owner(self.settings))
         return store
 
     def take_over_store(self) -> None:
         """Make the store this bucket's, also where it was another one's."""
         with closing(self._unprepared_store()) as store:
-            store.prepare(owner_of(self.settings), take_over=True)
+            store.prepare(store_owner(self.settings), take_over=True)
 
     def _unprepared_store(self) -> VectorStore:
         if not self.space:
@@ -183,7 +173,7 @@ class Project:
         return parser_for(source.media_type, filename=source.filename)
 
     @contextmanager
-    def holding(self, source: SourceFile) -> Iterator[Path]:
+    def unchanged_file(self, source: SourceFile) -> Iterator[Path]:
         """Give the file's bytes, and make sure that they are this version's before and after.
 
         Raises:

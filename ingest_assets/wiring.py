@@ -1,35 +1,21 @@
-"""Settings in, the parts they choose out: artifacts, store, models, and what their results depend on.
+"""Open the parts that the settings name: artifacts, history, store, embedding model.
 
-Everything here is cheap to make: models and stores open themselves when they are first used.
+Opening is cheap: models and stores load or connect when they are first used.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-import msgspec
-
 from ingest_assets.artifacts.folder import Artifacts
 from ingest_assets.artifacts.history import History
 from ingest_assets.buckets import open_bucket
-from ingest_assets.clients.pictures.picture_models import open_picture_models
 from ingest_assets.config.settings import Settings
-from ingest_assets.errors import BadInput, ConfigError, OutsideError
-from ingest_assets.ledger_records import FileRecord
-from ingest_assets.parsers.contract import Limits, Parser
-from ingest_assets.parsers.detection import media_type
-from ingest_assets.parsers.families import parser_for, version_of
-from ingest_assets.stages import caption as caption_stage
-from ingest_assets.stages import chunk as chunk_stage
-from ingest_assets.stages import parse as parse_stage
-from ingest_assets.stages import receive as receive_stage
-from ingest_assets.stages.chunk import ChunkSizes
+from ingest_assets.errors import ConfigError, OutsideError
 from ingest_assets.stores.ownership import StoreOwner
 
 if TYPE_CHECKING:
@@ -81,7 +67,7 @@ def open_store_at(settings: Settings, kind: str, location: str = "", *, space: s
     )
 
 
-def owner_of(settings: Settings) -> StoreOwner:
+def store_owner(settings: Settings) -> StoreOwner:
     """Say whose files the store of these settings holds: the bucket's, by its mark or, without one, by its place."""
     parts = urlsplit(settings.bucket)
     place = settings.bucket
@@ -94,14 +80,14 @@ def owner_of(settings: Settings) -> StoreOwner:
     return StoreOwner(id=mark or place, bucket=place)
 
 
-def space_of(settings: Settings) -> str:
+def model_space(settings: Settings) -> str:
     """Name the space of the store that a change to this model builds."""
     return "m" + hashlib.sha256(open_embedder(settings).model.encode()).hexdigest()[:12]
 
 
-def space_before(settings: Settings) -> str:
+def model_space_before(settings: Settings) -> str:
     """Name the space that today's model was in before a change: its own, or the first where it has none."""
-    own = space_of(settings)
+    own = model_space(settings)
     store = open_store(settings, space=own)
     try:
         return own if store.files(limit=1) else ""
@@ -125,9 +111,9 @@ def settings_of_space(settings: Settings, space: str) -> Settings:
         ConfigError: neither of them built it.
     """
     following = next_settings(settings)
-    if following is not None and space == space_of(following):
+    if following is not None and space == model_space(following):
         return following
-    if space and space != space_of(settings):
+    if space and space != model_space(settings):
         raise ConfigError(
             "the store in use was built with another model than INGEST_MODEL_DIR names; name that one, "
             "or name the new one in INGEST_NEXT_MODEL_DIR and run `ingest change-model`"
@@ -155,60 +141,3 @@ def open_embedder(settings: Settings, *, window: int = 16) -> Embedder:
 
     batch = max(1, min(openvino.BATCH, window // 4))
     return openvino.OpenVINOEmbedder(settings.model_dir, cache_dir=settings.model_cache, batch=batch)
-
-
-def limits_of(settings: Settings) -> Limits:
-    """Return the bounds on what a file may claim."""
-    return Limits(max_pages=settings.max_pages, max_picture_pixels=settings.max_picture_pixels)
-
-
-def chunk_sizes_of(settings: Settings) -> ChunkSizes:
-    """Return the sizes of chunks, in words."""
-    return ChunkSizes(max_words=settings.max_words, min_words=settings.min_words, overlap_words=settings.overlap_words)
-
-
-@dataclass(frozen=True, slots=True)
-class Fingerprints:
-    """What each stage's result depends on besides its input: code version, settings, model."""
-
-    receive: str
-    parse: str
-    caption: str
-    chunk: str
-    embed: str
-
-    @property
-    def whole(self) -> str:
-        """Fingerprint of the whole way, as the ledger keeps it."""
-        return fingerprint(self)
-
-
-def fingerprints_of(settings: Settings, parser: Parser, *, media_type: str) -> Fingerprints:
-    """Derive the fingerprints of a file's stages without opening a model."""
-    return Fingerprints(
-        receive=receive_fingerprint(settings),
-        parse=fingerprint(parse_stage.VERSION, version_of(media_type, parser), limits_of(settings)),
-        caption=fingerprint(caption_stage.VERSION, open_picture_models(settings).model),
-        chunk=fingerprint(chunk_stage.VERSION, chunk_sizes_of(settings)),
-        embed=open_embedder(settings).model,
-    )
-
-
-def fingerprint_of(settings: Settings, record: FileRecord) -> str:
-    """Return the fingerprint that a file's record would have if it were ingested under these settings."""
-    try:
-        parser = parser_for(record.media_type, filename=record.filename)
-    except BadInput:
-        # A later release may read what this one refuses.
-        return fingerprint("refused", version("ingest-assets"), receive_fingerprint(settings))
-    return fingerprints_of(settings, parser, media_type=record.media_type).whole
-
-
-def receive_fingerprint(settings: Settings) -> str:
-    """Say what a file's reference depends on besides its bytes; also of files that no parser reads."""
-    return fingerprint(receive_stage.VERSION, media_type.VERSION, settings.max_file_mb)
-
-
-def fingerprint(*parts: object) -> str:
-    """Hash plain values to 32 hexadecimal digits."""
-    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:32]

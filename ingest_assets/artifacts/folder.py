@@ -25,11 +25,10 @@ import msgspec
 
 from ingest_assets.artifacts.caption_cache import CaptionCache
 from ingest_assets.artifacts.costs import measured
-from ingest_assets.artifacts.manifests import Manifest, Summary
-from ingest_assets.artifacts.sequences import IN_HAND, Draft, Pending, Stored
+from ingest_assets.artifacts.manifests import UNREAD_UNDER_CAP, Manifest, Summary
+from ingest_assets.artifacts.sequences import IN_PROGRESS, Draft, Pending, Stored
 from ingest_assets.artifacts.slices import count_records, write_slice, write_whole
 from ingest_assets.errors import BadInput, OutsideError
-from ingest_assets.stages.attempts import LEFT_OUT_UNDER, Attempt
 
 T = TypeVar("T")
 
@@ -52,19 +51,17 @@ class Artifacts:
         with self._owning(folder):
             current = self.manifest(asset, file_id)
             if current is not None and current.fingerprint == pending.fingerprint:
-                if not _fits_now(current, pending.attempt, asset=asset):
+                if not _fits_now(current, pending):
                     return current, False
                 # The manifest goes first: what a kill leaves behind is then a draft like any other.
                 (folder / "current.json").unlink()
                 shutil.rmtree(folder / pending.fingerprint[:16], ignore_errors=True)
-            return self._replace(folder, pending, record_type, leaves_out=pending.attempt.leaves_out(asset)), True
+            return self._replace(folder, pending, record_type), True
 
-    def _replace(
-        self, folder: Path, pending: Pending[T], record_type: type[T], *, leaves_out: frozenset[int]
-    ) -> Manifest:
+    def _replace(self, folder: Path, pending: Pending[T], record_type: type[T]) -> Manifest:
         with measured() as cost:
             made = self._make(folder / pending.fingerprint[:16], pending, record_type)
-        counts = made.counts | ({LEFT_OUT_UNDER: pending.attempt.cap_mb} if leaves_out else {})
+        counts = made.counts | ({UNREAD_UNDER_CAP: pending.cap_mb} if pending.leaves_out else {})
         manifest = replace(made, counts=counts, seconds=cost.seconds, peak_memory_mb=cost.peak_memory_mb)
         write_whole(folder / "current.json", msgspec.json.encode(manifest))
         _remove_others(folder, keep=pending.fingerprint[:16])
@@ -106,7 +103,7 @@ class Artifacts:
         if manifest is not None:
             shutil.rmtree(folder / manifest.fingerprint[:16], ignore_errors=True)
 
-    def culprit(self, asset: str, file_id: str) -> int:
+    def record_in_progress(self, asset: str, file_id: str) -> int:
         """Return the number of the record that an attempt was at when it ended without a result."""
         current = self.manifest(asset, file_id)
         in_force = current.fingerprint[:16] if current else ""
@@ -116,7 +113,7 @@ class Artifacts:
         if newest is None:
             return 1
         with suppress(FileNotFoundError, ValueError):
-            return int((newest / IN_HAND).read_text())
+            return int((newest / IN_PROGRESS).read_text())
         return count_records(newest) + 1
 
     def delete(self, file_id: str) -> None:
@@ -142,7 +139,7 @@ class Artifacts:
             summary.add(record)
         resumed = summary.records
         produced = pending.produce(draft)
-        while window := list(islice(produced, pending.attempt.window)):
+        while window := list(islice(produced, pending.window)):
             first = summary.records + 1
             write_slice(folder, [summary.add(record) for record in window], first=first)
         return summary.manifest(fingerprint=pending.fingerprint, resumed=resumed, facts=draft.facts)
@@ -166,12 +163,12 @@ def _is_one_name(file_id: str) -> bool:
     return file_id not in {"", ".", ".."} and "/" not in file_id and "\0" not in file_id
 
 
-def _fits_now(current: Manifest, attempt: Attempt, *, asset: str) -> bool:
-    """Was something left out for want of memory, of which there is more now?"""
-    cap_then = current.counts.get(LEFT_OUT_UNDER)
-    if cap_then is None or attempt.leaves_out(asset):
+def _fits_now(current: Manifest, pending: Pending[T]) -> bool:
+    """Tell whether something was left out because it did not fit, and the cap is larger now."""
+    cap_then = current.counts.get(UNREAD_UNDER_CAP)
+    if cap_then is None or pending.leaves_out:
         return False
-    return attempt.cap_mb == 0 or attempt.cap_mb > cap_then > 0
+    return pending.cap_mb == 0 or pending.cap_mb > cap_then > 0
 
 
 def _remove_others(folder: Path, *, keep: str) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from ingest_assets.artifacts.slices import write_whole
-from ingest_assets.stages.predict import Experience
+from ingest_assets.stages.first_window import Experience
 
 _KEPT = 400  # a look-alike is found among the newest; reading them takes a millisecond
 

@@ -1,4 +1,4 @@
-"""Records in, what is known of their sequence out: counts, digest, preview, warnings, cost."""
+"""Sum up a sequence of records: its counts, digest, preview, warnings and cost."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 import msgspec
 
 _PREVIEW_CHARS = 1_000
+UNREAD_UNDER_CAP = "unread_under_cap_mb"
+"""Count in a manifest: the memory cap, in MB, under which something did not fit and was left out of the sequence."""
 
 
 @dataclass(frozen=True, slots=True)

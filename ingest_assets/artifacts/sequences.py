@@ -1,4 +1,4 @@
-"""A sequence of records before, while and after it is made: pending, a draft, stored on disk."""
+"""Hold a sequence of records before, while and after it is made: pending, as a draft, stored on disk."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import msgspec
 from ingest_assets.artifacts.manifests import Manifest, Tally
 from ingest_assets.artifacts.slices import read_slices, write_whole
 from ingest_assets.errors import OutsideError
-from ingest_assets.stages.attempts import Attempt
 
 T = TypeVar("T")
 
@@ -28,9 +27,8 @@ else:
             return cls
 
 
-IN_HAND = "in_hand"
-"""File in which a draft says which record is being made."""
-_WHOLE = Attempt(window=16)
+IN_PROGRESS = "in_hand"
+"""Name of the file in which a draft keeps the number of the record that is being made."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +42,12 @@ class Pending(_Of[T]):
     tally: Callable[[T], Tally] = field(default=lambda _: Tally())
     resume_token: str = ""
     """Finished records of an attempt with the same token are kept; empty where `produce` cannot go on after them."""
-    attempt: Attempt = field(default=_WHOLE)
-    """How many records are in memory at once, and in one slice; and which are left out because they do not fit."""
+    window: int = 16
+    """How many records are in memory at once, and in one slice."""
+    cap_mb: int = 0
+    """The memory cap that it is made under; 0: none is known."""
+    leaves_out: bool = False
+    """Whether records are left out because they do not fit under the cap."""
 
 
 class Draft(_Of[T]):
@@ -58,7 +60,7 @@ class Draft(_Of[T]):
         if not resume_token or not token.is_file() or token.read_text() != resume_token:
             shutil.rmtree(folder, ignore_errors=True)
             write_whole(token, resume_token.encode())
-        (folder / IN_HAND).unlink(missing_ok=True)
+        (folder / IN_PROGRESS).unlink(missing_ok=True)
         self.facts: dict[str, int] = {}
         """Counts that no record tells, for the manifest: the pages a file says it has."""
 
@@ -67,8 +69,8 @@ class Draft(_Of[T]):
         yield from read_slices(self._folder, self._record_type)
 
     def mark(self, number: int) -> None:
-        """Say which record is being made, for whoever asks after this process was killed (`Artifacts.culprit`)."""
-        (self._folder / IN_HAND).write_text(str(number))
+        """Write down which record is being made; after a kill, `Artifacts.record_in_progress` reads it."""
+        (self._folder / IN_PROGRESS).write_text(str(number))
 
     def attach(self, name: str, data: bytes) -> None:
         """Keep bytes beside the records."""

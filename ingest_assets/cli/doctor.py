@@ -17,7 +17,7 @@ from ingest_assets.config.home import changed_sections
 from ingest_assets.config.settings import Settings
 from ingest_assets.errors import ConfigError, OutsideError
 from ingest_assets.records import UnreadablePlace
-from ingest_assets.stages.predict import first_window
+from ingest_assets.stages.first_window import first_window
 from ingest_assets.wiring import open_history
 from memory_capped_launcher.host.inspection import inspect_home
 from memory_capped_launcher.host.plan import HostPlan, HostProblem, RunCaps, plan_for

@@ -24,7 +24,7 @@ from ingest_assets.stages.optimize import Duplicates
 from ingest_assets.stages.prechunk import Status, add_chunks
 from ingest_assets.stages.validate import validate as examine
 from ingest_assets.stores.contract import all_records
-from ingest_assets.wiring import open_store_at, owner_of, settings_of_space
+from ingest_assets.wiring import open_store_at, settings_of_space, store_owner
 
 if TYPE_CHECKING:
     from ingest_assets.defs.resources import Workshop
@@ -41,10 +41,10 @@ def validate(as_json: AsJson = False) -> None:
 
     Exit codes: 0 all agrees; 1 something does not; else as everywhere.
     """
-    from ingest_assets.defs.upkeep import check
+    from ingest_assets.upkeep import validate_store
 
     workshop = _workshop(prepares=False)
-    report = tables.Report.of(check(workshop, busy=_busy(workshop)))
+    report = tables.Report.of(validate_store(workshop, busy=_busy(workshop)))
     tables.show_report(report, as_json=as_json)
     if report.counts:
         raise typer.Exit(EXIT_PROBLEM)
@@ -58,10 +58,10 @@ def repair(
 
     Exit codes: 0 nothing is left to mend; 1 something is; else as everywhere.
     """
-    from ingest_assets.defs.upkeep import mend
+    from ingest_assets.upkeep import repair_store
 
     workshop = _workshop()
-    done = list(mend(workshop, apply=apply, busy=_busy(workshop)))
+    done = list(repair_store(workshop, apply=apply, busy=_busy(workshop)))
     tables.show_repairs(done, applied=apply, as_json=as_json)
     if done and not (apply and all(each.is_whole for each in done)):
         raise typer.Exit(EXIT_PROBLEM)
@@ -77,12 +77,12 @@ def optimize(
 
     Exit codes: 0 done; 1 some files need `ingest repair` first and were left alone; else as everywhere.
     """
-    from ingest_assets.defs.upkeep import tidy
+    from ingest_assets.upkeep import optimize_store
 
     workshop = _workshop()
     report = tables.Tidiness()
-    for tidied in tidy(workshop, duplicates=duplicates, busy=_busy(workshop)):
-        report.add(tidied)
+    for optimized in optimize_store(workshop, duplicates=duplicates, busy=_busy(workshop)):
+        report.add(optimized)
     report.compacted = workshop.store.compact()
     tables.show_tidiness(report, as_json=as_json)
     if report.need_repair:
@@ -103,7 +103,7 @@ def put_chunks(
     workshop, counts = _workshop(), Counter[Status]()
 
     def opened() -> tuple[StoreEditing, Embedder]:
-        workshop.look_again()
+        workshop.follow_model_change()
         return workshop.store, workshop.embedder
 
     with _opened(file) as stream:
@@ -130,7 +130,7 @@ def migrate(
         raise ConfigError("--from and --to are the same store")
     with closing(_place(source)) as there, closing(_place(target)) as here:
         there.prepare()
-        here.prepare(owner_of(load_settings()))
+        here.prepare(store_owner(load_settings()))
         counts = Counter[bool]()
         for turn in range(_PASSES):
             copied = Counter(moved.copied for moved in copy(there, here))
@@ -155,10 +155,12 @@ def change_model(
     Searches and ingestion use the old ones until the switch. Killed at any point, run it again. Afterwards move the
     folder from INGEST_NEXT_MODEL_DIR to INGEST_MODEL_DIR whenever it suits.
     """
-    from ingest_assets.defs.upkeep import change_model as change
+    from ingest_assets import upkeep
 
     settings = load_settings()
-    done = change(settings, drop_old=drop_old, show=lambda built: None if as_json else tables.show_built(built))
+    done = upkeep.change_model(
+        settings, drop_old=drop_old, show=lambda built: None if as_json else tables.show_built(built)
+    )
     tables.show_model_change(files=done.files, chunks=done.chunks, model=done.model, as_json=as_json)
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from ingest_assets.cli.tables import printable
 from ingest_assets.stages.change_model import Built
-from ingest_assets.stages.optimize import Tidied
+from ingest_assets.stages.optimize import Optimized
 from ingest_assets.stages.prechunk import Answer, Status
 from ingest_assets.stages.repair import Repair
 from ingest_assets.stages.validate import Examined, Finding
@@ -68,7 +68,7 @@ class Tidiness:
     need_repair: list[str] = field(default_factory=list)
     compacted: str = ""
 
-    def add(self, tidied: Tidied) -> None:
+    def add(self, tidied: Optimized) -> None:
         """Count one file."""
         self.files += 1
         self.duplicates += tidied.duplicates

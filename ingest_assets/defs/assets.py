@@ -6,6 +6,7 @@ from functools import partial
 
 import dagster as dg
 
+from ingest_assets.artifacts.manifests import UNREAD_UNDER_CAP
 from ingest_assets.artifacts.sequences import Draft, Pending, Stored
 from ingest_assets.clients.language_detector import forget_profiles
 from ingest_assets.clients.pictures.picture_models import open_picture_models
@@ -16,6 +17,7 @@ from ingest_assets.defs.ledger import record_of
 from ingest_assets.defs.partitions import files
 from ingest_assets.defs.resources import Workshop
 from ingest_assets.file_ids import key_of, require_file_id
+from ingest_assets.fingerprints import chunk_sizes_of, fingerprint, receive_fingerprint
 from ingest_assets.parsers.families import count_pages
 from ingest_assets.records import Caption, Chunk, Part, SourceFile
 from ingest_assets.stages.caption import caption
@@ -23,7 +25,7 @@ from ingest_assets.stages.chunk import chunk
 from ingest_assets.stages.embed import CHUNKS_PER_PART, embed
 from ingest_assets.stages.parse import parse
 from ingest_assets.stages.repeated import repeated
-from ingest_assets.wiring import chunk_sizes_of, fingerprint, open_embedder, receive_fingerprint
+from ingest_assets.wiring import open_embedder
 
 Shop = dg.ResourceParam[Workshop]
 
@@ -52,7 +54,7 @@ def parsed_documents(context: dg.AssetExecutionContext, workshop: Shop, raw_file
 
     def produce(draft: Draft[Part]) -> Iterator[Part]:
         limits = replace(workshop.limits, unread=unread, in_hand=draft.mark)
-        with workshop.holding(source) as path:
+        with workshop.unchanged_file(source) as path:
             draft.facts["pages"] = count_pages(parser, path, limits=limits)
             yield from parse(path, parser=parser, limits=limits, keep=draft.attach, finished=draft.kept())
 
@@ -61,7 +63,9 @@ def parsed_documents(context: dg.AssetExecutionContext, workshop: Shop, raw_file
         produce=produce,
         tally=tallies.of_part,
         resume_token=source.version,
-        attempt=attempt,
+        window=attempt.window,
+        cap_mb=attempt.cap_mb,
+        leaves_out=bool(unread),
     )
 
 
@@ -73,6 +77,7 @@ def image_captions(
     """What each distinct picture shows: a caption, the text read from it, its page, and which model said so."""
     (source,) = raw_files
     attempt, fingerprints = workshop.attempt(context, source), workshop.fingerprints(source)
+    unread = attempt.leaves_out("image_captions")
 
     def produce(draft: Draft[Caption]) -> Iterator[Caption]:
         pictures = (picture for part in parsed_documents for picture in part.pictures)
@@ -80,15 +85,17 @@ def image_captions(
             open_picture_models(workshop.settings, cap_mb=attempt.cap_mb) as models,
             workshop.artifacts.caption_cache(source.file_id, model=fingerprints.caption) as known,
         ):
-            draft.facts |= models.left_out if parsed_documents.manifest.counts.get("pictures") else {}
+            if models.left_out_under_mb and parsed_documents.manifest.counts.get("pictures"):
+                draft.facts[UNREAD_UNDER_CAP] = models.left_out_under_mb
             yield from caption(
                 known.noting(pictures),
                 load=parsed_documents.attachment,
                 captioner=models.captioner,
                 describer=models.describer,
+                undescribed=models.undescribed,
                 known=known,
                 finished=draft.kept(),
-                unread=attempt.leaves_out("image_captions"),
+                unread=unread,
                 repeated=repeated(parsed_documents),
             )
             known.settle()
@@ -98,7 +105,9 @@ def image_captions(
         produce=produce,
         tally=tallies.of_caption,
         resume_token=parsed_documents.manifest.digest,
-        attempt=attempt,
+        window=attempt.window,
+        cap_mb=attempt.cap_mb,
+        leaves_out=bool(unread),
     )
 
 
@@ -121,7 +130,7 @@ def chunks(
             parsed_documents, file_id=source.file_id, captions=captions, sizes=chunk_sizes_of(workshop.settings)
         ),
         tally=tallies.of_chunk,
-        attempt=workshop.attempt(context, source),
+        window=workshop.attempt(context, source).window,
     )
 
 

@@ -15,7 +15,7 @@ from ingest_assets.defs.attempts import attempt_from, tags_of
 from ingest_assets.errors import BadInput, IngestError, OutsideError
 from ingest_assets.file_ids import key_of
 from ingest_assets.stages.attempts import Attempt, next_attempt
-from ingest_assets.stages.predict import Experience
+from ingest_assets.stages.first_window import Experience
 from memory_capped_launcher.outcomes import CAP_TAG, OUTCOME_TAG, PEAK_TAG, RunOutcome
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def follow_up(run: dg.DagsterRun, *, file_id: str, instance: dg.DagsterInstance,
         return FollowUp(None, f"{key_of(file_id)}: deleted or replaced since; what is there now decides")
     stage = _stage_of(instance, run.run_id)
     attempt = attempt_from(run.tags, window=workshop.settings.window_parts)
-    number = workshop.artifacts.culprit(stage, file_id) if stage in _LEAVE_OUT else None
+    number = workshop.artifacts.record_in_progress(stage, file_id) if stage in _LEAVE_OUT else None
     then = next_attempt(attempt, stage=stage, number=number)
     if source is not None:
         workshop.history.add(_experience(run, attempt, source.media_type, source.size_bytes))

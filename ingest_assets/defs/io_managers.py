@@ -22,7 +22,7 @@ from ingest_assets.defs.ledger import cost_of
 from ingest_assets.ledger_records import FileRecord, StageCost
 from ingest_assets.records import Caption, Chunk, EmbeddedChunk, Part, SourceFile
 from ingest_assets.stages.attempts import Attempt
-from ingest_assets.stages.predict import Experience
+from ingest_assets.stages.first_window import Experience
 from ingest_assets.stages.publish import is_published, publish
 
 if TYPE_CHECKING:

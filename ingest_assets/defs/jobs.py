@@ -11,8 +11,11 @@ from ingest_assets.defs import assets
 from ingest_assets.defs.busy_files import files_in_runs
 from ingest_assets.defs.purge import purge
 from ingest_assets.defs.resources import Workshop
-from ingest_assets.defs.upkeep import check, mend, problems_of, tidy
 from ingest_assets.stages.optimize import Duplicates
+from ingest_assets.stages.validate import count_problems
+from ingest_assets.upkeep import optimize_store as optimize
+from ingest_assets.upkeep import repair_store as repair
+from ingest_assets.upkeep import validate_store as validate
 
 ingest_file = dg.define_asset_job(
     name="ingest_file",
@@ -48,15 +51,15 @@ def purge_file() -> None:
 
 
 @dg.op
-def compare_store(context: dg.OpExecutionContext, workshop: dg.ResourceParam[Workshop]) -> None:
+def find_disagreements(context: dg.OpExecutionContext, workshop: dg.ResourceParam[Workshop]) -> None:
     """Compare ledger, kept chunks and store; fail where anything disagrees."""
     looking = Workshop(workshop.settings, prepares=False)
-    files, rows, counts = problems_of(check(looking, busy=files_in_runs(context.instance)))
+    files, rows, counts = count_problems(validate(looking, busy=files_in_runs(context.instance)))
     context.add_output_metadata({"files": files, "rows": rows, **counts})
     if counts:
         listing = "; ".join(f"{count} × {problem}" for problem, count in counts.most_common())
         raise dg.Failure(
-            f"{listing}. `ingest validate` names them, `ingest repair` mends them",
+            f"{listing}. `ingest validate` names them, `ingest repair` repairs them",
             metadata={"files": files, "rows": rows, **counts},
             allow_retries=False,
         )
@@ -65,20 +68,20 @@ def compare_store(context: dg.OpExecutionContext, workshop: dg.ResourceParam[Wor
 @dg.job(executor_def=dg.in_process_executor, description="Compare ledger, artifacts and store; change nothing.")
 def validate_store() -> None:
     """Compare ledger, artifacts and store."""
-    compare_store()
+    find_disagreements()
 
 
 class RepairConfig(dg.Config):
-    """Whether to mend, or only to say what would be done."""
+    """Whether to repair, or only to say what would be done."""
 
     apply: bool = False
 
 
 @dg.op
-def mend_store(context: dg.OpExecutionContext, config: RepairConfig, workshop: dg.ResourceParam[Workshop]) -> None:
-    """Mend each file that disagrees, or say what would mend it."""
+def repair_files(context: dg.OpExecutionContext, config: RepairConfig, workshop: dg.ResourceParam[Workshop]) -> None:
+    """Repair each file that disagrees, or say what would repair it."""
     files = embedded = 0
-    for repaired in mend(workshop, apply=config.apply, busy=files_in_runs(context.instance)):
+    for repaired in repair(workshop, apply=config.apply, busy=files_in_runs(context.instance)):
         files, embedded = files + 1, embedded + repaired.embedded
         context.log.info(f"{repaired.file_id}: {repaired.action.value} ({repaired.findings} findings)")
     context.add_output_metadata({"files": files, "embedded": embedded, "applied": config.apply})
@@ -86,11 +89,11 @@ def mend_store(context: dg.OpExecutionContext, config: RepairConfig, workshop: d
 
 @dg.job(
     executor_def=dg.in_process_executor,
-    description="Mend what validate_store finds; a dry run unless its configuration says apply: true.",
+    description="Repair what validate_store finds; a dry run unless its configuration says apply: true.",
 )
 def repair_store() -> None:
-    """Mend the store."""
-    mend_store()
+    """Repair the store."""
+    repair_files()
 
 
 class OptimizeConfig(dg.Config):
@@ -100,12 +103,14 @@ class OptimizeConfig(dg.Config):
 
 
 @dg.op
-def tidy_store(context: dg.OpExecutionContext, config: OptimizeConfig, workshop: dg.ResourceParam[Workshop]) -> None:
+def optimize_files(
+    context: dg.OpExecutionContext, config: OptimizeConfig, workshop: dg.ResourceParam[Workshop]
+) -> None:
     """Remove duplicates, complete metadata, set flags, compact."""
     totals = Counter[str]()
-    for tidied in tidy(workshop, duplicates=config.duplicates, busy=files_in_runs(context.instance)):
-        totals.update(files=1, duplicates=tidied.duplicates, completed=tidied.completed, flagged=tidied.flagged)
-        totals.update(need_repair=tidied.needs_repair)
+    for done in optimize(workshop, duplicates=config.duplicates, busy=files_in_runs(context.instance)):
+        totals.update(files=1, duplicates=done.duplicates, completed=done.completed, flagged=done.flagged)
+        totals.update(need_repair=done.needs_repair)
     context.add_output_metadata({**totals, "compacted": workshop.store.compact()})
 
 
@@ -114,5 +119,5 @@ def tidy_store(context: dg.OpExecutionContext, config: OptimizeConfig, workshop:
     description="Remove duplicates, complete metadata, set rag_strict and source_only, compact the store.",
 )
 def optimize_store() -> None:
-    """Tidy the store."""
-    tidy_store()
+    """Optimize the store."""
+    optimize_files()

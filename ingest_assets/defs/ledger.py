@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from ingest_assets.artifacts.sequences import Stored
 from ingest_assets.defs.ends import utc_now
+from ingest_assets.fingerprints import Fingerprints
 from ingest_assets.ledger_records import FileRecord, StageCost, State
 from ingest_assets.records import Caption, Chunk, Part, SourceFile
 from ingest_assets.stages.languages import main_languages
 from ingest_assets.stages.summary import summary_of
-from ingest_assets.wiring import Fingerprints
 
 _KEPT_WARNINGS = 50
 

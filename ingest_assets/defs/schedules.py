@@ -30,7 +30,7 @@ def out_of_date(
     context: dg.ScheduleEvaluationContext, workshop: dg.ResourceParam[Workshop]
 ) -> list[dg.RunRequest] | dg.SkipReason:
     """Ask for a run of each file whose fingerprint is not today's."""
-    workshop.look_again()
+    workshop.follow_model_change()
     busy = files_in_runs(context.instance)
     stale = [file_id for file_id in stale_files(workshop) if file_id not in busy][:MAX_REQUESTS]
     # One key that Dagster does not know (somebody deleted the partition by hand) would fail the tick for all files.

@@ -48,7 +48,7 @@ Shop = dg.ResourceParam[Workshop]
 )
 def upload_bucket(context: dg.SensorEvaluationContext, workshop: Shop) -> dg.SensorResult:
     """Ask for the runs that make the store agree with the bucket."""
-    workshop.look_again()
+    workshop.follow_model_change()
     sweep_dead_runs(context.instance)
     before = json.loads(context.cursor) if context.cursor else {"seen": {}, "missed": []}
     busy = files_in_runs(context.instance)  # first: a run that ends between the two looks is then in the ledger
@@ -98,7 +98,7 @@ def out_of_memory(context: dg.RunFailureSensorContext, workshop: Shop) -> dg.Run
 )
 def lost_runs(context: dg.RunFailureSensorContext, workshop: Shop) -> None:
     """Note the failure of a run whose own process could not, by the end that its launcher named."""
-    workshop.look_again()
+    workshop.follow_model_change()
     run = _with_its_end(context.instance, context.dagster_run)
     if PARTITION_TAG not in run.tags or ended_out_of_memory(run):
         return

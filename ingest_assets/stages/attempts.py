@@ -1,4 +1,4 @@
-"""An attempt at a file that ran out of memory in, the next and smaller one out, or why there is none.
+"""Choose the next, smaller attempt at a file whose run ended out of memory, or say why there is none.
 
 Windows are halved down to one part; then the part that does not fit is left unread, and the next one that does not, and
 so on. Each attempt is strictly smaller than the one before, by its window or by what it leaves unread, so it ends.
@@ -14,8 +14,6 @@ SMALLEST_WINDOW = 1
 MAX_UNREAD = 40
 # So many in a row, and it is not the part that does not fit but what is read before any part: a document's tree.
 MAX_UNREAD_IN_A_ROW = 4
-LEFT_OUT_UNDER = "unread_under_cap_mb"
-"""Count in a result's manifest: the cap, in MB, under which something was left out of it for want of memory."""
 
 Numbers = tuple[int, ...]
 

@@ -1,10 +1,10 @@
-"""Pictures in, one caption per distinct picture out, in the same order.
+"""Caption each distinct picture of a document once, in order.
 
-Every picture is answered for: what shows nothing (a bullet, a rule, a spacer) and what cannot be read come out as a
-caption with its `problem`, so that the count of captions is the count of distinct pictures, and one bad picture does
-not cost the others. Two models look at a picture: one reads the text in it, the other, if there is one, says in a
-sentence what it shows. A page that is a picture is only read; a drawing whose words are text already is only described.
-Either model starts at the first picture it is given; a document without pictures costs nothing.
+Every picture gets a caption record: one that shows nothing (a bullet, a rule, a spacer) or cannot be read gets a record
+with its `problem`. So the count of captions is the count of distinct pictures, and one bad picture does not cost the
+others. Two models look at a picture: one reads the text in it, the other, if there is one, describes in a sentence what
+it shows. A page that is a picture is only read; a drawing whose words are text already is only described. Each model
+starts at the first picture that it gets, so a document without pictures costs nothing.
 """
 
 from __future__ import annotations
@@ -25,9 +25,6 @@ VERSION = "4"
 # Below it a text is kept, but called doubtful: see the table in docs/decisions/pictures.md.
 SURE = 0.92
 
-# The model of a captioner that reads nothing, by choice.
-OFF = "off"
-
 # How the problem of a picture begins that was left out on purpose; nobody need act on it.
 DECORATION = "decoration"
 REPEATED = f"{DECORATION}: it stands on most pages; not read"
@@ -43,27 +40,25 @@ _GAP = re.compile(r"\n{3,}")
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What a captioner makes of one picture; either may be empty."""
+class PictureText:
+    """The text that a captioner read in one picture."""
 
-    caption: str
-    """A sentence that describes it."""
     text: str
-    """Text read from it: paragraphs, with blank lines between them."""
+    """Paragraphs, with blank lines between them; empty where there is none."""
     confidence: float | None = None
     """Mean over the characters that were found, 0 to 1; None without any."""
 
 
 class Captioner(Protocol):
-    """A model that reads pictures."""
+    """A model that reads the text in pictures."""
 
     @property
     def model(self) -> str:
         """Name and version of the model: another name means that pictures are captioned again."""
         ...
 
-    def caption(self, picture: bytes) -> Reading:
-        """Look at one encoded picture (PNG or JPEG).
+    def caption(self, picture: bytes) -> PictureText:
+        """Read one encoded picture (PNG or JPEG).
 
         Raises:
             BadInput: this picture cannot be read; the next one may.
@@ -108,8 +103,9 @@ def caption(
     pictures: Iterable[Picture],
     *,
     load: Callable[[str], bytes],
-    captioner: Captioner,
+    captioner: Captioner | None,
     describer: Describer | None = None,
+    undescribed: str = "",
     known: Known | None = None,
     finished: Iterable[Caption] = (),
     unread: frozenset[int] = frozenset(),
@@ -117,9 +113,10 @@ def caption(
 ) -> Iterator[Caption]:
     """Caption each distinct picture once, in order, after the finished ones.
 
-    `load` gives the bytes of a sha256 whose picture carries none. What is `known` is not looked at again; what had a
-    problem is. Pictures in `unread`, numbered from 1, are not tried:
-    they come out with their problem. So do those in `repeated`, by sha256: they stand on most pages.
+    Without a captioner no text is read; without a describer nothing is described, and `undescribed` says why where one
+    was meant to. `load` gives the bytes of a sha256 whose picture carries none. A picture that is `known` is not looked
+    at again, unless it had a problem. Pictures in `unread`, numbered from 1, are not tried: they come out with their
+    problem. So do those in `repeated`, by sha256: they stand on most pages.
 
     Raises:
         OutsideError, ConfigError: from the models.
@@ -132,7 +129,9 @@ def caption(
         seen.add(picture.sha256)
         if picture.sha256 in done:
             continue
-        blank = Caption(picture.sha256, caption="", text="", page_number=picture.page_number, model=captioner.model)
+        blank = Caption(
+            picture.sha256, caption="", text="", page_number=picture.page_number, model=model_of(captioner, None)
+        )
         if picture.sha256 in repeated:
             yield replace(blank, problem=REPEATED)
         elif len(seen) in unread:
@@ -140,15 +139,18 @@ def caption(
         elif known and (found := known.find(picture)):
             yield replace(found, page_number=picture.page_number)
         else:
-            made = _caption(picture, blank, load=load, captioner=captioner, describer=describer)
+            made = _caption(
+                picture, blank, load=load, captioner=captioner, describer=describer, undescribed=undescribed
+            )
             if known and not made.problem:
                 known.keep(picture, made)
             yield made
 
 
-def model_of(captioner: Captioner, describer: Describer | None) -> str:
-    """Name who says what a picture shows and what is written in it."""
-    return f"{describer.model} + {captioner.model}" if describer else captioner.model
+def model_of(captioner: Captioner | None, describer: Describer | None) -> str:
+    """Name the models that look at a picture; `off` where none does."""
+    reader = captioner.model if captioner else "off"
+    return f"{describer.model} + {reader}" if describer else reader
 
 
 def _caption(
@@ -156,8 +158,9 @@ def _caption(
     blank: Caption,
     *,
     load: Callable[[str], bytes],
-    captioner: Captioner,
+    captioner: Captioner | None,
     describer: Describer | None,
+    undescribed: str,
 ) -> Caption:
     if is_decoration(picture):
         return replace(blank, problem=_decoration(picture))
@@ -165,43 +168,42 @@ def _caption(
     if is_decoration(replace(picture, data=data)):
         return replace(blank, problem=_decoration(picture))
     read = blank if picture.has_text_layer else _read(picture, blank, data, captioner=captioner)
-    if describer is None or picture.is_page:
+    if picture.is_page:
         return read
+    if describer is None:
+        return _with_problem(read, f"no caption: {undescribed}") if undescribed else read
     model = describer.model if picture.has_text_layer else model_of(captioner, describer)
     return _described(read, data, describer, model=model)
 
 
-def _read(picture: Picture, blank: Caption, data: bytes, *, captioner: Captioner) -> Caption:
+def _read(picture: Picture, blank: Caption, data: bytes, *, captioner: Captioner | None) -> Caption:
+    if captioner is None:
+        return replace(blank, problem=PAGE_UNREAD if picture.is_page else "")
     try:
-        reading = captioner.caption(data)
+        read = captioner.caption(data)
     except BadInput as error:
         return replace(blank, problem=str(error))
-    is_off = captioner.model == OFF
-    return replace(
-        blank,
-        caption=_clean(reading.caption),
-        text=_clean(reading.text),
-        problem=PAGE_UNREAD if picture.is_page and is_off else "",
-        confidence=reading.confidence,
-        is_doubtful=_is_doubtful(picture, reading) and not is_off,
-    )
+    return replace(blank, text=_clean(read.text), confidence=read.confidence, is_doubtful=_is_doubtful(picture, read))
 
 
 def _described(read: Caption, data: bytes, describer: Describer, *, model: str) -> Caption:
     """Add what the picture shows; where that cannot be said, what was read from it stays."""
     try:
-        said = _clean(describer.describe(data))
+        sentence = _clean(describer.describe(data))
     except BadInput as error:
-        problems = (read.problem, f"no caption: {error}")
-        return read if str(error) == read.problem else replace(read, problem="; ".join(filter(None, problems)))
-    return replace(read, caption=said, model=model)
+        return read if str(error) == read.problem else _with_problem(read, f"no caption: {error}")
+    return replace(read, caption=sentence, model=model)
 
 
-def _is_doubtful(picture: Picture, reading: Reading) -> bool:
-    """Tell whether a text needs somebody to look; where none was found, a page does: it may be blurred or blank."""
-    if reading.confidence is None:
+def _with_problem(read: Caption, problem: str) -> Caption:
+    return replace(read, problem="; ".join(filter(None, (read.problem, problem))))
+
+
+def _is_doubtful(picture: Picture, read: PictureText) -> bool:
+    """Tell whether a person should check a text; a page without any should be, since it may be blurred or blank."""
+    if read.confidence is None:
         return picture.is_page
-    return (picture.is_page or bool(reading.text)) and reading.confidence < SURE
+    return (picture.is_page or bool(read.text)) and read.confidence < SURE
 
 
 def _decoration(picture: Picture) -> str:

@@ -1,7 +1,7 @@
-"""A space of a store in, another space with the same files and another model's vectors out; nothing is parsed again.
+"""Build a second space of a store with the same files and another model's vectors; nothing is parsed again.
 
-Searches use the old space meanwhile; whoever calls this makes the new one the space in use when a pass finds nothing
-left to do. Killed at any point, the next pass goes on with the files that are not there yet.
+Searches use the old space meanwhile; the caller switches to the new one when a pass finds nothing left to do. After a
+kill at any point, the next pass goes on with the files that are not there yet.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from ingest_assets.stages.embed import Embedder, embed
 from ingest_assets.stages.validate import Kept, owners_of
 from ingest_assets.stores.contract import StoreEditing, StoreReading
 
+_PASSES = 20
+"""Over all files, the first of which builds them. In a bucket that is filled all the time no pass would be the last."""
+
 
 @dataclass(frozen=True, slots=True)
 class Built:
@@ -28,6 +31,39 @@ class Built:
     """False where it stood there already as it is."""
 
 
+@dataclass(slots=True)
+class BuildPass:
+    """What one pass over all files found in the new space."""
+
+    files: int = 0
+    chunks: int = 0
+    changed: int = 0
+    """Files that had to be built or removed."""
+
+
+def build_until_done(one_pass: Callable[[], BuildPass]) -> None:
+    """Repeat a pass until one finds nothing left to do.
+
+    Raises:
+        OutsideError: files change faster than they are built.
+    """
+    for _ in range(_PASSES):
+        if not one_pass().changed:
+            return
+    raise OutsideError(f"files changed during each of {_PASSES} passes; run it again at a quieter time")
+
+
+def sum_up(built: Iterable[Built], *, show: Callable[[Built], None]) -> BuildPass:
+    """Count a pass while it goes on, showing each file."""
+    done = BuildPass()
+    for one in built:
+        show(one)
+        done.files += 1
+        done.chunks += one.chunks
+        done.changed += one.changed
+    return done
+
+
 def build_beside(
     old: StoreReading,
     new: StoreEditing,
@@ -37,9 +73,9 @@ def build_beside(
     fingerprint_of: Callable[[FileRecord], str],
     in_use: bool = False,
 ) -> Iterator[Built]:
-    """Bring the new space up to date with the old one, file by file; what the old one no longer has goes.
+    """Bring the new space up to date with the old one, file by file; remove files that the old one no longer has.
 
-    Once the new space is in use (`in_use`), only what the old one got later is brought over, and nothing goes.
+    Once the new space is in use (`in_use`), only what the old one got later is brought over, and nothing is removed.
     `fingerprint_of` gives the fingerprint of a file that is up to date under the new model; empty where it is not.
 
     Raises:
@@ -74,11 +110,11 @@ def _build(record: FileRecord, old: StoreReading, new: StoreEditing, *, kept: Ke
 
 
 def _chunks(old: StoreReading, record: FileRecord, kept: Kept) -> Iterable[Chunk]:
-    """The chunks that are in force: the kept ones, but for duplicates that were taken out; else those of the rows."""
+    """Return the chunks in force: the kept ones; the rows' where none are kept or duplicates were taken out."""
     chunks = kept(record) if not record.duplicates else None
     return chunks if chunks is not None else (row.chunk for row in old.rows(record.file_id) if row.in_force)
 
 
 def _source(record: FileRecord) -> tuple[object, ...]:
-    """What a file's chunks come from, and its last attempt."""
+    """Return what a file's chunks come from, and when its last attempt was."""
     return record.version, record.sha256, record.state, record.duplicates, record.size_bytes, record.updated_at

@@ -1,27 +1,36 @@
-"""A file's rows in, the same rows tidier out: duplicates by content gone, metadata complete, flags set.
+"""Optimize a file's rows: remove chunks of equal text, complete the metadata, set the flags.
 
-What an answer may rest on is decided from the rows as they are (`Flags`), for systems that search the store by
-themselves. A file that `validate` has more to say about than its metadata is left to `repair`.
+The flags (`Flags`) say what an answer may rest on, for systems that search the store by themselves; they are decided
+from the rows as they are. A file in which `validate` finds more than wrong metadata is left for
+`repair`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+import json
+import tempfile
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import TypeAlias
 
+from ingest_assets.errors import OutsideError
 from ingest_assets.ledger_records import FileRecord, Flags, Origin, State, StoredChunk
-from ingest_assets.records import EmbeddedChunk
+from ingest_assets.records import Caption, EmbeddedChunk
 from ingest_assets.stages.embed import Embedder
 from ingest_assets.stages.repair import repair
+from ingest_assets.stages.seen_texts import SeenTexts
 from ingest_assets.stages.summary import summary_of
 from ingest_assets.stages.validate import Examined, Kept, Problem, faults_of
 from ingest_assets.stores.contract import StoreEditing
 
 _FLAGGED_AT_ONCE = 500
-_TIDIED = {Problem.WRONG_OWNER, Problem.STALE}
-"""What is mended on the way; it needs no text and no new vector."""
+_REPAIRED_HERE = {Problem.WRONG_OWNER, Problem.STALE}
+"""Problems that are repaired on the way; they need no text and no new vector."""
+_LINE_CHARS = 8
+"""Shorter lines of a caption may stand in any text."""
 
 
 class Duplicates(StrEnum):
@@ -42,7 +51,7 @@ Captions: TypeAlias = Callable[[FileRecord], Collection[str] | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Tidied:
+class Optimized:
     """What was done to one file."""
 
     file_id: str
@@ -53,7 +62,47 @@ class Tidied:
     flagged: int = 0
     """Rows whose flags changed."""
     needs_repair: bool = False
-    """`validate` finds more here than `optimize` mends; nothing was done."""
+    """`validate` finds more here than `optimize` repairs; nothing was done."""
+
+
+def optimize_all(
+    found: Iterable[Examined],
+    *,
+    duplicates: Duplicates,
+    store: StoreEditing,
+    kept: Kept,
+    captions: Captions,
+    embedder: Embedder,
+    busy: Collection[str] = (),
+) -> Iterator[Optimized]:
+    """Optimize each file; files in `busy` are being ingested and are reported as needing repair."""
+    with _seen(duplicates) as seen:
+        for examined in found:
+            try:
+                if examined.file_id in busy:
+                    raise OutsideError("it is being ingested")
+                yield optimize(examined, store=store, seen=seen, kept=kept, captions=captions, embedder=embedder)
+            except OutsideError:
+                yield Optimized(examined.file_id, needs_repair=True)
+
+
+@contextmanager
+def _seen(duplicates: Duplicates) -> Iterator[Seen | None]:
+    """Open a memory of the texts that came before, as the policy groups them; None where duplicates are kept."""
+    if duplicates is Duplicates.KEEP:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="seen-texts-") as folder, SeenTexts(Path(folder) / "seen") as texts:
+        if duplicates is Duplicates.FILE:
+            yield lambda record, text_sha256: texts.seen(record.file_id, text_sha256)
+        else:
+            yield lambda record, text_sha256: texts.seen(json.dumps([record.user_id, record.project_id]), text_sha256)
+
+
+def caption_lines(captions: Iterable[Caption]) -> set[str]:
+    """Return the lines that stand in a file's text for its pictures, without those too short to tell."""
+    texts = (text for row in captions for text in (row.caption, row.text))
+    return {line.strip() for text in texts for line in text.splitlines() if len(line.strip()) >= _LINE_CHARS}
 
 
 def optimize(
@@ -64,26 +113,26 @@ def optimize(
     kept: Kept,
     captions: Captions,
     embedder: Embedder,
-) -> Tidied:
-    """Tidy one file; `seen` is None where duplicates are kept.
+) -> Optimized:
+    """Optimize one file; `seen` is None where duplicates are kept.
 
     Raises:
         OutsideError: the store is away, or the file is being published.
     """
     record, problems = examined.record, {finding.problem for finding in examined.findings}
-    if record is None or problems - _TIDIED:
-        return Tidied(examined.file_id, needs_repair=True)
+    if record is None or problems - _REPAIRED_HERE:
+        return Optimized(examined.file_id, needs_repair=True)
     wrong = {finding.row for finding in examined.findings if finding.problem is Problem.WRONG_OWNER}
     completed = len(wrong)
     if problems:
         repair(examined, store=store, kept=kept, forget=lambda _: None, embedder=embedder)
     record, filled_in = _with_summary(store, store.file(record.file_id) or record)
-    # A client that hands in a repetition again is told that it is there: it has to be.
+    # A client that hands in the same chunk again is told that it is there, so it has to stay there.
     removed = _remove_duplicates(store, record, seen) if seen and record.origin is Origin.BUCKET else 0
     if filled_in and not removed:
         store.note(record)
     flagged = _flag(store, record, captions(record))
-    return Tidied(record.file_id, duplicates=removed, completed=completed + filled_in, flagged=flagged)
+    return Optimized(record.file_id, duplicates=removed, completed=completed + filled_in, flagged=flagged)
 
 
 def _remove_duplicates(store: StoreEditing, record: FileRecord, seen: Seen) -> int:
@@ -121,7 +170,7 @@ def _flag(store: StoreEditing, record: FileRecord, captions: Collection[str] | N
 
 
 def flags_of(row: StoredChunk, record: FileRecord, captions: Collection[str] | None) -> Flags:
-    """Say what an answer may be built on a row."""
+    """Say whether an answer may rest on a row."""
     complete = bool(row.chunk.text.strip() and row.source and row.filename and row.media_type)
     cited = bool(row.chunk.pages) or not record.pages
     sound = record.state is not State.FAILED and not any(faults_of(row, record))

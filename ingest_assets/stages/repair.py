@@ -1,17 +1,18 @@
-"""What was found of a file in, the file mended out: its rows are its chunks again; only what is missing is embedded.
+"""Repair what `validate` found: make the store's rows agree with a file's chunks again, embedding only what is missing.
 
-A file is mended by publishing it anew: rows that are damaged are written afresh, and go when the new ones come into
-force. So a search sees the file as it was or mended, and a kill leaves it as it was.
+A file is repaired by publishing it again: damaged rows are written anew, and the old ones go when the new ones come
+into force. So a search sees the file as it was or repaired, and a kill leaves it as it was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from ingest_assets.errors import OutsideError
 from ingest_assets.ledger_records import FileRecord, Origin, State
 from ingest_assets.records import Chunk
 from ingest_assets.stages.embed import Embedder, embed
@@ -27,24 +28,24 @@ RESCUED = 10_000
 _WINDOW = 256
 
 _TEXT_IS_LOST = {Problem.MISSING, Problem.NO_CHUNKS, Problem.MISCOUNTED, Problem.WRONG_HASH, Problem.DIFFERENT}
-"""What the rows alone cannot mend."""
+"""Problems that cannot be repaired from the rows alone."""
 
 
 class Action(StrEnum):
-    """What mends a file."""
+    """What repairs a file."""
 
-    NOTHING = "nothing to mend"
+    NOTHING = "nothing to repair"
     DELETE = "remove rows that belong to no file"
     REBUILD = "write what is wrong anew from the kept chunks"
     REWRITE = "write what is wrong anew from what is sound in the rows"
     READ_AGAIN = "have the file read again: its chunks are not kept"
     HAND_IN_AGAIN = "keep what is sound; the client has to hand in the rest again"
-    LEAVE = "left alone"
+    LEAVE = "not repaired"
 
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """What mends one file, and what that takes."""
+    """What repairs one file, and how many chunks that embeds."""
 
     file_id: str
     action: Action
@@ -52,7 +53,7 @@ class Repair:
     embedded: int = 0
     """Chunks that had no sound vector in the store."""
     reason: str = ""
-    """Why it was left alone."""
+    """Why it was not repaired."""
 
     @property
     def is_whole(self) -> bool:
@@ -60,8 +61,33 @@ class Repair:
         return self.action not in {Action.READ_AGAIN, Action.HAND_IN_AGAIN, Action.LEAVE}
 
 
+def repair_all(
+    found: Iterable[Examined],
+    *,
+    apply: bool,
+    store: StoreEditing,
+    kept: Kept,
+    forget: Callable[[FileRecord], None],
+    embedder: Callable[[], Embedder],
+    busy: Collection[str] = (),
+) -> Iterator[Repair]:
+    """Repair each file that has findings, or, without `apply`, say what would; files in `busy` are being ingested."""
+    for examined in found:
+        if not examined.findings:
+            continue
+        if not apply:
+            yield plan(examined, kept=kept)
+            continue
+        try:
+            if examined.file_id in busy:
+                raise OutsideError("it is being ingested; run it again when that has ended")
+            yield repair(examined, store=store, kept=kept, forget=forget, embedder=embedder())
+        except OutsideError as error:
+            yield Repair(examined.file_id, Action.LEAVE, len(examined.findings), reason=str(error))
+
+
 def plan(examined: Examined, *, kept: Kept) -> Repair:
-    """Say what would mend a file; change nothing."""
+    """Say what would repair a file; change nothing."""
     return Repair(examined.file_id, _action(examined, kept=kept), len(examined.findings))
 
 
@@ -73,7 +99,7 @@ def repair(
     forget: Callable[[FileRecord], None],
     embedder: Embedder,
 ) -> Repair:
-    """Mend a file; `forget` drops its kept chunks where they cannot be read.
+    """Repair a file; `forget` drops its kept chunks where they cannot be read.
 
     Raises:
         OutsideError: the store or the embedder is away, or the file was published since it was examined.
@@ -91,8 +117,8 @@ def repair(
     if record is None or done.action is Action.NOTHING:
         return done
     names = {finding.row for finding in examined.findings if finding.row}
-    mended = _publish_anew(record, names, done.action, store=store, kept=kept, embedder=embedder)
-    return replace(done, embedded=mended.embedded)
+    repaired = _publish_anew(record, names, done.action, store=store, kept=kept, embedder=embedder)
+    return replace(done, embedded=repaired.embedded)
 
 
 def _action(examined: Examined, *, kept: Kept) -> Action:
@@ -130,7 +156,7 @@ def _publish_anew(
 def _sound_vectors(
     store: StoreEditing, record: FileRecord, names: set[str], *, model: str
 ) -> Iterator[tuple[str, Vector]]:
-    """Yield text hash and vector of damaged rows whose vector is sound and is that of their text."""
+    """Yield the text hash and vector of each damaged row whose vector is sound and belongs to its text."""
     for row in store.rows(record.file_id):
         if row.name not in names or row.model != model or row.vector is None or not row.chunk.text_is_whole:
             continue
@@ -139,7 +165,7 @@ def _sound_vectors(
 
 
 def _sound_chunks(store: StoreEditing, record: FileRecord) -> Iterator[Chunk]:
-    """Yield each chunk in force once, whose text is what its hash says."""
+    """Yield each chunk in force once, if its text matches its hash."""
     seen: set[str] = set()
     for row in store.rows(record.file_id):
         if row.in_force and row.chunk.chunk_id not in seen and row.chunk.text_is_whole:
@@ -148,12 +174,12 @@ def _sound_chunks(store: StoreEditing, record: FileRecord) -> Iterator[Chunk]:
 
 
 def _ended(record: FileRecord, action: Action) -> FileRecord:
-    """The record of the mended file, or of one that waits for its text."""
+    """Return the record of the repaired file, or of one that waits for its text."""
     if action is Action.READ_AGAIN:
         # No version of the bucket is the empty one, so the sensor finds it changed.
-        said = f"{record.key}: rows of it were damaged and its chunks are not kept here; it will be read again"
-        return replace(record, state=State.FAILED, version="", fingerprint="", chunks_digest="", error=said)
+        error = f"{record.key}: rows of it were damaged and its chunks are not kept here; it will be read again"
+        return replace(record, state=State.FAILED, version="", fingerprint="", chunks_digest="", error=error)
     if action is Action.HAND_IN_AGAIN:
-        said = "chunks of it were damaged and are lost; its client has to hand them in again"
-        return replace(record, state=State.PARTIAL, warnings=(said,))
+        warning = "chunks of it were damaged and are lost; its client has to hand them in again"
+        return replace(record, state=State.PARTIAL, warnings=(warning,))
     return replace(record, duplicates=0) if action is Action.REBUILD else record

@@ -1,12 +1,13 @@
-"""A store and what its files' chunks should be in, everything that does not agree out; nothing is changed.
+"""Find everything in which ledger, kept chunks and store disagree; change nothing.
 
-One file after another: its record, its rows, and the chunks that were made of it (`Kept`), so memory is bounded by the
-chunk ids of one file. A file that is published meanwhile is looked at again.
+Files are examined one after another: the record, the rows, and the chunks that were made of the file (`Kept`). So
+memory is bounded by the chunk ids of one file. A file that is published meanwhile is examined again.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -21,7 +22,7 @@ from ingest_assets.vectors import Fault, fault
 OWNERS = 100_000
 """File ids in memory at once: 10 MB. Chroma reads the names of all rows for each such page."""
 _LOOKS = 5
-"""A publication takes seconds; who publishes one file five times during a look is not to be waited for."""
+"""Give up after five tries: a file that is published that often while it is examined will not settle."""
 
 Kept: TypeAlias = Callable[[FileRecord], Iterable[Chunk] | None]
 """Gives the chunks that a record was published from; None where they are not kept."""
@@ -49,7 +50,7 @@ class Problem(StrEnum):
 
 
 _BEING_WRITTEN = {Problem.STALE, Problem.ORPHANED}
-"""What rows look like that a publication has written and not put in force yet."""
+"""Problems that rows seem to have while a publication has written them and not yet put them in force."""
 _OF_VECTORS = {
     Fault.WRONG_DIMENSION: Problem.WRONG_DIMENSION,
     Fault.NOT_FINITE: Problem.NOT_FINITE,
@@ -85,8 +86,8 @@ def validate(
 ) -> Iterator[Examined]:
     """Examine every file that the ledger or a row names, in order.
 
-    `model` is the one in use, if every file should be of it. Of files in `busy`, which are being published, rows that
-    are in force for nobody yet are no finding.
+    `model` is the one in use, if every file should have its vectors. Files in `busy` are being published: their rows
+    that are not in force yet are no finding.
 
     Raises:
         OutsideError: a file changed at every look.
@@ -97,6 +98,16 @@ def validate(
             settled = tuple(each for each in examined.findings if each.problem not in _BEING_WRITTEN)
             examined = replace(examined, findings=settled)
         yield examined
+
+
+def count_problems(found: Iterable[Examined]) -> tuple[int, int, Counter[str]]:
+    """Count files, rows in force and problems by name."""
+    files = rows = 0
+    counts: Counter[str] = Counter()
+    for examined in found:
+        files, rows = files + 1, rows + examined.rows
+        counts.update(finding.problem.value for finding in examined.findings)
+    return files, rows, counts
 
 
 def owners_of(store: StoreReading, *, page: int = OWNERS) -> Iterator[str]:

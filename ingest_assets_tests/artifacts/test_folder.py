@@ -17,7 +17,6 @@ from ingest_assets.artifacts.manifests import Tally
 from ingest_assets.artifacts.sequences import Draft, Pending
 from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.records import Part
-from ingest_assets.stages.attempts import Attempt
 
 FILE = "ann:p:a.txt"
 
@@ -36,7 +35,7 @@ def pending(fingerprint: str, last: int, *, token: str = "v1", window: int = 4) 
         produce=produce,
         tally=lambda _: Tally(counts={"parts": 1}),
         resume_token=token,
-        attempt=Attempt(window),
+        window=window,
     )
 
 
@@ -45,7 +44,7 @@ def explode_after(number: int) -> Pending[Part]:
         yield from parts(1, number)
         raise RuntimeError("the page exploded")
 
-    return Pending(fingerprint="f" * 32, produce=produce, resume_token="v1", attempt=Attempt(4))
+    return Pending(fingerprint="f" * 32, produce=produce, resume_token="v1", window=4)
 
 
 def test_records_come_back_in_order(tmp_path: Path) -> None:
@@ -134,7 +133,6 @@ from pathlib import Path
 from ingest_assets.artifacts.folder import Artifacts
 from ingest_assets.artifacts.sequences import Pending
 from ingest_assets.records import Part
-from ingest_assets.stages.attempts import Attempt
 
 def produce(draft):
     for number in range(sum(1 for _ in draft.kept()) + 1, 21):
@@ -142,7 +140,7 @@ def produce(draft):
             os.kill(os.getpid(), signal.SIGKILL)
         yield Part(number=number)
 
-pending = Pending("a", produce, resume_token="v", attempt=Attempt(3))
+pending = Pending("a", produce, resume_token="v", window=3)
 Artifacts(Path(sys.argv[1])).write("chunks", "f", pending, Part)
 """
 
@@ -184,7 +182,7 @@ def test_a_killed_attempt_says_what_it_was_at(tmp_path: Path) -> None:
     artifacts = Artifacts(tmp_path)
     with pytest.raises(RuntimeError):
         artifacts.write("parsed_documents", FILE, explode_after(11), Part)
-    assert artifacts.culprit("parsed_documents", FILE) == 9  # two slices of four are finished
+    assert artifacts.record_in_progress("parsed_documents", FILE) == 9  # two slices of four are finished
 
     def ahead(draft: Draft[Part]) -> Iterator[Part]:
         draft.mark(17)
@@ -193,15 +191,15 @@ def test_a_killed_attempt_says_what_it_was_at(tmp_path: Path) -> None:
 
     with pytest.raises(MemoryError):
         artifacts.write("parsed_documents", FILE, Pending("f" * 32, ahead, resume_token="v1"), Part)
-    assert artifacts.culprit("parsed_documents", FILE) == 17
+    assert artifacts.record_in_progress("parsed_documents", FILE) == 17
 
 
 @pytest.mark.parametrize(("cap_mb", "made"), [(300, False), (200, False), (400, True), (0, True)])
 def test_what_did_not_fit_is_tried_again_only_under_a_larger_cap(tmp_path: Path, cap_mb: int, made: bool) -> None:
     artifacts = Artifacts(tmp_path)
-    unread = Attempt(1, cap_mb=300, unread={"parsed_documents": (2,)})
-    artifacts.write("parsed_documents", FILE, replace(pending("f" * 32, 3), attempt=unread), Part)
-    again = replace(pending("f" * 32, 3), attempt=Attempt(4, cap_mb=cap_mb))
+    unread = replace(pending("f" * 32, 3, window=1), cap_mb=300, leaves_out=True)
+    artifacts.write("parsed_documents", FILE, unread, Part)
+    again = replace(pending("f" * 32, 3), cap_mb=cap_mb)
     manifest, was_made = artifacts.write("parsed_documents", FILE, again, Part)
     assert (was_made, manifest.resumed) == (made, 0)
     assert len(list(artifacts.read("parsed_documents", FILE, Part))) == 3

@@ -8,10 +8,9 @@ from hashlib import sha256
 import pytest
 from PIL import Image
 
-from ingest_assets.clients.pictures.no_captioner import NoCaptioner
 from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.records import Caption, Picture
-from ingest_assets.stages.caption import DECORATION, PAGE_UNREAD, REPEATED, SURE, Reading, caption, model_of
+from ingest_assets.stages.caption import DECORATION, PAGE_UNREAD, REPEATED, SURE, PictureText, caption, model_of
 
 
 def picture(width: int = 90, height: int = 60, *, page_number: int = 1, colours: int = 2) -> Picture:
@@ -35,7 +34,7 @@ class Sizer:
         self.text = text
         self.asked: list[int] = []
 
-    def caption(self, data: bytes) -> Reading:
+    def caption(self, data: bytes) -> PictureText:
         with Image.open(io.BytesIO(data)) as image:
             width = image.width
         self.asked.append(width)
@@ -44,7 +43,7 @@ class Sizer:
         if width == self.away_at:
             raise OutsideError("gone")
         text = self.text or f"  wide \n\n \n {width}\r\n"
-        return Reading(caption=f"{width} wide", text=text.strip("-"), confidence=self.confidence)
+        return PictureText(text=text.strip("-"), confidence=self.confidence)
 
 
 def captions(pictures: Iterable[Picture], captioner: Sizer) -> list[Caption]:
@@ -58,9 +57,9 @@ def no_load(key: str) -> bytes:
 def test_each_distinct_picture_has_one_caption_in_order() -> None:
     first, second = picture(90), picture(80, page_number=4)
     found = captions([first, second, first, second], Sizer())
-    assert [(one.picture, one.caption, one.page_number, one.model) for one in found] == [
-        (first.sha256, "90 wide", 1, "sizer"),
-        (second.sha256, "80 wide", 4, "sizer"),
+    assert [(one.picture, one.text, one.page_number, one.model) for one in found] == [
+        (first.sha256, "wide\n\n90", 1, "sizer"),
+        (second.sha256, "wide\n\n80", 4, "sizer"),
     ]
 
 
@@ -94,7 +93,7 @@ def test_a_page_on_which_nothing_was_found_is_doubtful_and_a_photo_is_not() -> N
 
 
 def test_a_page_that_is_left_unread_by_choice_says_so() -> None:
-    found = list(caption([picture(90), replace(picture(80), is_page=True)], load=no_load, captioner=NoCaptioner()))
+    found = list(caption([picture(90), replace(picture(80), is_page=True)], load=no_load, captioner=None))
     assert [(one.problem, one.is_doubtful) for one in found] == [("", False), (PAGE_UNREAD, False)]
 
 
@@ -137,7 +136,14 @@ def test_a_page_is_read_and_never_described() -> None:
     page = replace(picture(90), is_page=True)
     (found,) = caption([page], load=no_load, captioner=Sizer(), describer=Namer())
     assert (found.text, found.model) == ("wide\n\n90", "sizer")
-    assert "a picture of" not in found.caption
+    assert found.caption == ""
+
+
+def test_a_picture_says_why_the_describer_that_was_meant_for_it_does_not_run() -> None:
+    pictures = [picture(90), replace(picture(80), is_page=True)]
+    told, page = caption(pictures, load=no_load, captioner=Sizer(), undescribed="raise the cap")
+    assert (told.text, told.model, told.problem) == ("wide\n\n90", "sizer", "no caption: raise the cap")
+    assert page.problem == ""
 
 
 def test_a_drawing_whose_words_are_text_is_described_and_never_read() -> None:
@@ -164,7 +170,7 @@ def test_bytes_are_loaded_where_a_picture_carries_none() -> None:
     whole = picture(90)
     kept = Picture(whole.sha256, whole.media_type, whole.width, whole.height, whole.page_number)
     found = list(caption([kept], load={whole.sha256: whole.data}.__getitem__, captioner=Sizer()))
-    assert found[0].caption == "90 wide"
+    assert found[0].text == "wide\n\n90"
 
 
 def test_captions_come_as_the_pictures_do() -> None:

@@ -6,14 +6,14 @@ import io
 import json
 from pathlib import Path
 
-from ingest_assets.defs.seen_texts import SeenTexts
 from ingest_assets.ledger_records import FileRecord, Scope
 from ingest_assets.records import Chunk
 from ingest_assets.stages.client_chunks import client_chunks
-from ingest_assets.stages.optimize import Tidied, optimize
+from ingest_assets.stages.optimize import Optimized, optimize
 from ingest_assets.stages.prechunk import Answer, add_chunks
 from ingest_assets.stages.repair import Repair
 from ingest_assets.stages.repair import repair as repair_stage
+from ingest_assets.stages.seen_texts import SeenTexts
 from ingest_assets.stages.validate import Examined, Kept, Problem, examine
 from ingest_assets.stores.contract import VectorStore
 from ingest_assets_tests.stores.builders import (
@@ -46,7 +46,7 @@ def problems(examined: Examined) -> set[Problem]:
     return {finding.problem for finding in examined.findings}
 
 
-def tidy(store: VectorStore, folder: Path, file_ids: list[str], *, by_project: bool = False) -> list[Tidied]:
+def tidy(store: VectorStore, folder: Path, file_ids: list[str], *, by_project: bool = False) -> list[Optimized]:
     with SeenTexts(folder / f"seen-{len(list(folder.iterdir()))}") as texts:
 
         def seen(record: FileRecord, text_sha256: str) -> bool:

@@ -12,7 +12,7 @@ from types import TracebackType
 from ingest_assets.clients.ocr.models import SHIPPED_LANGUAGE, recognition_model
 from ingest_assets.clients.pictures.worker_process import WorkerProcess
 from ingest_assets.errors import ConfigError
-from ingest_assets.stages.caption import Reading
+from ingest_assets.stages.caption import PictureText
 
 # glibc keeps freed memory for each thread and raises its own thresholds as it goes; held at 64 kB and one arena the
 # worker peaks 25 to 60 MB lower. The C library reads them as the process starts: the worker could not set them itself.
@@ -72,7 +72,7 @@ class RapidOcrCaptioner:
     ) -> None:
         self.close()
 
-    def caption(self, picture: bytes) -> Reading:
+    def caption(self, picture: bytes) -> PictureText:
         """Read one encoded picture.
 
         Raises:
@@ -82,7 +82,7 @@ class RapidOcrCaptioner:
             MemoryError: the worker has not enough memory for it.
         """
         answer = self._worker.ask(picture)
-        return Reading(caption="", text=answer["text"], confidence=answer["confidence"])
+        return PictureText(text=answer["text"], confidence=answer["confidence"])
 
     def close(self) -> None:
         """End the worker; the next picture would start another."""

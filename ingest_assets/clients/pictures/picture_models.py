@@ -1,40 +1,35 @@
-"""Settings in, the models that look at pictures out: what reads the text in them, and what says what they show."""
+"""Open the models that the settings name for pictures: one reads the text in them, one describes what they show."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Self
 
 from ingest_assets.clients.ocr.rapidocr_captioner import RapidOcrCaptioner
 from ingest_assets.clients.pictures import blip_weights
 from ingest_assets.clients.pictures.blip_describer import BlipDescriber
-from ingest_assets.clients.pictures.no_captioner import NoCaptioner
-from ingest_assets.clients.pictures.no_describer import NoDescriber
 from ingest_assets.config.settings import Settings
-from ingest_assets.stages.attempts import LEFT_OUT_UNDER
-from ingest_assets.stages.caption import Describer, model_of
+from ingest_assets.stages.caption import model_of
 
-
-class Closing(Describer, Protocol):
-    """A describer that may hold a process."""
-
-    def close(self) -> None: ...
+if TYPE_CHECKING:
+    from ingest_assets.clients.pictures.openai_describer import OpenAiDescriber
 
 
 @dataclass(frozen=True)
 class PictureModels:
-    """What looks at pictures. They start at the first picture and end with the `with` block."""
+    """The models that look at pictures. They start at the first picture and end with the `with` block."""
 
-    captioner: NoCaptioner | RapidOcrCaptioner
-    describer: Closing | None = None
-    left_out: dict[str, int] = field(default_factory=dict)
-    """What the manifest must say where a model was left out for want of memory."""
-
-    @property
-    def model(self) -> str:
-        """Name them: other names mean that pictures are captioned again."""
-        return model_of(self.captioner, self.describer)
+    model: str
+    """Names them: other names mean that pictures are captioned again."""
+    captioner: RapidOcrCaptioner | None = None
+    """None: no text is read."""
+    describer: BlipDescriber | OpenAiDescriber | None = None
+    """None: pictures are not described."""
+    undescribed: str = ""
+    """Why the named describer does not run; empty where it does, or where none is named."""
+    left_out_under_mb: int = 0
+    """The cap that the describer does not fit under; 0 where it fits."""
 
     def __enter__(self) -> Self:
         return self
@@ -42,9 +37,9 @@ class PictureModels:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.captioner.__exit__(kind, error, trace)
-        if self.describer:
-            self.describer.close()
+        for model in (self.captioner, self.describer):
+            if model:
+                model.close()
 
 
 def open_picture_models(settings: Settings, *, cap_mb: int = 0) -> PictureModels:
@@ -53,23 +48,25 @@ def open_picture_models(settings: Settings, *, cap_mb: int = 0) -> PictureModels
     They are named alike whatever the cap: a file is not out of date because another run had more memory.
     """
     if settings.captions == "off":
-        return PictureModels(NoCaptioner())
+        return PictureModels(model_of(None, None))
     reader = RapidOcrCaptioner(settings.ocr_languages.split(","), models=settings.ocr_model_dir)
     if settings.captions == "openai":
-        return PictureModels(reader, _service(settings))
+        service = _service(settings)
+        return PictureModels(model_of(reader, service), reader, service)
     if not uses_blip(settings):
-        return PictureModels(reader)
+        return PictureModels(model_of(reader, None), reader)
     blip, needed_mb = BlipDescriber(settings.blip_model), needed_cap_mb(settings)
+    model = model_of(reader, blip)
     if not 0 < cap_mb < needed_mb:
-        return PictureModels(reader, blip)
+        return PictureModels(model, reader, blip)
     reason = (
         f"a run with BLIP and OCR needs {needed_mb:,} MB, more than its cap of {cap_mb:,}: raise the cap and "
         "materialise the file again, or set INGEST_CAPTIONS=ocr"
     )
-    return PictureModels(reader, NoDescriber(reason, model=blip.model), {LEFT_OUT_UNDER: cap_mb})
+    return PictureModels(model, reader, undescribed=reason, left_out_under_mb=cap_mb)
 
 
-def _service(settings: Settings) -> Closing:
+def _service(settings: Settings) -> OpenAiDescriber:
     from ingest_assets.clients.pictures.openai_describer import OpenAiDescriber
 
     key = settings.openai_key.get_secret_value().strip()

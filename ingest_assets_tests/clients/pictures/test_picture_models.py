@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from ingest_assets.cli.settings_table import table
 from ingest_assets.clients.pictures.picture_models import needed_cap_mb, open_picture_models
 from ingest_assets.config.settings import Settings
-from ingest_assets.errors import BadInput, ConfigError
+from ingest_assets.errors import ConfigError
 
 
 @pytest.fixture
@@ -49,11 +49,10 @@ def test_under_a_cap_that_does_not_hold_blip_pictures_are_read_and_a_larger_cap_
     assert needed > 400
     small, large = (open_picture_models(settings("auto", folder), cap_mb=cap) for cap in (needed - 1, needed))
     assert small.model == large.model
-    assert small.left_out == {"unread_under_cap_mb": needed - 1}
-    assert large.left_out == {}
-    assert small.describer is not None
-    with pytest.raises(BadInput, match="raise the cap"):
-        small.describer.describe(b"")
+    assert (small.describer, small.left_out_under_mb) == (None, needed - 1)
+    assert "raise the cap" in small.undescribed
+    assert large.describer is not None
+    assert (large.undescribed, large.left_out_under_mb) == ("", 0)
 
 
 @pytest.mark.parametrize("captions", ["ocr", "off"])
@@ -67,7 +66,7 @@ def test_a_services_model_is_named_and_its_key_is_not_shown() -> None:
     settings = Settings.model_validate(values)
     with open_picture_models(settings, cap_mb=100) as models:
         assert models.model.startswith("openai/vision-9")
-        assert models.left_out == {}
+        assert models.left_out_under_mb == 0
     shown = {row.name: row.value for row in table(settings)}
     assert "sk-very-secret" not in repr(settings) + repr(shown)
     assert shown["INGEST_OPENAI_MODEL"] == "vision-9"

@@ -1,4 +1,4 @@
-"""Texts by hash in, whether each has come before in its group out: on disk, so that a million of them fit in memory."""
+"""Remember which texts have come before, by hash and group; on disk, so that a million take no memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class SeenTexts:
 
     def __init__(self, path: Path) -> None:
         self._rows = sqlite3.connect(path, isolation_level=None)
-        # Nobody needs the file after a crash.
+        # After a crash the file is not needed any more.
         self._rows.execute("PRAGMA journal_mode = OFF")
         self._rows.execute("PRAGMA synchronous = OFF")
         self._rows.execute("CREATE TABLE seen (hash BLOB PRIMARY KEY) WITHOUT ROWID")

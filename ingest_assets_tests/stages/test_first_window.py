@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from ingest_assets.stages.predict import Experience, first_window
+from ingest_assets.stages.first_window import Experience, first_window
 
 PDF = "application/pdf"
 FAILED = Experience(
