@@ -1,25 +1,29 @@
-"""Files of this machine in, processed files out: into the bucket, then one run each, with live progress."""
+"""Put files of this machine into the bucket and run each to its end, with live progress.
+
+Dagster is loaded when the first file has to be run: adding files that are all unchanged costs a look at the ledger.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
 from rich.console import Console
-from rich.progress import Progress as Bar
-from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from ingest_assets.buckets import is_passed_over
-from ingest_assets.cli.tables import Outcome, printable
+from ingest_assets.cli.file_tables import ProcessedFile
+from ingest_assets.cli.output import printable, told_if_slow
 from ingest_assets.config.settings import Settings
 from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.file_ids import file_id_of, key_for, nfc
 from ingest_assets.ledger_records import FileRecord, Scope, State
+from ingest_assets.project import Project
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -30,47 +34,73 @@ _NAMED = 5
 """Names of passed-over files that are told one by one."""
 
 
-def add(paths: list[Path], *, scope: Scope, settings: Settings, quiet: bool) -> list[Outcome]:
+def add_files(paths: list[Path], *, scope: Scope, settings: Settings, quiet: bool) -> list[ProcessedFile]:
     """Put each file into the bucket and run it, unless nothing about it changed.
 
     Raises:
-        BadInput: the owner cannot be part of a key, or two files would be one.
+        BadInput: two files would have one name in the project, or a folder holds no file.
         ConfigError: the home cannot be used.
     """
-    from ingest_assets.cli.local_runs import open_instance
-    from ingest_assets.defs.resources import Workshop
-
-    key_for(scope.user_id, scope.project_id, "any")
     wanted = [(path, nfc(name)) for path, name in files_of(paths)]
     _refuse_doubles(wanted)
-    workshop = Workshop(settings)
-    if not workshop.store.files(limit=1):
-        workshop.bucket.prepare()  # with files in the ledger, a bucket that is not there is one to be mounted
-    with open_instance(settings) as instance, _live(quiet) as bar:
-        return [_add_one(workshop, instance, bar, path=path, name=name, scope=scope) for path, name in wanted]
+    with ExitStack() as stack:
+        project = Project(settings)
+        with told_if_slow("opening the store"):
+            is_empty = not project.store.files(limit=1)
+        if is_empty:
+            project.bucket.prepare()  # with files in the ledger, a bucket that is not there is one to be mounted
+        adding = _Adding(project, scope, bar=stack.enter_context(_live(quiet)), stack=stack)
+        return [adding.add(path, name) for path, name in wanted]
 
 
-def _add_one(
-    workshop: Workshop, instance: dg.DagsterInstance, bar: Bar, *, path: Path, name: str, scope: Scope
-) -> Outcome:
-    task = bar.add_task(printable(name), total=1, step="comparing")
-    try:
-        key = key_for(scope.user_id, scope.project_id, name)
-        kept = workshop.store.file(file_id_of(key))
-        if kept is not None and _is_unchanged(workshop, kept, path):
-            outcome = Outcome(kept, unchanged=True)
-        else:
-            workshop.bucket.put(key, path)
-            outcome = Outcome(ingest(workshop, instance, key, show=lambda step: _show(bar, task, step)))
-    except (BadInput, OSError) as error:
-        # One path that cannot be taken is one row of the answer; the others go on.
-        outcome = Outcome(_refused(scope, name, error))
-    bar.update(task, step="unchanged" if outcome.unchanged else outcome.record.state.value, completed=1)
-    bar.refresh()
-    return outcome
+class _Adding:
+    """One call of `ingest add`."""
+
+    def __init__(self, project: Project, scope: Scope, *, bar: Progress, stack: ExitStack) -> None:
+        self._project = project
+        self._scope = scope
+        self._bar = bar
+        self._stack = stack
+        self._runs: tuple[Workshop, dg.DagsterInstance] | None = None
+
+    def add(self, path: Path, name: str) -> ProcessedFile:
+        """Put one file into the bucket and run it, or say that nothing about it changed."""
+        task = self._bar.add_task(printable(name), total=1, step="comparing")
+        try:
+            key = key_for(self._scope.user_id, self._scope.project_id, name)
+            kept = self._project.store.file(file_id_of(key))
+            if kept is not None and _is_unchanged(self._project, kept, path):
+                processed = ProcessedFile(kept, unchanged=True)
+            else:
+                self._project.bucket.put(key, path)
+                processed = ProcessedFile(self._run(key, task))
+        except (BadInput, OSError) as error:
+            # One path that cannot be taken is one row of the answer; the others go on.
+            processed = ProcessedFile(_refused(self._scope, name, error))
+        step = "unchanged" if processed.unchanged else processed.record.state.value
+        self._bar.update(task, step=step, completed=1)
+        self._bar.refresh()
+        return processed
+
+    def _run(self, key: str, task: TaskID) -> FileRecord:
+        if self._runs is None:
+            self._runs = self._open_runs()
+        workshop, instance = self._runs
+        _show(self._bar, task, "waiting for its turn on this host")
+        return run_to_its_end(workshop, instance, key, show=lambda step: _show(self._bar, task, step))
+
+    def _open_runs(self) -> tuple[Workshop, dg.DagsterInstance]:
+        from ingest_assets.cli.local_runs import open_instance
+        from ingest_assets.defs.resources import Workshop
+
+        workshop = Workshop(self._project.settings, space=self._project.space)
+        workshop.store = self._project.store  # it is open and prepared
+        return workshop, self._stack.enter_context(open_instance(self._project.settings))
 
 
-def ingest(workshop: Workshop, instance: dg.DagsterInstance, key: str, *, show: Callable[[str], None]) -> FileRecord:
+def run_to_its_end(
+    workshop: Workshop, instance: dg.DagsterInstance, key: str, *, show: Callable[[str], None]
+) -> FileRecord:
     """Run a file's job to its end and return what the ledger then says of this version.
 
     Raises:
@@ -91,7 +121,7 @@ def ingest(workshop: Workshop, instance: dg.DagsterInstance, key: str, *, show: 
     return record
 
 
-def _show(bar: Bar, task: TaskID, step: str) -> None:
+def _show(bar: Progress, task: TaskID, step: str) -> None:
     bar.update(task, step=step)
     bar.refresh()
 
@@ -117,15 +147,15 @@ def _refuse_doubles(wanted: list[tuple[Path, str]]) -> None:
         taken[name] = path
 
 
-def _is_unchanged(workshop: Workshop, kept: FileRecord, path: Path) -> bool:
+def _is_unchanged(project: Project, kept: FileRecord, path: Path) -> bool:
     """Tell whether the bucket and the store hold these bytes already, made by today's code, settings and models."""
-    arrived = workshop.bucket.stat(kept.key)
+    arrived = project.bucket.stat(kept.key)
     return (
         kept.state in {State.SUCCEEDED, State.EMPTY}
         and arrived is not None
         and arrived.version == kept.version
         and path.stat().st_size == kept.size_bytes
-        and kept.fingerprint == workshop.current_fingerprint(kept)
+        and kept.fingerprint == project.current_fingerprint(kept)
         and _sha256(path) == kept.sha256
     )
 
@@ -179,7 +209,7 @@ def _listed(passed_over: list[str]) -> str:
 
 
 @contextmanager
-def _live(quiet: bool) -> Iterator[Bar]:
+def _live(quiet: bool) -> Iterator[Progress]:
     """Show a line per file. No refresh thread: the process that runs are forked from must not copy one."""
     columns = (
         SpinnerColumn(),
@@ -187,5 +217,5 @@ def _live(quiet: bool) -> Iterator[Bar]:
         TextColumn("{task.fields[step]}"),
         TimeElapsedColumn(),
     )
-    with Bar(*columns, console=Console(stderr=True), auto_refresh=False, disable=quiet, transient=False) as bar:
+    with Progress(*columns, console=Console(stderr=True), auto_refresh=False, disable=quiet, transient=False) as bar:
         yield bar

@@ -1,4 +1,4 @@
-"""Settings in, this host's plan and what is wrong with it out: for people, or as JSON for programs."""
+"""Report this host's plan (memory, stack, cap, windows, runs at once) and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import msgspec
-
 from ingest_assets.buckets import Bucket, open_bucket
+from ingest_assets.cli.output import print_json, wrapped
 from ingest_assets.clients.pictures.blip_weights import can_run
 from ingest_assets.clients.pictures.picture_models import needed_cap_mb
 from ingest_assets.config.home import changed_sections
@@ -29,7 +28,7 @@ _INDENT = " " * 11
 
 
 @dataclass(frozen=True, slots=True)
-class SeenWindow:
+class LearntWindow:
     """What was learnt about one kind of file."""
 
     media_type: str
@@ -40,14 +39,14 @@ class SeenWindow:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class HostReport:
     """What `ingest doctor` says."""
 
     home: str
     plan: HostPlan
     window_sizes: Sequence[int]
     """Parts in memory at once, from the setting down to one."""
-    windows: Sequence[SeenWindow]
+    windows: Sequence[LearntWindow]
     disk_free_mb: int
     blip_mb: int
     """The cap that a run needs to describe pictures; 0 where none does."""
@@ -55,8 +54,8 @@ class Report:
     problems: Sequence[HostProblem]
 
 
-def examine(settings: Settings) -> Report:
-    """Look at the settings' home and the host it lies on; nothing is started or changed.
+def inspect_host(settings: Settings) -> HostReport:
+    """Inspect the settings' home and the host it lies on; start and change nothing.
 
     Raises:
         ConfigError: the kernel does not say how much memory there is.
@@ -71,7 +70,7 @@ def examine(settings: Settings) -> Report:
     plan = plan_for(found)
     if home.is_dir():
         plan = replace(plan, problems=[*plan.problems, *_bucket_problems(open_bucket(settings.bucket))])
-    return report(
+    return report_of(
         plan,
         home=home,
         window_parts=settings.window_parts,
@@ -94,34 +93,34 @@ def _bucket_problems(bucket: Bucket) -> Iterator[HostProblem]:
         yield HostProblem(str(error), "mount the bucket, or run `ingest prepare` where there never was one")
 
 
-def _seen(settings: Settings, *, caps: RunCaps | None) -> list[SeenWindow]:
-    """Say what was learnt from earlier files, and with how much of the next ones is begun."""
+def _seen(settings: Settings, *, caps: RunCaps | None) -> list[LearntWindow]:
+    """Return what was learnt from earlier files, with the first window of the next one."""
     history, seen = open_history(settings), []
     for media_type in history.media_types():
         known = history.of(media_type)
         window = first_window(
             known, media_type=media_type, size_bytes=0, cap_mb=caps.cap_mb if caps else 0, largest=settings.window_parts
         )
-        seen.append(SeenWindow(media_type, len(known), max(one.peak_mb for one in known), window))
+        seen.append(LearntWindow(media_type, len(known), max(one.peak_mb for one in known), window))
     return seen
 
 
-def report(
+def report_of(
     plan: HostPlan,
     *,
     home: Path,
     window_parts: int,
     disk_free_mb: int,
     changed: Sequence[str] | None,
-    windows: Sequence[SeenWindow],
+    windows: Sequence[LearntWindow],
     blip_mb: int = 0,
     missing_blip: str = "",
-) -> Report:
-    """Put together what is in force, what is worth knowing and what needs somebody.
+) -> HostReport:
+    """Put together what is in force, what is worth knowing and what is wrong.
 
-    `blip_mb` is the cap that a run needs to describe pictures; 0: none is to do so, or the weights are not there yet.
-    `missing_blip` is the model that is to describe pictures and whose weights or libraries are not on this machine.
-    `changed` names the sections in which the home's dagster.yaml is not the shipped one; None: it has none.
+    `blip_mb` is the cap that a run needs to describe pictures; 0 if no run does, or the weights are not there yet.
+    `missing_blip` is the configured BLIP model if its weights or libraries are not on this machine.
+    `changed` names the sections in which the home's dagster.yaml is not the shipped one; None if it has none.
     """
     problems = [*plan.problems, *_picture_problems(plan.caps, blip_mb=blip_mb, missing_blip=missing_blip)]
     if disk_free_mb < _LEAST_FREE_MB:
@@ -131,7 +130,7 @@ def report(
                 f"free some: below {_LEAST_FREE_MB} MB a file's results may not fit",
             )
         )
-    return Report(
+    return HostReport(
         home=str(home),
         plan=plan,
         window_sizes=_halved(window_parts),
@@ -157,10 +156,13 @@ def _picture_problems(caps: RunCaps | None, *, blip_mb: int, missing_blip: str) 
         )
 
 
-def show(report: Report, *, as_json: bool) -> None:
+def show_report(report: HostReport, *, as_json: bool) -> None:
     """Print the report."""
-    plain = msgspec.json.format(msgspec.json.encode(report), indent=2).decode()
-    sys.stdout.write((plain if as_json else "\n".join(_lines(report))) + "\n")
+    if as_json:
+        return print_json(report)
+    for line in _lines(report):
+        sys.stdout.write(wrapped(line, indent=_INDENT) + "\n")
+    return None
 
 
 def _notes(changed: Sequence[str] | None) -> list[str]:
@@ -173,7 +175,7 @@ def _halved(parts: int) -> list[int]:
     return [parts >> times for times in range(parts.bit_length())]
 
 
-def _lines(report: Report) -> Iterator[str]:
+def _lines(report: HostReport) -> Iterator[str]:
     plan = report.plan
     host = plan.host
     swap = f"{host.swap_free_mb} of {host.swap_mb} MB swap free" if host.swap_mb else "no swap"

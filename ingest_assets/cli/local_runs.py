@@ -1,8 +1,8 @@
-"""A file in, its Dagster runs out, one capped process each, on this machine and without a daemon.
+"""Run a file's job on this machine without a daemon, each attempt in a memory-capped process.
 
-For the command line: the runs are launched by the home's own `MemoryCappedRunLauncher`, past the queue but in its turn
-on the host, and are in the instance like any other's. What the sensor `out_of_memory` does for the daemon's runs is
-done here for these: each attempt is smaller than the one before, until the file has ended.
+The runs are launched by the home's own `MemoryCappedRunLauncher`. They do not pass Dagster's queue but wait for the
+host's turn, and they are in the instance like all other runs. The sensor `out_of_memory` repeats the daemon's runs;
+this module repeats its own, each attempt smaller than the one before, until the file has ended.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _STATUS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class RunProgress:
     """What a run is doing."""
 
     step: str
@@ -50,7 +50,7 @@ class Progress:
 
 @contextmanager
 def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
-    """Open the home's instance; where its dagster.yaml names another launcher, runs are capped all the same.
+    """Open the home's instance; if its dagster.yaml names another launcher, use the memory-capped one all the same.
 
     Raises:
         ConfigError: the home cannot be used.
@@ -66,9 +66,9 @@ def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
 
 
 def run_file(
-    instance: dg.DagsterInstance, workshop: Workshop, file_id: str, *, on_progress: Callable[[Progress], None]
+    instance: dg.DagsterInstance, workshop: Workshop, file_id: str, *, on_progress: Callable[[RunProgress], None]
 ) -> dg.DagsterRun:
-    """Run `ingest_file` for one file until it has ended, in smaller and smaller attempts where memory runs out.
+    """Run `ingest_file` for one file until it has ended, in smaller and smaller attempts if memory runs out.
 
     Raises:
         OutsideError: no process could be started.
@@ -85,9 +85,9 @@ def run_file(
 
 
 def _run(
-    instance: dg.DagsterInstance, file_id: str, *, tags: Mapping[str, str], on_progress: Callable[[Progress], None]
+    instance: dg.DagsterInstance, file_id: str, *, tags: Mapping[str, str], on_progress: Callable[[RunProgress], None]
 ) -> dg.DagsterRun:
-    """Launch one run and see it through; whoever interrupts this cancels it."""
+    """Launch one run and follow it to its end; an interrupt cancels it."""
     job = _job()
     own = {PARTITION_TAG: file_id, PROCESS_TAG: this_process()}
     run = instance.create_run_for_job(
@@ -108,8 +108,8 @@ def _run(
     return ended
 
 
-def _follow(instance: dg.DagsterInstance, run_id: str, on_progress: Callable[[Progress], None]) -> None:
-    """Tell what a run does until it has ended and its end has a name."""
+def _follow(instance: dg.DagsterInstance, run_id: str, on_progress: Callable[[RunProgress], None]) -> None:
+    """Report what a run does until it has ended and its end has a name."""
     register = Register(Path(instance.root_directory) / "launcher")
     cursor: str | None = None
     while register.knows(run_id):
@@ -120,14 +120,14 @@ def _follow(instance: dg.DagsterInstance, run_id: str, on_progress: Callable[[Pr
 
 
 def _tell(
-    instance: dg.DagsterInstance, run_id: str, cursor: str | None, on_progress: Callable[[Progress], None]
+    instance: dg.DagsterInstance, run_id: str, cursor: str | None, on_progress: Callable[[RunProgress], None]
 ) -> str | None:
     """Report the steps that began or ended since the cursor; return the new one."""
     connection = instance.get_records_for_run(run_id, cursor=cursor, of_type=set(_STATUS))
     for record in connection.records:
         event = record.event_log_entry.dagster_event
         if event is not None and event.step_key:
-            on_progress(Progress(step=event.step_key, status=_STATUS[event.event_type]))
+            on_progress(RunProgress(step=event.step_key, status=_STATUS[event.event_type]))
     return connection.cursor
 
 

@@ -1,16 +1,21 @@
-"""Settings in, a row for each out, as `ingest config` shows them; no password among them."""
+"""Show every setting with its value, its source and its meaning, as `ingest config` does; passwords stay hidden."""
 
 from __future__ import annotations
 
 import os
+import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ingest_assets.cli.output import columns, console, print_json, safe
 from ingest_assets.config.problems import redacted
 from ingest_assets.config.settings import Settings
 
+_INDENT = "    "
+
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SettingRow:
     """One setting as `ingest config` shows it."""
 
     name: str
@@ -19,10 +24,10 @@ class Row:
     came_from: str
 
 
-def table(settings: Settings) -> list[Row]:
+def setting_rows(settings: Settings) -> list[SettingRow]:
     """List every setting with its value, its meaning and where the value came from."""
     return [
-        Row(
+        SettingRow(
             name=str(field.validation_alias),
             value=redacted(str(value)) if (value := getattr(settings, name)) is not None else "",
             meaning=field.description or "",
@@ -30,3 +35,15 @@ def table(settings: Settings) -> list[Row]:
         )
         for name, field in Settings.model_fields.items()
     ]
+
+
+def show_settings(rows: Sequence[SettingRow], *, as_json: bool) -> None:
+    """Print two lines or more per setting: name, value and source; below them the meaning."""
+    if as_json:
+        return print_json(rows)
+    out = console()
+    for row in rows:
+        out.print(f"[bold]{row.name}[/bold]={safe(row.value)}  [dim]{row.came_from}[/dim]", soft_wrap=True)
+        meaning = textwrap.fill(row.meaning, width=columns(), initial_indent=_INDENT, subsequent_indent=_INDENT)
+        out.print(safe(meaning), soft_wrap=True)
+    return None

@@ -1,4 +1,4 @@
-"""What was found and done in the store in, tables for people or JSON for programs out."""
+"""Print what was found and done in the store: lines for people, or JSON for programs."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import msgspec
-from rich.console import Console
 
-from ingest_assets.cli.tables import printable
+from ingest_assets.cli.output import console, print_json, printable, safe
 from ingest_assets.stages.change_model import Built
 from ingest_assets.stages.optimize import Optimized
 from ingest_assets.stages.prechunk import Answer, Status
 from ingest_assets.stages.repair import Repair
 from ingest_assets.stages.validate import Examined, Finding
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 SHOWN = 1_000
 """Findings that a report holds in full; the rest are counted."""
@@ -23,7 +26,7 @@ _SHOWN_TO_PEOPLE = 50
 
 
 @dataclass(slots=True)
-class Report:
+class ValidationReport:
     """What `validate` found, with the first findings in full."""
 
     files: int = 0
@@ -32,7 +35,7 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
 
     @classmethod
-    def of(cls, found: Iterable[Examined]) -> Report:
+    def of(cls, found: Iterable[Examined]) -> ValidationReport:
         """Gather a report."""
         report = cls()
         for examined in found:
@@ -58,7 +61,7 @@ class Report:
 
 
 @dataclass(slots=True)
-class Tidiness:
+class OptimizeReport:
     """What `optimize` did."""
 
     files: int = 0
@@ -68,25 +71,25 @@ class Tidiness:
     need_repair: list[str] = field(default_factory=list)
     compacted: str = ""
 
-    def add(self, tidied: Optimized) -> None:
+    def add(self, optimized: Optimized) -> None:
         """Count one file."""
         self.files += 1
-        self.duplicates += tidied.duplicates
-        self.completed += tidied.completed
-        self.flagged += tidied.flagged
-        if tidied.needs_repair:
-            self.need_repair.append(tidied.file_id)
+        self.duplicates += optimized.duplicates
+        self.completed += optimized.completed
+        self.flagged += optimized.flagged
+        if optimized.needs_repair:
+            self.need_repair.append(optimized.file_id)
 
 
-def show_report(report: Report, *, as_json: bool) -> None:
+def show_validation(report: ValidationReport, *, as_json: bool) -> None:
     """Print what disagrees, by kind, then the first findings."""
     if as_json:
-        return _json(report.plain())
-    out = _console()
+        return print_json(report.plain())
+    out = console()
     _print_report(out, report)
     for finding in report.findings[:_SHOWN_TO_PEOPLE]:
         place = " ".join(part for part in (finding.row or finding.chunk_id, finding.detail) if part)
-        out.print(printable(f"  {finding.file_id}: {finding.problem.value}: {place}"), soft_wrap=True, markup=False)
+        out.print(safe(f"  {finding.file_id}: {finding.problem.value}: {place}"), soft_wrap=True)
     if report.counts.total() > _SHOWN_TO_PEOPLE:
         out.print(f"  and {report.counts.total() - _SHOWN_TO_PEOPLE} more; --json lists the first {SHOWN}")
     return None
@@ -96,51 +99,52 @@ def show_repairs(done: Sequence[Repair], *, applied: bool, as_json: bool) -> Non
     """Print what was done, or would be, by file."""
     if as_json:
         rows = [{**msgspec.to_builtins(each), "action": each.action.name.lower()} for each in done]
-        return _json({"applied": applied, "files": rows})
-    out = _console()
+        return print_json({"applied": applied, "files": rows})
+    out = console()
     for each in done:
         cost = f"; {each.embedded} chunks embedded" if applied and not each.reason else ""
         line = f"{each.file_id}: {each.action.value} ({each.findings} findings{cost}) {each.reason}"
-        out.print(printable(line.rstrip()), markup=False)
+        out.print(safe(line.rstrip()), soft_wrap=True)
     if not done:
-        out.print("nothing to mend")
+        out.print("nothing to repair")
     elif not applied:
-        out.print(f"{len(done)} files would be mended; run it again with --apply")
+        out.print(f"{len(done)} files would be repaired; run it again with --apply")
     return None
 
 
-def show_tidiness(report: Tidiness, *, as_json: bool) -> None:
+def show_optimized(report: OptimizeReport, *, as_json: bool) -> None:
     """Print what `optimize` did."""
     if as_json:
-        return _json(msgspec.to_builtins(report))
-    out = _console()
+        return print_json(msgspec.to_builtins(report))
+    out = console()
     out.print(
         f"{report.files} files: {report.duplicates} duplicates removed, {report.completed} rows or records completed, "
-        f"{report.flagged} rows flagged anew; {report.compacted}",
-        markup=False,
+        f"{report.flagged} rows flagged anew; {safe(report.compacted)}",
     )
     for file_id in report.need_repair:
-        out.print(printable(f"  {file_id}: left alone; run `ingest repair` first"), markup=False)
+        out.print(safe(f"  {file_id}: not optimized; run `ingest repair` first"), soft_wrap=True)
     return None
 
 
 def show_answer(answer: Answer, *, as_json: bool) -> None:
     """Print a chunk's answer: each as a line of JSON, or for people those that need somebody."""
     if as_json:
-        return _json(answer)
+        return print_json(answer, indent=0)
     if answer.status in {Status.CONFLICT, Status.REJECTED}:
         name = f"line {answer.line}: {answer.doc_id} {answer.chunk_id}"
         sys.stdout.write(printable(f"{name}: {answer.status.value}: {answer.reason}") + "\n")
     return None
 
 
-def show_migration(*, copied: int, there_already: int, sides: Sequence[Report], agree: bool, as_json: bool) -> None:
+def show_migration(
+    *, copied: int, there_already: int, sides: Sequence[ValidationReport], agree: bool, as_json: bool
+) -> None:
     """Print what was copied, and what both sides hold afterwards."""
     if as_json:
         source, target = (side.plain() for side in sides)
         counts = {"copied": copied, "there_already": there_already, "agree": agree}
-        return _json({**counts, "source": source, "target": target})
-    out = _console()
+        return print_json({**counts, "source": source, "target": target})
+    out = console()
     out.print(f"{copied} files copied, {there_already} there already")
     if not agree:
         out.print("the source changed meanwhile, or files of it are not in the target; run it again")
@@ -159,21 +163,13 @@ def show_built(built: Built) -> None:
 def show_model_change(*, files: int, chunks: int, model: str, as_json: bool) -> None:
     """Print what is in use now."""
     if as_json:
-        return _json({"files": files, "chunks": chunks, "model": model})
-    _console().print(f"searches use {model} now: {files} files, {chunks} chunks", markup=False)
+        return print_json({"files": files, "chunks": chunks, "model": model})
+    console().print(f"searches use {safe(model)} now: {files} files, {chunks} chunks", soft_wrap=True)
     return None
 
 
-def _print_report(out: Console, report: Report) -> None:
+def _print_report(out: Console, report: ValidationReport) -> None:
     verdict = "all agrees" if not report.counts else f"{report.counts.total()} findings"
     out.print(f"{report.files} files, {report.rows} rows: {verdict}")
     for problem, count in report.counts.most_common():
         out.print(f"  {count:>6}  {problem}")
-
-
-def _console() -> Console:
-    return Console(emoji=False, highlight=False, soft_wrap=True)
-
-
-def _json(value: object) -> None:
-    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")

@@ -1,7 +1,7 @@
-"""What is pending in the bucket in, processed files out: for hosts without a daemon, a cron line or a container's job.
+"""Process what is pending in the bucket, on hosts without a daemon: in a cron line or a container's job.
 
-Decides as the sensor `upload_bucket` does and runs as `ingest add` does, one file per forked process under the cap. It
-keeps nothing of its own: killed at any point, what is not in the ledger yet is pending for the next call.
+It decides as the sensor `upload_bucket` does and runs files as `ingest add` does, one per forked process under the cap.
+It keeps no state: after a kill at any point, what is not in the ledger yet is pending for the next call.
 """
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ingest_assets.cli.add import ingest
-from ingest_assets.cli.tables import Outcome
+from ingest_assets.cli.add import run_to_its_end
+from ingest_assets.cli.file_tables import ProcessedFile
 from ingest_assets.config.settings import Settings
 from ingest_assets.errors import BadInput
-from ingest_assets.ledger_records import State
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -27,31 +26,29 @@ _LOOK_EVERY_S = 1.0
 
 
 @dataclass(slots=True)
-class Done:
+class WorkDone:
     """What one call did."""
 
-    outcomes: list[Outcome] = field(default_factory=list)
+    processed: list[ProcessedFile] = field(default_factory=list)
     purged: list[str] = field(default_factory=list)
     """Keys of files that had left the bucket; nothing of them is kept."""
     left: int = 0
     """Files that are still pending: not begun yet, arriving, in another process's run, or past `max_files`."""
     misplaced: tuple[str, ...] = ()
-    """What is wrong with files in the bucket that are nobody's, and were left where they are."""
+    """What is wrong with files in the bucket that lie outside of any user's project; they stay where they are."""
     unreadable: tuple[str, ...] = ()
     """What is wrong with the bucket, or with places in it, that could not be looked at; nothing was removed for it."""
 
     @property
     def all_well(self) -> bool:
-        """Was every file somebody's, and did it end well?"""
-        return not (self.misplaced or self.unreadable) and not any(
-            outcome.record.state in {State.FAILED, State.PARTIAL} for outcome in self.outcomes
-        )
+        """Tell whether every file has an owner, could be looked at and ended well."""
+        return not (self.misplaced or self.unreadable or any(each.is_problem for each in self.processed))
 
 
-def work(settings: Settings, *, max_files: int | None, until_empty: bool) -> Iterator[Done]:
-    """Process what is pending; yield what was done so far after each file, and once more at the end.
+def work_on(settings: Settings, *, max_files: int | None, until_empty: bool) -> Iterator[WorkDone]:
+    """Process what is pending; yield what was done so far after each file, and again at the end.
 
-    Without `until_empty`, what is pending at the beginning; with it, until nothing is, not even files still arriving.
+    Without `until_empty`, take what is pending at the beginning; with it, go on until nothing is pending or arriving.
 
     Raises:
         ConfigError: the home cannot be used.
@@ -63,7 +60,7 @@ def work(settings: Settings, *, max_files: int | None, until_empty: bool) -> Ite
     from ingest_assets.file_ids import key_of
     from ingest_assets.stages.compare import UNKNOWN_BUCKET
 
-    workshop, done = Workshop(settings), Done()
+    workshop, done = Workshop(settings), WorkDone()
     with open_instance(settings) as instance:
         while True:
             changes, arrivals, gone = _pending(workshop, instance)
@@ -75,7 +72,7 @@ def work(settings: Settings, *, max_files: int | None, until_empty: bool) -> Ite
                     done.purged.append(key_of(file_id))
             done.left = len(changes.unsettled) + len(changes.arrivals)
             for arrival in arrivals:
-                if max_files is not None and len(done.outcomes) >= max_files:
+                if max_files is not None and len(done.processed) >= max_files:
                     yield done
                     return
                 _ingest(workshop, instance, arrival, done)
@@ -89,7 +86,7 @@ def work(settings: Settings, *, max_files: int | None, until_empty: bool) -> Ite
 
 
 def _pending(workshop: Workshop, instance: dg.DagsterInstance) -> tuple[Changes, list[Arrival], list[str]]:
-    """Look twice, as the sensor does from tick to tick; leave out what other processes are at."""
+    """Look twice, as the sensor does from tick to tick; leave out files that other processes are working on."""
     from ingest_assets.defs.busy_files import files_in_runs
     from ingest_assets.defs.sensors import look, sweep_dead_runs
 
@@ -101,9 +98,9 @@ def _pending(workshop: Workshop, instance: dg.DagsterInstance) -> tuple[Changes,
     return changes, arrivals, [file_id for file_id in changes.gone if file_id not in busy]
 
 
-def _ingest(workshop: Workshop, instance: dg.DagsterInstance, arrival: Arrival, done: Done) -> None:
+def _ingest(workshop: Workshop, instance: dg.DagsterInstance, arrival: Arrival, done: WorkDone) -> None:
     try:
-        record = ingest(workshop, instance, arrival.key, show=lambda _: None)
-    except BadInput:  # deleted during its run: the next look purges what there is of it
+        record = run_to_its_end(workshop, instance, arrival.key, show=lambda _: None)
+    except BadInput:  # deleted during its run: the next look purges what was kept of it
         return
-    done.outcomes.append(Outcome(record))
+    done.processed.append(ProcessedFile(record))

@@ -10,11 +10,11 @@ have that name, so the bucket is not asked.
 import dagster as dg
 
 from ingest_assets.defs.partitions import files
-from ingest_assets.defs.resources import Workshop
 from ingest_assets.file_ids import is_in_bucket, is_valid, key_of
+from ingest_assets.project import Project
 
 
-def purge(file_id: str, *, workshop: Workshop, instance: dg.DagsterInstance) -> int | None:
+def purge(file_id: str, *, workshop: Project, instance: dg.DagsterInstance) -> int | None:
     """Remove artifacts, partition, chunks and record; return how many chunks went, None if the file is there again."""
     if is_valid(file_id) and is_in_bucket(file_id) and workshop.bucket.stat(key_of(file_id)) is not None:
         return None

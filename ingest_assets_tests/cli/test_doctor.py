@@ -13,19 +13,19 @@ from typing import Any
 
 import pytest
 
-from ingest_assets.cli.doctor import Report, SeenWindow, report, show
+from ingest_assets.cli.doctor import HostReport, LearntWindow, report_of, show_report
 from ingest_assets_tests.conftest import ROOT
 from memory_capped_launcher.host.plan import plan_for
 from memory_capped_launcher_tests.test_plan import FOUND
 
 
-def a_report(**otherwise: Any) -> Report:
+def a_report(**otherwise: Any) -> HostReport:
     ordinary: dict[str, Any] = {"window_parts": 16, "disk_free_mb": 5000, "changed": [], "windows": ()}
-    return report(plan_for(FOUND), home=Path("home"), **ordinary | otherwise)
+    return report_of(plan_for(FOUND), home=Path("home"), **ordinary | otherwise)
 
 
-def printed(report: Report, capsys: pytest.CaptureFixture[str]) -> str:
-    show(report, as_json=False)
+def printed(report: HostReport, capsys: pytest.CaptureFixture[str]) -> str:
+    show_report(report, as_json=False)
     return capsys.readouterr().out
 
 
@@ -35,7 +35,7 @@ def test_windows_are_halved_down_to_one_part(parts: int, sizes: list[int]) -> No
 
 
 def test_what_was_learnt_about_windows_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    seen = SeenWindow(media_type="application/pdf", files=7, highest_peak_mb=850.0, first_window=8)
+    seen = LearntWindow(media_type="application/pdf", files=7, highest_peak_mb=850.0, first_window=8)
     said = printed(a_report(windows=[seen]), capsys)
     assert "application/pdf: 7 files, at most 850 MB; the next starts with 8" in said
 

@@ -31,12 +31,13 @@ def test_a_file_is_added_found_shown_and_removed(ingest: Home) -> None:
     record = ingest.json("status", "ann/p/tides.md")
     assert (record["chunks"], record["languages"], record["tables"]) == (1, ["en"], 0)
     said = ingest("status", "ann/p/tides.md")
+    assert said.startswith("ann/p/tides.md: succeeded\n")
     assert all(f"{stage}: " in said for stage in ("raw_files", "parsed_documents", "chunks", "embeddings"))
     assert [record["file_id"] for record in ingest.json("files")] == ["ann:p:tides.md"]
     assert "1 succeeded; 0 waiting" in ingest("status")
     assert "removed, with 1 chunks" in ingest("remove", "ann/p/tides.md")
     assert ingest.json("files") == []
-    assert ingest.json("search", "where is the tide table?", *OWNER) == []
+    assert "no files at all" in ingest("search", "where is the tide table?", *OWNER, code=1)
 
 
 def test_an_unchanged_file_is_skipped_and_a_changed_one_is_not(ingest: Home) -> None:
@@ -54,7 +55,11 @@ def test_a_bad_file_is_named_and_the_others_go_on(ingest: Home) -> None:
     said = ingest("add", bad, good, *OWNER, code=1)
     assert "ann/p/bad.pdf" in said
     assert "succeeded" in said
-    assert "bad.pdf" in ingest("status", "--problems")
+    assert "bad.pdf" in ingest("status", "--problems", code=1)
+    assert "1 succeeded, 1 failed; 0 waiting" in ingest("status", code=1)
+    first, second, *_ = ingest("status", "ann/p/bad.pdf", code=1).splitlines()
+    assert (first, second.split()[:2]) == ("ann/p/bad.pdf: failed", ["error", "ann/p/bad.pdf:"])
+    assert ingest("status", "ann/p/good.txt").startswith("ann/p/good.txt: succeeded")
 
 
 def test_a_folder_is_added_with_its_paths(ingest: Home) -> None:
@@ -67,8 +72,8 @@ def test_a_folder_is_added_with_its_paths(ingest: Home) -> None:
 
 def test_nobody_sees_another_users_chunks(ingest: Home) -> None:
     ingest("add", ingest.file("a.txt", "The lamp is lit at dusk."), *OWNER)
-    assert ingest.json("search", "lamp", "--user", "bob", "--project", "p") == []
-    assert ingest.json("search", "lamp", "--user", "ann", "--project", "q") == []
+    assert "no files of this user and project" in ingest("search", "lamp", "--user", "bob", "--project", "p", code=1)
+    assert "did you mean -u ann -p p?" in ingest("search", "lamp", "--user", "ann", "--project", "q", code=1)
     assert "must not be empty" in ingest("search", "lamp", "--user", "", "--project", "p", code=2)
 
 
@@ -97,7 +102,7 @@ def test_two_files_of_one_name_are_refused_before_either_is_lost(ingest: Home) -
 
 def test_a_user_cannot_be_made_to_name_another_project(ingest: Home) -> None:
     path = ingest.file("a.txt", "hello")
-    assert "slash" in ingest("add", path, "--user", "ann/secret", "--project", "p", code=1)
+    assert "slash" in ingest("add", path, "--user", "ann/secret", "--project", "p", code=2)
 
 
 def test_one_path_that_cannot_be_taken_is_one_row_and_the_others_go_on(ingest: Home) -> None:

@@ -51,7 +51,7 @@ def store_of(ingest: Home) -> ChromaStore:
 
 def test_damage_is_found_named_and_mended(ingest: Home) -> None:
     assert "2 files, 2 rows: all agrees" in ingest("validate")
-    assert ingest("repair") == "nothing to mend\n"
+    assert ingest("repair") == "nothing to repair\n"
     store = store_of(ingest)
     lose_rows(store, TIDES)
     store.close()

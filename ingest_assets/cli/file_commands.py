@@ -1,0 +1,200 @@
+"""Declare the commands about files: add, work, status, files, chunks, search, remove."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ingest_assets.cli.options import (
+    EXIT_LEFT,
+    EXIT_PROBLEM,
+    FileArgument,
+    JsonOption,
+    ProjectOption,
+    UserOption,
+    scope_of,
+)
+from ingest_assets.errors import OutsideError
+
+
+def add(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="files, or folders of files", exists=True)],
+    user: UserOption,
+    project: ProjectOption,
+    as_json: JsonOption = False,
+) -> None:
+    """Put files into the bucket and process them.
+
+    Unchanged files are skipped. A folder's files keep their path below it; hidden files, lock files, unfinished and
+    empty ones are passed over and named.
+    """
+    scope = scope_of(user, project)
+    from ingest_assets.cli import file_tables
+    from ingest_assets.cli.add import add_files
+    from ingest_assets.config.settings import load_settings
+
+    processed = add_files(paths, scope=scope, settings=load_settings(), quiet=as_json)
+    file_tables.show_processed(processed, as_json=as_json)
+    if any(each.is_problem for each in processed):
+        raise typer.Exit(EXIT_PROBLEM)
+
+
+def work(
+    max_files: Annotated[
+        int | None, typer.Option("--max-files", min=1, metavar="N", help="stop after so many files")
+    ] = None,
+    until_empty: Annotated[
+        bool, typer.Option("--until-empty", help="go on until nothing is pending, files that still arrive included")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Process what is pending in the bucket, without a daemon.
+
+    One file per memory-capped process, for a cron line or a container's job. After a kill the next call goes on.
+
+    Exit codes: 0 all files ended well and none is left; 1 a file ended failed or partial, or lies outside of any user's
+    project; 4 files are left; else as everywhere.
+    """
+    from ingest_assets.cli import file_tables
+    from ingest_assets.cli.work import WorkDone, work_on
+    from ingest_assets.config.settings import load_settings
+
+    done = WorkDone()
+    for done in work_on(load_settings(), max_files=max_files, until_empty=until_empty):
+        if not as_json and done.processed:
+            typer.echo(f"files done: {len(done.processed)}, left: {done.left}", err=True)
+    file_tables.show_work(
+        done.processed,
+        purged=done.purged,
+        misplaced=done.misplaced,
+        unreadable=done.unreadable,
+        left=done.left,
+        as_json=as_json,
+    )
+    if not done.all_well:
+        raise typer.Exit(EXIT_PROBLEM)
+    if done.left:
+        raise typer.Exit(EXIT_LEFT)
+
+
+def status(
+    file: Annotated[str, typer.Argument(metavar="[FILE]", help="one file (USER/PROJECT/FILENAME) instead of all")] = "",
+    problems: Annotated[bool, typer.Option("--problems", help="print problems only")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Count files by state and name problems; or show one file.
+
+    Exit codes: 0 all is well; 1 a file ended failed or partial, lies outside of any user's project or cannot be read,
+    or FILE is one of these or not known; else as everywhere.
+    """
+    from ingest_assets.cli import file_tables
+    from ingest_assets.cli.bucket_status import look_at_bucket
+    from ingest_assets.cli.opening import open_for_reading, place_of, record_of_file
+    from ingest_assets.stores.contract import all_records
+
+    opened = open_for_reading()
+    if file:
+        record = record_of_file(opened, file)
+        file_tables.show_file(record, as_json=as_json)
+        bad = record.state in file_tables.PROBLEMS
+    else:
+        records = list(all_records(opened.store))
+        seen = look_at_bucket(opened.bucket, records)
+        file_tables.show_status(
+            records, bucket=seen, place=place_of(opened.settings), problems_only=problems, as_json=as_json
+        )
+        bad = any(record.state in file_tables.PROBLEMS for record in records)
+        bad = bad or bool(seen.misplaced or seen.unreadable)
+    if bad:
+        raise typer.Exit(EXIT_PROBLEM)
+
+
+def files(
+    user: Annotated[str, typer.Option("--user", "-u", metavar="USER", help="only this user's")] = "",
+    project: Annotated[str, typer.Option("--project", "-p", metavar="PROJECT", help="only this project's")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """List the files of the ledger, with what came of each."""
+    from ingest_assets.cli import file_tables
+    from ingest_assets.cli.opening import open_for_reading, place_of
+    from ingest_assets.stores.contract import all_records
+
+    opened = open_for_reading()
+    chosen = [
+        record
+        for record in all_records(opened.store)
+        if user in {"", record.user_id} and project in {"", record.project_id}
+    ]
+    file_tables.show_files(chosen, place=place_of(opened.settings), as_json=as_json)
+
+
+def chunks(
+    file: FileArgument,
+    limit: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="how many")] = 20,
+    offset: Annotated[int, typer.Option(min=0, metavar="N", help="how many to leave out before them")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a file's chunks as they stand in the store."""
+    from ingest_assets.cli import file_tables
+    from ingest_assets.cli.opening import open_for_reading, record_of_file
+
+    opened = open_for_reading()
+    record = record_of_file(opened, file)
+    file_tables.show_chunks(opened.store.chunks(record.file_id, limit=limit, offset=offset), as_json=as_json)
+
+
+def search(
+    query: Annotated[
+        str, typer.Argument(metavar="QUESTION", help="a question, or words; - reads questions from standard input")
+    ],
+    user: UserOption,
+    project: ProjectOption,
+    k: Annotated[int, typer.Option("--k", "-k", min=1, max=100, metavar="N", help="how many answers")] = 5,
+    as_json: JsonOption = False,
+) -> None:
+    """Find the chunks of one project nearest in meaning.
+
+    Prints file, pages, section and cosine similarity. With - for the question, one is read from each line of standard
+    input and answered at once, with the model loaded once; `--json` then prints one line of JSON for each.
+    """
+    scope = scope_of(user, project)
+    from ingest_assets.cli.opening import open_for_reading
+    from ingest_assets.cli.questions import answer, answer_lines
+
+    opened = open_for_reading()
+    if query == "-":
+        answer_lines(opened, scope=scope, k=k, as_json=as_json)
+    else:
+        answer(opened, query, scope=scope, k=k, as_json=as_json)
+
+
+def remove(file: FileArgument, as_json: JsonOption = False) -> None:
+    """Delete a file from the bucket and from everywhere else.
+
+    Its chunks, record, artifacts and partition go with it.
+    """
+    from ingest_assets.cli import file_tables
+    from ingest_assets.cli.opening import open_for_reading, record_of_file
+    from ingest_assets.config.home import prepare_home
+    from ingest_assets.file_ids import is_in_bucket
+
+    opened = open_for_reading()
+    record = record_of_file(opened, file)
+
+    import dagster as dg
+
+    from ingest_assets.defs.busy_files import files_in_runs
+    from ingest_assets.defs.purge import purge
+
+    with dg.DagsterInstance.from_config(str(prepare_home(opened.settings))) as instance:
+        if record.file_id in files_in_runs(instance):
+            raise OutsideError(f"{record.key}: it is being ingested; remove it when its run has ended")
+        if is_in_bucket(record.file_id):
+            opened.bucket.delete(record.key)
+        rows = purge(record.file_id, workshop=opened, instance=instance)
+    file_tables.show_removed(record.key, rows or 0, as_json=as_json)
+
+
+COMMANDS = (add, work, status, files, chunks, search, remove)

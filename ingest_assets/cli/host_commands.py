@@ -1,0 +1,62 @@
+"""Declare the commands about this host and its settings: prepare, config, doctor, plan."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ingest_assets.cli.options import EXIT_PROBLEM, EXIT_USAGE, JsonOption
+
+
+def prepare(
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="use a store that holds another bucket's files, which it gives up")
+    ] = False,
+) -> None:
+    """Make home, bucket, store and converted model ready.
+
+    What a first run would have to wait for; any number of times. After an upgrade it brings tables of an earlier
+    release up to date.
+    """
+    from ingest_assets.cli.output import told_if_slow
+    from ingest_assets.config.home import prepare_home
+    from ingest_assets.config.settings import load_settings
+    from ingest_assets.project import Project
+
+    project = Project(load_settings())
+    prepare_home(project.settings)
+    project.bucket.prepare()
+    if take_over:
+        project.take_over_store()
+    with told_if_slow("preparing the store"):
+        project.store.prepare()
+    with told_if_slow("converting the embedding model, once; this takes a minute"):
+        project.embedder.embed(["ready"])
+    typer.echo(f"{project.settings.home} is ready; vectors by {project.embedder.model}")
+
+
+def config(as_json: JsonOption = False) -> None:
+    """Show every setting: value, where it came from, meaning."""
+    from ingest_assets.cli.settings_table import setting_rows, show_settings
+    from ingest_assets.config.settings import load_settings
+
+    show_settings(setting_rows(load_settings()), as_json=as_json)
+
+
+def doctor(as_json: JsonOption = False) -> None:
+    """Show this host's plan and what is wrong; change nothing.
+
+    The plan: memory, stack, cap of a run, windows, runs at once. Exit codes: 0 nothing is wrong; 1 something is; 2 a
+    setting with which no run would start; else as everywhere.
+    """
+    from ingest_assets.cli.doctor import inspect_host, show_report
+    from ingest_assets.config.settings import load_settings
+
+    report = inspect_host(load_settings())
+    show_report(report, as_json=as_json)
+    if report.problems:
+        raise typer.Exit(EXIT_USAGE if any(problem.wrong_setting for problem in report.problems) else EXIT_PROBLEM)
+
+
+COMMANDS = (prepare, config, doctor)
