@@ -1,6 +1,6 @@
 """One real pass on a small host: demo, daemon, launcher, a run that is killed for memory and recovers.
 
-    benchmarks/launcher/guest.sh -- .venv/bin/python benchmarks/launcher/guest_pass.py MODELS [--daemon]
+    benchmarks/launcher/guest.sh -- .venv/bin/python -m benchmarks.launcher.guest_pass MODELS [--daemon]
 
 MODELS is a folder of converted models (`INGEST_MODEL_CACHE`). A sample goes through `ingest add`, then a PDF of which a
 page needs more than the cap; with `--daemon`, a real `dagster-daemon` finds the two in the bucket instead. Its code

@@ -1,6 +1,6 @@
 """Hostile files and one very long one, under small caps: how each ends, in how many attempts, at what peak.
 
-    python benchmarks/launcher/hostile.py ../shared/corpus/documents [--caps 1500 1000 700]
+    python -m benchmarks.launcher.hostile ../shared/corpus/documents [--caps 1500 1000 700]
 
 For each cap a fresh home, whose launcher has that cap; the files go through `ingest add` one after another, as a person
 gives them. Beside the corpus's hostile files and its 870-page DOCX stands a PDF made here, one page of which needs some

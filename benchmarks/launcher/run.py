@@ -1,6 +1,6 @@
 """Times a run from launch to end, beside Dagster's own launcher; times a death; measures the watchdog's overshoot.
 
-    python benchmarks/launcher/run.py [--runs 5]
+    python -m benchmarks.launcher.run [--runs 5]
 
 All ways share one code server and the same instance settings; they take turns, so that a busy machine is busy for all.
 CPU seconds are those of the process that starts the run's processes, theirs, and of the launching call.

@@ -1,6 +1,6 @@
 """Times small files on their whole way: dropped into the bucket, found by the sensor, queued, launched, searchable.
 
-    python benchmarks/launcher/small_files.py [--files 200] [--default-files 10] [--phases]
+    python -m benchmarks.launcher.small_files [--files 200] [--default-files 10] [--phases]
 
 A real `dagster-daemon` with its code server works on a fresh home. First with this project's `dagster.yaml`, then with
 Dagster's defaults and one run at a time, on the same assets and files of the same size; both with the converted model

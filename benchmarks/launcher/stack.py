@@ -1,6 +1,6 @@
 """The whole stack in one table: what web server, daemon, code server, warm process and run hold, idle and at the peak.
 
-    python benchmarks/launcher/stack.py ../shared/corpus/documents/pdf/pdf2image-memory-error-test-400p.pdf
+    python -m benchmarks.launcher.stack ../shared/corpus/documents/pdf/pdf2image-memory-error-test-400p.pdf
 
 A fresh home with the shipped dagster.yaml, in which only the cap is set: to what a host of 4096 MB would give. The
 stack is `dagster dev`, as `make dev` and the container image start it. A small file is ingested first, so that the warm

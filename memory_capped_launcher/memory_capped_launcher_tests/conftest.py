@@ -1,4 +1,4 @@
-"""An instance of its own with the launcher set in its `dagster.yaml`, and what a person does with it."""
+"""Provide `Host`: a Dagster instance that uses the launcher, and the actions of a person who works with it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import dagster as dg
 import pytest
@@ -27,11 +27,17 @@ WAIT_S = 15.0
 
 
 class Host:
-    """One instance on this host."""
+    """A Dagster instance with this launcher; its folder has a `dagster.yaml`."""
 
-    def __init__(self, home: Path, **config: Any) -> None:
+    def __init__(self, home: Path, repository: ReconstructableRepository) -> None:
         self.home = home
-        home.mkdir(parents=True, exist_ok=True)
+        self.instance = dg.DagsterInstance.from_config(str(home))
+        self.register = Register(home / "launcher")
+        self.repository = repository
+
+    @classmethod
+    def with_config(cls, home: Path, **config: Any) -> Self:
+        """Make an instance whose launcher has this config, for the runs of `project.py`."""
         settings = {
             "memory_limit_mb": 300,
             "max_parallel": 1,
@@ -47,10 +53,9 @@ class Host:
             "compute_logs": no_logs,
             "telemetry": {"enabled": False},
         }
+        home.mkdir(parents=True, exist_ok=True)
         (home / "dagster.yaml").write_text(yaml.safe_dump(instance))
-        self.instance = dg.DagsterInstance.from_config(str(home))
-        self.register = Register(home / "launcher")
-        self.repository = ReconstructableRepository.for_module(PROJECT, "defs", str(Path(__file__).parents[1]))
+        return cls(home, ReconstructableRepository.for_module(PROJECT, "defs", str(Path(__file__).parents[1])))
 
     @property
     def launcher(self) -> MemoryCappedRunLauncher:
@@ -78,7 +83,7 @@ class Host:
         return self.end_of(self.launch(partition, **tags))
 
     def end_of(self, run_id: str, *, within_s: float = WAIT_S) -> dg.DagsterRun:
-        """Wait until a run has ended, its end was named, and nobody is in charge of it any more."""
+        """Wait until a run has ended, its end has a name, and the register does not know it any more."""
         until(
             lambda: self.read(run_id).is_finished and not self.register.knows(run_id),
             f"the end of {run_id}",
@@ -92,7 +97,7 @@ class Host:
         return run
 
     def running(self, run_id: str) -> int:
-        """Wait until a run's step has begun; return its supervisor."""
+        """Wait until a run's step has begun; return its supervisor's process id."""
         until(lambda: bool(self.instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_START)), "the step's start")
         return self.supervisor(run_id)
 
@@ -103,14 +108,14 @@ class Host:
         return entry.pid
 
     def said(self, run_id: str) -> str:
-        """Return everything that the run's events say."""
+        """Return the messages of all of the run's events."""
         return "\n".join(
             entry.message + (event.message or "" if (event := entry.dagster_event) else "")
             for entry in self.instance.all_logs(run_id)
         )
 
     def warm(self) -> int:
-        """Return the warm process that serves; 0 where there is none."""
+        """Return the id of the warm process that serves; 0 if there is none."""
         for path in (self.home / "launcher/warm").glob("*.sock"):
             try:
                 fields = {"op": "ping", "environment": environment_digest(), "version": ""}
@@ -120,7 +125,7 @@ class Host:
         return 0
 
     def processes(self) -> list[int]:
-        """Return every process that belongs to this instance, this one left out."""
+        """Return the ids of all processes that belong to this instance, except this one."""
         mark = f"DAGSTER_HOME={self.home}".encode()
         return [
             int(path.name)
@@ -129,7 +134,7 @@ class Host:
         ]
 
     def close(self) -> None:
-        """End everything that belongs to this instance."""
+        """End all processes of this instance."""
         for run_id in self.register.run_ids():
             self.register.cancel(run_id)
         until(lambda: not self.register.living(), "the end of all runs")
@@ -141,7 +146,7 @@ class Host:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each of these tests the patience that this machine needs."""
+    """Give each of these tests the time limit that this machine needs."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent) and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(patient(float(item.config.getini("timeout")))))
@@ -159,7 +164,7 @@ def make_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
 
     def make(**config: Any) -> Host:
         monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
-        hosts.append(Host(tmp_path / "home", **config))
+        hosts.append(Host.with_config(tmp_path / "home", **config))
         return hosts[-1]
 
     yield make
@@ -179,7 +184,7 @@ def outcome(run: dg.DagsterRun) -> str:
 
 
 def until(holds: Callable[[], bool], what: str, *, within_s: float = WAIT_S, look_every_s: float = 0.01) -> None:
-    """Wait for something that other processes do, for as long as it may take on a machine of its own."""
+    """Wait until something holds that other processes bring about, at most `within_s` on a quiet machine."""
     deadline = time.monotonic() + patient(within_s)
     while not holds():
         if time.monotonic() > deadline:

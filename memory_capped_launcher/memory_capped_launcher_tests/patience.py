@@ -1,7 +1,6 @@
-"""How long tests wait: `TEST_PATIENCE` in the environment multiplies every time-out and every pause of theirs.
+"""Multiply every time limit and every pause of the tests by `TEST_PATIENCE` from the environment.
 
-1 on a machine of its own; more on a busy or an emulated one (`benchmarks/launcher/guest.sh`). A name outside the
-project's own prefix, because `Settings` refuses the ones with it that it does not know.
+It is 1 on a quiet machine and more on a busy or an emulated one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A Dagster project with one asset, whose partitions each misbehave in their own way."""
+"""Define a Dagster project with one asset; each of its partitions misbehaves in its own way."""
 
 import os
 import signal
@@ -10,7 +10,10 @@ from pathlib import Path
 import dagster as dg
 import numpy as np
 import numpy.random  # so that the generator is seeded in the warm process
+import sqlalchemy
+from alembic.script import ScriptDirectory
 
+from memory_capped_launcher import dagster_private
 from memory_capped_launcher_tests.patience import patient
 
 MB = 1 << 20
@@ -136,6 +139,15 @@ def roll_dice() -> None:
     (Path(os.environ["DAGSTER_HOME"]) / f"dice-{os.getpid()}").write_text(str(np.random.random()))
 
 
+def patches() -> dict[str, bool]:
+    """Return which of the launcher's patches of Dagster are in force in this process."""
+    (storage, *_) = dagster_private.sqlite_storage_modules()
+    return {
+        "keep_connections": storage.create_engine is not sqlalchemy.create_engine,
+        "cache_migrations": dagster_private.sql_module().ScriptDirectory is not ScriptDirectory,
+    }
+
+
 BEHAVIOURS = {
     behaviour.__name__: behaviour
     for behaviour in (
@@ -169,6 +181,7 @@ def work(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
             "pid": os.getpid(),
             "threads": os.environ.get("OMP_NUM_THREADS", "unset"),
             "imported": "colorsys" in sys.modules,
+            "patched": [name for name, is_patched in patches().items() if is_patched],
         }
     )
 

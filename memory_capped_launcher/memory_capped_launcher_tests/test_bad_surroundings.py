@@ -1,4 +1,4 @@
-"""What others did to the instance's folder: files of another user, a disk that is full."""
+"""Test the launcher in an instance's folder with files of another user or on a full disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The file protocol of cgroup v2, on a tree of plain files."""
+"""Test which files of cgroup v2 are read and written, on a tree of plain files."""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""cgroup v2 as the kernel does it: needs a host whose memory controller is there and ours, such as the guest that
-`benchmarks/launcher/guest.sh` boots."""
+"""Test the caps of cgroup v2 as the kernel enforces them.
+
+This needs a host whose memory controller this user may use; `benchmarks/launcher/guest.sh` boots one.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,7 @@ def host(group: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host
     home = tmp_path_factory.mktemp("host") / "home"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", str(home))
-        one = Host(home, cgroup_root=str(group))
+        one = Host.with_config(home, cgroup_root=str(group))
         yield one
         one.close()
 

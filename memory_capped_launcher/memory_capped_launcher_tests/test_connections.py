@@ -1,4 +1,4 @@
-"""SQLite connections that are kept for a run: few, closed at its end, and never shared with a forked child."""
+"""Test that SQLite connections kept for a run are few, closed at its end, and never shared with a forked child."""
 
 from __future__ import annotations
 
@@ -34,6 +34,20 @@ def test_a_database_is_opened_once_however_often_it_is_used(instance: dg.Dagster
     event.remove(Pool, "connect", note)
     assert len(instance.get_dynamic_partitions("files")) == 20
     assert len(opened) <= 2
+
+
+def test_without_the_patch_dagster_opens_its_databases_as_before(tmp_path: Path) -> None:
+    opened: list[object] = []
+
+    def note(*each: object) -> None:
+        opened.append(each)
+
+    with kept_connections(on=False), dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        event.listen(Pool, "connect", note)
+        for number in range(20):
+            instance.add_dynamic_partitions("files", [str(number)])
+        event.remove(Pool, "connect", note)
+    assert len(opened) >= 20
 
 
 def test_no_database_stays_open_at_the_end(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Each part of the launcher is killed in turn: a named end, a free slot, and the next run works."""
+"""Test that a run ends by name, its slot is freed and the next run works, whichever part of the launcher is killed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much memory there is, by files as the kernel writes them."""
+"""Test that the host's memory is read rightly from files as the kernel writes them."""
 
 from __future__ import annotations
 

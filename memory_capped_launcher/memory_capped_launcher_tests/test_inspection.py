@@ -1,4 +1,4 @@
-"""A real home, looked at: what it says, and that it is as it was before."""
+"""Test that the facts about a real home are found and that the home is not changed."""
 
 from __future__ import annotations
 

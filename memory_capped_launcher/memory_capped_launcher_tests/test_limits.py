@@ -1,4 +1,4 @@
-"""Which limits hold for which run."""
+"""Test which limits a run gets from its tags, the configuration and the host."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The small parts: the words for an end, the log, the tree of processes."""
+"""Test the small parts: the names of ends, the log file, the tree of processes and its memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is in force, and what is wrong with it, from plain data."""
+"""Test what is said to be in force on a host and to be wrong with it, from plain data."""
 
 from __future__ import annotations
 

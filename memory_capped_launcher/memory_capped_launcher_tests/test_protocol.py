@@ -1,4 +1,4 @@
-"""One line each way, and nobody in between."""
+"""Test that requests and open files arrive, and that sockets and peers of other users are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is in charge of which run, and whose turn it is."""
+"""Test that each run has one supervisor at most, that lost runs are found, and whose turn it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real runs, real kills: how each of them ends, and that nothing is left behind."""
+"""Test how real runs end, also when they are killed, and that they leave nothing behind."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", str(home))
         patch.setenv("TMPDIR", str(temporary))
-        one = Host(home)
+        one = Host.with_config(home)
         yield one
         one.close()
 
@@ -149,6 +149,18 @@ def test_a_run_sees_the_operators_threads_and_not_the_warm_process_s(host: Host)
 def test_a_run_finds_the_modules_imported_that_the_operator_named(make_host: Callable[..., Host]) -> None:
     host = make_host(preload_modules=["colorsys", "there.is.no.such.module"])
     assert reported(host, host.run("ok"))["imported"].value is True
+
+
+def test_the_patches_of_dagster_can_be_switched_off(make_host: Callable[..., Host]) -> None:
+    """A changed switch takes a new warm process, because the old one has patched Dagster already."""
+    host = make_host()
+    assert reported(host, host.run("ok"))["patched"].value == ["keep_connections", "cache_migrations"]
+    first = host.warm()
+    host = make_host(keep_connections=False, cache_migrations=False)
+    run = host.run("ok")
+    assert outcome(run) == "succeeded"
+    assert reported(host, run)["patched"].value == []
+    assert host.warm() not in (0, first)
 
 
 def reported(host: Host, run: dg.DagsterRun) -> Mapping[str, dg.MetadataValue[Any]]:

@@ -1,4 +1,4 @@
-"""A home's processes: their roles from plain data, and real ones in a real tree."""
+"""Test that the processes of a home and their roles are found, in plain data and in real trees of processes."""
 
 from __future__ import annotations
 
