@@ -1,4 +1,4 @@
-"""The encoding is found from the bytes, whatever they say of themselves."""
+"""Encodings: found from the bytes; a declaration and a few damaged bytes do not mislead."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ingest_assets.errors import BadInput
-from ingest_assets.parsers.detection.encoding import decode, detect
+from ingest_assets.parsers.detection.encoding import decode, decode_bytes, detect
 from ingest_assets_tests.parsers.reading import file
 
 GERMAN = "Alle Menschen sind frei und gleich an Würde und Rechten geboren, im Geiste der Brüderlichkeit."
@@ -76,3 +76,128 @@ def test_a_declaration_is_believed_where_it_decodes(tmp_path: Path) -> None:
 def test_binary_data_is_refused(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(BadInput, match="binary data"):
         detect(file(tmp_path, data))
+
+
+def _read(path: Path, *, declared: str = "") -> str:
+    return "".join(decode(path, detect(path, declared=declared)))
+
+
+# A lead byte without its second half, or a byte that the code page does not define; then the next words.
+DAMAGED = [
+    *((text, codec, b"\x9d") for text, codec in ((GERMAN, "cp1252"), (FRENCH, "cp1252"))),
+    *((FRENCH, "cp1252", code) for code in (b"\x81", b"\x8d", b"\x8f", b"\x90")),
+    *((POLISH, "cp1250", code) for code in (b"\x81", b"\x83", b"\x88", b"\x90", b"\x98")),
+    (RUSSIAN, "cp1251", b"\x98"),
+    (GREEK, "cp1253", b"\xd2"),
+    (HEBREW, "cp1255", b"\xd9"),
+    (THAI, "cp874", b"\xdb"),
+    (CHINESE, "gb18030", b"\xb6"),
+    (TAIWANESE, "big5", b"\xa4"),
+    (JAPANESE, "cp932", b"\x93"),
+    (JAPANESE, "euc_jp", b"\xa4"),
+    (KOREAN, "euc_kr", b"\xb0"),
+    *((text, "utf-8", b"\xe5") for text in (GERMAN, FRENCH, RUSSIAN, ARABIC, CHINESE, JAPANESE, KOREAN, THAI)),
+    *((text, "utf-8", b"\xd0") for text in (POLISH, GREEK, HEBREW, TAIWANESE)),
+]
+
+
+@pytest.mark.parametrize("is_declared", [False, True], ids=["undeclared", "declared"])
+@pytest.mark.parametrize(("text", "codec", "broken"), DAMAGED)
+def test_one_damaged_byte_costs_one_character(
+    tmp_path: Path, text: str, codec: str, broken: bytes, is_declared: bool
+) -> None:
+    data = text.encode(codec) + broken + b" " + text.encode(codec)
+    declared = codec if is_declared else ""
+    assert _read(file(tmp_path, data), declared=declared) == f"{text}\ufffd {text}"
+    assert decode_bytes(data, declared=declared) == f"{text}\ufffd {text}"
+
+
+@pytest.mark.parametrize(
+    ("text", "codec"), [(GERMAN, "utf-8"), (CHINESE, "gb18030"), (JAPANESE, "cp932"), (KOREAN, "cp949")]
+)
+def test_a_text_that_is_cut_in_its_last_character_is_itself(tmp_path: Path, text: str, codec: str) -> None:
+    path = file(tmp_path, (text * 3).encode(codec) + "字".encode(codec)[:-1])
+    assert _read(path) == text * 3 + "\ufffd"
+
+
+@pytest.mark.parametrize(("text", "codec"), [(GERMAN, "utf-8"), (GERMAN, "cp1252"), (CHINESE, "gb18030")])
+def test_one_line_without_end_is_judged_by_where_it_is_not_ascii(tmp_path: Path, text: str, codec: str) -> None:
+    """Minified JSON: one line, and ASCII as far as a sample of its beginning reaches."""
+    data = b'{"id":1},' * 2000 + f'{{"text":"{text}"}}'.encode(codec) + b',"\x9d",' + b'{"id":1},' * 20_000
+    assert f'{{"text":"{text}"}},"\ufffd",' in _read(file(tmp_path, data))
+
+
+def test_a_pair_of_surrogates_in_utf8_is_its_character(tmp_path: Path) -> None:
+    data = (
+        "Würde ".encode() + "😀".encode("utf-16-be").decode("utf-16-be").encode() + b" \xed\xa0\xbd\xed\xb8\x80 Recht"
+    )
+    assert _read(file(tmp_path, data)) == "Würde 😀 😀 Recht"
+    assert decode_bytes(data, declared="utf-8") == "Würde 😀 😀 Recht"
+
+
+def test_the_euro_of_a_chinese_windows_is_a_euro(tmp_path: Path) -> None:
+    data = CHINESE.encode("gbk") + b"\x8014" + CHINESE.encode("gbk")
+    assert _read(file(tmp_path, data)) == f"{CHINESE}€14{CHINESE}"
+    assert decode_bytes(data, declared="gb2312") == f"{CHINESE}€14{CHINESE}"
+
+
+def test_japanese_mail_with_a_sign_that_its_alphabet_lacks_stays_japanese() -> None:
+    """Windows writes circled numbers (0x2D21) into ISO-2022-JP, which does not have them."""
+    data = JAPANESE.encode("iso2022_jp") + b"\x1b$B-!\x1b(B" + JAPANESE.encode("iso2022_jp")
+    for declared in ("", "iso-2022-jp"):
+        assert decode_bytes(data, declared=declared) == f"{JAPANESE}\ufffd{JAPANESE}"
+
+
+@pytest.mark.parametrize(
+    ("text", "codec", "declared"),
+    [
+        (RUSSIAN.upper(), "cp866", "iso-8859-1"),
+        (JAPANESE, "cp932", "iso-8859-1"),
+        (JAPANESE, "cp932", "us-ascii"),
+        (CHINESE, "gb18030", "utf-8"),
+        (FRENCH, "cp1252", "utf-8"),
+        (GERMAN, "cp1252", "us-ascii"),
+        (GERMAN, "utf-8", "iso-8859-1"),
+        (GERMAN, "cp1252", "undefined"),
+        (GERMAN, "cp1252", "utf-16"),
+        ("Words.", "ascii", "utf-16"),
+        ("Café", "cp1252", "utf-8"),
+    ],
+)
+def test_a_wrong_declaration_does_not_mislead(tmp_path: Path, text: str, codec: str, declared: str) -> None:
+    assert _read(file(tmp_path, text.encode(codec)), declared=declared) == text
+    assert decode_bytes(text.encode(codec), declared=declared) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "codec", "declared"),
+    [
+        ("“Straße” – 5 €", "cp1252", "iso-8859-1"),
+        ("“Straße” – 5 €", "cp1252", "x-cp1252"),
+        ("镕基", "gb18030", "gb2312"),
+        ("①東京", "cp932", "shift_jis"),
+        ("①東京", "euc_jis_2004", "x-euc-jp"),
+        ("똠방각하", "cp949", "ks_c_5601-1987"),
+        ("שלום עולם", "iso8859_8", "ISO-8859-8-I"),
+        ("Да", "cp866", "dos-866"),
+        ("Łódź", "iso8859_2", "iso-8859-2"),
+        ("東京", "utf-7", "utf-7"),
+        ("Wörter", "utf-16-le", "utf-16le"),
+    ],
+)
+def test_a_declared_name_stands_for_the_larger_encoding_that_programs_mean(
+    text: str, codec: str, declared: str
+) -> None:
+    assert decode_bytes(text.encode(codec), declared=declared) == text
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "cp1252"])
+def test_a_stray_nul_does_not_make_utf16_of_a_short_table(tmp_path: Path, codec: str) -> None:
+    text = "name,depth\nKästrel\0,1.5\nHeron,2\n"
+    assert _read(file(tmp_path, text.encode(codec))) == text
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("text", [f"{CHINESE}\n", f"{RUSSIAN}\n", "a,b\n1,2\n"])
+def test_short_utf16_without_a_mark_stays_utf16(tmp_path: Path, text: str, codec: str) -> None:
+    assert _read(file(tmp_path, text.encode(codec))) == text
