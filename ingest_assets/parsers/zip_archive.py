@@ -18,7 +18,7 @@ from ingest_assets.parsers.detection import encoding
 from ingest_assets.parsers.embedded import Documents
 from ingest_assets.records import Part
 
-VERSION = "3"
+VERSION = "4"
 PART = "block of text"
 
 _UTF8_NAME = 0x800

@@ -20,7 +20,7 @@ import io
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -95,7 +95,7 @@ def detect(path: Path, *, declared: str = "") -> str:
         if encoding := of_head(head):
             return encoding
         file.seek(0)
-        codec = _declared_codec(declared)
+        codec = declared_codec(declared)
         # Without NUL bytes it is not UTF-16 or UTF-32: a page that was converted kept its old declaration.
         return _judged(file, declared="" if codec.startswith(("utf-16", "utf-32")) else codec)
 
@@ -117,7 +117,7 @@ def of_head(head: bytes) -> str:
     return ""
 
 
-def decode(path: Path, encoding: str) -> Iterator[str]:
+def decode(path: Path, encoding: str) -> Generator[str, None, None]:
     """Yield the text in blocks; a byte that cannot be decoded becomes U+FFFD."""
     decoder = codecs.getincrementaldecoder(encoding)(errors=damaged_bytes.error_handler())
     with path.open("rb") as file:
@@ -133,7 +133,7 @@ def decode_bytes(data: bytes, *, declared: str = "") -> str:
 
 def codec_of(data: bytes, *, declared: str = "") -> str:
     """Name the Python codec that decodes a short text; `declared` is as for `decode_bytes`."""
-    codec = _declared_codec(declared)
+    codec = declared_codec(declared)
     if codec.startswith(("utf-16", "utf-32")):
         if b"\0" in data or _printable(data) < len(data) / 2:
             return codec
@@ -144,7 +144,7 @@ def codec_of(data: bytes, *, declared: str = "") -> str:
     return _judged(io.BytesIO(data), declared=codec)
 
 
-def _declared_codec(name: str) -> str:
+def declared_codec(name: str) -> str:
     """Return Python's name of a declared encoding, or the larger encoding that contains it; "" if it is unknown."""
     name = name.strip().lower()
     known = _CODE_PAGE.fullmatch(name)

@@ -22,7 +22,7 @@ from ingest_assets.records import ElementType, Part
 if TYPE_CHECKING:
     from lxml import etree
 
-VERSION = "3"
+VERSION = "4"
 PART = "block of text"
 
 # The tree of a chapter takes some ten times its size.

@@ -25,7 +25,7 @@ from ingest_assets.records import Part
 if TYPE_CHECKING:
     from olefile import OleFileIO
 
-VERSION = "5"
+VERSION = "6"
 PART = "block of text"
 
 _SUBJECT, _CLASS, _BODY, _HTML, _RTF = "0037", "001A", "1000", "1013", "1009"

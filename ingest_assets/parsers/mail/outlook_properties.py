@@ -6,7 +6,7 @@ import struct
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ingest_assets.parsers.detection import alphabets, encoding
+from ingest_assets.parsers.detection import encoding
 from ingest_assets.parsers.rtf.text import code_page
 
 if TYPE_CHECKING:
@@ -100,24 +100,19 @@ class OutlookFolder:
 
 
 def code_page_of(message: OutlookFolder, numbers: tuple[str, ...]) -> str:
-    """Name the code page of a message's texts: the declared one where they fit it, else judged on all together."""
+    """Name the code page of a message's texts, judged on all of them together; "" if all are ASCII.
+
+    A declared code page that decodes each byte is believed; one that does not is still preferred among the likely ones.
+    """
     sample = b"\n".join(message.raw_text(number) for number in numbers)
-    for number in _CODE_PAGES:
-        name = code_page(message.number(number, default=0))
+    declared = [name for number in _CODE_PAGES if (name := code_page(message.number(number, default=0)))]
+    for name in declared:
         try:
-            if name and sample.decode(name) is not None:
-                return name
+            sample.decode(name)
         except (UnicodeError, LookupError):
             continue
-    return "" if sample.isascii() or not sample.strip() else _judged(sample)
-
-
-def _judged(sample: bytes) -> str:
-    try:
-        sample.decode("utf-8")
-    except UnicodeDecodeError:
-        return alphabets.best_encoding(sample[:32_768])
-    return "utf-8"
+        return name
+    return "" if sample.isascii() else encoding.codec_of(sample, declared=declared[0] if declared else "")
 
 
 def _below(file: OleFileIO, at: tuple[str, ...]) -> list[tuple[str, ...]]:

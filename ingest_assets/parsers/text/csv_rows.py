@@ -24,7 +24,7 @@ from ingest_assets.parsers.detection import encoding
 from ingest_assets.parsers.text.plain import ROW_ENDS, lines
 from ingest_assets.records import ElementType, Part
 
-VERSION = "3"
+VERSION = "4"
 PART = "block of rows"
 
 # 200 rows of ten short cells are some 10,000 characters: a part of three or four chunks.

@@ -15,7 +15,7 @@ from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.detection import encoding
 from ingest_assets.records import ElementType, Part
 
-VERSION = "1"
+VERSION = "2"
 PART = "block of rows"
 
 _PART_ROWS = 200

@@ -16,7 +16,7 @@ from ingest_assets.parsers.detection import encoding
 from ingest_assets.parsers.text import plain as text
 from ingest_assets.records import Part
 
-VERSION = "1"
+VERSION = "2"
 PART = text.PART
 
 # One UTF-16 unit, the two of a character beyond them, or a sign behind a backslash.

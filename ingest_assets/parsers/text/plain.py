@@ -17,7 +17,7 @@ from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.detection import encoding
 from ingest_assets.records import ElementType, Part
 
-VERSION = "2"
+VERSION = "3"
 PART = "block of text"
 
 # Longer than any line an editor breaks at a margin: such a line is a paragraph of its own.

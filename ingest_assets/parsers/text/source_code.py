@@ -11,7 +11,7 @@ from ingest_assets.parsers.detection import encoding
 from ingest_assets.parsers.text.plain import lines
 from ingest_assets.records import ElementType, Part
 
-VERSION = "1"
+VERSION = "2"
 PART = "block of text"
 
 # A screen or two of code: what is read together.

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ingest_assets.errors import BadInput
 from ingest_assets.parsers.building.part_builder import PartBuilder
 from ingest_assets.parsers.contract import Limits
+from ingest_assets.parsers.detection import encoding
 from ingest_assets.parsers.xml import data as xml_data
 from ingest_assets.parsers.xml import words as xml_words
 from ingest_assets.records import ElementType, Part
@@ -25,13 +26,14 @@ from ingest_assets.records import ElementType, Part
 if TYPE_CHECKING:
     from lxml import etree
 
-VERSION = "3"
+VERSION = "4"
 PART = "block of text"
 
 _GUARDED = {
     **dict.fromkeys(("resolve_entities", "load_dtd", "huge_tree"), False),
     **dict.fromkeys(("no_network", "remove_comments", "remove_pis", "recover"), True),
 }
+_DECLARED = re.compile(rb"""\s*<\?xml[^>]*?encoding\s*=\s*["']([\w.:-]+)""", re.IGNORECASE | re.ASCII)
 _TITLES = {"title", "head", "heading", "article-title", "book-title"}
 _SECTIONS = {"sec", "section", "chapter", "div", "part", "app", "abstract", "sect1", "sect2", "sect3", "ack"}
 _ITEMS = {"li", "item", "listitem", "list-item"}
@@ -122,23 +124,24 @@ class _Walk:
     def paragraphs(self, path: Path) -> Iterator[tuple[ElementType, str, int]]:
         from lxml import etree
 
-        events = etree.iterparse(str(path), events=("start", "end"), encoding=_true_encoding(path), **_GUARDED)
         is_empty = True
-        try:
-            for event, element in events:
-                is_empty = False
-                if event == "start":
-                    self._path.append(xml_words.name(element))
-                    if self._is_data and (said := xml_data.said(element)):
-                        yield ElementType.NARRATIVE_TEXT, f"{self._path[-1]}: {said}", 0
-                else:
-                    yield from self._end(element)
-                    self._path.pop()
-        except etree.XMLSyntaxError as error:
-            if is_empty:
-                raise BadInput(f"cannot be read as XML ({error}); upload it again") from error
-            self.damage = str(error)
-        self.damage = self.damage or _first_error(events)
+        with _source(path) as (source, codec):
+            events = etree.iterparse(source, events=("start", "end"), encoding=codec, **_GUARDED)
+            try:
+                for event, element in events:
+                    is_empty = False
+                    if event == "start":
+                        self._path.append(xml_words.name(element))
+                        if self._is_data and (said := xml_data.said(element)):
+                            yield ElementType.NARRATIVE_TEXT, f"{self._path[-1]}: {said}", 0
+                    else:
+                        yield from self._end(element)
+                        self._path.pop()
+            except etree.XMLSyntaxError as error:
+                if is_empty:
+                    raise BadInput(f"cannot be read as XML ({error}); upload it again") from error
+                self.damage = str(error)
+            self.damage = self.damage or _first_error(events)
         if is_empty:
             raise BadInput("cannot be read as XML: it holds no element; upload it again")
 
@@ -182,18 +185,51 @@ def _ends(path: Path) -> Generator[etree._Element, None, None]:
     """Yield the elements as they end, and forget each after its parent."""
     from lxml import etree
 
-    with path.open("rb") as file, suppress(etree.XMLSyntaxError):
-        for _, element in etree.iterparse(file, encoding=_true_encoding(path), **_GUARDED):
+    with _source(path) as (source, codec), suppress(etree.XMLSyntaxError):
+        for _, element in etree.iterparse(source, encoding=codec, **_GUARDED):
             yield element
             for child in element:
                 child.clear(keep_tail=True)
 
 
-def _true_encoding(path: Path) -> str | None:
-    """Name the encoding where the declaration is known to be wrong: a text that says UTF-16 in bytes of ASCII."""
+@contextmanager
+def _source(path: Path) -> Iterator[tuple[BinaryIO | _AsUtf8, str | None]]:
+    """Open what libxml2 is to read, with its encoding, or None if libxml2 finds the encoding itself.
+
+    libxml2 refuses a file for one byte that the declared encoding does not have, and reads UTF-8 where none is
+    declared. Therefore it reads files in Unicode itself, and all others are decoded for it.
+    """
     with path.open("rb") as file:
-        head = file.read(200)
-    return "utf-8" if re.match(rb"\s*<\?xml[^>]*encoding\s*=\s*.utf-16", head, re.IGNORECASE) else None
+        found = _DECLARED.match(file.read(200))
+        file.seek(0)
+        declared = found[1].decode("ascii") if found else ""
+        codec = encoding.detect(path, declared=declared)
+        if codec.startswith(("utf-16", "utf-32")) or (declared and not encoding.declared_codec(declared)):
+            yield file, None
+        elif codec in {"utf-8", "utf-8-sig"}:
+            yield file, "utf-8"
+        else:
+            with closing(_AsUtf8(path, codec)) as source:
+                yield source, "utf-8"
+
+
+class _AsUtf8:
+    """A file that is read as UTF-8, whatever its encoding is."""
+
+    def __init__(self, path: Path, codec: str) -> None:
+        self._blocks = encoding.decode(path, codec)
+        self._rest = b""
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes, at most `size`; b"" at the end."""
+        while not self._rest and (block := next(self._blocks, None)) is not None:
+            self._rest = block.encode()
+        data, self._rest = self._rest[:size], self._rest[size:]
+        return data
+
+    def close(self) -> None:
+        """Close the file."""
+        self._blocks.close()
 
 
 def _first_error(events: etree.iterparse[Any]) -> str:

@@ -111,6 +111,13 @@ def test_texts_of_bytes_are_read_in_any_code_page(tmp_path: Path, codec: str, nu
         assert parts_of(outlook, path)
 
 
+@pytest.mark.parametrize("number", [{"p3FFD": 1252}, {}])
+def test_a_damaged_byte_of_a_text_costs_one_character(tmp_path: Path, number: dict[str, int]) -> None:
+    body = "Le bateau part à neuf heures, dès le début de l'été. ".encode("cp1252") + b"\x93quai\x9d fin."
+    path = made(tmp_path, message({"0037001E": b"Bateau", "1000001E": body}, **number))
+    assert "Le bateau part à neuf heures, dès le début de l'été. “quai\ufffd fin." in texts_of(outlook, path)
+
+
 def test_html_and_rich_text_stand_in_for_a_missing_text(tmp_path: Path) -> None:
     page = message({SUBJECT: "Page", HTML: "<p>Größe</p>".encode("cp1252")}, p3FDE=1252)
     assert texts_of(outlook, made(tmp_path, page)) == ["Page", "Größe"]

@@ -171,3 +171,29 @@ def test_fifty_thousand_attributes_are_no_work(tmp_path: Path) -> None:
     texts = texts_of(xml_text, file(tmp_path, "<a " + " ".join(f"a{n}='{n}'" for n in range(50_000)) + "/>"))
     assert "a49999: 49999" in texts[-1]
     assert time.process_time() - began < 10
+
+
+@pytest.mark.parametrize(
+    ("codec", "declared", "broken"),
+    [
+        ("cp1252", "", b""),
+        ("cp1252", "windows-1252", b"\x9d"),
+        ("cp1252", "iso-8859-1", b""),
+        ("gb18030", "gb2312", b"\xb6"),
+        ("cp932", "shift_jis", b"\x93"),
+        ("utf-8", "iso-8859-1", b""),
+        ("utf-8", "", b"\xe5"),
+    ],
+)
+def test_a_damaged_byte_or_a_wrong_declaration_costs_no_other_word(
+    tmp_path: Path, codec: str, declared: str, broken: bytes
+) -> None:
+    words = {"gb18030": "船票价格是十四元，九点离港。", "cp932": "渡し船は毎週日曜の朝九時に出ます。"}.get(
+        codec, "Båten går på søndag. “Ja”."
+    )
+    head = f'<?xml version="1.0" encoding="{declared}"?>' if declared else ""
+    data = (
+        f"{head}<a><p>{words}".encode(codec) + broken + f" {words}</p><p>More words follow here.</p></a>".encode(codec)
+    )
+    damaged = "\ufffd" if broken else ""
+    assert texts_of(xml_text, file(tmp_path, data)) == [f"{words}{damaged} {words}", "More words follow here."]
