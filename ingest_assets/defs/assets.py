@@ -53,7 +53,7 @@ def parsed_documents(context: dg.AssetExecutionContext, workshop: Shop, raw_file
     unread = attempt.leaves_out("parsed_documents")
 
     def produce(draft: Draft[Part]) -> Iterator[Part]:
-        limits = replace(workshop.limits, unread=unread, in_hand=draft.mark)
+        limits = replace(workshop.limits, unread=unread, before_part=draft.mark)
         with workshop.unchanged_file(source) as path:
             draft.facts["pages"] = count_pages(parser, path, limits=limits)
             yield from parse(path, parser=parser, limits=limits, keep=draft.attach, finished=draft.kept())

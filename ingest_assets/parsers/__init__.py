@@ -1,1 +1,1 @@
-"""Bytes in, elements out: one module per family of formats."""
+"""Read files of many formats and yield their text as elements: one folder per family of formats."""

@@ -1,7 +1,7 @@
-"""What every parser promises: a path in, parts out, one at a time.
+"""Define what every parser does: read a file and yield its parts, one at a time.
 
-A part is the smallest piece that can be read alone. Its boundaries depend on the bytes only, so that a run with a
-smaller window, or one that goes on after a crash, yields the same elements.
+A part is the smallest piece that can be read alone. Where it begins and ends depends on the bytes of the file only, so
+a run with a smaller window, or a run that continues after a crash, yields the same elements.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ingest_assets.records import Part
 
 @dataclass(slots=True)
 class Unpacked:
-    """What the documents inside of one file have come to so far, on all levels together."""
+    """Count the documents inside one file and their bytes so far, on all levels of nesting together."""
 
     documents: int = 0
     size_bytes: int = 0
@@ -24,55 +24,55 @@ class Unpacked:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds on what a file may claim: nothing in it is trusted."""
+    """Limit what is read from one file, because nothing that the file says about itself is trusted."""
 
     max_pages: int = 20_000
-    """More pages, slides or sheets than this: the file is refused."""
+    """A file with more pages, slides or sheets is refused."""
     max_picture_pixels: int = 40_000_000
-    """A larger picture is left out with a warning, before it is decoded."""
+    """A larger picture is left out with a warning; it is not decoded."""
     max_pictures: int = 2_000
-    """Distinct pictures per file; the rest is left out with a warning."""
+    """Distinct pictures per file; the others are left out with a warning."""
     max_unpacked_bytes: int = 1_000_000_000
-    """Sum of an archive's members unpacked, and of all documents inside of a file, on all levels together."""
+    """Unpacked bytes of an archive, and of all documents inside a file, on all levels of nesting together."""
     max_archive_ratio: int = 200
-    """Unpacked over packed size of an archive's member above 10 MB: more is a bomb."""
+    """Largest ratio of unpacked to packed size of a member above 10 MB; a higher ratio is a decompression bomb."""
     max_part_chars: int = 2_000_000
-    """Text of one part; a parser splits before it."""
+    """Characters of one part; a parser begins another part before it reaches them."""
     max_documents: int = 2_000
-    """Documents inside of one file (attachments, members of an archive), on all levels; the rest is left out."""
+    """Documents inside one file (attachments, members of an archive), on all levels; the others are left out."""
     max_nesting: int = 5
-    """Levels of documents inside of documents; what lies deeper is left out with a warning."""
+    """Levels of documents inside documents; deeper ones are left out with a warning."""
     unpacked: Unpacked | None = None
-    """For a document that lies in another one: the count that it shares with the others."""
+    """For a document inside another one: the count that all documents of the outer file share."""
     unread: frozenset[int] = frozenset()
-    """Parts that do not fit in memory even alone: nothing about them is looked at."""
-    in_hand: Callable[[int], None] | None = None
-    """Told the number of a part before it is read out of turn, so that what explodes has a name."""
+    """Numbers of the parts that do not fit in memory even alone; nothing of them is read."""
+    before_part: Callable[[int], None] | None = None
+    """Called with the number of a part before it is read: a part that exhausts the memory is then known by number."""
 
 
 class Parser(Protocol):
-    """One family of formats. Modules of this package fit it."""
+    """Read one family of formats. The parser modules of this package implement it."""
 
     VERSION: str
-    """Goes up whenever the same bytes yield other parts."""
+    """Changed whenever the same bytes yield other parts."""
     PART: str
-    """What one part is, for a person: page, slide, block of rows, block of text."""
+    """What one part is, in messages to people: page, slide, block of rows, block of text."""
 
     def read(self, path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
         """Yield the parts from number `start` on, holding one in memory at a time.
 
-        Elements carry no section (the parse stage derives it from titles and levels). Text is NFC; line ends are
-        "\\n". A part has the pictures that stand in it, with their data; one that came with an earlier part may be
-        left out or come again, the parse stage keeps it once.
+        Elements have no section (the parse stage derives it from titles and levels). Text is NFC with line ends "\\n".
+        A part contains the pictures that stand in it, with their data; a picture of an earlier part may be repeated or
+        left out, because the parse stage keeps each picture once.
 
         Raises:
-            BadInput: the file as a whole is unreadable. A part that cannot be read is yielded with its `problem`.
+            BadInput: the file cannot be read at all. A single part that cannot be read is yielded with a `problem`.
         """
         ...
 
 
 class PagedParser(Parser, Protocol):
-    """A parser of a format that has pages, slides or sheets; a parser of a format that flows has no `count_pages`."""
+    """Parse a format that has pages, slides or sheets. The parser of a flowing format has no `count_pages`."""
 
     def count_pages(self, path: Path, *, limits: Limits) -> int:
         """Count pages, slides or sheets without reading them.

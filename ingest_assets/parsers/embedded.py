@@ -1,8 +1,8 @@
-"""A document inside a file (an attachment, a member of an archive) in, parts of that file out, under its name as title.
+"""Read the documents inside a file (attachments of a mail, members of an archive), each under its name.
 
-Each is read by its own family's parser from a temporary file, so a bomb in an attachment meets the bounds that it would
-meet alone; what all of them come to, on all levels, is counted in one place. One that cannot be read is a warning that
-names it and the reason: it costs the others nothing.
+Each document is read from a temporary file by the parser of its own family, so it meets the same limits as a file that
+was uploaded alone. Documents and bytes are counted once for all levels of nesting. A document that cannot be read
+becomes a warning with its name and the reason; the other documents are read.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from ingest_assets.parsers.detection import media_type
 from ingest_assets.records import ElementType, Part
 
 _BLOCK_BYTES = 1 << 20
-# A name is a title, and is cut where no file system would have taken it.
+# A name becomes a title. Longer names than file systems allow are cut.
 _MAX_NAME_CHARS = 255
 
 
-class Documents:
-    """Reads the documents inside of one file into the parts of its builder."""
+class EmbeddedDocuments:
+    """Read the documents inside one file into the parts of its builder."""
 
     def __init__(self, *, builder: PartBuilder, limits: Limits) -> None:
         self._builder = builder
@@ -36,7 +36,10 @@ class Documents:
         self._limits = replace(limits, unpacked=self._unpacked)
 
     def parts(self, source: IO[bytes], *, name: str, level: int, is_titled: bool = True) -> Iterator[Part]:
-        """Yield the parts of a document; titles in it stand below its name, which is a title of `level` if at all."""
+        """Yield the parts of a document. Its name becomes a title of `level`, unless `is_titled` is false.
+
+        The levels of its own titles are counted from that level.
+        """
         name = " ".join(name.split())[:_MAX_NAME_CHARS] or "without a name"
         if self._builder.elements:
             yield from self._builder.flush()
@@ -52,15 +55,17 @@ class Documents:
         finally:
             self._builder.depth = depth
 
-    def deeper(self) -> Documents:
-        """Give what reads the documents of a document that stands in the same file, a forwarded mail."""
-        return Documents(builder=self._builder, limits=replace(self._limits, max_nesting=self._limits.max_nesting - 1))
+    def deeper(self) -> EmbeddedDocuments:
+        """Return a reader one nesting level deeper, for a mail forwarded inside this one."""
+        return EmbeddedDocuments(
+            builder=self._builder, limits=replace(self._limits, max_nesting=self._limits.max_nesting - 1)
+        )
 
     def count(self) -> None:
         """Count one more document.
 
         Raises:
-            BadInput: too deep inside of others, or too many in all.
+            BadInput: it is nested too deep, or the file contains too many documents.
         """
         self._unpacked.documents += 1
         if self._limits.max_nesting < 1:
@@ -69,7 +74,7 @@ class Documents:
             raise BadInput(f"the file holds more than {self._limits.max_documents:,} documents")
 
     def warn(self, name: str, error: BadInput) -> None:
-        """Name a document that is left out, and why."""
+        """Warn that a document was left out, with its name and the reason."""
         self._builder.warn(f"{name} was left out: {str(error).removeprefix(f'{name}: ')}")
 
     def _copy(self, source: IO[bytes], target: IO[bytes]) -> None:
@@ -96,13 +101,13 @@ class Documents:
             yield from builder.flush()
 
     def _inner_limits(self) -> Limits:
-        """Give the bounds for a document inside; it is told apart which of the file's parts are its own."""
-        before, mark = self._builder.number, self._limits.in_hand
+        """Return the limits of an inner document; numbers of parts are translated to its own numbering."""
+        before, mark = self._builder.number, self._limits.before_part
         return replace(
             self._limits,
             max_nesting=self._limits.max_nesting - 1,
             unread=frozenset(number - before for number in self._limits.unread if number > before),
-            in_hand=(lambda number: mark(before + number)) if mark else None,
+            before_part=(lambda number: mark(before + number)) if mark else None,
         )
 
 
@@ -114,7 +119,7 @@ def _block(source: IO[bytes]) -> bytes:
 
 
 def _parts(parser: Parser, path: Path, *, limits: Limits) -> Iterator[Part]:
-    """Yield a document's parts, without looking at those that do not fit in memory."""
+    """Yield the parts of a document; those that do not fit in memory are skipped unread."""
     start = 1
     total = families.count_pages(parser, path, limits=limits) if parser.PART in {"page", "slide"} else limits.max_pages
     for number in sorted(number for number in limits.unread if number <= total):

@@ -1,4 +1,4 @@
-"""A media type in, the parser that reads it out; or a refusal that says what the file is and what can be done."""
+"""Choose the parser of a media type, or refuse the type with what the file is and what the user can do."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _PARSERS = {
     **dict.fromkeys(("image/png", "image/jpeg", "image/gif", "image/bmp", "image/tiff", "image/webp"), "image"),
 }
 
-# They hold documents of any other family.
+# Files of these families contain documents of any other family.
 _CONTAINERS = {"zip_archive", "mail.eml", "mail.outlook"}
 
 _LATER = "cannot be read yet"
@@ -74,7 +74,7 @@ _REFUSED_KINDS = {
     "font": ("a font", _NOT_A_DOCUMENT),
 }
 
-# Names that promise a binary document. Plain text under one of them is a download gone wrong, not a document.
+# Suffixes of binary documents. Plain text under such a name is a failed download (an error page), not a document.
 _BINARY_SUFFIXES = {
     *(".docx", ".docm", ".pptx", ".pptm", ".xlsx", ".xlsm", ".odt", ".ods", ".odp", ".pdf", ".epub", ".msg", ".zip"),
     *(".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".webp"),
@@ -82,10 +82,10 @@ _BINARY_SUFFIXES = {
 
 
 def parser_for(media_type: str, *, filename: str) -> Parser:
-    """Give the parser of a media type, imported now.
+    """Import the parser of a media type and return it.
 
     Raises:
-        BadInput: no parser reads this type, or the name promises what the content is not.
+        BadInput: no parser reads this type, or the file name belongs to a binary format and the content is text.
     """
     suffix = Path(filename).suffix.lower()
     if media_type == "text/plain" and suffix in _BINARY_SUFFIXES:
@@ -105,7 +105,7 @@ def count_pages(parser: Parser, path: Path, *, limits: Limits) -> int:
 
 
 def version_of(media_type: str, parser: Parser) -> str:
-    """Return the version of all that decides what comes out of a type: a container's documents are others' to read."""
+    """Return the versions of all parsers that may read a part of such a file: all of them for a container."""
     if _PARSERS.get(media_type) not in _CONTAINERS:
         return parser.VERSION
     return " ".join(f"{name}:{_imported(name).VERSION}" for name in sorted(set(_PARSERS.values())))

@@ -1,7 +1,7 @@
-"""A picture's file in, one part per page out, each an IMAGE whose words the caption stage reads.
+"""Read a picture file: one part per page, each with one IMAGE element whose text the caption stage recognises.
 
-A TIFF has as many pages as frames. Of an animation (GIF, WEBP, PNG) only the first frame is read: the others show
-almost the same. A photograph is turned as its camera says (EXIF), because no reader of text reads sideways.
+Each frame of a TIFF is a page. Of an animation (GIF, WEBP, PNG) only the first frame is read, because the others show
+almost the same. A photograph is rotated as its EXIF data say, because OCR does not read sideways text.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ def count_pages(path: Path, *, limits: Limits) -> int:
 
 
 def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
-    """Yield the pages, each with its picture; sizes are checked before anything is decoded.
+    """Yield the pages, each with its picture. The size of a picture is checked before it is decoded.
 
     Raises:
-        BadInput: damaged, empty, too many frames; a picture of one page over `limits.max_picture_pixels`.
+        BadInput: damaged, empty, or too many frames; or the only page is over `limits.max_picture_pixels`.
     """
     with pictures.open_file(path, where="picture") as image:
         total = _count(image, limits=limits)
@@ -54,7 +54,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
 
 
 def _count(image: Image.Image, *, limits: Limits) -> int:
-    """Count the frames up to the first that is damaged, which counts: it comes out as a page with its problem."""
+    """Count the frames up to and including the first damaged one, which is yielded as a page with a problem."""
     if image.format != "TIFF":
         return 1
     for frame in range(1, limits.max_pages + 1):
@@ -62,7 +62,7 @@ def _count(image: Image.Image, *, limits: Limits) -> int:
             with pictures.naming_damage("picture"):
                 image.seek(frame)
         except BadInput as error:
-            # EOFError is how Pillow says that there is no such frame.
+            # Pillow raises EOFError when there is no such frame.
             return frame if isinstance(error.__cause__, EOFError) else frame + 1
     raise BadInput(f"it has more pages than the limit of {limits.max_pages:,}; split the file")
 
@@ -85,7 +85,7 @@ def _page(image: Image.Image, path: Path, *, number: int, limits: Limits) -> Par
 
 
 def _is_reduced(image: Image.Image) -> bool:
-    """Tell a preview that a program stored beside the page (TIFF 6.0, NewSubfileType, bit 0)."""
+    """Return whether the frame is a preview of another page (TIFF 6.0, NewSubfileType, bit 0)."""
     kind = getattr(image, "tag_v2", {}).get(_SUBFILE_TYPE, 0)
     return isinstance(kind, int) and bool(kind & 1)
 

@@ -1,10 +1,13 @@
-"""Elements of `unstructured` in, our records' types and levels out; and the library loaded so that it stays at home.
+"""Load `unstructured` without network access, and translate its element types and title levels to our records.
 
-Three of its habits are switched off before it is imported: the message to its makers that it was loaded, the
-advertisement, and the download of a spaCy model, in whose place stands a blank English pipeline. What is lost with the
-model is the search for a verb, by which `unstructured` tells narrative from other text; both are the same to us.
+Before the import three habits of the library are switched off: the message to its makers that it was loaded, the
+advertisement, and the download of a spaCy model, which a blank English pipeline replaces. The model is only used to
+search for a verb, by which `unstructured` tells narrative from other text; both are the same type here.
 
-Import only inside a parser's `read`: it costs a second and some 190 MB.
+The library reads its switches from the environment only. They are set here and not in the settings, because they must
+hold wherever the library is loaded, also where no settings are (a parser in a test or in somebody's script).
+
+Import the library inside a parser's `read` only: it takes a second and some 190 MB.
 """
 
 from __future__ import annotations
@@ -33,12 +36,12 @@ _TYPES = {
 
 
 def type_of(element: UnstructuredElement) -> ElementType:
-    """Give the type in our words; what is neither title, item, code, formula, header nor footer is narrative."""
+    """Return the type of an element: title, list item, code, formula, header or footer; narrative for all others."""
     return _TYPES.get(element.category, ElementType.NARRATIVE_TEXT)
 
 
 def level_of(element: UnstructuredElement) -> int:
-    """Give a title's depth from 1; 0 for everything else."""
+    """Return the level of a title, from 1; 0 for every other element."""
     if element.category != "Title":
         return 0
     return min(9, (element.metadata.category_depth or 0) + 1)
@@ -46,8 +49,7 @@ def level_of(element: UnstructuredElement) -> int:
 
 @cache
 def load() -> None:
-    """Import `unstructured` without network, model and advertisement; once per process."""
-    # Not settings of this project: words that the library reads at import.
+    """Import `unstructured`, once per process, without network access, model or advertisement."""
     for name in ("DO_NOT_TRACK", "SCARF_NO_ANALYTICS", "UNSTRUCTURED_DISABLE_NOTICE"):
         os.environ.setdefault(name, "1")
     with _without("torch"):
@@ -57,18 +59,18 @@ def load() -> None:
     def blank_pipeline() -> Any:
         pipeline = spacy.blank("en")
         pipeline.add_pipe("sentencizer")
-        # Its bound is meant for parsers that take memory per word; a sentence splitter takes next to none.
+        # The default limit is meant for pipelines that take memory per word; a sentence splitter takes almost none.
         pipeline.max_length = 1 << 30
         return pipeline
 
     tokenize._load_spacy_model = blank_pipeline
-    # It warns of every table without a grid and every unknown style; what matters we say ourselves.
+    # It warns of every table without a grid and of every unknown style. Parsers give their own warnings.
     logging.getLogger("unstructured").setLevel(logging.ERROR)
 
 
 @contextmanager
 def _without(module: str) -> Iterator[None]:
-    """Hide a module from imports inside the block: spaCy takes 170 MB and 3 s for a torch that it never uses here."""
+    """Hide a module from imports inside the block: spaCy would load torch (170 MB, 3 s) and never use it here."""
     if module in sys.modules:
         yield
         return
@@ -81,7 +83,7 @@ def _without(module: str) -> Iterator[None]:
 
 @cache
 def load_html() -> None:
-    """Load the HTML partitioner; its guess of an element's type from the text drops single letters and digits."""
+    """Load the HTML partitioner and replace its guess of types from the text, which drops single letters and digits."""
     load()
     from unstructured.cleaners.core import clean_bullets
     from unstructured.documents.elements import ListItem, Text

@@ -1,7 +1,8 @@
-"""A zip archive in, the documents in it out, one after the other, each below its name.
+"""Read a zip archive as a folder: each document in it is read by its own parser, under its name.
 
-Nothing is unpacked under a name from the archive: members go through temporary files. What is encrypted, a bomb or
-named to lead out of the folder is left out with a warning; what all of them come to is bounded (`embedded.py`).
+Members are unpacked to temporary files, never under a name from the archive. A member that is encrypted, a
+decompression bomb or has a name that points outside the archive is left out with a warning. The total size of all
+members is limited (`embedded.py`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from ingest_assets.parsers.building import zip_safety
 from ingest_assets.parsers.building.part_builder import PartBuilder
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.detection import encoding
-from ingest_assets.parsers.embedded import Documents
+from ingest_assets.parsers.embedded import EmbeddedDocuments
 from ingest_assets.records import Part
 
 VERSION = "4"
@@ -27,13 +28,13 @@ _LITTER = {"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"}
 
 
 def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
-    """Yield the parts of each document in the archive, in the order of its directory.
+    """Yield the parts of each document, in the order of the archive's directory.
 
     Raises:
-        BadInput: truncated, too many or too large members, or nothing in it can be read.
+        BadInput: truncated, too many or too large members, or no document in it can be read.
     """
     builder = PartBuilder(limits=limits, start=start)
-    documents = Documents(builder=builder, limits=limits)
+    documents = EmbeddedDocuments(builder=builder, limits=limits)
     with zip_safety.opened(path) as archive:
         zip_safety.check_total(archive, limits=limits)
         for member in archive.infolist():
@@ -64,7 +65,10 @@ def _check(member: zipfile.ZipInfo, *, name: str, limits: Limits) -> None:
 
 
 def _name(member: zipfile.ZipInfo) -> str:
-    """Give a member's name; one that does not say in which alphabet it is was written on somebody's Windows."""
+    """Return the name of a member.
+
+    A name without the UTF-8 flag was usually written in the code page of a Windows system, which is detected.
+    """
     name = member.filename
     if not member.flag_bits & _UTF8_NAME and not name.isascii():
         try:

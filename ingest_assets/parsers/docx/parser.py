@@ -23,7 +23,7 @@ from ingest_assets.parsers.docx import tree as docx_tree
 from ingest_assets.parsers.docx.headings import heading_styles, level_by_look, looks_of
 from ingest_assets.parsers.docx.notes import Notes
 from ingest_assets.parsers.docx.xml_names import R, W
-from ingest_assets.parsers.embedded import Documents
+from ingest_assets.parsers.embedded import EmbeddedDocuments
 from ingest_assets.parsers.html import tables as html_tables
 from ingest_assets.parsers.html import tree as html_tree
 from ingest_assets.parsers.ooxml import package as ooxml
@@ -67,7 +67,7 @@ class _DocumentReader:
         from unstructured.partition.docx import DocxPartitionerOptions, _DocxPartitioner
 
         self._builder = builder
-        self._documents = Documents(builder=builder, limits=limits)
+        self._documents = EmbeddedDocuments(builder=builder, limits=limits)
         options = DocxPartitionerOptions(
             file=None, file_path=str(package), include_page_breaks=False, infer_table_structure=True
         )

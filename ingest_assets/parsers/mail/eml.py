@@ -25,7 +25,7 @@ from ingest_assets.parsers.building.damage import naming_damage
 from ingest_assets.parsers.building.part_builder import PartBuilder
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.detection import encoding
-from ingest_assets.parsers.embedded import Documents
+from ingest_assets.parsers.embedded import EmbeddedDocuments
 from ingest_assets.parsers.mail import parts as mail_parts
 from ingest_assets.parsers.mail.parts import Attachment, Body, Mail
 from ingest_assets.records import Part
@@ -54,7 +54,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
         BadInput: encrypted, nested without end, or no mail.
     """
     builder = PartBuilder(limits=limits, start=start)
-    documents = Documents(builder=builder, limits=limits)
+    documents = EmbeddedDocuments(builder=builder, limits=limits)
     with path.open("rb") as file:
         head = file.read(64)
         begins = head.removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")  # behind either no header would be one

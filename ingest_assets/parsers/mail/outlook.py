@@ -15,7 +15,7 @@ from ingest_assets.errors import BadInput
 from ingest_assets.parsers.building.damage import naming_damage
 from ingest_assets.parsers.building.part_builder import PartBuilder
 from ingest_assets.parsers.contract import Limits
-from ingest_assets.parsers.embedded import Documents
+from ingest_assets.parsers.embedded import EmbeddedDocuments
 from ingest_assets.parsers.mail import compressed_rtf
 from ingest_assets.parsers.mail import parts as mail_parts
 from ingest_assets.parsers.mail.outlook_properties import MESSAGE_HEADER_BYTES, OutlookFolder, code_page_of
@@ -55,7 +55,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
         with naming_damage("an Outlook message"):
             mail = _mail(file, ())
         builder = PartBuilder(limits=limits, start=start)
-        yield from mail_parts.parts(mail, builder=builder, documents=Documents(builder=builder, limits=limits))
+        yield from mail_parts.parts(mail, builder=builder, documents=EmbeddedDocuments(builder=builder, limits=limits))
     yield from builder.rest()
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ingest_assets.errors import BadInput
 from ingest_assets.parsers.building.part_builder import PartBuilder
-from ingest_assets.parsers.embedded import Documents
+from ingest_assets.parsers.embedded import EmbeddedDocuments
 from ingest_assets.parsers.html import parser as html
 from ingest_assets.parsers.html import tree as html_tree
 from ingest_assets.parsers.rtf import parser as rtf
@@ -60,7 +60,7 @@ class Mail:
     warnings: tuple[str, ...] = ()
 
 
-def parts(mail: Mail, *, builder: PartBuilder, documents: Documents) -> Iterator[Part]:
+def parts(mail: Mail, *, builder: PartBuilder, documents: EmbeddedDocuments) -> Iterator[Part]:
     """Yield a mail's parts, and leave the last of them in the builder where no attachment follows."""
     for warning in mail.warnings:
         builder.warn(warning)
@@ -116,7 +116,7 @@ def _add_body(body: Body, *, builder: PartBuilder) -> Iterator[Part]:
     builder.depth -= 1
 
 
-def _attached(attachment: Attachment, *, builder: PartBuilder, documents: Documents) -> Iterator[Part]:
+def _attached(attachment: Attachment, *, builder: PartBuilder, documents: EmbeddedDocuments) -> Iterator[Part]:
     if attachment.mail is None:
         yield from documents.parts(io.BytesIO(attachment.data()), name=attachment.name, level=2)
         return

@@ -114,8 +114,8 @@ def _text(pdf: PdfDocument, number: int, *, limits: Limits) -> _Page:
     """Read the text of a page into rows in reading order, and whether there are pictures on it."""
     from pypdfium2 import PdfiumError
 
-    if limits.in_hand:
-        limits.in_hand(number)
+    if limits.before_part:
+        limits.before_part(number)
     try:
         with closing(pdf_upright.opened(pdf, number)) as page:
             return _text_of(page, walk(page), number, limits=limits)
@@ -129,8 +129,8 @@ def _with_pictures(pdf: PdfDocument, number: int, known: _Page | None, *, limits
 
     if known and not known.has_pictures and not known.figures and not known.is_scan:
         return known
-    if limits.in_hand:
-        limits.in_hand(number)
+    if limits.before_part:
+        limits.before_part(number)
     try:
         with closing(pdf_upright.opened(pdf, number)) as page:
             objects = walk(page)

@@ -125,7 +125,7 @@ def test_reading_from_a_later_page_yields_the_same_pictures(tmp_path: Path, star
 
 def test_a_page_that_must_not_be_looked_at_is_not_drawn(tmp_path: Path) -> None:
     path, touched = write(tmp_path / "a.pdf", [Page(image=SCAN)] * 3), list[int]()
-    list(pdf.read(path, limits=Limits(unread=frozenset({1}), in_hand=touched.append), start=2))
+    list(pdf.read(path, limits=Limits(unread=frozenset({1}), before_part=touched.append), start=2))
     assert set(touched) == {2, 3}
 
 
