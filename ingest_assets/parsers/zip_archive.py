@@ -23,7 +23,7 @@ VERSION = "4"
 PART = "block of text"
 
 _UTF8_NAME = 0x800
-# What systems leave behind in zip_safety.
+# Files that operating systems add to archives.
 _LITTER = {"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"}
 
 

@@ -1,7 +1,7 @@
-"""A tree of HTML in, elements in a part builder out, block by block.
+"""Split a tree of HTML into blocks and add them to a part builder as elements.
 
-Blocks are cut here, and typed by `unstructured`: a heading, a paragraph, a list, a piece of code, or a run of text
-that stands in no paragraph at all.
+A block is a heading, a paragraph, a list, a piece of code, or text that stands in no paragraph. `unstructured` chooses
+the type of each block.
 """
 
 from __future__ import annotations
@@ -24,30 +24,31 @@ from ingest_assets.records import ElementType
 if TYPE_CHECKING:
     from lxml import etree
 
-# One call of unstructured costs some milliseconds whatever it is given.
+# One call of unstructured takes some milliseconds, however short its input.
 _BATCH_CHARS = 16_000
-# libxml2 takes no text node above 10 MB; a "block" of this size is no prose anyway.
+# libxml2 refuses text nodes above 10 MB; a "block" of a million characters is not prose anyway.
 _MAX_BLOCK_CHARS = 1_000_000
 _LEAVES = frozenset(["h1", "h2", "h3", "h4", "h5", "h6", "p", "pre", "ul", "ol", "dl", "math"])
 _DATA_URI = re.compile(r"\s*data:(image/[\w.+-]+)?((?:;[^;,]*)*),", re.IGNORECASE)
 
 
-Find: TypeAlias = Callable[[str], Callable[[], bytes] | None]
+FindPicture: TypeAlias = Callable[[str], Callable[[], bytes] | None]
 _Kept: TypeAlias = list[list[str]] | bytes | str | Callable[[], bytes]
 
 
-def add(root: etree._Element, *, builder: PartBuilder, find: Find | None = None) -> Iterator[None]:
-    """Add a page's blocks to the builder; yields after each batch, so that the caller can close a part.
+def add(root: etree._Element, *, builder: PartBuilder, find: FindPicture | None = None) -> Iterator[None]:
+    """Add the blocks of a page to the builder, and yield after each batch, so that the caller can close a part.
 
-    `find` gives what reads a picture that travels with the page, by its URL: it is read when its turn has come.
+    `find` returns, for the URL of a picture, a function that reads it, or None where the file has no such picture. The
+    function is called when the picture is added.
     """
     html_tree.prepare(root)
-    stand_ins = _StandIns(root, find)
+    placeholders = _Placeholders(root, find)
     batch: list[str] = []
     size = 0
     for block in _blocks(root, _with_blocks_inside(root)):
         if len(block) > _MAX_BLOCK_CHARS:
-            _add_batch(batch, stand_ins, builder=builder)
+            _add_batch(batch, placeholders, builder=builder)
             batch, size = [], 0
             builder.add(ElementType.NARRATIVE_TEXT, html_tree.inner_text(html_tree.parse(block)))
             yield
@@ -55,22 +56,22 @@ def add(root: etree._Element, *, builder: PartBuilder, find: Find | None = None)
         batch.append(block)
         size += len(block)
         if size >= _BATCH_CHARS:
-            _add_batch(batch, stand_ins, builder=builder)
+            _add_batch(batch, placeholders, builder=builder)
             batch, size = [], 0
             yield
-    _add_batch(batch, stand_ins, builder=builder)
+    _add_batch(batch, placeholders, builder=builder)
     yield
 
 
-class _StandIns:
-    """Tables and pictures that have left the tree; an <img src="ours:N"> stands where each was."""
+class _Placeholders:
+    """Take tables and pictures out of the tree, and leave an <img src="ours:N"> as the placeholder of each."""
 
-    def __init__(self, root: etree._Element, find: Find | None) -> None:
+    def __init__(self, root: etree._Element, find: FindPicture | None) -> None:
         self._kept: list[_Kept] = []
         self._find = find or (lambda _: None)
         for table in [*root.iter("table")]:
             if html_tables.is_layout(table):
-                _unmake(table)
+                _turn_into_blocks(table)
         html_lists.number(root)
         for image in [*root.iter("img")]:
             self._replace_image(image)
@@ -79,7 +80,7 @@ class _StandIns:
                 self._replace_table(table)
 
     def add(self, url: str, *, builder: PartBuilder) -> None:
-        """Add what a marker stands for."""
+        """Add the table or picture of a placeholder."""
         kept = self._kept[int(url.removeprefix("ours:"))]
         if isinstance(kept, bytes):
             builder.add_picture(kept, name="an embedded picture")
@@ -91,7 +92,7 @@ class _StandIns:
             builder.add_table(kept)
 
     def _replace_image(self, image: etree._Element) -> None:
-        """A picture in a `data:` URI is kept; of one elsewhere, which is never fetched, the words in its place are."""
+        """Keep a picture of a `data:` URI or of the file; replace any other by its alt text (it is not fetched)."""
         source = image.get("src") or image.get("data-src") or ""
         kept = _data(source) or self._find(source)
         if kept:
@@ -135,7 +136,7 @@ def _data(uri: str) -> bytes:
         return b"damaged"
 
 
-def _unmake(table: etree._Element) -> None:
+def _turn_into_blocks(table: etree._Element) -> None:
     table.tag = "div"
     for row in html_tables.own_rows(table):
         row.tag = "div"
@@ -147,7 +148,7 @@ def _unmake(table: etree._Element) -> None:
 
 
 def _with_blocks_inside(root: etree._Element) -> set[etree._Element]:
-    """Find the elements that are no single paragraph: something in them stands on lines of its own."""
+    """FindPicture the elements that are no single paragraph: something in them stands on lines of its own."""
     found: set[etree._Element] = set()
     for element in root.iter(*(html_tree.BLOCKS - {"br"}), "img"):
         if element.tag == "img" and not (element.get("src") or "").startswith("ours:"):
@@ -160,7 +161,7 @@ def _with_blocks_inside(root: etree._Element) -> set[etree._Element]:
 
 
 def _blocks(node: etree._Element, containers: set[etree._Element]) -> Iterator[str]:
-    """Yield the blocks of a container as HTML; what stands in none becomes a paragraph."""
+    """Yield the blocks of a container as HTML; text outside of any block becomes a paragraph."""
     from lxml import etree
 
     run = [escape(node.text or "", quote=False)]
@@ -171,7 +172,7 @@ def _blocks(node: etree._Element, containers: set[etree._Element]) -> Iterator[s
             continue
         yield from _paragraph(run)
         run = [escape(child.tail or "", quote=False)]
-        # An item on its own, without its list, is typed only inside of one.
+        # unstructured recognises a list item only inside a list.
         if child.tag == "li":
             yield f"<ul>{etree.tostring(child, encoding='unicode', method='html', with_tail=False)}</ul>"
         elif child.tag in _LEAVES or child.tag == "img":
@@ -187,7 +188,7 @@ def _paragraph(run: list[str]) -> Iterator[str]:
         yield f"<p>{text}</p>"
 
 
-def _add_batch(batch: list[str], stand_ins: _StandIns, *, builder: PartBuilder) -> None:
+def _add_batch(batch: list[str], placeholders: _Placeholders, *, builder: PartBuilder) -> None:
     if not batch:
         return
     load_html()
@@ -196,6 +197,6 @@ def _add_batch(batch: list[str], stand_ins: _StandIns, *, builder: PartBuilder) 
     for element in partition_html(text=f"<body>{''.join(batch)}</body>", languages=[""]):
         url = element.metadata.image_url or ""
         if url.startswith("ours:"):
-            stand_ins.add(url, builder=builder)
+            placeholders.add(url, builder=builder)
         elif element.category != "Image":
             builder.add(type_of(element), element.text, level=level_of(element))

@@ -1,4 +1,4 @@
-"""A field of a form in a page in, what a person sees in it as text in its place out."""
+"""Replace the fields of a form by the text that a person sees in them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lxml import etree
 
-# Of a browser's inputs (HTML, 4.10.5); one of any other type is one line of text.
+# Types of <input> (HTML, 4.10.5) that show no text of the page; every unknown type is a line of text.
 _UNSEEN = {"hidden", "password", "submit", "button", "reset", "image", "file", "color", "range"}
 _IN_LISTS = {"option", "optgroup", "hr"}
 
 
 def write_out(field: etree._Element) -> None:
-    """Put text in the place of an `input` or `select`: passwords, buttons and what is hidden are nothing."""
+    """Replace an `input` or `select` by its text; passwords, buttons and hidden fields have none."""
     if field.tag == "select" and any(node.tag not in _IN_LISTS for node in field.iterdescendants()):
-        field.tag = "div"  # never closed: the rest of the page stands in it
+        field.tag = "div"  # the <select> was never closed, so the rest of the page stands in it
         for option in field.iter("option", "select"):
             option.tag = "p"
         return

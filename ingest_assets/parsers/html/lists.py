@@ -1,4 +1,4 @@
-"""The ordered lists of a page in, the same out with each item's number in its text, as a browser counts them."""
+"""Write the numbers of ordered lists into the text of their items, counted as a browser does."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _KINDS = {
     "lower-roman": "i",
     "upper-roman": "I",
 }
-# What an item's number cannot stand in the text of.
+# Elements inside an item whose text is not the item's own; no number is written into them.
 _APART = {"ol", "ul", "dl", "table", "img", "pre", "li"}
 
 
 def number(root: etree._Element) -> None:
-    """Write the numbers into the items, in place (HTML, 4.4.5 and 15.3.7); those in cells of tables are left alone."""
+    """Number the items in place (HTML, 4.4.5 and 15.3.7); lists in cells of tables are not numbered."""
     for element in root.iter("ol"):
         if any(True for _ in element.iterancestors("td", "th")):
             continue
@@ -47,7 +47,7 @@ def _kind(element: etree._Element) -> str:
 
 
 def _named(element: etree._Element) -> str:
-    """Return the kind of list that an element's style names, if it is one that is known."""
+    """Return the list style that an element's CSS names, or "" where it names none that is known."""
     style = _STYLE.search(element.get("style", ""))
     words = style[1].lower().split() if style else []
     return next((word for word in words if word in _UNMARKED or word in _KINDS), "")
@@ -59,7 +59,7 @@ def _integer(text: str | None, *, default: int) -> int:
 
 
 def _put(item: etree._Element, mark: str) -> None:
-    """Put a mark before the first words of an item; nothing where it begins with a list, a table or a picture."""
+    """Write a mark before the first words of an item, unless it begins with a list, a table or a picture."""
     from lxml import etree
 
     for event, node in etree.iterwalk(item, events=("start", "end")):

@@ -1,9 +1,8 @@
-"""A Markdown file in, elements out.
+"""Read Markdown: render it as HTML, section by section, and read that.
 
-Markdown becomes HTML and takes its way (`html_blocks.py`). It is rendered by `markdown-it-py`, not by the
-Python-Markdown that `unstructured` calls: that one is no CommonMark, and loses the structure of lists that follow a
-paragraph without a blank line or are indented by two spaces, and of code fences in lists. A file is rendered in
-sections of some tens of kilobytes.
+`markdown-it-py` renders it. The Python-Markdown that `unstructured` calls is not CommonMark: it loses lists that follow
+a paragraph without a blank line or are indented by two spaces, and code fences in lists. A section has some tens of
+kilobytes.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from ingest_assets.records import ElementType, Part
 VERSION = "4"
 PART = "block of text"
 
-# Where a section may end although no blank line and no heading comes.
+# A longer section is cut even where no blank line allows it.
 _MAX_SECTION_CHARS = 1_000_000
 _FENCE = re.compile(r" {0,3}(```+|~~~+)")
 _QUOTES = re.compile(r"^(?:[ \t]*>){20,}", re.MULTILINE)
@@ -41,12 +40,12 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
 
     codec = encoding.detect(path)
     renderer = MarkdownIt("commonmark", {"maxNesting": 100}).enable(["table", "strikethrough"])
-    # Signs of formulas are no emphasis; a dollar before or behind a digit is money.
+    # "_" and "*" in formulas are not emphasis; a dollar sign next to a digit is money.
     renderer.use(dollarmath_plugin, allow_space=False, allow_digits=False, allow_labels=False, renderer=_as_written)
     references: dict[str, dict[str, str]] = {}
     builder = PartBuilder(limits=limits, start=start)
     for section in _sections(_without_front_matter(lines(encoding.decode(path, codec)), builder)):
-        # Deeper quotes than the renderer follows would lose their text.
+        # The renderer drops the text of quotes that are nested deeper than it follows.
         html = renderer.render(_QUOTES.sub("> " * 20, section), {"references": references})
         yield from html_parser.add(html_tree.parse(f"<body>{html}</body>"), builder=builder)
     yield from builder.rest()
@@ -58,7 +57,10 @@ def _as_written(formula: str, options: dict[str, bool]) -> str:
 
 
 def _without_front_matter(source: Iterator[str], builder: PartBuilder) -> Iterator[str]:
-    """Take the YAML that many tools put before the text as one piece of text, not as Markdown."""
+    """Add YAML front matter as one piece of text, and yield the lines after it.
+
+    Rendered as Markdown it would be a rule and a heading.
+    """
     first = next(source, "")
     if first.rstrip() != "---":
         yield first
@@ -70,7 +72,7 @@ def _without_front_matter(source: Iterator[str], builder: PartBuilder) -> Iterat
             builder.add(ElementType.NARRATIVE_TEXT, "\n".join(held))
             break
         held.append(line)
-        # No front matter is longer, and a text may begin with a rule.
+        # Front matter is not longer; the text begins with a horizontal rule.
         if len(held) > 200:
             yield from [first, *held]
             break
@@ -80,7 +82,7 @@ def _without_front_matter(source: Iterator[str], builder: PartBuilder) -> Iterat
 
 
 def _sections(source: Iterator[str]) -> Iterator[str]:
-    """Yield stretches that can be rendered alone: cut before a line that follows a blank one, outside of fences."""
+    """Yield sections that can be rendered alone: each ends at a blank line outside a code fence."""
     held: list[str] = []
     size = 0
     fence = ""

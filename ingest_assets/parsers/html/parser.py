@@ -1,7 +1,7 @@
-"""An HTML page in, elements out: titles with their level, paragraphs, list items, tables, code, embedded pictures.
+"""Read an HTML page: titles with their level, paragraphs, list items, tables, code and embedded pictures.
 
-`unstructured` types the blocks; `html_tree.py` says what is made ready for it, and why. It is given a page in pieces of
-some kilobytes, block by block, so that its records of one piece are gone before the next.
+`unstructured` chooses the types of the blocks; `tree.py` prepares the page for it and says why. The page is given to it
+in pieces of some kilobytes, so that the objects for one piece are freed before the next.
 """
 
 from __future__ import annotations
@@ -43,8 +43,11 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     yield from builder.rest()
 
 
-def add(root: etree._Element, *, builder: PartBuilder, find: html_blocks.Find | None = None) -> Iterator[Part]:
-    """Add a page to a builder, and close its parts when they are full; what is left stays in it."""
+def add(root: etree._Element, *, builder: PartBuilder, find: html_blocks.FindPicture | None = None) -> Iterator[Part]:
+    """Add a page to a builder and yield each full part; the rest stays in the builder.
+
+    `find` is described at `blocks.add`.
+    """
     for _ in html_blocks.add(root, builder=builder, find=find):
         if builder.is_full:
             yield from builder.flush()
@@ -65,7 +68,7 @@ def declared_encoding(page: bytes) -> str:
 
 
 def _title(root: etree._Element) -> str:
-    """Give the page's title where the page itself has no outermost heading."""
+    """Return the <title> of a page that has no <h1>, otherwise ""."""
     if root.find(".//h1") is not None:
         return ""
     title = next((each for each in root.iter("title") if each.getparent().tag in {"head", "html"}), None)

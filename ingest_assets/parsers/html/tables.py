@@ -1,4 +1,4 @@
-"""A <table> in, rows of cells out, with merged cells repeated; or the word that it is no table but a layout."""
+"""Read the rows of a <table>, with merged cells repeated, and recognise tables that only lay out a page."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from ingest_assets.parsers.html.tree import inner_text
 if TYPE_CHECKING:
     from lxml import etree
 
-# HTML's own bounds (colspan 1,000, rowspan 65,534) allow a cell of 65 million; a table of 100,000 is read whole.
+# HTML's own limits (colspan 1,000, rowspan 65,534) would let one cell fill 65 million places.
 _MAX_SPAN = 1_000
 _MAX_CELLS = 200_000
-# What makes a single cell more than a value.
+# Elements that a cell with a mere value does not contain.
 _LAYOUT_MARKS = frozenset(("h1", "h2", "h3", "h4", "p", "div", "ul", "ol", "table", "pre"))
 
 
 def is_layout(table: etree._Element) -> bool:
-    """Tell a table that only places parts of a page: no header cells, and one row, one column, or tables inside."""
+    """Return whether a table only lays out a page: it has no header cells, and one row, one column or tables inside."""
     if table.get("role") in {"presentation", "none"}:
         return True
     rows = own_rows(table)
@@ -31,7 +31,7 @@ def is_layout(table: etree._Element) -> bool:
 
 
 def own_rows(table: etree._Element) -> list[etree._Element]:
-    """List the rows of a table, without those of tables inside it, header first and footer last."""
+    """List the rows of a table, the header first and the footer last, without the rows of tables inside it."""
     rows: list[etree._Element] = []
     for group in ("thead", None, "tfoot"):
         for child in table:
@@ -43,7 +43,7 @@ def own_rows(table: etree._Element) -> list[etree._Element]:
 
 
 def rows_of(table: etree._Element) -> list[list[str]]:
-    """Give the text of every cell; one that spans several columns or rows stands in each of them."""
+    """Return the text of every cell by row; a cell that spans columns or rows is repeated in each of them."""
     grid: list[list[str]] = []
     pending: dict[int, tuple[int, str]] = {}
     cells = 0
@@ -71,7 +71,7 @@ def _cells(row: etree._Element) -> list[etree._Element]:
 
 
 def _fill(line: list[str], pending: dict[int, tuple[int, str]]) -> None:
-    """Repeat, where the line has come to, the cells that reach down from rows above."""
+    """Add the cells that reach down from rows above, as far as they follow directly."""
     while len(line) in pending:
         left, text = pending.pop(len(line))
         if left > 1:

@@ -1,9 +1,9 @@
-"""HTML text in, a tree of bounded depth out in which nothing is left that `unstructured` would skip.
+"""Parse HTML and prepare the tree for `unstructured`, which skips many elements and follows any depth.
 
-`unstructured` 0.27 leaves out forms, figures, details, everything beside the first <main>, labels and buttons: whole
-pages of ASP.NET stand in one <form>. They are renamed to what it reads. What is no text of the page goes: scripts,
-styles, templates, hidden elements, navigation. Tables and pictures leave the tree, with an <img> as their marker,
-because it drops the spans of cells, the pictures in tables, and some `data:` URIs.
+`unstructured` 0.27 leaves out forms (whole pages of ASP.NET stand in one <form>), figures, details, labels, buttons
+and everything outside the first <main>. They are renamed to elements that it reads. Elements that are no text of the page
+are removed: scripts, styles, templates, hidden elements, navigation. Tables and pictures are read by `blocks.py`,
+because `unstructured` drops spans of cells, pictures in tables, and some `data:` URIs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ingest_assets.parsers.html import fields as html_fields
 if TYPE_CHECKING:
     from lxml import etree
 
-# Deeper than any page is written; unstructured's parser calls itself once per level.
+# Deeper than real pages; unstructured's parser calls itself once per level.
 _MAX_DEPTH = 100
 
 _RENAMED = {
@@ -38,7 +38,7 @@ _REMOVED = {
     *("head", "script", "style", "template", "noscript", "link", "meta", "base", "datalist"),
     *("iframe", "noembed", "embed", "param", "source", "track", "map", "area", "svg", "nav", "del", "progress"),
 }
-# What lxml reads and does not take back into a tree (XML 1.0, 2.2), as a character or as a reference to one.
+# Characters, or references to them, that lxml parses but refuses to set as text (XML 1.0, 2.2).
 _CONTROLS = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]"
     r"|&#(?:0*(?:[0-8]|1[1-24-9]|2\d|3[01]|6553[45])|x0*(?:[0-8bcef]|1[0-9a-f]|fff[ef]))(?![0-9a-f]);?",
@@ -49,13 +49,13 @@ _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECAS
 
 
 def parse(html: str) -> etree._Element:
-    """Parse as a browser would, forgiving everything but never reading anything outside the text."""
+    """Parse HTML with errors of any kind, as a browser would. Nothing outside the text is read."""
     from lxml import etree
 
     parser = etree.HTMLParser(remove_comments=True, remove_pis=True, no_network=True, huge_tree=True, encoding="utf-8")
     root = _fromstring(html, parser)
     if any("depth" in entry.message for entry in parser.error_log):
-        # libxml2 stops at 2,048 levels and drops what follows: take the containers away and read again.
+        # libxml2 stops at 2,048 levels and drops the rest of the page: remove the containers and parse again.
         root = _fromstring(flat(html), parser)
     return root
 
@@ -73,7 +73,7 @@ def _fromstring(html: str, parser: etree.HTMLParser) -> etree._Element:
 
 
 def flat(html: str) -> str:
-    """Keep texts, headings, items, cells and pictures; drop every container."""
+    """Return the page without containers: texts, headings, list items, cells and pictures only."""
     reader = _Flat()
     reader.feed(html)
     reader.close()
@@ -106,7 +106,7 @@ class _Flat(TagReader):
 
 
 def prepare(root: etree._Element) -> None:
-    """Rename and remove elements in place, and turn what stands too deep into plain text."""
+    """Rename and remove elements in place, and turn elements that are nested too deep into plain text."""
     removed, fields = [], []
     for element in root.iter():
         tag = str(element.tag).lower()
@@ -119,9 +119,9 @@ def prepare(root: etree._Element) -> None:
             element.tag = tag
             fields.append(element)
         elif tag in {"rt", "rp"} and next(element.iter(*BLOCKS), None) is None:
-            removed.append(element)  # how the characters under it are read
+            removed.append(element)  # the pronunciation of the characters under it
         else:
-            # A damaged page has elements of any name, "p<" among them, which lxml reads and does not write.
+            # A damaged page has elements of any name; lxml parses "p<" but cannot write it.
             element.tag = _RENAMED.get(tag, tag) if _NAME.fullmatch(tag) else "span"
     for element in removed:
         remove(element)
@@ -132,7 +132,7 @@ def prepare(root: etree._Element) -> None:
 
 
 def _write_out(formula: etree._Element) -> None:
-    """Put the signs of a formula in its place: without its alternative text nobody would read it."""
+    """Replace a formula that has no alternative text by its characters, so that they are read."""
     for annotation in [*formula.iter("annotation", "annotation-xml")]:
         remove(annotation)
     signs = inner_text(formula)
@@ -142,12 +142,12 @@ def _write_out(formula: etree._Element) -> None:
 
 
 def remove(element: etree._Element) -> None:
-    """Take an element out, and leave what follows it where it is."""
+    """Remove an element and keep the text that follows it."""
     replace(element, None)
 
 
 def replace(element: etree._Element, other: etree._Element | None) -> None:
-    """Put another element, or nothing, in the place of one."""
+    """Replace an element by another one, or by nothing, and keep the text that follows it."""
     parent = element.getparent()
     if parent is None:
         return
@@ -180,7 +180,7 @@ def _limit_depth(root: etree._Element) -> None:
         element.tag, element.text, element.tail = "p", text, tail
 
 
-# Elements that stand on lines of their own: text on their two sides is not one word.
+# Elements that begin and end a line, so that the texts before and after them are not one word.
 BLOCKS = frozenset(
     {
         *("address", "article", "aside", "blockquote", "br", "caption", "center", "dd", "div", "dl", "dt", "footer"),
@@ -191,7 +191,7 @@ BLOCKS = frozenset(
 
 
 def inner_text(element: etree._Element) -> str:
-    """Join the text inside an element on one line, with a space where a block begins or ends."""
+    """Return the text inside an element on one line, with a space where a block begins or ends."""
     from lxml import etree
 
     pieces: list[str] = []

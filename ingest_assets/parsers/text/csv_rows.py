@@ -1,9 +1,9 @@
-"""A CSV file in, Markdown tables of some hundred rows out, each with the file's header.
+"""Read a CSV file as Markdown tables of up to 200 rows, each under the header of the file.
 
-A row with more cells than the table has columns belongs under none of its headings: it stands as a line of text.
+A row with more cells than the table has columns does not fit under the header; it becomes a line of text.
 
-Delimiter and quoting are judged on the first rows by how evenly each candidate parts them. `csv.Sniffer` is not used:
-it answers with letters on prose and fails on one column, and `unstructured` reads the whole file through pandas.
+The delimiter is the candidate that splits the first rows most evenly. `csv.Sniffer` is not used, because it chooses a
+letter on prose and fails on one column; `unstructured` is not used, because it reads the whole file through pandas.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _PART_CHARS = 100_000
 _DELIMITERS = ",;\t|"
 _ESCAPED_QUOTE = re.compile(r'(?<!\\)((?:\\\\)*)\\"')
 _NO_DELIMITER = "\x1f"
-# Prose under a single heading has commas, too, but not the same number of them.
+# Prose under a single heading has commas too, but not the same number of them in each line.
 _EVEN, _MOSTLY = 0.6, 0.8
 _SAMPLE_LINES = 200
 _MAX_TITLES = 5
@@ -42,7 +42,7 @@ _FIELD_CHARS = 1_000_000
 
 
 def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
-    """Yield blocks of rows, each as a table under the file's first row, but for lines of one cell that stand above it.
+    """Yield blocks of rows, each as a table under the header; up to five lines of one cell above the header are text.
 
     Raises:
         BadInput: empty, or binary data.
@@ -60,7 +60,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
 
 
 def _width(sample: list[list[str]]) -> int:
-    """Return how many columns the table has: as many as most of its first rows, the widest among equals."""
+    """Return the number of columns: that of most of the first rows; of equally frequent numbers, the largest."""
     widths = Counter(map(len, sample))
     return max(widths.items(), key=lambda item: (item[1], item[0]), default=(0, 0))[0]
 
@@ -77,22 +77,23 @@ def _add(header: list[str], block: list[list[str]], *, width: int, builder: Part
 
 
 def _filled(row: list[str]) -> int:
-    """Count a row's cells up to the last that holds anything."""
+    """Count the cells of a row up to the last one that is not empty."""
     return max((number for number, cell in enumerate(row, start=1) if cell.strip()), default=0)
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the number of each row that has any text, from 1, and its cells."""
-    source = lines(encoding.decode(path, encoding.detect(path)), ends=ROW_ENDS)
-    sample = [line for line, _ in zip(source, range(_SAMPLE_LINES), strict=False)]
-    delimiter = _delimiter(sample)
-    if sample and sample[0].lower().startswith("sep=") and len(sample[0]) == 5:
-        # How Excel is told the delimiter; it is not part of the table.
-        delimiter = sample.pop(0)[4]
+    """Yield the number (from 1) and the cells of each row that has any text."""
+    # For the sample as well as for the rows; the default of 131,072 would refuse some real tables.
     csv.field_size_limit(_FIELD_CHARS)
-    dialect, is_escaped = _dialect(sample, delimiter)
-    written = chain(sample, source)
     try:
+        source = lines(encoding.decode(path, encoding.detect(path)), ends=ROW_ENDS)
+        sample = [line for line, _ in zip(source, range(_SAMPLE_LINES), strict=False)]
+        delimiter = _delimiter(sample)
+        if sample and sample[0].lower().startswith("sep=") and len(sample[0]) == 5:
+            # A line "sep=;" tells Excel the delimiter; it is not part of the table.
+            delimiter = sample.pop(0)[4]
+        dialect, is_escaped = _dialect(sample, delimiter)
+        written = chain(sample, source)
         rows = csv.reader((f"{line}\n" for line in (map(_doubled, written) if is_escaped else written)), **dialect)
         for number, row in enumerate(rows, start=1):
             if any(cell.strip() for cell in row):
@@ -102,14 +103,14 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _as_text(cell: str) -> str:
-    """Read ="01067", by which programs keep Excel from making a number of it."""
+    """Return the text of ="01067", which programs write so that Excel does not turn it into a number."""
     return cell[2:-1] if cell.startswith('="') and cell.endswith('"') else cell
 
 
 def _dialect(sample: list[str], delimiter: str) -> tuple[dict[str, Any], bool]:
-    """Tell how cells are quoted, and whether a backslash stands before the quotes in them.
+    """Return how cells are quoted, and whether quotes inside them are escaped by a backslash.
 
-    That is the way that parts the rows most evenly, and of equals the one that most programs write.
+    The way that splits the rows most evenly is chosen; of equally even ways, the one that most programs write.
     """
     quoted = {"delimiter": delimiter, "skipinitialspace": any(f'{delimiter} "' in line for line in sample)}
     plain = {"delimiter": delimiter, "quoting": csv.QUOTE_NONE}
@@ -124,19 +125,22 @@ def _doubled(line: str) -> str:
 
 
 def _evenness(sample: list[str], dialect: dict[str, Any]) -> float:
-    """Return the share of rows that are as wide as most, and more for a row that is not swallowed by an open quote."""
+    """Return the share of rows of the most frequent width; with equal shares, more rows give a slightly higher value.
+
+    Fewer rows mean that an open quote has swallowed some.
+    """
     widths = Counter(len(row) for row in csv.reader(io.StringIO("\n".join(sample)), **dialect) if row)
     return max(widths.values(), default=0) / max(1, widths.total()) + widths.total() / 1e6
 
 
 def _delimiter(sample: list[str]) -> str:
-    """Choose the delimiter that parts most rows into the same number of cells, more than one."""
+    """Choose the delimiter that splits most rows into the same number of cells, which must be more than one."""
     best, best_score = ",", 0.0
     for delimiter in _DELIMITERS:
         rows = csv.reader(io.StringIO("\n".join(sample)), delimiter=delimiter)
         widths = Counter(len(row) for row in rows if row)
         width, count = max(widths.items(), key=lambda item: (item[1], item[0]), default=(1, 0))
-        # Evenness decides; among equals (1.1) the one that parts into more.
+        # Of equally even delimiters, the one with more cells a row wins: by a factor of at most 1.1.
         score = count / max(1, widths.total()) * (1 + min(width, 10) / 100) if width > 1 else 0.0
         if score > best_score:
             best, best_score = delimiter, score
@@ -145,18 +149,18 @@ def _delimiter(sample: list[str]) -> str:
 
 
 def _is_spaced(sample: list[str]) -> bool:
-    """Tell commas of sentences, which a space follows, from those between cells."""
+    """Return whether the commas are those of sentences, which a space follows, and not those between cells."""
     text = "\n".join(sample)
     return text.count(", ") + text.count(",\n") > _MOSTLY * text.count(",")
 
 
 def _beside(header: list[str], block: list[list[str]]) -> list[str]:
-    """Cut a repeated header to the columns that the block has: nine thousand names over two cells are a bomb."""
+    """Cut the header to the columns of the block. Nine thousand names repeated over two cells each would be a bomb."""
     return header[: max(map(_filled, block), default=1) or 1]
 
 
 def _blocks(rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[list[str], list[list[str]], int]]:
-    """Yield the header with each block of the others, and the number of the block's last row."""
+    """Yield the header, the rows of a block, and the number of the last row of the block, block by block."""
     last, header = next(rows, (0, None))
     if header is None:
         return

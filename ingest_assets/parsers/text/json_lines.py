@@ -1,6 +1,6 @@
-"""JSON lines in, one paragraph for each record out: its fields by their names.
+"""Read JSON lines: each record becomes one paragraph, a line for each field with its name.
 
-A line that is no JSON stays as it stands.
+A line that is not valid JSON is kept as text.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ VERSION = "2"
 PART = "block of rows"
 
 _PART_ROWS = 200
-# A longer record is no record: it is taken as lines of text, in pieces.
+# A longer line is not taken for a record; its pieces are read as text.
 _MAX_LINE_CHARS = 1_000_000
 _MAX_DEPTH = 20
 
@@ -40,7 +40,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
 
 
 def _lines(chunks: Iterator[str]) -> Iterator[str]:
-    """Yield lines; only a line end parts records, none of the other breaks that a text may have."""
+    """Yield the lines. Records end at "\\n" only; other line breaks may occur inside strings."""
     rest = ""
     for chunk in chunks:
         *lines, rest = (rest + chunk).split("\n")
@@ -61,7 +61,7 @@ def _record(line: str) -> str:
 
 
 def _fields(value: Any, *, name: str, depth: int) -> Iterator[str]:
-    """Yield a line for each value that is no container, under the names that lead to it."""
+    """Yield a line for each value that is not a container, named by its path ("address.city")."""
     if isinstance(value, dict) and depth < _MAX_DEPTH:
         for key, inner in value.items():
             yield from _fields(inner, name=f"{name}.{key}" if name else str(key), depth=depth + 1)

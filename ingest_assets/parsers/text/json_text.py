@@ -1,7 +1,7 @@
-"""A JSON document in, its lines as text out, with what strings escape as the characters that are meant.
+"""Read a JSON document as lines of text, with the escapes of its strings decoded.
 
-Programs write `M\\u00fcnchen` for München, and nobody would find it by that. The document is not parsed: it may be
-larger than memory, and damaged.
+Programs write `M\\u00fcnchen` for München, which no search for München would find. The document is not parsed, because
+it may be larger than the memory, or damaged.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ingest_assets.records import Part
 VERSION = "2"
 PART = text.PART
 
-# One UTF-16 unit, the two of a character beyond them, or a sign behind a backslash.
+# Two UTF-16 surrogates, one UTF-16 unit, or a single escaped character.
 _ESCAPE = re.compile(r"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))")
 _SIGNS = {**dict.fromkeys("nrtbf", " "), '"': '"', "\\": "\\", "/": "/"}
 

@@ -1,8 +1,8 @@
-"""A plain text in, paragraphs out, holding some tens of kilobytes at a time.
+"""Read plain text as paragraphs, with some tens of kilobytes in memory at a time.
 
-Paragraphs are what blank lines part. Lines inside one are joined where somebody's editor broke them at a margin, and
-kept where the break is the author's: verse, addresses, tables, code. Titles are taken only where they are safe: a
-chapter's heading in words everybody uses, or a line that is underlined.
+Blank lines separate paragraphs. Inside a paragraph, lines that an editor wrapped at a margin are joined; line breaks of
+the author (verse, addresses, tables, code) are kept. Only certain titles are recognised: a chapter heading in common
+words ("Chapter 3"), or an underlined line.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from ingest_assets.records import ElementType, Part
 VERSION = "3"
 PART = "block of text"
 
-# Longer than any line an editor breaks at a margin: such a line is a paragraph of its own.
+# Longer than any line that an editor wraps at a margin: such a line is a paragraph of its own.
 _LONG_LINE = 200
-# The longest line held at once; beyond it a line goes on as another one.
+# The longest line held in memory; a longer line is split.
 _LINE_CHARS = 20_000
 
 _ENDS = re.compile(r"\r\n?|\n|\x0b|\x0c|\x85|\u2028|\u2029")
 ROW_ENDS = re.compile(r"\r\n?|\n")
-"""What ends a row of a table; the others may stand in a cell."""
+"""Ends of the rows of a table; other line breaks may occur inside a cell."""
 _ITEM = re.compile(r"\s*(?:[-*+•‣◦–]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s+(?=\S)")
-# What a program writes a line each of, by its date, time or address, and what is quoted in a mail.
+# The beginning of a line of a log (date, time, address, stack trace) or of a quotation in a mail.
 _RECORD = re.compile(
     r"\s*(?:>|\[?\d{4}-\d\d-\d\d[ T\]]|(?:\w{3} +\d\d? |\[)?\d\d:\d\d:\d\d|(?:\d{1,3}\.){3}\d{1,3} |at [\w.$]+\()"
 )
@@ -56,7 +56,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
 
 
 def add(chunks: Iterable[str], *, builder: PartBuilder) -> Iterator[Part]:
-    """Add a text's paragraphs to a builder, and close its parts when they are full; what is left stays in it."""
+    """Add the paragraphs of a text to a builder and yield each full part; the rest stays in the builder."""
     for paragraph in paragraphs(lines(chunks)):
         _add(builder, paragraph)
         if builder.is_full:
@@ -64,7 +64,7 @@ def add(chunks: Iterable[str], *, builder: PartBuilder) -> Iterator[Part]:
 
 
 def lines(chunks: Iterable[str], *, ends: re.Pattern[str] = _ENDS) -> Iterator[str]:
-    """Yield lines without their ends, whatever these are; a line without end comes in pieces."""
+    """Yield the lines without their line ends; a line of more than 20,000 characters is yielded in pieces."""
     rest = ""
     held_cr = False
     for chunk in chunks:
@@ -84,7 +84,10 @@ def lines(chunks: Iterable[str], *, ends: re.Pattern[str] = _ENDS) -> Iterator[s
 
 
 def paragraphs(source: Iterator[str]) -> Iterator[list[str]]:
-    """Yield the lines between blank lines; a long line, an item and an underlined title begin or end one."""
+    """Yield the lines of each paragraph.
+
+    Blank lines separate paragraphs; a list item or a long line begins one, an underlined title ends one.
+    """
     block: list[str] = []
     size = 0
     for line in source:
@@ -116,7 +119,7 @@ def _add(builder: PartBuilder, block: list[str]) -> None:
 
 
 def _is_heading(chapter: re.Match[str]) -> bool:
-    """Tell headings from sentences ("Part a of it"): after the number comes nothing, a mark, or a capital."""
+    """Return whether nothing, a punctuation mark or a capital follows the number, unlike in "Part a of it"."""
     name = chapter["name"].strip()
     before = chapter.string[: chapter.start("name")].rstrip()
     return chapter.string[0].isupper() and (
@@ -125,10 +128,10 @@ def _is_heading(chapter: re.Match[str]) -> bool:
 
 
 def join(block: list[str]) -> str:
-    """Join lines with a space where a margin broke them, else with a line end.
+    """Join wrapped lines with a space, and other lines with a line end.
 
-    A margin broke a line when the next word would hardly have fit: the line and that word come near the block's
-    longest line. Nothing stands between Chinese and Japanese signs.
+    A line was wrapped if the next word would not have fit: the line and that word together are almost as long as the
+    longest line of the block. Chinese and Japanese characters are joined without a space.
     """
     width = max(len(line) for line in block)
     text = block[0]

@@ -1,4 +1,4 @@
-"""Source code in, blocks of code out, cut where a definition begins or a line is blank."""
+"""Read source code as blocks of code that end before an unindented line that follows a blank one."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ingest_assets.records import ElementType, Part
 VERSION = "2"
 PART = "block of text"
 
-# A screen or two of code: what is read together.
+# A screen or two of code, which people read together.
 _BLOCK_CHARS = 2_000
-# Where a block ends although nothing begins.
+# A longer block is cut even where no definition begins.
 _MAX_BLOCK_CHARS = 8_000
 
 
@@ -35,7 +35,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
 
 
 def _blocks(source: Iterable[str]) -> Iterator[str]:
-    """Yield blocks that begin with a line that is not indented, behind a blank one."""
+    """Yield blocks; each begins with an unindented line that follows a blank one."""
     block: list[str] = []
     size = 0
     for line in source:

@@ -1,6 +1,6 @@
-"""An XML document in, whether it is data and not prose out; and what an element of data says of itself.
+"""Tell XML that holds data from XML that holds prose, and write out the attributes of data.
 
-In prose, attributes are for machines. In orders, settings and tracks they are what the document says.
+Attributes of prose are meant for programs. In data (orders, settings, GPS tracks) they are the content.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from lxml import etree
 
 _LOOKED_AT = 5_000
-_RARELY = 20  # one in so many: a remark with a word in bold makes no prose of a price list
+# One element in 20: a remark with a bold word does not turn a price list into prose.
+_RARELY = 20
 _PROSE = {
     *("article", "book", "chapter", "dita", "document", "feed", "html", "nitf", "package", "rdf", "rss", "svg", "tei"),
     *("teicorpus", "tmx", "topic", "xliff"),
@@ -26,7 +27,10 @@ _OF_XML = ("{http://www.w3.org/XML/1998/namespace}", "{http://www.w3.org/2001/XM
 
 
 def is_data(ends: Iterable[etree._Element]) -> bool:
-    """Tell data by its first elements, as they end: next to none is a paragraph, or has text beside others in it."""
+    """Return whether almost none of the first 5,000 elements is a paragraph or mixes text with elements.
+
+    `ends` are the elements in the order in which they end.
+    """
     seen = of_prose = 0
     for element in islice(ends, _LOOKED_AT):
         if not seen and xml_words.name(element.getroottree().getroot()) in _PROSE:
@@ -38,11 +42,11 @@ def is_data(ends: Iterable[etree._Element]) -> bool:
     return of_prose * _RARELY <= seen
 
 
-def said(element: etree._Element) -> str:
-    """Return an element's attributes as fields, but for those that are XML's own."""
+def attribute_text(element: etree._Element) -> str:
+    """Return the attributes of an element as "name: value" pairs, without those of XML itself (xml:, xsi:)."""
     from lxml import etree
 
-    # By XPath: lxml's own ways look each of them up, from the first one on.
+    # With XPath, because lxml's `items()` looks up each value from the first attribute on: quadratic time.
     own = ((value.attrname, str(value)) for value in element.xpath("@*"))
     shown = ((name, value) for name, value in own if value.strip() and not name.startswith(_OF_XML))
     return ", ".join(f"{etree.QName(name).localname}: {value}" for name, value in shown)

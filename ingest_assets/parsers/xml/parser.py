@@ -1,9 +1,9 @@
-"""An XML document in, its text out: one paragraph for each element that holds running text.
+"""Read an XML document: each element that directly contains text becomes one paragraph.
 
-No schema is known. An element is a paragraph when text stands directly in it, whatever it is called, and what is
-marked up inside it belongs to it. Of data, which have no running text, attributes are read, too (`xml_data.py`).
-`title` and `head` are headings in JATS, DocBook, TEI and most others. Nothing outside the file is read: no DTD, no
-entity, no stylesheet, and libxml2's own bounds on depth and size stay on.
+No schema is needed. An element with text in it is a paragraph, whatever its name, together with the mark-up inside it.
+In data, which have no running text, attributes are read too (`data.py`). `title` and `head` are headings in JATS,
+DocBook, TEI and most other schemas. Nothing outside the file is read (no DTD, entity or stylesheet), and libxml2's
+limits on depth and size stay on.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _TITLES = {"title", "head", "heading", "article-title", "book-title"}
 _SECTIONS = {"sec", "section", "chapter", "div", "part", "app", "abstract", "sect1", "sect2", "sect3", "ack"}
 _ITEMS = {"li", "item", "listitem", "list-item"}
 _ROWS = {"tr", "row"}
-# Mark-up inside a sentence: never a paragraph, whether or not text has been seen before it.
+# Mark-up inside a sentence, which is never a paragraph of its own.
 _INLINE = {
     "b",
     "bold",
@@ -71,7 +71,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     """Yield the text in parts of some 32,000 characters.
 
     Raises:
-        BadInput: not well-formed from the beginning on.
+        BadInput: not well-formed from the beginning.
     """
     builder = PartBuilder(limits=limits, start=start)
     with closing(_ends(path)) as ends:
@@ -79,7 +79,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     pieces = walk.paragraphs(path)
     first = next(pieces, None)
     if first is None:
-        walk = _Walk(is_data=True)  # nothing but attributes
+        walk = _Walk(is_data=True)  # the document has attributes only
         pieces = walk.paragraphs(path)
     for type_, text, level in _joined(chain([first] if first else [], pieces)):
         builder.add(type_, text, level=level)
@@ -93,7 +93,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
 
 
 def _joined(pieces: Iterator[tuple[ElementType, str, int]]) -> Iterator[tuple[ElementType, str, int]]:
-    """Join neighbouring short texts to one: names, numbers and dates are fields of a record, not paragraphs."""
+    """Join consecutive short texts: names, numbers and dates are the fields of a record, not paragraphs."""
     fields: list[str] = []
     size = 0
     for type_, text, level in pieces:
@@ -113,13 +113,13 @@ def _joined(pieces: Iterator[tuple[ElementType, str, int]]) -> Iterator[tuple[El
 
 
 class _Walk:
-    """One pass over the events of a document; of the tree only the open elements and the paragraph are kept."""
+    """Read a document in one pass, keeping only the open elements and the current paragraph of its tree."""
 
     def __init__(self, *, is_data: bool) -> None:
         self._is_data = is_data
         self._path: list[str] = []
         self.damage = ""
-        """What the parser had to recover from, if anything: known once all is read."""
+        """The first error that the parser recovered from, or ""; set when the document has been read."""
 
     def paragraphs(self, path: Path) -> Iterator[tuple[ElementType, str, int]]:
         from lxml import etree
@@ -132,8 +132,8 @@ class _Walk:
                     is_empty = False
                     if event == "start":
                         self._path.append(xml_words.name(element))
-                        if self._is_data and (said := xml_data.said(element)):
-                            yield ElementType.NARRATIVE_TEXT, f"{self._path[-1]}: {said}", 0
+                        if self._is_data and (fields := xml_data.attribute_text(element)):
+                            yield ElementType.NARRATIVE_TEXT, f"{self._path[-1]}: {fields}", 0
                     else:
                         yield from self._end(element)
                         self._path.pop()
@@ -146,7 +146,7 @@ class _Walk:
             raise BadInput("cannot be read as XML: it holds no element; upload it again")
 
     def _end(self, element: etree._Element) -> Iterator[tuple[ElementType, str, int]]:
-        """Give the paragraph that ends here, unless it belongs to one that is still open."""
+        """Yield the paragraph that ends with this element, unless it is part of a paragraph that is still open."""
         parent = element.getparent()
         name = self._path[-1]
         if (name in _INLINE and parent is not None) or any(map(xml_words.holds_text, element.iterancestors())):
@@ -164,7 +164,7 @@ class _Walk:
         element.clear(keep_tail=True)
 
     def _left_before(self, element: etree._Element, parent: etree._Element) -> Iterator[tuple[ElementType, str, int]]:
-        """Take out what stands before an element; mark-up that belonged to no sentence is a paragraph of its own."""
+        """Remove the elements before this one; mark-up that was not part of a sentence becomes a paragraph."""
         left = []
         while (previous := element.getprevious()) is not None and not (previous.tail or "").strip():
             left.append(xml_words.text(previous) if xml_words.name(previous) not in _NOT_TEXT else "")
@@ -182,7 +182,7 @@ class _Walk:
 
 
 def _ends(path: Path) -> Generator[etree._Element, None, None]:
-    """Yield the elements as they end, and forget each after its parent."""
+    """Yield the elements as they end; clear their children to keep memory small."""
     from lxml import etree
 
     with _source(path) as (source, codec), suppress(etree.XMLSyntaxError):
@@ -194,7 +194,7 @@ def _ends(path: Path) -> Generator[etree._Element, None, None]:
 
 @contextmanager
 def _source(path: Path) -> Iterator[tuple[BinaryIO | _AsUtf8, str | None]]:
-    """Open what libxml2 is to read, with its encoding, or None if libxml2 finds the encoding itself.
+    """Open the source for libxml2 and give its encoding; None where libxml2 detects the encoding itself.
 
     libxml2 refuses a file for one byte that the declared encoding does not have, and reads UTF-8 where none is
     declared. Therefore it reads files in Unicode itself, and all others are decoded for it.
@@ -214,7 +214,7 @@ def _source(path: Path) -> Iterator[tuple[BinaryIO | _AsUtf8, str | None]]:
 
 
 class _AsUtf8:
-    """A file that is read as UTF-8, whatever its encoding is."""
+    """Read a file of any encoding as UTF-8."""
 
     def __init__(self, path: Path, codec: str) -> None:
         self._blocks = encoding.decode(path, codec)
@@ -233,7 +233,7 @@ class _AsUtf8:
 
 
 def _first_error(events: etree.iterparse[Any]) -> str:
-    """Name the first error that the parser recovered from; an unknown entity loses its own characters only."""
+    """Return the first error that the parser recovered from, or ""; unknown entities do not count."""
     for error in events.error_log:
         if error.type_name not in {"ERR_UNDECLARED_ENTITY", "WAR_UNDECLARED_ENTITY"}:
             return f"line {error.line}: {error.message}"

@@ -1,4 +1,7 @@
-"""An XML element in, the words in it out; what marks places in the text is written out, in the tree too."""
+"""Return the text of an XML element on one line, with entities, notes, superscripts and line breaks written out.
+
+The functions change the tree they are given.
+"""
 
 from __future__ import annotations
 
@@ -12,28 +15,28 @@ from ingest_assets.parsers.html import tree as html_tree
 if TYPE_CHECKING:
     from lxml import etree
 
-# RSS 2.0 and Atom (RFC 4287, 3.1) keep pages as text.
+# RSS 2.0 and Atom (RFC 4287, 3.1) contain HTML pages as text.
 _FEEDS = {"rss", "feed", "rdf"}
 _OF_FEEDS = {"content", "description", "encoded", "summary"}
 _MARKUP = re.compile(r"</(?:a|b|div|em|h[1-6]|i|li|p|span|strong|td)>|<(?:br|img|p)\b[^<>]*>", re.IGNORECASE)
-# Notes that stand in a sentence; what is for the index; what an editor has corrected (TEI).
+# Notes inside a sentence; entries for the index, and readings that an editor has corrected (TEI).
 _NOTES = ("{*}footnote", "{*}fn", "{*}note")
 _UNREAD = ("{*}indexterm", "{*}sic", "{*}orig", "{*}abbr")
 _LINE_ENDS = ("{*}br", "{*}lb", "{*}break", "{*}pb", "{*}tab")
 
 
 def name(element: etree._Element) -> str:
-    """Return an element's name without its namespace."""
+    """Return the name of an element in lower case, without its namespace."""
     return str(element.tag).rpartition("}")[2].lower()
 
 
 def holds_text(element: etree._Element) -> bool:
-    """Tell whether text stands directly in an element, as far as it has been read."""
+    """Return whether text stands directly in an element, as far as it has been parsed."""
     return bool((element.text or "").strip()) or any((child.tail or "").strip() for child in element)
 
 
 def row(element: etree._Element) -> str:
-    """Write a row's cells, empty ones too: each stands under the one above it. A row of bare text is that text."""
+    """Join the cells of a row with "|", empty ones too; a row without cells is its text."""
     _resolve(element)
     if holds_text(element) or not len(element):
         return text(element)
@@ -42,7 +45,7 @@ def row(element: etree._Element) -> str:
 
 
 def _resolve(element: etree._Element) -> None:
-    """Put the signs of HTML's entities in their places; another name, declared nowhere that is read, stays."""
+    """Replace HTML's named entities by their characters; other entities stay as they are written."""
     from lxml import etree
 
     for entity in [*element.iter(etree.Entity)]:
@@ -52,7 +55,7 @@ def _resolve(element: etree._Element) -> None:
 
 
 def text(element: etree._Element) -> str:
-    """Join the text in an element on one line: entities, powers and line breaks written out, a feed's pages read."""
+    """Return the text of an element on one line; in a feed, text that is HTML is read as HTML."""
     _resolve(element)
     superscripts.mark(element)
     for note in element.iter(*_NOTES):

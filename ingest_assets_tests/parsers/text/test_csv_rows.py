@@ -132,3 +132,14 @@ def test_a_wide_header_over_narrow_rows_is_no_bomb(tmp_path: Path) -> None:
 def test_a_row_that_is_wider_than_its_table_stands_as_it_was_written(tmp_path: Path) -> None:
     texts = texts_of(tabular, file(tmp_path, "1,2\na,b\na,b,c\na,b\n"))
     assert [text for text in texts if "|" not in text] == ["a,b,c"]
+
+
+def test_a_cell_longer_than_the_default_of_the_library_is_read(tmp_path: Path) -> None:
+    texts = texts_of(tabular, file(tmp_path, f'id,text\n1,"{"The cell goes on. " * 9_000}"\n2,short\n'))
+    assert "".join(texts).count("goes") == 9_000
+    assert texts[-1].endswith("| 2 | short |")
+
+
+def test_a_cell_without_end_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="a quote may be open"):
+        parts_of(tabular, file(tmp_path, f'id,text\n1,"{"The cell goes on. " * 60_000}\n'))
