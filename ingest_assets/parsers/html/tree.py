@@ -1,9 +1,9 @@
 """Parse HTML and prepare the tree for `unstructured`, which skips many elements and follows any depth.
 
-`unstructured` 0.27 leaves out forms (whole pages of ASP.NET stand in one <form>), figures, details, labels, buttons
-and everything outside the first <main>. They are renamed to elements that it reads. Elements that are no text of the page
-are removed: scripts, styles, templates, hidden elements, navigation. Tables and pictures are read by `blocks.py`,
-because `unstructured` drops spans of cells, pictures in tables, and some `data:` URIs.
+`unstructured` 0.27 leaves out forms (whole pages of ASP.NET stand in one <form>), figures, details, labels, buttons and
+everything outside the first <main>. They are renamed to elements that it reads. Elements without text of the page are
+removed: scripts, styles, templates, hidden elements, navigation. Tables and pictures are read by `blocks.py`, because
+`unstructured` drops spans of cells, pictures in tables, and some `data:` URIs.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A mail (EML), a mailbox (mbox) or a page saved as one (MHT) in, its subject, headers, text and attachments out.
+"""Read a mail (EML), a mailbox (mbox) or a saved web page (MHT): subject, headers, text and attachments.
 
-The standard library takes the message apart, under its policy `compat32`: the newer one parses every address while it
-reads, in quadratic time, and raises what it stumbles on. The message is held whole, some five times its size, which the
-bound on a file's size keeps within a run's memory. Nothing that a mail points to is fetched.
+The standard library parses the message, with its policy `compat32`. Its newer policy parses every address while it
+reads, in quadratic time, and raises on malformed ones. The whole message is held in memory, which takes some five times
+its size; the limit on the size of a file keeps that within the memory of a run. Links in a mail are never fetched.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _PROTECTED = {
     "application/x-pkcs7-mime": "the mail is encrypted or sealed (S/MIME); save its text unencrypted",
 }
 _ENCODED_WORD = re.compile(r"(=\?[^?]*\?[qQbB]\?.*?\?=)")
-# What carries a signature, or how a page looks and behaves, and no text.
+# Parts without text: signatures, style sheets and scripts.
 _NO_TEXT = {
     *("application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature"),
     *("text/css", "text/javascript", "application/javascript", "application/x-javascript"),
@@ -51,13 +51,13 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     """Yield the mail in parts of some 32,000 characters, then each attachment in parts of its own.
 
     Raises:
-        BadInput: encrypted, nested without end, or no mail.
+        BadInput: encrypted, nested too deep to parse, or no mail.
     """
     builder = PartBuilder(limits=limits, start=start)
     documents = EmbeddedDocuments(builder=builder, limits=limits)
     with path.open("rb") as file:
         head = file.read(64)
-        begins = head.removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")  # behind either no header would be one
+        begins = head.removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")  # the library reads no header after either
         is_box = begins.startswith(b"From ")
         file.seek(len(head) - len(begins))
         for number, source in enumerate(_of_box(file) if is_box else [file], start=1):
@@ -76,7 +76,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
 
 
 def _of_box(file: IO[bytes]) -> Iterator[IO[bytes]]:
-    """Yield the mails of a mailbox (mbox): each begins with a line "From " behind a blank one."""
+    """Yield the mails of a mailbox (mbox); each begins with a line "From " that follows a blank line."""
     held: list[bytes] = []
     is_blank = False
     for line in file:
@@ -118,29 +118,29 @@ class _Message(Message):
 
 
 def _mail(message: _Message) -> Mail:
-    """Take a message apart.
+    """Split a message into subject, headers, bodies and attachments.
 
     Raises:
         BadInput: encrypted.
     """
-    reader = _Reader()
-    bodies = reader.bodies(message)
+    walk = _MessageWalk()
+    bodies = walk.bodies(message)
     return Mail(
         subject=_header(message, "Subject"),
         fields=tuple((name, _header(message, name)) for name in _FIELDS),
         bodies=tuple(bodies),
-        attachments=reader.attachments,
+        attachments=walk.attachments,
     )
 
 
-class _Reader:
-    """One walk over the parts of a message."""
+class _MessageWalk:
+    """Walk over the parts of a message and collect its attachments."""
 
     def __init__(self) -> None:
         self.attachments: list[Attachment] = []
 
     def bodies(self, part: _Message) -> list[Body]:
-        """Give the text that is read first, and keep what is attached."""
+        """Return the bodies that are text of the mail, and collect the attachments."""
         media_type = part.get_content_type()
         if media_type in _PROTECTED:
             raise BadInput(_PROTECTED[media_type])
@@ -156,7 +156,7 @@ class _Reader:
                 return mail_parts.best(options)
             if media_type.startswith("multipart/"):
                 return [body for option in options for body in option]
-            # A delivery report: its fields are headers of parts without a body.
+            # A delivery report: its fields stand in the headers of parts that have no body.
             return [Body("\n\n".join(_fields(child) for child in children))]
         if media_type in {"text/plain", "text/html"} and not _is_attached(part):
             return [Body(_text(part), is_html=media_type == "text/html")]

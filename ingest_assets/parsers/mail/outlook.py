@@ -1,7 +1,8 @@
-"""An Outlook message (MSG) in, its subject as title, its headers, its text and its attachments out.
+"""Read an Outlook message (MSG): its subject as title, its headers, its text and its attachments.
 
-MS-OXMSG: an OLE file whose streams are the message's properties, with folders for recipients and attachments; a message
-in a message is a folder too. Read with `olefile` alone: `python-oxmsg` 0.0.2 decodes no code page but the declared one.
+The format is MS-OXMSG: an OLE file whose streams are the properties of the message, with a folder for each recipient
+and each attachment; a message inside a message is a folder too. Only `olefile` is used, because `python-oxmsg` 0.0.2
+decodes text in the declared code page only.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _NAME, _SMTP, _ADDRESS = "3001", "39FE", "3003"
 _DATA, _LONG_NAME, _SHORT_NAME, _MIME, _CONTENT_ID = "3701", "3707", "3704", "370E", "3712"
 _HIDDEN = 0x7FFE
 _ATTACHMENT, _RECIPIENT, _EMBEDDED = "__attach_version1.0_", "__recip_version1.0_", "__substg1.0_3701000D"
-# A circular to thousands: who else got it is no text of the mail.
+# The thousands of recipients of a circular are not text of the mail.
 _MAX_RECIPIENTS = 100
 
 
@@ -60,7 +61,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
 
 
 def _mail(file: OleFileIO, at: tuple[str, ...]) -> Mail:
-    """Take a message apart, or one in it.
+    """Split a message, or a message inside it, into subject, headers, bodies and attachments.
 
     Raises:
         BadInput: encrypted.
@@ -86,13 +87,13 @@ def _mail(file: OleFileIO, at: tuple[str, ...]) -> Mail:
 
 
 def _person(name: str, address: str) -> str:
-    # Exchange's own addresses (/o=...) say nothing outside of it.
+    # Internal addresses of Exchange (/o=...) mean nothing outside of it.
     address = address if "@" in address and address != name else ""
     return f"{name} <{address}>" if name and address else name or address
 
 
 def _recipients(message: OutlookFolder) -> dict[int, str]:
-    """List recipients by their kind: 1 To, 2 Cc."""
+    """Return the recipients as text, by their kind: 1 is To, 2 is Cc."""
     found: dict[int, list[str]] = {}
     for name in message.folders(_RECIPIENT)[:_MAX_RECIPIENTS]:
         recipient = message.inner(name, header_bytes=8)

@@ -1,6 +1,7 @@
-"""A mail that was taken apart in, parts out: subject, headers, bodies, inline pictures, then the attachments.
+"""Write a mail as parts: subject, headers, bodies, inline pictures, then the attachments.
 
-EML and MSG come through here. A forwarded mail stands below the one that brings it, as an attachment does.
+Both EML and MSG use this. A forwarded mail stands one title level below the mail that contains it, as an attachment
+does.
 """
 
 from __future__ import annotations
@@ -19,39 +20,39 @@ from ingest_assets.parsers.rtf import parser as rtf
 from ingest_assets.parsers.text import plain as text
 from ingest_assets.records import ElementType, Part
 
-# A circular to thousands: who else got it is no text of the mail.
+# The thousands of recipients of a circular are not text of the mail.
 _MAX_FIELD_CHARS = 2_000
 _WORD = re.compile(r"\w+")
-# Of the words of a page of HTML. A plain text beside it that has fewer says that the reader's program cannot show it.
+# Share of the words of the HTML body. A plain text with fewer of them usually says "your program cannot show HTML".
 _LEAST_SHARE = 0.5
 _STUB_SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A stretch of a mail's text."""
+    """A piece of the text of a mail."""
 
     text: str = ""
     is_html: bool = False
     rich_text: bytes = b""
-    """RTF in place of `text`, where Outlook keeps nothing else."""
+    """RTF instead of `text`, where Outlook stored nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """What came with a mail; its data are decoded when they are asked for."""
+    """A file or mail attached to a mail; its data are decoded when they are needed."""
 
     name: str
     data: Callable[[], bytes] = bytes
     mail: Callable[[], Mail] | None = None
-    """For a mail in a mail."""
+    """Parses the attached mail, where the attachment is one."""
     is_inline: bool = False
-    """A picture that stands in the text."""
+    """Whether it is a picture shown in the text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A mail taken apart."""
+    """A parsed mail."""
 
     subject: str
     fields: tuple[tuple[str, str], ...]
@@ -61,7 +62,7 @@ class Mail:
 
 
 def parts(mail: Mail, *, builder: PartBuilder, documents: EmbeddedDocuments) -> Iterator[Part]:
-    """Yield a mail's parts, and leave the last of them in the builder where no attachment follows."""
+    """Yield the full parts of a mail; the last part stays in the builder unless an attachment follows."""
     for warning in mail.warnings:
         builder.warn(warning)
     builder.add(ElementType.TITLE, mail.subject, level=1)
@@ -81,7 +82,11 @@ def parts(mail: Mail, *, builder: PartBuilder, documents: EmbeddedDocuments) -> 
 
 
 def best(options: list[list[Body]]) -> list[Body]:
-    """Choose among alternatives: plain text, unless it lacks most of what the HTML says; both if each does."""
+    """Choose the bodies to read among alternatives.
+
+    The plain text is chosen if it contains at least half of the words of the HTML. Otherwise the HTML is chosen if it
+    contains half of the words of the plain text, or if the plain text is a short stub; if neither holds, both are.
+    """
     plain = next((option for option in options if option and not any(body.is_html for body in option)), [])
     rich = next((option for option in reversed(options) if any(body.is_html for body in option)), [])
     if not (plain and rich):
@@ -96,7 +101,7 @@ def best(options: list[list[Body]]) -> list[Body]:
 
 
 def _shown(body: Body) -> str:
-    """Return a body's text without mark-up, and without what a page does not show."""
+    """Return the visible text of a body, without mark-up."""
     if not body.is_html:
         return body.text
     root = html_tree.parse(body.text)

@@ -39,7 +39,7 @@ class _Group:
 
     paragraph: ParagraphFormat = PLAIN_FORMAT
     font: int = 0
-    stand_ins: int = 1
+    fallback_chars: int = 1
     hidden: bool = False
     skipped: bool = False
     fallback: bool = False
@@ -160,7 +160,7 @@ class RtfReader:
         group = self._group
         if word == "u" and number is not None:
             if not group.hidden:
-                self._blocks.text.add_code_point(number, stand_ins=group.stand_ins)
+                self._blocks.text.add_code_point(number, fallback_chars=group.fallback_chars)
         elif word in _SPECIAL:
             if not group.hidden:
                 self._blocks.text.add(_SPECIAL[word])
@@ -178,7 +178,7 @@ class RtfReader:
         if word == "f":
             self._group = replace(group, font=value)
         elif word == "uc":
-            self._group = replace(group, stand_ins=max(0, min(value, 8)))
+            self._group = replace(group, fallback_chars=max(0, min(value, 8)))
         elif word == "super" and value and not group.hidden:
             self._blocks.text.begin_raised()
         elif word in {"v", "deleted"}:

@@ -91,7 +91,7 @@ class RtfText:
         self._pieces.append(text)
         self.chars += len(text)
 
-    def add_code_point(self, number: int, *, stand_ins: int) -> None:
+    def add_code_point(self, number: int, *, fallback_chars: int) -> None:
         """Add a `\\u`: a signed number of 16 bits, two of them for a sign beyond."""
         self._decode()
         code = number & 0xFFFF
@@ -103,7 +103,7 @@ class RtfText:
             self._high = 0
         else:
             self._pieces.append(chr(code))
-        self._skip = stand_ins
+        self._skip = fallback_chars
         self.chars += 1
 
     def begin_raised(self) -> None:
