@@ -1,7 +1,7 @@
-"""An old Word document (DOC) in, its paragraphs, tables, notes and pictures out.
+"""Read a Word document of 1995 to 2003 (DOC): paragraphs, tables, notes and pictures.
 
-Word's file is an OLE file; its text is read from the table of pieces, its tables by the marks at the end of cells. What
-is a heading stands in formatting that is not read: its titles are paragraphs. Pictures follow the text.
+The file is an OLE file. Its text is read from the piece table, and its tables from the marks at the ends of cells.
+Formatting is not read, so headings are paragraphs. Pictures follow the text.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ VERSION = "1"
 PART = "block of text"
 
 _WHAT = "a Word document"
-# A field: its instruction, then what it shows, then its end.
+# Marks of a field: before its instruction, before its result, and at its end.
 _FIELD = re.compile("([\x13\x14\x15])")
 _MARKS = str.maketrans({"\x0b": "\n", "\x1e": "\u2011", "\x1f": ""})
 _PARAGRAPH = re.compile(r"[^\r\x07\x0c\x0e]*[\r\x07\x0c\x0e]?")
-# More cells than this are no row; Word stops at 63.
+# Word allows 63 cells in a row.
 _MAX_CELLS = 64
 _MAX_ROWS = 200
 
@@ -71,7 +71,7 @@ def _opened(path: Path) -> tuple[OleFileIO, Stories]:
 
 
 def _add(text: str, *, builder: PartBuilder) -> Iterator[None]:
-    """Add paragraphs and tables; yields where a part may end."""
+    """Add paragraphs and tables, and yield where a part may end."""
     rows: list[list[str]] = []
     cells: list[str] = []
     for match in _PARAGRAPH.finditer(_plain(text)):
@@ -100,9 +100,9 @@ def _add_aside(text: str, type_: ElementType, *, builder: PartBuilder) -> None:
 
 
 def _plain(text: str) -> str:
-    """Take the instructions of fields out, and give Word's own marks as characters."""
+    """Remove the instructions of fields, and replace Word's own marks by characters."""
     pieces: list[str] = []
-    hidden: list[bool] = []  # of each open field, whether its instruction is still going on
+    hidden: list[bool] = []  # for each open field, whether the text is still its instruction
     count = 0
     for piece in _FIELD.split(text):
         if piece == "\x13":

@@ -1,4 +1,4 @@
-"""A Word document of 1995 to 2003 in, its text out: the pieces of which it is made, put together (MS-DOC 2.4.1)."""
+"""Assemble the text of a Word document of 1995 to 2003 from its pieces (MS-DOC 2.4.1)."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ _WORD_97, _WORD_95 = 0xA5EC, 0xA5DC
 _ENCRYPTED, _TABLE_1 = 0x0100, 0x0200
 _COUNTS_AT, _CLX_AT, _BARE_TEXT_AT = 0x4C, 0x01A2, 0x18
 _COMPRESSED = 1 << 30
-# A piece is an edit: the longest document has some ten thousand.
+# Each edit makes a piece: the longest documents have some ten thousand.
 _MAX_PIECES = 1_000_000
-# What a file of the largest size that is taken could hold; pieces may lie over each other.
+# As many as fit in the largest file that is accepted; pieces that overlap could claim more.
 _MAX_CHARS = 25_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Stories:
-    """The texts that a document is made of, still with Word's marks in them."""
+    """The texts of a document, with Word's own marks still in them.
+
+    Word calls them stories: the main text, footnotes, headers, endnotes and text boxes.
+    """
 
     main: str
     footnotes: str = ""
@@ -34,7 +37,7 @@ class Stories:
 
 
 def stories(file: OleFileIO) -> Stories:
-    """Put the text together.
+    """Assemble the texts of a document.
 
     Raises:
         BadInput: encrypted, or older than Word 6.
@@ -64,7 +67,7 @@ def _text(document: bytes, table: bytes) -> str:
     start, size = struct.unpack_from("<II", document, _CLX_AT)
     clx = table[start : start + size]
     at = 0
-    while clx[at : at + 1] == b"\x01":  # formatting that the pieces share
+    while clx[at : at + 1] == b"\x01":  # formatting, which is not read
         at += 3 + struct.unpack_from("<H", clx, at + 1)[0]
     if clx[at : at + 1] != b"\x02":
         raise BadInput("the Word document is damaged (no table of pieces); save it again from its program")
@@ -89,7 +92,7 @@ def _piece(document: bytes, where: int, *, length: int) -> str:
         at = (where & (_COMPRESSED - 1)) // 2
         return document[at : at + length].decode("cp1252", "replace")
     data = document[where : where + 2 * length]
-    # Unit by unit: Word counts a sign beyond the first 65,536 as two.
+    # Unit by unit, because Word counts a character above U+FFFF as two.
     return "".join(map(chr, struct.unpack(f"<{len(data) // 2}H", data[: len(data) // 2 * 2])))
 
 
@@ -103,5 +106,5 @@ def _parted(text: str, document: bytes) -> Stories:
 
 
 def _whole(text: str) -> str:
-    """Put the two halves of signs together."""
+    """Join UTF-16 surrogates to characters."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -1,6 +1,6 @@
-"""An old PowerPoint presentation (PPT) in, one part per slide out: its title, its texts and notes; pictures at the end.
+"""Read a PowerPoint presentation of 1997 to 2003 (PPT): one part per slide, with title, texts and notes.
 
-On which slide a picture stands is in drawings that are not read: the pictures come with the last slide.
+The drawings, which say on which slide a picture stands, are not read: all pictures come with the last slide.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _add(words: SlideText, *, builder: PartBuilder, page_number: int) -> None:
 
 
 def _slides(path: Path, *, limits: Limits) -> tuple[list[list[SlideText]], bytes]:
-    """Give the slides' texts, which are small, and the stream of pictures."""
+    """Return the texts of all slides, which are small, and the stream of pictures."""
     import olefile
 
     with naming_damage(_WHAT), olefile.OleFileIO(str(path)) as file:

@@ -1,7 +1,7 @@
-"""A PowerPoint presentation of 1997 to 2003 in, the texts of its slides out (MS-PPT 2.1.2: how a file is read).
+"""Read the texts of the slides from the records of a PowerPoint presentation of 1997 to 2003 (MS-PPT 2.1.2).
 
-The stream holds every edit that was saved, so it is not read from end to end: the last edit names where each slide is
-in force, and the document says in which order.
+The stream contains every saved edit, so it is not read from beginning to end: the last edit says where the current
+version of each slide is, and the document record gives their order.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _SLIDES, _NOTES = 0, 2
 
 @dataclass(frozen=True, slots=True)
 class SlideText:
-    """A text of a slide; one paragraph a line."""
+    """A text of a slide, one line per paragraph."""
 
     text: str
     is_title: bool = False
 
 
 class PptRecords:
-    """The stream of a presentation."""
+    """Read the records of a presentation."""
 
     def __init__(self, data: bytes, *, edit_at: int) -> None:
         self._data = data
@@ -45,7 +45,7 @@ class PptRecords:
         self._notes_of = {slide_id: place for place, slide_id, _ in self._persists(_NOTES)}
 
     def slides(self) -> Iterator[list[SlideText]]:
-        """Yield the texts of each slide in their order, its notes last."""
+        """Yield the texts of each slide in the order of the slides, the notes of a slide last."""
         seen: set[int] = set()
         for place, _, outline in self._persists(_SLIDES):
             at = self._places.get(place, -1)
@@ -53,7 +53,7 @@ class PptRecords:
                 yield outline
                 continue
             seen.add(at)
-            # Placeholders keep their texts in the document's outline, other shapes in the slide.
+            # Texts of placeholders are stored in the outline of the document, those of other shapes in the slide.
             own = [*self._texts(self._inner(at), depth=0)]
             yield [*outline, *own, *self._notes(at)]
 
@@ -67,7 +67,7 @@ class PptRecords:
         return []
 
     def _directory(self, edit_at: int) -> tuple[dict[int, int], int]:
-        """Follow the edits back from the last: where each object lies that none after it has replaced."""
+        """Follow the edits back from the last one; return the current place of each object, and the document's number."""
         places: dict[int, int] = {}
         document = 0
         for _ in range(_MAX_EDITS):
@@ -94,7 +94,7 @@ class PptRecords:
             start += 4 + 4 * count if count else end
 
     def _persists(self, kind: int) -> Iterator[tuple[int, int, list[SlideText]]]:
-        """Yield, of one of the document's lists, each slide's reference and id, and its texts in the outline."""
+        """Yield the reference, id and outline texts of each slide in one of the lists of the document."""
         found: tuple[int, int] | None = None
         words: list[SlideText] = []
         is_title = False
@@ -112,7 +112,7 @@ class PptRecords:
             yield *found, words
 
     def _texts(self, inside: _Range, *, depth: int, is_boxed: bool = False) -> Iterator[SlideText]:
-        """Yield the texts in text boxes, however deep in groups."""
+        """Yield the texts in text boxes, also inside groups."""
         is_title = False
         for type_, start, end in self._records(inside):
             if type_ == _HEADER and end - start >= 4:
@@ -144,7 +144,7 @@ class PptRecords:
         return int(struct.unpack_from("<H", self._data, at)[0]) >> 4
 
     def _header(self, at: int) -> tuple[int, int, int]:
-        """Read a record's kind, and where its inside begins and ends; kind 0 outside of the stream."""
+        """Return the kind of a record and where its content begins and ends; kind 0 outside the stream."""
         if at < 0 or at + 8 > len(self._data):
             return 0, 0, 0
         kind, size = struct.unpack_from("<2xHI", self._data, at)

@@ -1,6 +1,6 @@
-"""An old Excel workbook (XLS) in, Markdown tables of some hundred rows out, sheet by sheet.
+"""Read an Excel workbook of 1997 to 2003 (XLS) as Markdown tables of up to 200 rows, sheet by sheet.
 
-Read by `xlrd`, one sheet in memory at a time. Formulas are given by the values that Excel wrote beside them.
+`xlrd` reads it, with one sheet in memory at a time. A formula is read as the value that Excel saved with it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Blocks of an OpenDocument text or slide in, elements in a part builder out.
+"""Add the blocks of an OpenDocument text or slide to a part builder.
 
-Headings with their level, paragraphs, list items, tables, notes behind the paragraph that calls them, and what stands
-in frames: text boxes, pictures, formulas, charts.
+Blocks are headings with their level, paragraphs, list items and tables. The notes and frames (text boxes, pictures,
+formulas, charts) of a paragraph follow it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _MATH = "{http://www.w3.org/1998/Math/MathML}"
 _PARAGRAPHS = {TEXT + "p", TEXT + "h"}
-# Declarations, deleted text that a change could bring back, forms without words.
+# Declarations, deleted text of tracked changes, forms, comments.
 _SKIPPED = {
     TEXT + "tracked-changes",
     TEXT + "sequence-decls",
@@ -35,16 +35,16 @@ _SKIPPED = {
     TABLE + "shapes",
 }
 _LEAVES = {*_PARAGRAPHS, TEXT + "list", TABLE + "table"}
-# OpenDocument 1.3, 20.411: a keyword, or by how much of the letters' height.
+# OpenDocument 1.3, 20.411: a keyword, or a percentage of the height of the font.
 _RAISED = re.compile(r"super|[1-9]")
 _TITLE_STYLES = {"Title": 1, "Subtitle": 2}
 _READABLE = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp")
-# A longer "heading" is a paragraph in a heading's style.
+# A longer "heading" is a paragraph in the style of a heading.
 _MAX_TITLE_CHARS = 400
 
 
 class OdfBlocks:
-    """Adds blocks to a builder."""
+    """Add blocks to a builder, with the styles learned so far."""
 
     def __init__(self, package: OdfPackage, *, builder: PartBuilder) -> None:
         self.page_number: int | None = None
@@ -55,7 +55,7 @@ class OdfBlocks:
         self._lists = ListNumbers()
 
     def learn_style(self, style: etree._Element) -> None:
-        """Remember what an automatic style is made from, whether it raises its characters, how a list is counted."""
+        """Remember the parent of a style, whether it raises its characters, and how a list style numbers."""
         if style.tag == TEXT + "list-style":
             self._lists.learn(style)
             return
@@ -66,7 +66,7 @@ class OdfBlocks:
             self._raised.add(name)
 
     def leaves(self, node: etree._Element) -> Iterator[etree._Element]:
-        """Yield the blocks that can be added one by one: containers are gone through, however long."""
+        """Yield the blocks in a node one by one, also those in containers."""
         if node.tag in _LEAVES or (isinstance(node.tag, str) and node.tag.startswith(DRAW)):
             yield node
         elif isinstance(node.tag, str) and node.tag not in _SKIPPED:
@@ -81,7 +81,7 @@ class OdfBlocks:
         level: int = 0,
         label: str = "",
     ) -> None:
-        """Add a block; `type_`, `level` and `label` are for paragraphs that are no headings by themselves."""
+        """Add a block; `type_`, `level` and `label` apply to paragraphs that are not headings."""
         if node.tag in _PARAGRAPHS:
             self._add_paragraph(node, type_=type_, level=level, label=label)
         elif node.tag == TEXT + "list":
@@ -110,12 +110,12 @@ class OdfBlocks:
         self._add_anchored([inline])
 
     def _add_list(self, node: etree._Element, *, type_: ElementType, level: int) -> None:
-        """Add the items of a list, and of those in it; a numbered heading is an item too, and stays a heading."""
+        """Add the items of a list and of the lists in it; a numbered heading is an item that stays a heading."""
         item_type = type_ if type_ is ElementType.TITLE else ElementType.LIST_ITEM
         self._lists.begin(node)
         for item in node:
             children = [child for child in item if child.tag != TEXT + "soft-page-break"]
-            # An item that begins with an inner list only holds it.
+            # An item that begins with an inner list has no number of its own.
             begins = bool(children) and children[0].tag in _PARAGRAPHS
             label = self._lists.next_label(item) if begins else ""
             for place, child in enumerate(children):
@@ -147,7 +147,7 @@ class OdfBlocks:
                 self.add(frame)
 
     def _add_drawing(self, node: etree._Element, *, type_: ElementType, level: int) -> None:
-        """Add what a frame shows; of several pictures of the same thing, one that can be read."""
+        """Add the content of a frame; of several formats of one picture, one that can be read."""
         for child in node:
             if child.tag in _LEAVES or child.tag == DRAW + "text-box":
                 self.add(child, type_=type_, level=level)
@@ -166,7 +166,7 @@ class OdfBlocks:
                 return
 
     def _add_object(self, node: etree._Element) -> bool:
-        """Add a formula's source or a chart's numbers; any other object is what its picture shows."""
+        """Add the source of a formula or the numbers of a chart; return False for any other object."""
         root = self._package.tree(f"{node.get(HREF, '').removeprefix('./').rstrip('/')}/content.xml")
         if root is None:
             return False
@@ -185,7 +185,7 @@ _FRAMED = {DRAW + "image", DRAW + "object", DRAW + "object-ole", DRAW + "plugin"
 
 
 def _paragraphs(node: etree._Element) -> Iterator[etree._Element]:
-    """Yield the paragraphs of a cell, also those in lists and tables in it, but not in frames and notes."""
+    """Yield the paragraphs of a cell, also those in its lists and tables, but not those in frames and notes."""
     for child in node:
         if child.tag in _PARAGRAPHS:
             yield child

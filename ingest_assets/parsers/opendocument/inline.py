@@ -1,4 +1,4 @@
-"""A paragraph of an OpenDocument file in, its text out, and apart from it the notes and frames anchored in it."""
+"""Read a paragraph of an OpenDocument file: its text, and the notes and frames anchored in it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from ingest_assets.parsers.opendocument.package import DRAW, OFFICE, TEXT
 if TYPE_CHECKING:
     from lxml import etree
 
-# Comments, the small letters over a word, and what marks places only.
+# Comments, ruby text over a word, and marks without text.
 _SKIPPED = {OFFICE + "annotation", OFFICE + "annotation-end", TEXT + "ruby-text", OFFICE + "event-listeners"}
 _SPACES = {TEXT + "tab": "\t", TEXT + "line-break": "\n"}
 _MAX_SPACES = 100
-# Ten digits: no document counts further, and an int of a million digits is a bomb of its own.
+# No document counts further than ten digits, and `int` raises on thousands of them.
 _MAX_DIGITS = 10
 
 
 class ParagraphText:
-    """What stands in one paragraph; `raised` names the styles of characters that stand higher than the others."""
+    """Text, notes and frames of one paragraph; `raised` are the names of the character styles for superscripts."""
 
     def __init__(self, paragraph: etree._Element, *, raised: Container[str] = ()) -> None:
         self._raised = raised
@@ -50,6 +50,6 @@ class ParagraphText:
 
 
 def number(node: etree._Element, name: str, *, default: int) -> int:
-    """Read a count; what is none is the default."""
+    """Return the number in an attribute, or the default where it is not a number."""
     value = node.get(name, "")
     return int(value) if value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS else default

@@ -1,7 +1,7 @@
-"""The lists of an OpenDocument text in, the number or letter of each item out, as its program shows it.
+"""Number the items of the lists of an OpenDocument text as its program shows them.
 
-A list's style says for each level how it is counted (OpenDocument 1.3, 16.30 to 16.32); inner lists take that of the
-outer.
+The style of a list says for each level how items are numbered (OpenDocument 1.3, 16.30 to 16.32); an inner list uses
+the style of the outer one.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ class _Level:
     after: str
     start: int
     shown: int
-    """How many levels stand in the label: 3 in "1.2.3"."""
+    """Number of levels in a label: 3 in "1.2.3"."""
 
 
 class ListNumbers:
-    """Counts the items of all lists of one document."""
+    """Count the items of all lists of one document."""
 
     def __init__(self) -> None:
         self._levels: dict[tuple[str, int], _Level] = {}
         self._counts: defaultdict[str, dict[int, int]] = defaultdict(dict)
 
     def learn(self, style: etree._Element) -> None:
-        """Remember how a list style counts."""
+        """Remember how a list style numbers its levels."""
         name = style.get(STYLE + "name", "")
         for level in style.iterfind(TEXT + "list-level-style-number"):
             self._levels[name, number(level, TEXT + "level", default=1)] = _Level(
@@ -50,14 +50,14 @@ class ListNumbers:
             )
 
     def begin(self, node: etree._Element) -> None:
-        """Begin a list: its count starts anew unless it goes on with one before."""
+        """Begin a list; its numbers start again unless it continues an earlier list."""
         style, depth = _place(node)
         goes_on = node.get(TEXT + "continue-numbering") == "true" or node.get(TEXT + "continue-list")
         if not goes_on:
             self._counts[style].pop(depth, None)
 
     def next_label(self, item: etree._Element) -> str:
-        """Count an item, and return its label; "" where it has a bullet or none."""
+        """Count an item and return its label, or "" where it has a bullet or no mark."""
         style, depth = _place(item.getparent())
         level = self._levels.get((style, depth))
         if level is None or not level.kind or item.tag != TEXT + "list-item" or depth > _MAX_LEVEL:
@@ -73,6 +73,6 @@ class ListNumbers:
 
 
 def _place(node: etree._Element) -> tuple[str, int]:
-    """Return the style of a list, or of the nearest one around it that has any, and how deep it stands."""
+    """Return the style of a list, or of the nearest list around it with a style, and its depth from 1."""
     around = [node, *node.iterancestors(TEXT + "list")]
     return next(filter(None, (each.get(TEXT + "style-name") for each in around)), ""), len(around)

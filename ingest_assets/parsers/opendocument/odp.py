@@ -1,4 +1,4 @@
-"""An OpenDocument presentation or drawing in, one part per slide out: its title, texts, tables, pictures and notes."""
+"""Read an OpenDocument presentation or drawing: one part per slide, with title, texts, tables, pictures and notes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VERSION = "2"
 PART = "slide"
 
 _TITLES = {"title": 1, "subtitle": 2}
-# What the program fills in for itself, or has as a place to write in.
+# Placeholders that the program fills in itself.
 _EMPTY = {"header", "footer", "date-time", "page-number", "page"}
 
 
@@ -39,7 +39,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     """Yield the slides.
 
     Raises:
-        BadInput: damaged from the beginning on, encrypted, a bomb, or no OpenDocument file.
+        BadInput: damaged before the first slide, encrypted, a bomb, or no OpenDocument file.
     """
     builder = PartBuilder(limits=limits, start=start)
     with odf_package.opened(path, limits=limits) as package:
@@ -58,14 +58,14 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
         except BadInput as error:
             if builder.number == 0:
                 raise
-            # The slide that begins before the damage is counted, and is the one with the problem.
+            # All slides that were counted get a part, so that no page number is missing.
             for page_number in range(builder.number + 1, total + 1):
                 yield from builder.flush(page_number=page_number, problem=str(error))
     yield from builder.rest()
 
 
 def _add(page: etree._Element, *, blocks: OdfBlocks) -> None:
-    """Add a slide's titles first, then what stands on it in its order, then its notes."""
+    """Add the titles of a slide, then its other shapes in their order, then its notes."""
     shapes = [child for child in page if child.get(PRESENTATION + "class") not in _EMPTY]
     titled = [child for child in shapes if child.get(PRESENTATION + "class") in _TITLES]
     for shape in titled:

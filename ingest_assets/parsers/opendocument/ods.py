@@ -1,6 +1,6 @@
-"""An OpenDocument spreadsheet in, Markdown tables of some hundred rows out, sheet by sheet, then each sheet's pictures.
+"""Read an OpenDocument spreadsheet as Markdown tables of up to 200 rows, sheet by sheet, each followed by its pictures.
 
-Rows are streamed, and each is forgotten when it has been read. A cell is given as the program showed it.
+Rows are streamed and freed after reading. The text of a cell is what its program showed.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     """Yield each sheet's rows in blocks of 200 under the sheet's name and its first row.
 
     Raises:
-        BadInput: damaged from the beginning on, encrypted, a bomb, or no OpenDocument file.
+        BadInput: damaged before the first sheet, encrypted, a bomb, or no OpenDocument file.
     """
     builder = PartBuilder(limits=limits, start=start)
     with odf_package.opened(path, limits=limits) as package:
@@ -60,7 +60,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
 
 
 class _Sheets:
-    """One pass over the sheets: the title of each, then its rows, then its pictures."""
+    """Read the sheets in one pass: the title of each, then its rows, then its pictures."""
 
     def __init__(self, package: OdfPackage, *, builder: PartBuilder) -> None:
         self._package = package
@@ -70,7 +70,7 @@ class _Sheets:
         self.damage = ""
 
     def titles(self) -> Iterator[str]:
-        """Yield the sheets' names; the rows of one are read before the next is asked for."""
+        """Yield the names of the sheets; the caller reads the rows of a sheet before it asks for the next name."""
         try:
             for event, element, depth in self._events:
                 if event == "start" and depth == CHILD_DEPTH and element.tag == TABLE + "table":
@@ -82,7 +82,7 @@ class _Sheets:
             self.damage = str(error)
 
     def rows(self) -> Iterator[Row]:
-        """Yield the rows of a sheet that hold any text, equal ones a bounded number of times."""
+        """Yield the rows of the current sheet that have text; a repeated row at most 100 times."""
         cells = odf_tables.CellTexts(_text)
         number = 1
         in_rows = 0
@@ -101,7 +101,7 @@ class _Sheets:
             odf_package.forget(element)
 
     def pictures(self) -> Iterator[bytes]:
-        """Yield the pictures of the sheet whose rows have been read."""
+        """Yield the pictures of the current sheet, after its rows have been read."""
         yield from filter(None, map(self._package.data, dict.fromkeys(self._pictures)))
 
     def _repeated(self, number: int, texts: dict[int, str], *, times: int) -> Iterator[Row]:
@@ -115,6 +115,6 @@ class _Sheets:
 
 
 def _text(cell: etree._Element) -> str:
-    """Give what a cell shows: its paragraphs, else its value."""
+    """Return the text that a cell shows: its paragraphs, otherwise its value."""
     shown = "\n".join(filter(None, (ParagraphText(paragraph).text for paragraph in cell.findall(TEXT + "p"))))
     return shown or next(filter(None, (cell.get(OFFICE + name) for name in _VALUES)), "")

@@ -1,4 +1,4 @@
-"""An OpenDocument text in, elements out, block by block: headings, paragraphs, lists, tables, notes, frames."""
+"""Read an OpenDocument text block by block: headings, paragraphs, lists, tables, notes and frames."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     """Yield parts of 200 paragraphs, lists and tables.
 
     Raises:
-        BadInput: damaged from the beginning on, encrypted, a bomb, or no OpenDocument file.
+        BadInput: damaged before any text, encrypted, a bomb, or no OpenDocument file.
     """
     builder = PartBuilder(limits=limits, start=start)
     problem = ""
@@ -74,7 +74,7 @@ def _is_style(element: object) -> bool:
 
 
 def _add_furniture(package: OdfPackage, what: str, *, builder: PartBuilder) -> None:
-    """Add the headers or footers of the page styles, each distinct text once in the document."""
+    """Add the headers or footers of the page styles, each distinct text once."""
     styles = package.tree("styles.xml")
     seen: set[str] = set()
     for kind in (what, f"{what}-left", f"{what}-first") if styles is not None else ():

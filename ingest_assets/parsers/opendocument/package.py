@@ -1,7 +1,8 @@
-"""An OpenDocument file in, its members out: text, spreadsheet or presentation in one zip.
+"""Open an OpenDocument file (a zip) safely and read its members.
 
-OpenDocument 1.3, part 2: `content.xml` holds the document, the manifest says what is encrypted. The bounds are those of
-every package (`zip_safety.py`); XML with a document type definition is refused, no entity is resolved.
+`content.xml` contains the document, and the manifest names what is encrypted (OpenDocument 1.3, part 2). The limits are
+those of every package (`building/zip_safety.py`); XML with a document type definition is refused, and entities are not
+resolved.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ OFFICE, TEXT, TABLE, DRAW, STYLE, PRESENTATION = (
     f"{{{_OASIS}{name}:1.0}}" for name in ("office", "text", "table", "drawing", "style", "presentation")
 )
 HREF = "{http://www.w3.org/1999/xlink}href"
-# What holds the document, and its pages or sheets in it: office:document-content, office:body, office:text, then they.
+# Depth of the pages, sheets or paragraphs: below office:document-content, office:body and office:text.
 CHILD_DEPTH = 4
 
 _MANIFEST_BYTES = 10_000_000
 
 
 class OdfPackage:
-    """An open package whose directory was checked."""
+    """Read the members of an open package whose directory was checked."""
 
     def __init__(self, archive: zipfile.ZipFile, *, limits: Limits) -> None:
         self._archive = archive
@@ -40,7 +41,7 @@ class OdfPackage:
         self._limits = limits
 
     def data(self, name: str) -> bytes:
-        """Give a member's bytes by the name that the document has for it; none where it is elsewhere or damaged."""
+        """Return the bytes of the member that a link names; b"" where there is none, b"damaged" for a damaged one."""
         name = name.removeprefix("./")
         if name not in self._names:
             return b""
@@ -50,7 +51,7 @@ class OdfPackage:
             return b"damaged"
 
     def tree(self, name: str) -> etree._Element | None:
-        """Parse a small member; None where it is missing, too large or damaged."""
+        """Parse a small member; return None where it is missing, too large or damaged."""
         from lxml import etree
 
         if name not in self._names or self._archive.getinfo(name).file_size > zip_safety.MAX_XML_BYTES:
@@ -62,12 +63,13 @@ class OdfPackage:
             return None
 
     def events(self, *, whole: bool) -> Iterator[tuple[str, etree._Element, int]]:
-        """Yield starts and ends of the elements of `content.xml` with their depth, the root at 1.
+        """Yield "start" or "end", the element and its depth (1 for the root) for the elements of `content.xml`.
 
-        Its caller clears what it has read; `whole` says that it clears too little for a file of any size.
+        The caller frees the elements it has read. `whole` says that it keeps too many for a file of any size, so that
+        the size is limited.
 
         Raises:
-            BadInput: not well-formed, or damaged, from the place on where it is.
+            BadInput: not well-formed or damaged; what stands before the damage has been yielded.
         """
         from lxml import etree
 
@@ -89,7 +91,7 @@ class OdfPackage:
             raise BadInput(f"the file is damaged or truncated ({error}); save or upload it again") from error
 
     def count(self, name: str) -> int:
-        """Count the pages or sheets: elements of this name that stand directly in the document.
+        """Count the pages or sheets: the elements of this name directly in the document.
 
         Raises:
             BadInput: damaged, or more of them than the limit of pages.
@@ -101,7 +103,7 @@ class OdfPackage:
                 if event == "end":
                     forget(element)
         except BadInput:
-            # What stands before the damage is read, and the damage comes out as a part with its problem.
+            # The pages before the damage are read, and the damage becomes a part with a problem.
             if not found:
                 raise
         if found > self._limits.max_pages:
@@ -110,7 +112,7 @@ class OdfPackage:
 
 
 def forget(element: etree._Element) -> None:
-    """Drop an element that has been read, and what stands before it."""
+    """Free an element that has been read, and its preceding siblings."""
     parent = element.getparent()
     element.clear(keep_tail=True)
     while parent is not None and element.getprevious() is not None:
@@ -119,7 +121,7 @@ def forget(element: etree._Element) -> None:
 
 @contextmanager
 def opened(path: Path, *, limits: Limits) -> Iterator[OdfPackage]:
-    """Check a package and open it.
+    """Open a package and check it.
 
     Raises:
         BadInput: truncated, encrypted, a bomb, or no OpenDocument file.
@@ -139,6 +141,6 @@ def _refuse_encrypted(archive: zipfile.ZipFile) -> None:
         with archive.open("META-INF/manifest.xml") as file:
             manifest = file.read(_MANIFEST_BYTES)
     except zip_safety.ZIP_ERRORS:
-        return  # nothing in the document depends on it
+        return  # the document can be read without it
     if re.search(rb"<(?:[\w.-]+:)?encryption-data\b", manifest):
         raise BadInput("the document is encrypted; upload it without a password")

@@ -1,7 +1,7 @@
-"""A row of an OpenDocument table in, its cells' texts out: repeated, merged and empty ones.
+"""Read the rows and cells of an OpenDocument table, with repeated, merged and empty cells.
 
-A spreadsheet writes a million equal rows, or cells, as one with a count. Empty ones take no room; of others so many
-are kept as anybody would read.
+A spreadsheet stores a million equal rows or cells as one with a count. Empty ones are skipped; of the others at most
+100 are kept.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from ingest_assets.parsers.opendocument.package import TABLE
 if TYPE_CHECKING:
     from lxml import etree
 
-# Equal rows, or equal cells beside each other, beyond which the rest is left out.
+# Largest number of equal rows, or of equal neighbouring cells, that are kept.
 MAX_REPEATED = 100
-# The widest sheet of LibreOffice; a cell further to the right is none.
+# Columns of the widest sheet of LibreOffice.
 _MAX_COLUMNS = 16_384
 _CELLS = {TABLE + "table-cell", TABLE + "covered-table-cell"}
 _GROUPS = {TABLE + name for name in ("table-header-rows", "table-rows", "table-row-group")}
 
 
 def rows_of(table: etree._Element) -> Iterator[etree._Element]:
-    """Yield the rows of a table, without those of tables in its cells."""
+    """Yield the rows of a table, without the rows of tables in its cells."""
     for child in table:
         if child.tag == TABLE + "table-row":
             yield child
@@ -33,20 +33,20 @@ def rows_of(table: etree._Element) -> Iterator[etree._Element]:
 
 
 def repeats(row: etree._Element) -> int:
-    """Say how many rows one stands for."""
+    """Return how many equal rows an element stands for."""
     return max(1, number(row, TABLE + "number-rows-repeated", default=1))
 
 
 class CellTexts:
-    """Gives the texts of row after row by their column, from 1; a merged cell stands in each place that it covers."""
+    """Read row after row as texts by column (from 1); a merged cell is repeated in each cell that it covers."""
 
     def __init__(self, text_of: Callable[[etree._Element], str]) -> None:
         self._text_of = text_of
         self._down: dict[int, tuple[int, str]] = {}
-        """What reaches down from rows above, by column: rows that are left, and the text."""
+        """Cells merged downwards from rows above, by column: number of rows left, and the text."""
 
     def of(self, row: etree._Element) -> dict[int, str]:
-        """Read the next row."""
+        """Return the texts of the next row by column."""
         texts: dict[int, str] = {}
         column = 1
         across, across_end = "", 0

@@ -1,6 +1,6 @@
-"""What an RTF file's text is made of in, elements in a part builder out: paragraphs, rows, and what stands aside.
+"""Collect the text of an RTF file into paragraphs, tables, notes and headers, and add them to a part builder.
 
-Notes, page headers and text boxes stand in the middle of a paragraph; they are added when it is over.
+Notes, page headers and text boxes stand inside a paragraph in the file; they are added after that paragraph.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from ingest_assets.parsers.rtf.header import RtfHeader
 from ingest_assets.parsers.rtf.text import RtfText
 from ingest_assets.records import ElementType
 
-# A "paragraph" of this size is taken in pieces.
+# A longer "paragraph" is added in pieces.
 _MAX_PARAGRAPH_CHARS = 200_000
-# A table is given out in pieces of so many rows: in some files no other paragraph ever follows.
+# A longer table is added in pieces: some files are one table to the end.
 _MAX_ROWS = 200
-# A longer "heading" is a paragraph in a heading's style.
+# A longer "heading" is a paragraph in the style of a heading.
 _MAX_TITLE_CHARS = 400
-# Notes in notes; a file that begins a million of them and ends none is no document.
+# Notes inside notes; a file that opens a million of them and closes none is not a document.
 _MAX_ASIDES = 50
 
 ASIDE = {
@@ -32,7 +32,7 @@ ASIDE = {
 
 @dataclass(frozen=True, slots=True)
 class ParagraphFormat:
-    """What is in force for a paragraph."""
+    """Formatting of the current paragraph."""
 
     style: int = 0
     outline: int = -1
@@ -41,19 +41,19 @@ class ParagraphFormat:
 
 
 PLAIN_FORMAT = ParagraphFormat()
-# Signs before a tab, or the letter that stands for a ring in lists of lists.
+# Bullet characters before a tab; "o" is the ring of nested lists.
 _BULLET = re.compile(r"\A\s*(?:o|[^\w\t]*)\t")
 
 
 class RtfBlocks:
-    """Gathers text until a block is whole."""
+    """Collect text until a block is complete, then add it."""
 
     def __init__(self, builder: PartBuilder, *, header: RtfHeader) -> None:
         self.text = header.text
         self._builder = builder
         self._header = header
         self._outer: list[tuple[int, ElementType, RtfText]] = []
-        """Texts that an aside interrupts, with the depth of its group and what it is."""
+        """Texts interrupted by a note, header or text box, with the depth of its group and its type."""
         self._aside: list[tuple[ElementType, str]] = []
         self._pictures: list[bytes] = []
         self._furniture: set[str] = set()
@@ -64,20 +64,20 @@ class RtfBlocks:
 
     @property
     def is_between(self) -> bool:
-        """Whether nothing is gathered."""
+        """Whether no text is collected, so that a part may end here."""
         return not (self._outer or self._rows or self._cells or self._cell or self.text.chars)
 
     def mark_item(self) -> None:
-        """Note that the paragraph has a bullet or a number."""
+        """Mark the paragraph as a list item: it has a bullet or a number."""
         self._is_marked = True
 
     def limit(self, paragraph: ParagraphFormat) -> None:
-        """End a paragraph that is longer than any is written."""
+        """End the paragraph if it is longer than real paragraphs are."""
         if self.text.chars > _MAX_PARAGRAPH_CHARS:
             self.end_paragraph(paragraph)
 
     def end_paragraph(self, paragraph: ParagraphFormat) -> None:
-        """Add the paragraph, or keep it for the cell or the aside that it belongs to."""
+        """Add the paragraph, or keep it for the table cell or the note that it belongs to."""
         text = self._taken()
         if self._outer:
             self.text.add(f"{text}\n")
@@ -90,7 +90,7 @@ class RtfBlocks:
         self._is_marked = False
 
     def end_cell(self) -> None:
-        """Keep the text of a cell."""
+        """Keep the text of the current cell for its row."""
         if self._outer:
             self.text.add("\t")
             return
@@ -100,7 +100,7 @@ class RtfBlocks:
         self._is_marked = False
 
     def end_row(self) -> None:
-        """Keep a row of cells."""
+        """Keep the current row for its table."""
         if self._outer:
             self.text.add("\n")
             return
@@ -111,7 +111,7 @@ class RtfBlocks:
             self.end_table()
 
     def end_table(self) -> None:
-        """Add the rows that were kept."""
+        """Add the table of the rows kept so far."""
         if self._cells or self._cell:
             self._rows.append([*self._cells, *self._cell])
         rows, self._rows, self._cells, self._cell = self._rows, [], [], []
@@ -120,30 +120,30 @@ class RtfBlocks:
             self._add_asides()
 
     def begin_aside(self, word: str, *, depth: int) -> None:
-        """Interrupt the text for a note, a page's header or a text box, until its group ends."""
+        """Interrupt the text for a note, page header or text box, until its group ends."""
         if len(self._outer) < _MAX_ASIDES:
             self._outer.append((depth, ASIDE[word], self.text))
             self.text = self.text.sibling()
 
     def end_asides(self, *, depth: int) -> None:
-        """End what began in a group that is over."""
+        """End the notes, headers and text boxes whose group has ended."""
         while self._outer and self._outer[-1][0] > depth:
             self._end_aside()
 
     def add_picture(self, data: bytes) -> None:
-        """Keep a picture until the paragraph or the table that it stands in is over."""
+        """Keep a picture until the paragraph or table around it has ended."""
         if data:
             self._pictures.append(data)
 
     def close(self, paragraph: ParagraphFormat) -> None:
-        """Add what is left."""
+        """Add everything collected so far."""
         while self._outer:
             self._end_aside()
         self.end_paragraph(paragraph)
         self.end_table()
 
     def _taken(self) -> str:
-        """Take the text, its number with it and without its bullet."""
+        """Return the collected text, with its number but without its bullet."""
         text = self.text.take()
         return _BULLET.sub("", text) if self._is_marked else text
 

@@ -1,4 +1,4 @@
-"""The tables at the head of an RTF file in, the alphabets of its fonts and the levels of its styles out."""
+"""Read the header of an RTF file: the code page of each font, and the heading level of each style."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from ingest_assets.parsers.rtf.text import RtfText, code_page
 
 TABLES = {"fonttbl", "stylesheet"}
-# How Word names its styles, in some of the languages in which it translates them, in their code pages.
+# Names of Word's heading styles in some of its languages, in their code pages.
 _HEADING = re.compile(
     rb"(?:heading|[\xdc\xfc]berschrift|titre|t\xedtulo|titolo|kop|rubrik|overskrift|nag\xb3\xf3wek)\s*([1-9])",
     re.IGNORECASE,
@@ -17,7 +17,7 @@ _MAX_NAME_BYTES = 200
 
 
 class RtfHeader:
-    """What the head of the file says."""
+    """Collect the header of a file."""
 
     def __init__(self) -> None:
         self.text = RtfText()
@@ -30,16 +30,16 @@ class RtfHeader:
         self._levels: dict[int, int] = {}
 
     def begin(self, table: str) -> None:
-        """Enter a table."""
+        """Begin the font table or the style sheet."""
         self._table, self._name = table, b""
 
     def end(self) -> None:
-        """Leave it."""
+        """End the current table."""
         self._end_entry()
         self._table = ""
 
     def word(self, word: str, number: int | None) -> None:
-        """Take a control word inside of a table."""
+        """Read a control word inside a table."""
         value = number if number is not None else 0
         if self._table == "fonttbl":
             if word == "f":
@@ -54,7 +54,7 @@ class RtfHeader:
             self._outline = value
 
     def add(self, data: bytes) -> None:
-        """Take text inside of a table: the names of styles."""
+        """Read text inside a table: names of styles."""
         if self._table != "stylesheet":
             return
         self._name = (self._name + data)[:_MAX_NAME_BYTES]
@@ -62,7 +62,7 @@ class RtfHeader:
             self._end_entry()
 
     def property(self, word: str, value: int) -> None:
-        """Take a control word about the document."""
+        """Read a control word for the whole document."""
         if word == "ansicpg":
             self.text.set_code_page(value)
         elif word == "mac":
@@ -73,7 +73,7 @@ class RtfHeader:
             self.default_font = value
 
     def heading(self, style: int) -> int:
-        """Give the level of a heading's style, 0 for one of no heading."""
+        """Return the heading level of a style, 0 for a style of other text."""
         return self._levels.get(style, 0)
 
     def _end_entry(self) -> None:

@@ -1,4 +1,4 @@
-"""The hex digits or raw bytes of an RTF picture in, encoded picture bytes out."""
+"""Collect a picture of an RTF file from hex digits or raw bytes."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import struct
 
 _NO_HEX = re.compile(rb"[^0-9a-fA-F]+")
 _FORMATS = {"pngblip", "jpegblip", "emfblip", "wmetafile", "macpict", "pmmetafile", "dibitmap", "wbitmap"}
-# The longest picture that is gathered, in bytes; what is longer was cut by the bound on a file's size already.
+# Bytes of the longest picture; the limit on the size of a file refuses longer ones before.
 _MAX_BYTES = 200_000_000
 _BITMAP_HEADER_BYTES = 14
 
 
 class RtfPicture:
-    """Gathers one picture."""
+    """Collect one picture."""
 
     def __init__(self) -> None:
         self._format = ""
@@ -22,32 +22,32 @@ class RtfPicture:
         self._hex = b""
 
     def word(self, word: str) -> None:
-        """Take a control word inside of the picture's group."""
+        """Read a control word inside the group of the picture."""
         if word in _FORMATS:
             self._format = word
 
     def add(self, data: bytes) -> None:
-        """Take hex digits."""
+        """Add hex digits."""
         digits = self._hex + _NO_HEX.sub(b"", data)
         whole = len(digits) // 2 * 2
         self._hex = digits[whole:]
         self.add_raw(bytes.fromhex(digits[:whole].decode("ascii")))
 
     def add_raw(self, data: bytes) -> None:
-        """Take bytes as they are."""
+        """Add raw bytes."""
         if self._size < _MAX_BYTES:
             self._pieces.append(data)
             self._size += len(data)
 
     def data(self) -> bytes:
-        """Give the picture; a bitmap without its file's header gets one."""
+        """Return the picture file; a device-independent bitmap gets the file header that it lacks."""
         data = b"".join(self._pieces)
         self._pieces = []
         return _bitmap(data) if self._format == "dibitmap" else data
 
 
 def _bitmap(data: bytes) -> bytes:
-    """Put a file's header before a device-independent bitmap (BITMAPINFOHEADER and what follows it)."""
+    """Put a file header before a device-independent bitmap (BITMAPINFOHEADER, palette and pixels)."""
     if len(data) < 40:
         return data
     size, _, _, _, bits, compression, _, _, _, colours, _ = struct.unpack("<IiiHHIIiiII", data[:40])

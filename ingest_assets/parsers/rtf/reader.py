@@ -1,4 +1,4 @@
-"""RTF tokens in, a text's blocks out: one pass with a stack of groups, which says what is in force where."""
+"""Interpret RTF tokens in one pass: a stack of groups holds the formatting that applies at each place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ingest_assets.parsers.rtf.header import TABLES, RtfHeader
 from ingest_assets.parsers.rtf.picture import RtfPicture
 from ingest_assets.parsers.rtf.tokens import RtfToken
 
-# Word itself stops long before; a stack of ten thousand takes two megabytes.
+# Word itself allows far fewer; a stack of ten thousand takes two megabytes.
 _MAX_GROUPS = 10_000
 
 _SPECIAL = {
@@ -26,16 +26,16 @@ _SKIPPED = {
     *("ftnsep", "ftnsepc", "aftnsep", "aftnsepc", "wgrffmtfilter", "mmathPr", "xe", "tc", "pn", "pnseclvl", "docvar"),
     *("userprops", "passwordhash", "blipuid", "picprop"),
 }
-# What is kept for readers that cannot show the thing itself, and its pictures with it.
+# Copies of shapes and pictures for readers that cannot show the originals.
 _FALLBACKS = {"nonshppict", "shprslt", "listpicture", "background"}
-# Destinations that readers of their time may skip, and that hold text or pictures all the same.
+# Destinations that old readers may skip (they are marked with a star), but that contain text or pictures.
 _STARRED = {"shppict", "shpinst", "ud", "shptxt", "fldrslt", "result", "nesttableprops", "shpgrp", "do", "dptxbxtext"}
 _MARKERS = {"listtext", "pntext"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """What is in force in a group; an inner one begins with what the outer has."""
+    """Formatting in a group; an inner group begins with the formatting of the outer one."""
 
     paragraph: ParagraphFormat = PLAIN_FORMAT
     font: int = 0
@@ -44,12 +44,12 @@ class _Group:
     skipped: bool = False
     fallback: bool = False
     table: str = ""
-    """The table of the file's head that is being read."""
+    """The header table that the group belongs to, or ""."""
     picture: bool = False
 
 
 class RtfReader:
-    """Takes tokens one by one."""
+    """Read tokens one by one and add their blocks to a builder."""
 
     def __init__(self, builder: PartBuilder) -> None:
         self._header = RtfHeader()
@@ -65,7 +65,7 @@ class RtfReader:
         return self._blocks.is_between
 
     def read(self, token: RtfToken) -> None:
-        """Take a token.
+        """Read one token.
 
         Raises:
             BadInput: groups are nested too deep.
@@ -86,7 +86,7 @@ class RtfReader:
             self._data(token)
 
     def close(self) -> bool:
-        """Add what is left; says whether groups are open that should not be."""
+        """Add the rest of the text. Return whether the file is cut off, with groups still open."""
         is_cut = bool(self._groups)
         while self._groups:
             self._close_group()
@@ -123,11 +123,11 @@ class RtfReader:
             if group.picture and not group.skipped:
                 self._picture.add_raw(token.data)
         elif word == "pict" and not (group.picture or group.fallback):
-            # Also in what is skipped: Word keeps the pictures of shapes among their properties.
+            # Also inside a skipped group: Word stores the pictures of shapes among their properties.
             self._picture = RtfPicture()
             self._group = replace(group, picture=True, skipped=False)
         elif word == "ud" and self._is_starred:
-            # `\upr` holds the same text twice, here in Unicode.
+            # `\upr` contains the same text twice; `\ud` is the Unicode one.
             self._group = replace(group, skipped=False)
         elif group.skipped:
             return

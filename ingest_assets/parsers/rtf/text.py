@@ -1,7 +1,7 @@
-"""RTF's bytes and code points in, text out: which encoding a byte is in depends on the font that is in force.
+"""Decode the bytes and code points of RTF text. The encoding of a byte depends on the current font.
 
-Bytes are gathered and decoded together, because a Japanese or Chinese sign has two; what follows a `\\u` for readers
-that know no Unicode is skipped.
+Bytes are collected and decoded together, because a Japanese or Chinese character has two. The characters after a `\\u`
+that are meant for readers without Unicode are skipped.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import codecs
 
 from ingest_assets.parsers.building import superscripts
 
-# \\fcharset of a font, as Windows numbers alphabets.
+# Codecs of `\fcharset`, the number that Windows gives to a character set.
 _CHARSETS = {
     0: "cp1252",
     77: "mac_roman",
@@ -35,12 +35,12 @@ _CHARSETS = {
     255: "cp437",
 }
 _CODE_PAGES = {10000: "mac_roman", 10001: "shift_jis", 932: "cp932", 936: "gb18030", 949: "cp949", 950: "cp950"}
-# A font of symbols: its bytes are no letters of any alphabet.
+# A font of symbols; its bytes are not letters.
 _SYMBOL_CHARSET = 2
 
 
 class RtfText:
-    """Gathers the text of one paragraph."""
+    """Collect the text of one paragraph."""
 
     def __init__(self) -> None:
         self.default = "cp1252"
@@ -53,24 +53,24 @@ class RtfText:
         self.chars = 0
 
     def sibling(self) -> RtfText:
-        """Give what gathers another text in the same alphabets."""
+        """Return an empty text with the same fonts and code page."""
         other = RtfText()
         other.default, other._fonts = self.default, self._fonts
         return other
 
     def set_code_page(self, number: int) -> None:
-        """Learn the code page of the document (`\\ansicpg`)."""
+        """Set the code page of the document (`\\ansicpg`)."""
         self.default = code_page(number) or self.default
 
     def set_font(self, font: int, *, charset: int | None = None, codec: str = "") -> None:
-        """Learn the alphabet of a font."""
+        """Set the encoding of a font."""
         if charset == _SYMBOL_CHARSET:
             self._fonts[font] = "symbol"
         elif name := codec or _CHARSETS.get(charset or -1, ""):
             self._fonts[font] = name
 
     def add_bytes(self, data: bytes, *, font: int) -> None:
-        """Add bytes in the alphabet of a font, but for those that stand in for a `\\u` before them."""
+        """Add bytes in the encoding of a font; those that repeat a `\\u` before them are skipped."""
         if self._skip:
             skipped = min(self._skip, len(data))
             self._skip -= skipped
@@ -83,7 +83,7 @@ class RtfText:
         self.chars += len(data)
 
     def add(self, text: str) -> None:
-        """Add text that is no byte of any alphabet; as a stand-in for a `\\u`, it counts for one."""
+        """Add decoded text; if it repeats a `\\u` before it, it is skipped and counts as one character."""
         if self._skip:
             self._skip -= 1
             return
@@ -92,7 +92,7 @@ class RtfText:
         self.chars += len(text)
 
     def add_code_point(self, number: int, *, fallback_chars: int) -> None:
-        """Add a `\\u`: a signed number of 16 bits, two of them for a sign beyond."""
+        """Add a `\\u`: a signed UTF-16 unit; two surrogates give one character."""
         self._decode()
         code = number & 0xFFFF
         if 0xD800 <= code < 0xDC00:
@@ -107,16 +107,16 @@ class RtfText:
         self.chars += 1
 
     def begin_raised(self) -> None:
-        """Note that what comes is raised."""
+        """Mark the text that follows as raised."""
         self._decode()
         self._pieces.append(superscripts.RAISED)
 
     def end_group(self) -> None:
-        """Forget stand-ins that did not come: they never cross a brace."""
+        """Stop skipping: the characters that repeat a `\\u` never extend beyond its group."""
         self._skip = 0
 
     def take(self) -> str:
-        """Give what was gathered, and begin again."""
+        """Return the collected text and begin another one."""
         self._decode()
         text = superscripts.marked("".join(self._pieces))
         self._pieces, self.chars, self._skip, self._high = [], 0, 0, 0
@@ -126,7 +126,7 @@ class RtfText:
         if not self._bytes:
             return
         if self._codec == "symbol":
-            # Into the private area, where `cleaning.py` knows the bullets and arrows.
+            # Into the private use area, where `building/cleaning.py` knows bullets and arrows.
             self._pieces.append("".join(chr(0xF000 + byte) if byte > 32 else chr(byte) for byte in self._bytes))
         else:
             self._pieces.append(self._bytes.decode(self._codec, "replace"))
@@ -134,7 +134,7 @@ class RtfText:
 
 
 def code_page(number: int) -> str:
-    """Name the codec of a Windows code page, or nothing for one that Python has not."""
+    """Return the codec of a Windows code page, or "" where Python has none."""
     name = _CODE_PAGES.get(number, f"cp{number}")
     try:
         return codecs.lookup(name).name

@@ -1,7 +1,7 @@
-"""The bytes of an RTF file in, its tokens out, some tens of kilobytes at a time.
+"""Split an RTF file into tokens, with some tens of kilobytes in memory at a time.
 
-RTF 1.9.1: groups in braces, control words, control symbols, bytes in hex, and text. Line ends mean nothing; `\\bin`
-is followed by raw bytes.
+The tokens of RTF 1.9.1 are braces around groups, control words, control symbols, bytes in hex, and text. Line ends have
+no meaning; raw bytes follow `\\bin`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import IO
 
 _BLOCK_BYTES = 1 << 16
-# A control word has at most 32 letters, and its number ten digits: no token but text is longer.
+# A control word has at most 32 letters and ten digits; only a token of text may be longer.
 _LONGEST = 64
 
 _TOKEN = re.compile(
@@ -29,18 +29,18 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class RtfToken:
-    """One token: of its fields, those that it has none of are empty."""
+    """One token. Fields that do not apply to it are empty."""
 
     word: str = ""
-    """A control word; a control symbol is a word of one sign."""
+    """A control word, or a control symbol of one character."""
     number: int | None = None
     brace: str = ""
     data: bytes = b""
-    """Text, one byte that was written in hex, or what follows `\\bin`."""
+    """Text, one byte that was written in hex, or the raw bytes after `\\bin`."""
 
 
 def tokens(file: IO[bytes]) -> Iterator[RtfToken]:
-    """Yield the tokens; what is cut off at the end is left out."""
+    """Yield the tokens; an incomplete one at the end of the file is left out."""
     buffer, at, is_last = b"", 0, False
     while not is_last or at < len(buffer):
         if len(buffer) - at < _LONGEST and not is_last:
@@ -76,7 +76,7 @@ def _token(match: re.Match[bytes]) -> RtfToken | None:
 
 
 def _read(read: Callable[[int], bytes], size: int) -> bytes:
-    """Read what is there of raw data, however much it claims to be."""
+    """Read at most `size` bytes of raw data, block by block, because the claimed size may be far too large."""
     pieces = []
     while size > 0:
         block = read(min(size, _BLOCK_BYTES))
