@@ -1,6 +1,7 @@
-"""Fields and forms of a Word document in, the same out with what they show in place of what they are made from.
+"""Replace the fields and forms of a Word document by the text that they show.
 
-A field is its instruction, with fields in it perhaps, and its result, each behind a mark (ECMA-376 part 1, 17.16.18).
+A field consists of its instruction, which may contain other fields, and its result; a mark stands before each and at
+the end (ECMA-376 part 1, 17.16.18).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def show(root: etree._Element) -> None:
-    """Take out instructions and what a form asks its reader to fill in; write what was ticked or chosen, in place."""
+    """Remove instructions and the prompts of empty form fields, and write what was ticked or chosen, in place."""
     for placeholder in root.iter(W + "showingPlcHdr"):
         if is_on(placeholder):
             _empty(placeholder)
@@ -28,10 +29,11 @@ def show(root: etree._Element) -> None:
 class _Field:
     begin: etree._Element
     instruction: list[etree._Element] = field(default_factory=list)
-    """Texts that stand in it."""
-    has_begun: bool = False
-    """Its result, that is."""
+    """Texts of the instruction."""
+    in_result: bool = False
+    """Whether the mark before the result was read."""
     has_result: bool = False
+    """Whether the result has any text."""
 
     def end(self) -> None:
         data = self.begin.find(W + "ffData")
@@ -40,7 +42,7 @@ class _Field:
 
 
 def _show_fields(paragraph: etree._Element) -> None:
-    """Go through the marks of fields; a field that does not end here keeps its texts."""
+    """Remove the instructions of the fields in a paragraph; a field that does not end in it keeps its texts."""
     fields: list[_Field] = []
     for node in [*paragraph.iter(W + "fldChar", W + "t")]:
         kind = node.get(W + "fldCharType") if node.tag == W + "fldChar" else "text"
@@ -51,7 +53,7 @@ def _show_fields(paragraph: etree._Element) -> None:
         elif fields:
             for text in fields[-1].instruction:
                 text.text = ""
-            fields[-1].has_begun = True
+            fields[-1].in_result = True
             if kind == "end":
                 fields.pop().end()
     for left in fields:
@@ -60,7 +62,7 @@ def _show_fields(paragraph: etree._Element) -> None:
 
 def _place(text: etree._Element, fields: list[_Field]) -> None:
     for each in fields:
-        if not each.has_begun:
+        if not each.in_result:
             each.instruction.append(text)
             return
         each.has_result = each.has_result or bool(text.text)
@@ -75,7 +77,7 @@ def _empty(placeholder: etree._Element) -> None:
 
 
 def _chosen(data: etree._Element) -> str:
-    """Return what stands in a form's box or list; what was typed into a form is text already."""
+    """Return the text of a check box or list of a form; text that was typed into a form is text already."""
     box, choice = data.find(W + "checkBox"), data.find(W + "ddList")
     if box is not None:
         state = next((mark for mark in (box.find(W + "checked"), box.find(W + "default")) if mark is not None), None)

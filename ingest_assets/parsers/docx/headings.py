@@ -1,8 +1,8 @@
-"""The body of a Word document in, the headings that were made by hand out: bold lines of their own, without a style.
+"""Find the headings that an author of a Word document made without styles: short lines in bold.
 
-Many authors never touch Word's styles. In a document that has not one heading in a style, a short paragraph all in bold
-is a heading; the larger, and of equal size the centred ones, stand above the others. Where there are styles they are
-believed, and a bold line is only a bold line.
+Many authors never use Word's styles. In a document without any heading in a style, a short paragraph that is all bold
+is a heading. Larger ones are of a higher level and, of equal size, centred ones. In a document with heading styles only
+these make headings.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
     from lxml import etree
 
 _MAX_CHARS = 150
-_MAX_WORDS = 20  # longer is a sentence that matters
-_MAX_SHARE = 0.4  # of the paragraphs with text: a document all in bold has no headings
+_MAX_WORDS = 20  # a longer line is an emphasised sentence
+_MAX_SHARE = 0.4  # of the paragraphs with text; with more bold ones, bold does not mark headings
 _ENDS = (".", ",", ";", ":", "!", "。", "：", "；")
 _OFF = {"0", "false", "off"}
 
 
 class LineLook(NamedTuple):
-    """How a bold line is set; what sorts first stands above."""
+    """Size and alignment of a bold line. Smaller values are headings of a higher level."""
 
     size: int
-    """Half points, negative; 0 where the document's own size is used."""
+    """Negative font size in half points; 0 for the default size of the document."""
     is_flush: bool
-    """It is not centred."""
+    """Whether it is not centred."""
 
 
 def heading_styles(document: Any) -> set[str]:
-    """Return the ids of the styles that make a heading."""
+    """Return the ids of the heading styles."""
     styles = document.styles.element.iterfind(W + "style")
     return {
         style.get(W + "styleId", "")
@@ -46,7 +46,7 @@ def heading_styles(document: Any) -> set[str]:
 
 
 def looks_of(body: etree._Element, *, heading_styles: Set[str]) -> tuple[LineLook, ...]:
-    """Return the looks of a document's headings, the outermost first; none where it has headings in a style."""
+    """Return the looks of the headings, the highest level first; () for a document with headings in a style."""
     paragraphs = [paragraph for paragraph in body.iterchildren(W + "p") if _text(paragraph)]
     if any(_style(paragraph) in heading_styles for paragraph in paragraphs):
         return ()
@@ -55,7 +55,7 @@ def looks_of(body: etree._Element, *, heading_styles: Set[str]) -> tuple[LineLoo
 
 
 def level_by_look(paragraph: etree._Element, looks: Sequence[LineLook]) -> int:
-    """Return the level of a heading made by hand, 1 the outermost, or 0 for what is none."""
+    """Return the level of a heading without a style, from 1, or 0 for another paragraph."""
     look = _look(paragraph) if looks else None
     return looks.index(look) + 1 if look in looks else 0
 

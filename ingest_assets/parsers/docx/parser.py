@@ -1,10 +1,10 @@
-"""A Word document in, elements out: headings with their level, lists with their numbers, tables, notes, pictures.
+"""Read a Word document: headings with their level, lists with their numbers, tables, notes, pictures and charts.
 
-`unstructured` types the paragraphs, counts the lists and lays out the tables; its partitioner is driven block by block
-here instead of called once, so that its elements are gone before the next part, and so that what it does not read can
-stand in its place: text boxes, notes, equations, charts, pictures (`docx_tree.py`).
+`unstructured` chooses the types of paragraphs, numbers the lists and reads the tables. Its partitioner is called block
+by block, so that its objects are freed before the next part, and so that text boxes, notes, equations, charts and
+pictures, which it does not read, are added in their place (`tree.py`, `notes.py`).
 
-Page numbers are those that Word wrote where it last broke the pages; a document without them flows.
+Page numbers are those of the page breaks that Word stored when it last laid out the document; many documents have none.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ if TYPE_CHECKING:
 VERSION = "5"
 PART = "block of text"
 
-# Paragraphs and tables of one part: some 10 pages.
+# Paragraphs and tables of one part: some ten pages.
 _PART_BLOCKS = 200
 _PART_CHARS = 100_000
-# A longer "heading" is a paragraph in a heading's style.
+# A longer "heading" is a paragraph in the style of a heading.
 _MAX_TITLE_CHARS = 400
 _MAX_NESTING = 20
 
 
 def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
-    """Yield parts of 200 paragraphs and tables.
+    """Yield parts of up to 200 paragraphs and tables.
 
     Raises:
         BadInput: damaged, encrypted, a bomb, or no Word document.
@@ -60,7 +60,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
 
 
 class _DocumentReader:
-    """One pass over the blocks of a document."""
+    """Read the blocks of a document in one pass."""
 
     def __init__(self, package: Path, *, builder: PartBuilder, limits: Limits) -> None:
         from docx.opc.constants import RELATIONSHIP_TYPE
@@ -74,11 +74,11 @@ class _DocumentReader:
         self._partitioner: Any = _DocxPartitioner(options)
         self._options: Any = options
         self._document: Any = options.document
-        docx_tree.plain(self._document.element)
+        docx_tree.simplify(self._document.element)
         for relation in self._document.part.rels.values():
-            is_furniture = relation.reltype in (RELATIONSHIP_TYPE.HEADER, RELATIONSHIP_TYPE.FOOTER)
-            if is_furniture and not relation.is_external and hasattr(relation.target_part, "element"):
-                docx_tree.plain(relation.target_part.element)
+            is_header_or_footer = relation.reltype in (RELATIONSHIP_TYPE.HEADER, RELATIONSHIP_TYPE.FOOTER)
+            if is_header_or_footer and not relation.is_external and hasattr(relation.target_part, "element"):
+                docx_tree.simplify(relation.target_part.element)
         self._sections: list[Any] = list(self._document.sections)
         self._looks = looks_of(self._document.element.body, heading_styles=heading_styles(self._document))
         self._notes = Notes(self._document.part)
@@ -87,7 +87,7 @@ class _DocumentReader:
         self._blocks = 0
 
     def parts(self) -> Iterator[Part]:
-        """Yield the parts; a block that cannot be read is kept as bare text, with a warning."""
+        """Yield the parts. A block that cannot be read is kept as bare text, with a warning."""
         sections = iter(self._sections)
         section = next(sections, None)
         self._add_furniture(section, "headers")
@@ -117,7 +117,7 @@ class _DocumentReader:
             self._builder.warn(f"a paragraph or table was read as bare text: {type(error).__name__} ({error})")
 
     def _included(self, block: etree._Element) -> Iterator[Part]:
-        """Yield the parts of a document of another format that Word would have turned into its own."""
+        """Yield the parts of a document of another format, embedded as an altChunk (ECMA-376 part 1, 17.17.2.1)."""
         relation = self._document.part.rels.get(block.get(f"{R}id", ""))
         if relation is None or relation.is_external or not relation.reltype.endswith("/aFChunk"):
             return
@@ -154,7 +154,7 @@ class _DocumentReader:
         self._add_notes(block)
 
     def _outline_level(self, paragraph: Any) -> int:
-        """Give the level of a heading in a style of the author's own, 0 for what is none."""
+        """Return the level of a heading in a style of the author's own, or 0 for another paragraph."""
         own = paragraph._p.xpath("./w:pPr/w:outlineLvl/@w:val")
         style = self._partitioner._list_labels.style_of(paragraph)
         seen = 0
@@ -189,7 +189,7 @@ class _DocumentReader:
         self._add_notes(block)
 
     def _add_inner(self, box: etree._Element, *, depth: int) -> None:
-        """Add what stands in a text box or in a cell that is no table's."""
+        """Add the blocks of a text box, or of a cell that is used for layout."""
         if depth >= _MAX_NESTING:
             self._builder.add(ElementType.NARRATIVE_TEXT, " ".join(node.text or "" for node in box.iter(W + "t")))
             return
@@ -208,7 +208,7 @@ class _DocumentReader:
                 continue
             try:
                 drawn = zip_safety.parse_xml(part.target_part.blob)
-            except (BadInput, SyntaxError) as error:  # of which lxml's are
+            except (BadInput, SyntaxError) as error:  # lxml raises a SyntaxError
                 self._builder.warn(f"{name} was left out: {error}")
                 continue
             if kind == "diagram":
@@ -225,7 +225,7 @@ class _DocumentReader:
             self._builder.add(ElementType.FOOTNOTE, text, page_number=self._options.metadata_page_number)
 
     def _add_furniture(self, section: Any, what: str) -> None:
-        """Add the headers or footers of a section, each distinct text once in the document."""
+        """Add the headers or footers of a section, each distinct text once per document."""
         if section is None:
             return
         try:

@@ -1,9 +1,9 @@
-"""The body of a Word document in, the same out with everything in plain paragraphs, runs and tables.
+"""Simplify the XML of a Word document to plain paragraphs, runs and tables.
 
-`unstructured` and `python-docx` see only the runs that stand directly in a paragraph and the paragraphs that stand
-directly in the body. Inserted text, content controls (a table of contents is one), fields, tags and equations are
-deeper; they are lifted here. What was deleted under change tracking goes, as do readings above characters (ruby), and
-raised numbers are written as superscripts. `docx_fields.py` has fields and forms.
+`unstructured` and `python-docx` read only the runs directly in a paragraph and the paragraphs directly in the body.
+Inserted text, content controls (a table of contents is one), fields, smart tags and equations are nested deeper; this
+module moves them up. It removes text that was deleted under change tracking and pronunciations above characters (ruby),
+and writes superscript numbers as powers. Fields and forms are in `fields.py`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _V = "{urn:schemas-microsoft-com:vml}"
 _DROPPED = [
     W + name for name in ("del", "moveFrom", "sdtPr", "sdtEndPr", "smartTagPr", "customXmlPr", "instrText", "rt")
 ]
-# Signs that other fonts of symbols have letters for.
+# Characters of other symbol fonts, by their codes.
 _SIGNS = {
     "Wingdings": {0x6F: "☐", 0x71: "☐"},
     "Wingdings 2": {0x50: "✓", 0x4F: "✗", 0x52: "☑", 0x53: "☒", 0x54: "☒", 0xA3: "☐", 0x2A: "☐"},
@@ -41,15 +41,15 @@ _LIFTED = {
 }
 
 
-def plain(root: etree._Element) -> None:
-    """Lift and drop in place."""
+def simplify(root: etree._Element) -> None:
+    """Simplify the tree in place: choose alternatives, show fields, move nested text up, remove deleted text."""
     for element in [*root.iter(_MC + "AlternateContent")]:
         _choose(element)
     docx_fields.show(root)
     for element in [*root.iter(*_DROPPED)]:
         if element.getparent() is not None:
             element.getparent().remove(element)
-    # Innermost first, so that what is lifted is plain already.
+    # Innermost first, so that the elements that are moved up are simple already.
     for element in reversed([*root.iter(*_LIFTED)]):
         lift(element)
     for symbol in [*root.iter(W + "sym")]:
@@ -67,7 +67,10 @@ def plain(root: etree._Element) -> None:
 
 
 def _spell(symbol: etree._Element) -> None:
-    """Write a character of a font of symbols as text, in the private area, where `cleaning.py` knows some of them."""
+    """Write a character of a symbol font as text.
+
+    Unknown ones are put into the private use area, of which `building/cleaning.py` translates some.
+    """
     written = symbol.get(W + "char", "")
     code = int(written, 16) if re.fullmatch("[0-9A-Fa-f]{2,4}", written) else 0
     if 0x20 <= code < 0xD800 or code >= 0xE000:
@@ -81,7 +84,7 @@ def _is_raised(run: etree._Element) -> bool:
 
 
 def _choose(element: etree._Element) -> None:
-    """Keep one of the alternatives: the first, unless only a later one has something to read or to see."""
+    """Keep one alternative: the first with text or a picture, or the first if none has any."""
     options = [child for child in element if isinstance(child.tag, str)]
     useful = [option for option in options if _is_useful(option)]
     for option in options:
@@ -99,7 +102,7 @@ def _is_useful(option: etree._Element) -> bool:
 
 
 def lift(element: etree._Element) -> None:
-    """Put an element's children in its place."""
+    """Replace an element by its children."""
     parent = element.getparent()
     if parent is None:
         return
@@ -110,7 +113,7 @@ def lift(element: etree._Element) -> None:
 
 
 def _write(equation: etree._Element) -> None:
-    """Put a run with the equation's text in its place."""
+    """Replace an equation by a run with its text."""
     run = equation.makeelement(W + "r")
     run.append(text_beside(equation, f" {math_text(equation) or _each(equation)} "))
     run.set("ours-formula", "1")
@@ -124,13 +127,13 @@ def _each(equation: etree._Element) -> str:
 
 
 def is_formula(paragraph: etree._Element) -> bool:
-    """Tell whether a paragraph is an equation and nothing else."""
+    """Return whether a paragraph consists of equations only."""
     runs = [run for run in paragraph.iter(W + "r") if "".join(text.text or "" for text in run.iter(W + "t")).strip()]
     return bool(runs) and all(run.get("ours-formula") for run in runs)
 
 
 def take_text_boxes(paragraph: etree._Element) -> list[etree._Element]:
-    """Take the text boxes out of a paragraph, outermost only, in order."""
+    """Remove the outermost text boxes from a paragraph and return them in order."""
     boxes = []
     for box in [*paragraph.iter(W + "txbxContent")]:
         if not any(ancestor in boxes for ancestor in box.iterancestors(W + "txbxContent")):
@@ -143,7 +146,7 @@ def take_text_boxes(paragraph: etree._Element) -> list[etree._Element]:
 
 
 def relations(element: etree._Element) -> Iterator[tuple[str, str]]:
-    """Give, in order, the ids of what stands in a drawing: ("picture", id), ("chart", id) or ("diagram", id)."""
+    """Yield kind ("picture", "chart" or "diagram") and relationship id of each drawing in an element, in order."""
     for node in element.iter(_A + "blip", _V + "imagedata", _C + "chart", DIAGRAM + "relIds"):
         if node.tag == _C + "chart":
             yield "chart", node.get(R + "id", "")
@@ -154,13 +157,13 @@ def relations(element: etree._Element) -> Iterator[tuple[str, str]]:
 
 
 def notes(element: etree._Element) -> Iterator[tuple[str, str]]:
-    """Give the notes that a paragraph or table refers to: ("footnote" or "endnote", id)."""
+    """Yield kind ("footnote" or "endnote") and id of each note that a paragraph or table refers to."""
     for node in element.iter(W + "footnoteReference", W + "endnoteReference"):
         yield node.tag.removeprefix(W).removesuffix("Reference"), node.get(W + "id", "")
 
 
 def is_layout(table: etree._Element, cells: list[etree._Element]) -> bool:
-    """Tell a table that only places things: one row or column whose cells hold tables, or several paragraphs each."""
+    """Return whether a table only lays out a page: one row or column with tables or many paragraphs in its cells."""
     rows = table.findall(W + "tr")
     is_strip = len(rows) == 1 or all(len(row.findall(W + "tc")) == 1 for row in rows)
     holds_blocks = any(cell.find(W + "tbl") is not None or len(cell.findall(W + "p")) > 5 for cell in cells)

@@ -1,4 +1,4 @@
-"""Names of WordprocessingML (ECMA-376 part 1, 17), and text put into a run."""
+"""Name the XML namespaces of Word (ECMA-376 part 1, 17) and write text into its elements."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ _SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 
 
 def is_on(mark: etree._Element) -> bool:
-    """Tell whether a property that is there is true, which it is without a value."""
+    """Return whether a boolean property is true; without a value it is."""
     return mark.get(W + "val", "1") in {"1", "true", "on"}
 
 
 def write(element: etree._Element, text: str) -> None:
-    """Make an element of a run the text of it."""
+    """Turn an element of a run into a text."""
     element.tag, element.text = W + "t", text
     element.set(_SPACE, "preserve")
 
 
 def text_beside(element: etree._Element, text: str) -> etree._Element:
-    """Make a text for the run that an element stands in."""
+    """Return a new text element for the run that contains `element`."""
     written: etree._Element = element.makeelement(W + "t")
     write(written, text)
     return written
 
 
 def replace(element: etree._Element, text: str) -> None:
-    """Put text, if it is any, in the place of an element of a run."""
+    """Replace an element of a run by text; without text it stays."""
     parent = element.getparent()
     if parent is not None and text:
         parent.replace(element, text_beside(element, text))

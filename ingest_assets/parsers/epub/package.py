@@ -1,8 +1,8 @@
-"""An EPUB book in, its chapters in reading order out.
+"""Open an EPUB book and list its chapters in reading order.
 
-EPUB 3.3 (Open Container Format, Package Document): `META-INF/container.xml` names the package document; its spine gives
-the order, its manifest the members; the table of contents (NCX or nav) names chapters that have no heading. A book that
-is locked is refused: `META-INF/encryption.xml` names what is encrypted, where fonts alone are no lock.
+`META-INF/container.xml` names the package document, whose spine gives the order and whose manifest lists the members
+(EPUB 3.3). The table of contents (NCX or nav) names chapters that have no heading. A locked book is refused: one of
+which `META-INF/encryption.xml` lists a chapter. A book of which only fonts are encrypted is read.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
     from lxml import etree
 
 _CHAPTERS = {"application/xhtml+xml", "text/html", "text/x-oeb1-document", "application/x-dtbook+xml"}
-# A package document of 5,000 chapters has some megabytes.
+# The package document of a book with 5,000 chapters has some megabytes.
 _MAX_TREE_BYTES = 50_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """A member of the book that is read in its turn."""
+    """A chapter: one member of the book."""
 
     name: str
     label: str
-    """What the table of contents calls it, or nothing."""
+    """Its name in the table of contents, or ""."""
 
 
 class Book:
-    """An open book whose directory was checked."""
+    """Read the members of an open book whose directory was checked."""
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
@@ -56,7 +56,7 @@ class Book:
         ]
 
     def chapters(self) -> Iterator[Chapter]:
-        """Yield the chapters in reading order; where the spine is empty, in the order of the manifest."""
+        """Yield the chapters in the order of the spine or, where that is empty, of the manifest."""
         labels = self._labels()
         items = self._spine or [item for item in self._items.values() if item.get("media-type") in _CHAPTERS]
         seen: set[str] = set()
@@ -67,10 +67,10 @@ class Book:
                 yield Chapter(name, labels.get(name, ""))
 
     def refuse_locked(self) -> None:
-        """Refuse a book whose chapters are encrypted.
+        """Refuse a book with encrypted chapters.
 
         Raises:
-            BadInput: locked.
+            BadInput: a chapter is encrypted.
         """
         root = self._tree("META-INF/encryption.xml")
         if root is None:
@@ -80,11 +80,11 @@ class Book:
             raise BadInput("the book is encrypted (DRM); upload it without a lock")
 
     def has(self, name: str) -> bool:
-        """Tell whether the book has a member of this name."""
+        """Return whether the book has a member of this name."""
         return name in self._names
 
     def data(self, name: str) -> bytes:
-        """Give a member's bytes; none where it is missing.
+        """Return the bytes of a member, or b"" where it is missing.
 
         Raises:
             BadInput: the member is damaged.
@@ -98,7 +98,7 @@ class Book:
 
     @staticmethod
     def resolve(base: str, href: str) -> str:
-        """Give the name of the member that a link means."""
+        """Return the name of the member that a link in the folder `base` points to."""
         return posixpath.normpath(posixpath.join(base, unquote(href.partition("#")[0]))).lstrip("/")
 
     def _package_document(self) -> str:
@@ -112,7 +112,7 @@ class Book:
 
         if name not in self._names or self._archive.getinfo(name).file_size > _MAX_TREE_BYTES:
             return None
-        # Old books have a document type definition (NCX, OEB 1.2): it is not loaded, and entities stay as they are.
+        # Old books have a document type definition (NCX, OEB 1.2). It is not loaded, and entities are not resolved.
         parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, recover=True)
         try:
             return etree.fromstring(self._archive.read(name), parser)
@@ -120,7 +120,7 @@ class Book:
             return None
 
     def _labels(self) -> dict[str, str]:
-        """Read the table of contents: the first label that leads to each member."""
+        """Read the table of contents: the first label of each member."""
         labels: dict[str, str] = {}
         for item in self._items.values():
             is_ncx = item.get("media-type") == "application/x-dtbncx+xml"
@@ -136,7 +136,7 @@ class Book:
 
 @contextmanager
 def opened(path: Path, *, limits: Limits) -> Iterator[Book]:
-    """Check a book and open it.
+    """Open a book and check it.
 
     Raises:
         BadInput: truncated, locked, a bomb, or no EPUB book.

@@ -1,4 +1,4 @@
-"""An EPUB book in, its title and its chapters out, each chapter read as the page of HTML that it is."""
+"""Read an EPUB book: its title and authors, then each chapter as a page of HTML."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PART = "block of text"
 
 # The tree of a chapter takes some ten times its size.
 _MAX_CHAPTER_BYTES = 50_000_000
-# XHTML closes an empty element at once; a parser of HTML would read on inside of it to the end of the page.
+# XHTML closes an empty element with "/>", which a parser of HTML ignores: the rest of the page would be inside it.
 _CLOSED = re.compile(r"<(?!(?:area|base|br|col|hr|img|image|input|link|meta)\b)([a-zA-Z][\w:-]*)((?:\s[^<>]*?)?)/>")
 
 
@@ -66,7 +66,7 @@ def _add(book: Book, chapter: Chapter, *, builder: PartBuilder) -> Iterator[Part
 
 
 def _unwrap_drawings(root: etree._Element) -> None:
-    """Take the picture out of an SVG drawing that only frames it, as covers are set."""
+    """Replace an SVG drawing by the picture in it; covers are often made this way."""
     for drawing in [*root.iter("svg")]:
         for image in drawing.iter("image"):
             source = next((value for name, value in image.items() if name.rpartition(":")[2].endswith("href")), "")

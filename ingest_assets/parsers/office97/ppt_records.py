@@ -67,7 +67,7 @@ class PptRecords:
         return []
 
     def _directory(self, edit_at: int) -> tuple[dict[int, int], int]:
-        """Follow the edits back from the last one; return the current place of each object, and the document's number."""
+        """Follow the edits back from the last one; return the place of each object and the document's number."""
         places: dict[int, int] = {}
         document = 0
         for _ in range(_MAX_EDITS):

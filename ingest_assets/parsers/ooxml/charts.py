@@ -1,7 +1,7 @@
-"""The XML of a chart (DOCX, PPTX) in, its title and its numbers as rows out.
+"""Read the title and the numbers of a chart (DOCX, PPTX, title only in XLSX).
 
-The values are those that the program wrote beside the drawing. `python-pptx` makes a list as long as the chart claims
-to be; here only what is there is counted.
+The values are those that the program stored with the drawing. `python-pptx` is not used, because it makes a list as
+long as the chart claims to be; here only the points that exist are read.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _AXES = [f"{_C}{kind}" for kind in ("catAx", "dateAx", "serAx", "valAx")]
 
 
 def chart_table(chart: etree._Element) -> tuple[str, list[list[str]]]:
-    """Give a chart's title with those of its axes, and a table: a row for each category, a column for each series."""
+    """Return the titles of a chart and its axes, and its table: a row per category, a column per series."""
     titles = [chart.find(f".//{_C}chart/{_C}title"), *(axis.find(f"{_C}title") for axis in chart.iter(*_AXES))]
     words = ", ".join(filter(None, (_words(title) for title in titles if title is not None)))
     names: list[str] = []
@@ -49,7 +49,7 @@ def _points(series: etree._Element, name: str) -> dict[int, str]:
         value = point.findtext(f"{_C}v", "")
         index = point.get("idx", "")
         place = int(index) if index.isascii() and index.isdigit() and len(index) < 10 else len(points)
-        # Several levels of categories share a place: "2024 Q1".
+        # Several levels of categories share an index: "2024 Q1".
         text = number_text(value) if name in {"val", "yVal"} else value
         points[place] = f"{text} {points[place]}" if place in points else text
     return points

@@ -1,4 +1,4 @@
-"""An equation of Word or PowerPoint (OMML) in, one line of text out, close to how it would be typed: (a+b)/2, x^2."""
+"""Write an equation of Word or PowerPoint (OMML) on one line, as people type it: (a+b)/2, x^2."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from lxml import etree
 
 NAMESPACE = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
-# Formulas nest less; the tree of a hostile one could be deeper than Python's stack.
+# Real formulas are nested less; a hostile one could be deeper than Python's stack.
 _MAX_DEPTH = 50
 
 

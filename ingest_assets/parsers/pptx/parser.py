@@ -1,15 +1,16 @@
-"""A presentation in, one part per slide out: its title, texts, tables, charts, diagrams, pictures and notes.
+"""Read a PowerPoint presentation: one part per slide, with title, texts, tables, charts, diagrams, pictures and notes.
 
-`unstructured` orders the shapes and types their paragraphs; its partitioner is driven shape by shape here, because it
-leaves out charts, SmartArt, what hangs over the slide's edge and the cells that merged ones cover, and takes any short
-line for a title. A slide's title is what stands in its title placeholder, or where a title would stand.
+`unstructured` orders the shapes and chooses the types of their paragraphs. Its partitioner is called shape by shape,
+because it leaves out charts, SmartArt, shapes over the edge of the slide and cells that a merged one covers, and takes
+any short line for a title. The title of a slide is the text of its title placeholder or, without one, the short text
+alone at the top.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ingest_assets.errors import BadInput
 from ingest_assets.parsers.building import zip_safety
@@ -22,9 +23,6 @@ from ingest_assets.parsers.ooxml.drawing_text import DIAGRAM, A, diagram_texts, 
 from ingest_assets.parsers.pptx import tree as pptx_tree
 from ingest_assets.parsers.unstructured_elements import load, type_of
 from ingest_assets.records import ElementType, Part
-
-if TYPE_CHECKING:
-    pass
 
 VERSION = "5"
 PART = "slide"
@@ -50,7 +48,7 @@ def count_pages(path: Path, *, limits: Limits) -> int:
 
 
 def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
-    """Yield a part for each slide; one that cannot be read has a problem in place of elements.
+    """Yield a part for each slide; a slide that cannot be read has a problem and no elements.
 
     Raises:
         BadInput: damaged, encrypted, a bomb, or no presentation.
@@ -82,7 +80,7 @@ def _slide_ids(package: Path) -> list[str]:
 
 
 class _SlideReader:
-    """The slides of one presentation, one after the other."""
+    """Read the slides of a presentation one by one."""
 
     def __init__(self, package: Path, *, builder: PartBuilder) -> None:
         import pptx
@@ -95,7 +93,7 @@ class _SlideReader:
             infer_table_structure=False, strategy="fast",
         )  # fmt: skip
         partitioner: Any = _PptxPartitioner(options)
-        # It drops what begins left of or above the slide: often a title that is a millimetre too wide.
+        # The library drops shapes that begin left of or above the slide, often a title that is a millimetre too wide.
         partitioner._shape_is_off_slide = lambda shape: False
         self._partitioner = partitioner
 
@@ -103,10 +101,10 @@ class _SlideReader:
         return list(self._presentation.slides)
 
     def add(self, slide: Any, *, page_number: int) -> None:
-        """Add a slide's title first, then its shapes from top to bottom, then its notes."""
-        pptx_tree.plain(slide._element)
+        """Add the title of a slide, then its shapes from top to bottom, then its notes."""
+        pptx_tree.simplify(slide._element)
         if slide.has_notes_slide:
-            pptx_tree.plain(slide.notes_slide._element)
+            pptx_tree.simplify(slide.notes_slide._element)
         title, shapes = self._partitioner._order_shapes(slide)
         title = title if title is not None and _is_title(title) else _title_by_place(shapes)
         if title is not None:
@@ -118,7 +116,7 @@ class _SlideReader:
         self._add_texts(self._partitioner._iter_maybe_slide_notes(slide), page_number=page_number)
 
     def _add_texts(self, elements: Iterator[Any], *, page_number: int, is_title: bool = False) -> None:
-        """Add paragraphs; the lines of a title are one title."""
+        """Add paragraphs; the lines of a title are joined to one title."""
         lines: list[str] = []
         for element in elements:
             type_ = type_of(element)
@@ -165,13 +163,13 @@ class _SlideReader:
 
 
 def _is_title(placeholder: Any) -> bool:
-    """Tell a title from the other placeholders: python-pptx takes the first for one, and LibreOffice numbers none."""
+    """Return whether a placeholder is a title: python-pptx takes any of index 0, and LibreOffice writes no index."""
     kind = placeholder._element.find(".//{*}nvPr/{*}ph")
     return kind is not None and kind.get("type", "obj") in {"title", "ctrTitle"}
 
 
 def _title_by_place(shapes: Sequence[Any]) -> Any:
-    """Return the text that stands as a title would on a slide without one: alone at the top, short, above the rest."""
+    """Return the shape that serves as title on a slide without one: the topmost text, short and above all others."""
     texts = [shape for shape in shapes if shape.has_text_frame and shape.text_frame.text.strip()]
     texts = [shape for shape in texts if _furniture(shape) is None]
     if len(texts) < 2 or any(shape.top is None or shape.height is None for shape in texts[:2]):
@@ -183,7 +181,7 @@ def _title_by_place(shapes: Sequence[Any]) -> Any:
 
 
 def _furniture(shape: Any) -> ElementType | None:
-    """Give the type of what stands on every slide alike: header, footer, date, number; None for the rest."""
+    """Return HEADER or FOOTER for header, footer, date and slide number; None for other shapes."""
     placeholder = shape._element.find(".//{*}nvPr/{*}ph")
     kind = placeholder.get("type", "") if placeholder is not None else ""
     return {
@@ -195,13 +193,13 @@ def _furniture(shape: Any) -> ElementType | None:
 
 
 def _related(part: Any, relation: str) -> Any:
-    """Give the part behind a relationship; None where there is none, or it lies outside the file."""
+    """Return the package part of a relationship; None where there is none or it is outside the file."""
     found = part.rels.get(relation)
     return None if found is None or found.is_external else found.target_part
 
 
 def _table_rows(table: Any) -> list[list[str]]:
-    """Give the cells' texts, a merged one's in each cell that it covers."""
+    """Return the texts of the cells by row; a merged cell is repeated in each cell that it covers."""
     rows: list[list[str]] = []
     covered: dict[tuple[int, int], str] = {}
     for row_number, row in enumerate(table._tbl.tr_lst):
@@ -210,7 +208,7 @@ def _table_rows(table: Any) -> list[list[str]]:
             text = covered.get((row_number, column))
             if text is None:
                 text = "\n".join(paragraph_text(paragraph) for paragraph in cell.iter(f"{A}p"))
-            # Only neighbours that say of themselves that they are covered take the text: spans may lie.
+            # Only cells that are marked as covered repeat the text, because the span of a merged cell may be wrong.
             if row_number + 1 < len(table._tbl.tr_lst):
                 below = table._tbl.tr_lst[row_number + 1].tc_lst
                 if column < len(below) and below[column].vMerge:

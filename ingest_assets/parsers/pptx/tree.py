@@ -1,4 +1,4 @@
-"""A slide or its notes in, the same out with everything in plain shapes, paragraphs and runs, for python-pptx."""
+"""Simplify the XML of a slide or its notes to plain shapes, paragraphs and runs, which python-pptx can read."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 
 
-def plain(root: etree._Element) -> None:
-    """Put alternatives and equations where python-pptx looks for them, and write powers, in place."""
+def simplify(root: etree._Element) -> None:
+    """Simplify the tree in place: choose alternatives, write equations as text, and superscript numbers as powers."""
     for alternatives in [*root.iter(f"{_MC}AlternateContent")]:
         options = [child for child in alternatives if isinstance(child.tag, str)]
         parent = alternatives.getparent()
         if parent is None:
             continue
         place = parent.index(alternatives)
-        # Ink is a `contentPart`, which python-pptx cannot hold; the alternative to it is a picture.
+        # Ink is a `contentPart`, which python-pptx does not know; its alternative is a picture.
         drawn = [option for option in options if option.find("{*}contentPart") is None]
         for child in reversed(drawn[0] if drawn else ()):
             parent.insert(place, child)

@@ -1,4 +1,4 @@
-"""Cells of a worksheet in, texts out: dates as ISO 8601, numbers without float noise, merged cells repeated."""
+"""Read the cells of a worksheet as text: dates in ISO 8601, numbers without rounding noise, merged cells repeated."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from xml.etree import ElementTree
 from ingest_assets.parsers.building.number_text import number_text
 
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
-# A row far down or a column far right is a slip of the hand; Excel's own bound keeps what is real.
+# Columns of the widest sheet of Excel.
 _MAX_COLUMN = 16_384
 _MAX_MERGED = 20_000
 
 
 def rows_of(workbook: Any, sheet: Any, package: Path) -> Iterator[tuple[int, dict[int, str]]]:
-    """Yield the number of each row that has any text, and its texts by column from 1."""
+    """Yield the number of each row that has text, and its texts by column, both from 1."""
     from openpyxl.worksheet._reader import WorkSheetParser
 
     merged = _Merged(package, sheet._worksheet_path)
@@ -37,7 +37,7 @@ def rows_of(workbook: Any, sheet: Any, package: Path) -> Iterator[tuple[int, dic
         for element in _row_elements(source):
             formulas = _without_values(element)
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of dates out of range, which become #VALUE!
+                warnings.simplefilter("ignore")  # about dates out of range, which become #VALUE!
                 row_number, cells = parser.parse_row(element)
             parser.row_dimensions.clear()
             texts = {cell["column"]: _text(cell, shown=shown) for cell in cells if cell["column"] <= _MAX_COLUMN}
@@ -47,22 +47,22 @@ def rows_of(workbook: Any, sheet: Any, package: Path) -> Iterator[tuple[int, dic
 
 
 def _without_values(row: ElementTree.Element) -> dict[int, str]:
-    """Return the formulas of a row whose values nobody saved, by column: programs that do not calculate write such."""
+    """Return the formulas of a row without a saved value, by column; programs that do not calculate write them."""
     from openpyxl.utils.cell import coordinate_to_tuple
 
     found = {}
     for cell in row:
         formula = cell.find(f"{_MAIN}f")
-        has_value = cell.findtext(f"{_MAIN}v") or cell.get("t") == "str"  # the empty text is a value, too
+        has_value = cell.findtext(f"{_MAIN}v") or cell.get("t") == "str"  # an empty text is a value too
         if formula is not None and formula.text and not has_value and cell.get("r"):
             found[coordinate_to_tuple(cell.get("r", ""))[1]] = f"={formula.text}"
     return {column: text for column, text in found.items() if column <= _MAX_COLUMN}
 
 
 def _row_elements(source: IO[bytes]) -> Iterator[ElementTree.Element]:
-    """Yield the rows alone: formats, filters and validations, on which openpyxl may fail, are passed over."""
+    """Yield the rows only; openpyxl may fail on formats, filters and validations."""
     data: ElementTree.Element | None = None
-    # The package was searched for document type definitions before: there are no entities to expand.
+    # A package with a document type definition was refused before, so there are no entities to expand.
     for event, element in ElementTree.iterparse(source, events=("start", "end")):  # noqa: S314
         if event == "start":
             data = element if element.tag == f"{_MAIN}sheetData" else data
@@ -76,17 +76,17 @@ def _row_elements(source: IO[bytes]) -> Iterator[ElementTree.Element]:
                 return
 
 
-# In a number format: text in quotes, and a character behind one of the signs that make it text, a space or a filler.
+# In a number format: text in quotes, and a character after one of the signs for literal, space and fill.
 _QUOTED = re.compile(r'"[^"]*"|[\\_*].')
 
 
-# A number format's parts: a colour or language, a space as wide as a sign, text, digits that are always shown.
+# Parts of a number format: colour or language, space as wide as a character, text, digits that are always shown.
 _PART = re.compile(r'\[(?![<>=])[^\]]*\]|_.|"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|(?P<plain>[0 ()+-])')
 _DIGIT = "\0"
 
 
 def _shown_styles(workbook: Any) -> dict[int, str]:
-    """Find the cell styles that show a fraction as a percentage, as "%", or all digits, as a pattern for them."""
+    """Return "%" for each cell style that shows percentages, and a digit pattern for each that shows all digits."""
     from openpyxl.styles.numbers import BUILTIN_FORMATS, BUILTIN_FORMATS_MAX_SIZE
 
     own = list(workbook._number_formats)
@@ -103,7 +103,7 @@ def _shown_styles(workbook: Any) -> dict[int, str]:
 
 
 def _pattern(code: str) -> str:
-    """Return what a format of postal codes, telephone or account numbers writes, its digits as NUL; "" for another."""
+    """Return the pattern of a format for postal codes or telephone numbers, with NUL for each digit; "" for others."""
     pattern, at = "", 0
     while at < len(code):
         part = _PART.match(code, at)
@@ -149,14 +149,14 @@ def _text(cell: dict[str, Any], *, shown: dict[int, str]) -> str:
 
 
 def _duration(value: datetime.timedelta) -> str:
-    """Write a duration as Excel does: hours, however many, minutes and seconds."""
+    """Write a duration as Excel does: hours (also more than 24), minutes and seconds."""
     seconds = round(abs(value).total_seconds())
     sign = "-" if value < datetime.timedelta() else ""
     return f"{sign}{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
 class _Merged:
-    """The merged cells of a sheet: the value stands in the first, and is repeated in those that it covers."""
+    """Repeat the value of a merged cell in all cells that it covers."""
 
     def __init__(self, package: Path, worksheet: str) -> None:
         self._ranges = sorted(_merged_ranges(package, worksheet))
@@ -164,7 +164,7 @@ class _Merged:
         self._active: list[tuple[int, int, int, str]] = []
 
     def repeat(self, row: int, texts: dict[int, str]) -> dict[int, str]:
-        """Fill the row's covered cells; a heading merged over a whole row stays one cell."""
+        """Add the covered cells of a row; a heading that is merged over a whole row stays one cell."""
         alone = len(texts) == 1
         while self._next < len(self._ranges) and self._ranges[self._next][0] <= row:
             first_row, first, last_row, last = self._ranges[self._next]

@@ -1,6 +1,6 @@
-"""A worksheet's place in its package in, what is drawn on it out: pictures, text boxes, titles of charts, comments.
+"""Read what is drawn on a worksheet: pictures, text boxes, titles of charts, and comments.
 
-`openpyxl` gives none of them when it streams. A chart's numbers stand in the cells already.
+`openpyxl` reads none of them when it streams. The numbers of a chart stand in the cells already.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
 
 def drawings(package: Path, worksheet: str) -> Iterator[bytes | str]:
-    """Yield pictures as bytes and words as text, in the order they were drawn; then the comments."""
+    """Yield pictures as bytes and texts, in the order of the drawing; then the comments as text."""
     with zipfile.ZipFile(package) as archive:
         related = _related(archive, worksheet)
         for kind, member in related.values():
@@ -55,7 +55,7 @@ def _relation(node: etree._Element) -> str:
 
 
 def _related(archive: zipfile.ZipFile, member: str) -> dict[str, tuple[str, str]]:
-    """Give the kind and the place of what a member refers to inside the package, by relationship id."""
+    """Return kind and member name of each relationship of a member inside the package, by relationship id."""
     folder, name = posixpath.split(member)
     rels = f"{folder}/_rels/{name}.rels"
     names = set(archive.namelist())

@@ -1,8 +1,8 @@
-"""An Excel workbook in, Markdown tables of some hundred rows out, sheet by sheet, then each sheet's pictures.
+"""Read an Excel workbook as Markdown tables of up to 200 rows, sheet by sheet, each followed by its pictures and notes.
 
-Rows are streamed from `openpyxl`'s own reader of sheets. `unstructured` loads every sheet through pandas, which makes a
-cell of everything a sheet claims to use: one of the corpus claims 1,048,496 rows and holds eight. Formulas are given by
-the values that Excel wrote beside them.
+Rows are streamed from the sheet reader of `openpyxl`. `unstructured` loads every sheet through pandas, which makes a
+cell of everything that a sheet claims to use: a sheet of the corpus claims 1,048,496 rows and has eight. A formula is
+read as the value that Excel saved with it.
 """
 
 from __future__ import annotations
@@ -59,13 +59,13 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
 
 
 def _load(file: IO[bytes]) -> Any:
-    """Open a workbook; by its file, because openpyxl refuses a path whose name it does not like."""
+    """Open a workbook from an open file, because openpyxl refuses paths with an unknown suffix."""
     import warnings
 
     import openpyxl
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of features that it would not write back, which nobody asks it to
+        warnings.simplefilter("ignore")  # about features that it would lose on saving, which is never done here
         return openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
 
 
