@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import groupby
 
-from ingest_assets.parsers.pdf.text_runs import Run
+from ingest_assets.parsers.page_layout.runs import Run
 
 _MIN_ROWS = 3  # fewer lines beside others are a heading and its date, or a form, read across
 _CANDIDATES = 24  # gutters that are looked at closely, those that the fewest lines cross

@@ -18,8 +18,8 @@ from ingest_assets.clients.ocr.columns import columns
 from ingest_assets.parsers.page_layout.columns import flows
 from ingest_assets.parsers.page_layout.paragraphs import paragraphs
 from ingest_assets.parsers.page_layout.rows import Flow, Row
+from ingest_assets.parsers.page_layout.runs import Run
 from ingest_assets.parsers.page_layout.words import words_of
-from ingest_assets.parsers.pdf.text_runs import Run
 
 # What the rules for PDF pages take for a usual size of print, in points.
 _BODY_PT = 10.0

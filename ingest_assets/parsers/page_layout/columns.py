@@ -13,7 +13,7 @@ from statistics import median_low
 
 from ingest_assets.parsers.page_layout.margins import blocks
 from ingest_assets.parsers.page_layout.rows import Flow, is_apart, rows_of_line
-from ingest_assets.parsers.pdf.text_runs import Run
+from ingest_assets.parsers.page_layout.runs import Run
 
 _BINS = 120  # a gutter of 1/120 of a page's text width (4 pt on A4) is found; narrower ones are word spaces
 _MIN_ROWS = 3  # fewer rows side by side are a heading and its date, a caption pair or a form, read across

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from itertools import groupby, pairwise
 
-from ingest_assets.parsers.pdf.text_runs import Run
+from ingest_assets.parsers.page_layout.runs import Run
 
 _LABEL = re.compile(r"[(\[]?\w{1,4}[.)\]]|[•●○▪■□◦‣–—*]")
 _MIN_PAIRS = 2  # one pair is two columns of a page, read down

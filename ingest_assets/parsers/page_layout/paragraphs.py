@@ -12,9 +12,9 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ingest_assets.parsers.page_layout.rows import Flow, Row, is_stretched
+from ingest_assets.parsers.page_layout.runs import Rows
 from ingest_assets.parsers.page_layout.typography import are_centred
 from ingest_assets.parsers.page_layout.words import SOFT_HYPHEN, Words, join
-from ingest_assets.parsers.pdf.text_runs import Rows
 
 _ITEM = re.compile(
     r"(?:[•●○▪■□◦‣⁃∙·–—*➢✓❖►❑]|\(?\d{1,3}[.)]|\(?[a-z][.)]|\(?[ivx]{1,5}[.)]|[A-Z]\))(?=\s+\S)|[①-⑳](?=\s*\S)"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import NamedTuple
 
+from ingest_assets.parsers.page_layout.runs import Rows, Run
 from ingest_assets.parsers.page_layout.words import is_rtl
-from ingest_assets.parsers.pdf.text_runs import Rows, Run
 
 _UNEVEN = 1.6  # times the narrowest gap: kerning and punctuation make that much in a stretched line
 _WIDEST_SPACE = 2.5  # ems: wider gaps stand between cells

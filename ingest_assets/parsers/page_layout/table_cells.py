@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
+from ingest_assets.parsers.page_layout.runs import Run
 from ingest_assets.parsers.page_layout.words import join
-from ingest_assets.parsers.pdf.text_runs import Run
 
 _ALIGNED = 0.35  # ems between the middles of lines that stand in one row
 _LEADER = re.compile(r"(?:^|\s+)[.·…_](?:\s?[.·…_]){3,}\s*$")  # dots that lead the eye to the next cell

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from statistics import median, median_low
 
 from ingest_assets.parsers.page_layout.rows import Flow, Row, is_stretched
+from ingest_assets.parsers.page_layout.runs import TABLE_MARK, Rows, Run
 from ingest_assets.parsers.page_layout.table_cells import are_formulas, text_of
-from ingest_assets.parsers.pdf.text_runs import TABLE_MARK, Rows, Run
 
 _MIN_ROWS = 3
 _MIN_COLUMNS = 3

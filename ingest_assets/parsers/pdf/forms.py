@@ -10,8 +10,8 @@ import ctypes
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ingest_assets.parsers.page_layout.runs import Run
 from ingest_assets.parsers.page_layout.words import clean
-from ingest_assets.parsers.pdf.text_runs import Run
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfPage

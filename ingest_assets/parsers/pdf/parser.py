@@ -17,6 +17,7 @@ from ingest_assets.errors import BadInput
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.page_layout.columns import flows
 from ingest_assets.parsers.page_layout.rows import Flow
+from ingest_assets.parsers.page_layout.runs import Run
 from ingest_assets.parsers.page_layout.typography import Typography, survey
 from ingest_assets.parsers.page_layout.unruled_tables import with_unruled_tables
 from ingest_assets.parsers.pdf import upright as pdf_upright
@@ -32,7 +33,7 @@ from ingest_assets.parsers.pdf.pictures import PlacedPicture, covers, is_large_e
 from ingest_assets.parsers.pdf.ruled_tables import with_ruled_tables
 from ingest_assets.parsers.pdf.rules import read_rules
 from ingest_assets.parsers.pdf.scans import picture_of
-from ingest_assets.parsers.pdf.text_runs import Run, read_runs
+from ingest_assets.parsers.pdf.text_runs import read_runs
 from ingest_assets.records import Part
 
 if TYPE_CHECKING:

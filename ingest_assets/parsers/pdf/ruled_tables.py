@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import median_low
 from typing import NamedTuple
 
+from ingest_assets.parsers.page_layout.runs import TABLE_MARK, Rows, Run
 from ingest_assets.parsers.page_layout.table_cells import Cell, are_formulas, lines_of, rows_of
 from ingest_assets.parsers.pdf.rules import Rule, Rules
-from ingest_assets.parsers.pdf.text_runs import TABLE_MARK, Rows, Run
 
 _NEAR = 3.0  # points: rules that end so near to another touch it
 _COVERS = 0.6  # of a cell's side: a rule along so much of it parts it from its neighbour

@@ -14,8 +14,9 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise
 from math import hypot
 from operator import sub
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
+from ingest_assets.parsers.page_layout.runs import Run
 from ingest_assets.parsers.page_layout.words import clean
 from ingest_assets.parsers.pdf import superscripts as pdf_powers
 from ingest_assets.parsers.pdf.fonts import styles
@@ -30,41 +31,13 @@ _WORD = re.compile("[^\\s\ufffe\x02]+[\ufffe\x02]?|[\ufffe\x02]")
 _LINE_END = re.compile("[\n\ufffe\x02]")
 _LAM_ALEF = re.compile("[اأإآٱ]ل")
 _EAST_ASIAN = "\u2e80"  # the first character that may be written vertically
-# A gap this wide (in ems) parts table cells and columns; joined again where nothing else speaks for a column.
-# Rise over run from which a line counts as turned: a stamp across the page, no page that was scanned askew.
+# A steeper line (rise over run) counts as turned: a stamp across the page. Pages that were scanned askew are flatter.
 _SLANTED = 0.3
-# Times the height of the word beside it: no line is set so, but for the first letter of a chapter.
+# A word 3 times as tall as its neighbour starts a new line (a stamp), unless it is a single letter (a drop cap).
 _STAMP = 3.0
+# A wider gap, in ems, separates table cells and columns. Runs are joined again later if nothing else shows a column.
 _CELL_GAP = 0.9
-_MAX_BARS = 200  # more are a drawing's
-
-
-# What stands for a table in the text of a run.
-TABLE_MARK = "▦"
-
-Rows: TypeAlias = tuple[tuple[str, ...], ...]
-"""The texts of a table's cells, row by row."""
-
-
-class Run(NamedTuple):
-    """Words of one line with no wide gap between them; x grows along the line, y upwards, in points."""
-
-    text: str
-    x0: float
-    y0: float
-    x1: float
-    y1: float
-    size: float
-    bold: bool = False
-    turn: int = 0
-    """Quarter turns counter-clockwise in which the text stands; vertical writing counts as 3."""
-    order: int = 0
-    """Position in the page's content, which is often but not always the reading order."""
-    spaced: bool = False
-    """White space follows in the file."""
-    italic: bool = False
-    table: Rows = ()
-    """The table that this run stands for."""
+_MAX_BARS = 200  # more belong to a drawing
 
 
 class _Words(NamedTuple):

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from ingest_assets.clients.ocr.columns import columns
-from ingest_assets.parsers.pdf.text_runs import Run
+from ingest_assets.parsers.page_layout.runs import Run
 
 WIDE = "prose that runs on and fills its column"
 
