@@ -12,6 +12,7 @@ import msgspec
 from ingest_assets.cli.output import TableColumn, console, fitting_table, print_json, safe
 from ingest_assets.ledger_records import FileRecord, Hit, Origin, State
 from ingest_assets.records import Chunk
+from ingest_assets.stages.snippet import snippet_of
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -34,8 +35,6 @@ _LAYOUT = (
     TableColumn("peak MB", rank=2),
 )
 _SUMMARY_CHARACTERS = 200
-_SNIPPET_WORDS = 40
-_PUNCTUATION = ".,;:!?()[]\"'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +230,7 @@ def show_hits(query: str, hits: Sequence[Hit], *, as_json: bool) -> None:
     for rank, hit in enumerate(hits, start=1):
         cited = safe(_cited(hit.chunk))
         out.print(_indented(f"{rank:>2}. [cyan]{safe(hit.filename)}[/cyan] {cited}  {hit.score:.3f}", hanging=True))
-        out.print(_indented(safe(_snippet(hit.chunk.text, query))))
+        out.print(_indented(safe(snippet_of(hit.chunk.text, query))))
     return None
 
 
@@ -300,18 +299,6 @@ def _cited(chunk: Chunk) -> str:
 
 def _joined_by_dots(*parts: str) -> str:
     return " · ".join(part for part in parts if part)
-
-
-def _snippet(text: str, query: str) -> str:
-    """Cut out the words among which most of the query's stand; the earliest of equals."""
-    asked = {word.strip(_PUNCTUATION).casefold() for word in query.split()}
-    words = text.split()
-    # Long words count for more: "is", "the" and "of" stand everywhere.
-    matches = [len(word) if word.strip(_PUNCTUATION).casefold() in asked else 0 for word in words]
-    starts = range(max(1, len(words) - _SNIPPET_WORDS + 1))
-    start = max(starts, key=lambda first: (sum(matches[first : first + _SNIPPET_WORDS]), -first))
-    shown = " ".join(words[start : start + _SNIPPET_WORDS])
-    return ("… " if start else "") + shown + (" …" if start + _SNIPPET_WORDS < len(words) else "")
 
 
 def _plain(record: object) -> dict[str, object]:
