@@ -1,4 +1,4 @@
-"""Chunk texts in, the table of README.md out: our embedder beside sentence-transformers on torch, on the same chunks.
+"""Measure our embedder beside sentence-transformers on torch, on the same chunks, and print the table of README.md.
 
 Each measurement has a process of its own, in turns, after a warm-up: first vector, texts per second, peak memory. Both
 read the same windows of word pieces, so they do the same work. The machine's own speed is measured in the same run.
