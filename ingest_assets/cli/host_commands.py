@@ -36,6 +36,19 @@ def prepare(
     typer.echo(f"{project.settings.home} is ready; vectors by {project.embedder.model}")
 
 
+def plan(as_json: JsonOption = False) -> None:
+    """Tell what a change of release or settings does anew.
+
+    Files, hours and tokens, by the first stage that changed, with the reason; nothing is done. Set the changed settings
+    for this command alone to learn what they would cost: `INGEST_CHUNK_MAX_WORDS=400 ingest plan`.
+    """
+    from ingest_assets.cli.opening import open_for_reading
+    from ingest_assets.cli.plan import plan_rework, show_plan
+
+    found, known = plan_rework(open_for_reading())
+    show_plan(found, known=known, as_json=as_json)
+
+
 def config(as_json: JsonOption = False) -> None:
     """Show every setting: value, where it came from, meaning."""
     from ingest_assets.cli.settings_table import setting_rows, show_settings
@@ -59,4 +72,4 @@ def doctor(as_json: JsonOption = False) -> None:
         raise typer.Exit(EXIT_USAGE if any(problem.wrong_setting for problem in report.problems) else EXIT_PROBLEM)
 
 
-COMMANDS = (prepare, config, doctor)
+COMMANDS = (prepare, plan, config, doctor)
