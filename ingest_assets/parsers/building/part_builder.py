@@ -21,6 +21,8 @@ from ingest_assets.records import Element, ElementType, Part, Picture
 MAX_ELEMENT_CHARS = 20_000
 # A part of running text is what a run with the smallest window holds: 32,000 characters are some ten chunks.
 PART_CHARS = 32_000
+# A longer "heading" is a paragraph in the style of a heading.
+MAX_TITLE_CHARS = 400
 # Tabs, runs of spaces and fixed spaces place words on a page; between words of running text they are one space.
 _BLANKS = re.compile(r"[ \t\xa0\u2000-\u200a\u202f\u3000]+")
 

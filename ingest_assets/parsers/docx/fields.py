@@ -69,7 +69,7 @@ def _place(text: etree._Element, fields: list[_Field]) -> None:
 
 
 def _empty(placeholder: etree._Element) -> None:
-    """Take out the texts of a content control that nobody has filled in, but for those of controls in it."""
+    """Remove the texts of an empty content control, but not those of the controls inside it."""
     control = next(placeholder.iterancestors(W + "sdt"), None)
     for text in control.iter(W + "t") if control is not None else ():
         if next(text.iterancestors(W + "sdt"), None) is control:

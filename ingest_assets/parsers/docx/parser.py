@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ingest_assets.errors import BadInput
 from ingest_assets.parsers.building import zip_safety
 from ingest_assets.parsers.building.damage import naming_damage
-from ingest_assets.parsers.building.part_builder import PartBuilder
+from ingest_assets.parsers.building.part_builder import MAX_TITLE_CHARS, PartBuilder
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.docx import tree as docx_tree
 from ingest_assets.parsers.docx.headings import heading_styles, level_by_look, looks_of
@@ -41,8 +41,6 @@ PART = "block of text"
 # Paragraphs and tables of one part: some ten pages.
 _PART_BLOCKS = 200
 _PART_CHARS = 100_000
-# A longer "heading" is a paragraph in the style of a heading.
-_MAX_TITLE_CHARS = 400
 _MAX_NESTING = 20
 
 
@@ -145,7 +143,7 @@ class _DocumentReader:
                 type_, level = ElementType.FORMULA, 0
             elif outline and type_ is not ElementType.TITLE:
                 type_, level = ElementType.TITLE, outline
-            if type_ is ElementType.TITLE and len(element.text) > _MAX_TITLE_CHARS:
+            if type_ is ElementType.TITLE and len(element.text) > MAX_TITLE_CHARS:
                 type_, level = ElementType.NARRATIVE_TEXT, 0
             self._builder.add(type_, element.text, page_number=element.metadata.page_number, level=level)
         self._add_drawings(block)

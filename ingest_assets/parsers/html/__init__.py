@@ -1,1 +1,1 @@
-"""Read HTML pages, and Markdown by way of HTML."""
+"""Read HTML pages, and Markdown after rendering it as HTML."""

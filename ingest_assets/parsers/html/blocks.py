@@ -148,7 +148,7 @@ def _turn_into_blocks(table: etree._Element) -> None:
 
 
 def _with_blocks_inside(root: etree._Element) -> set[etree._Element]:
-    """FindPicture the elements that are no single paragraph: something in them stands on lines of its own."""
+    """Find the elements that contain a block or a picture, and so are not a single paragraph."""
     found: set[etree._Element] = set()
     for element in root.iter(*(html_tree.BLOCKS - {"br"}), "img"):
         if element.tag == "img" and not (element.get("src") or "").startswith("ours:"):

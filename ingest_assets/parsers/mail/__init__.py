@@ -1,1 +1,1 @@
-"""Read mails: EML and mailboxes, and MSG as Outlook saves it."""
+"""Read mails: EML, mailboxes (mbox), and Outlook messages (MSG)."""

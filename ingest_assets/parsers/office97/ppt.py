@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ingest_assets.errors import BadInput
 from ingest_assets.parsers.building.damage import naming_damage
-from ingest_assets.parsers.building.part_builder import PartBuilder
+from ingest_assets.parsers.building.part_builder import MAX_TITLE_CHARS, PartBuilder
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.office97 import office_pictures
 from ingest_assets.parsers.office97.ppt_records import PptRecords, SlideText
@@ -24,7 +24,6 @@ PART = "slide"
 _WHAT = "a PowerPoint presentation"
 # CurrentUserAtom.headerToken of a presentation that is encrypted (MS-PPT 2.3.2).
 _ENCRYPTED = 0xF3D1C4DF
-_MAX_TITLE_CHARS = 400
 
 
 def count_pages(path: Path, *, limits: Limits) -> int:
@@ -55,7 +54,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
 
 
 def _add(words: SlideText, *, builder: PartBuilder, page_number: int) -> None:
-    if words.is_title and len(words.text) < _MAX_TITLE_CHARS:
+    if words.is_title and len(words.text) < MAX_TITLE_CHARS:
         builder.add(ElementType.TITLE, " ".join(words.text.split()), page_number=page_number, level=1)
         return
     for line in words.text.split("\n"):

@@ -1,1 +1,1 @@
-"""What the formats of Office Open XML (DOCX, PPTX, XLSX) share."""
+"""Read what DOCX, PPTX and XLSX have in common: the package, charts, diagrams and equations of Office Open XML."""

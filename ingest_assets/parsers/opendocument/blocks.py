@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ingest_assets.parsers.building.part_builder import PartBuilder
+from ingest_assets.parsers.building.part_builder import MAX_TITLE_CHARS, PartBuilder
 from ingest_assets.parsers.opendocument import tables as odf_tables
 from ingest_assets.parsers.opendocument.inline import ParagraphText, number
 from ingest_assets.parsers.opendocument.lists import ListNumbers
@@ -39,8 +39,6 @@ _LEAVES = {*_PARAGRAPHS, TEXT + "list", TABLE + "table"}
 _RAISED = re.compile(r"super|[1-9]")
 _TITLE_STYLES = {"Title": 1, "Subtitle": 2}
 _READABLE = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp")
-# A longer "heading" is a paragraph in the style of a heading.
-_MAX_TITLE_CHARS = 400
 
 
 class OdfBlocks:
@@ -102,7 +100,7 @@ class OdfBlocks:
             type_, level = ElementType.TITLE, max(1, min(10, number(node, TEXT + "outline-level", default=1)))
         elif named:
             type_, level = ElementType.TITLE, named
-        if type_ is ElementType.TITLE and len(inline.text) > _MAX_TITLE_CHARS:
+        if type_ is ElementType.TITLE and len(inline.text) > MAX_TITLE_CHARS:
             type_, level = ElementType.NARRATIVE_TEXT, 0
         text = " ".join(inline.text.split()) if type_ is ElementType.TITLE else inline.text
         text = f"{label} {text}" if label and text else text

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ingest_assets.parsers.building.part_builder import PartBuilder
+from ingest_assets.parsers.building.part_builder import MAX_TITLE_CHARS, PartBuilder
 from ingest_assets.parsers.rtf.header import RtfHeader
 from ingest_assets.parsers.rtf.text import RtfText
 from ingest_assets.records import ElementType
@@ -17,8 +17,6 @@ from ingest_assets.records import ElementType
 _MAX_PARAGRAPH_CHARS = 200_000
 # A longer table is added in pieces: some files are one table to the end.
 _MAX_ROWS = 200
-# A longer "heading" is a paragraph in the style of a heading.
-_MAX_TITLE_CHARS = 400
 # Notes inside notes; a file that opens a million of them and closes none is not a document.
 _MAX_ASIDES = 50
 
@@ -161,7 +159,7 @@ class RtfBlocks:
         level = self._header.heading(paragraph.style)
         if not level and 0 <= paragraph.outline < 9:
             level = paragraph.outline + 1
-        if level and len(text) < _MAX_TITLE_CHARS:
+        if level and len(text) < MAX_TITLE_CHARS:
             self._builder.add(ElementType.TITLE, " ".join(text.split()), level=level)
         else:
             is_item = paragraph.is_item or self._is_marked
