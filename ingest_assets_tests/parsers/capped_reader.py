@@ -1,7 +1,7 @@
-"""Files of any content in, what reading each came to out, under a cap.
+"""Read files of any content in a child process under a cap, and report what came of each.
 
-A warm process of one thread reads a line of JSON for each file, and forks for it: the child has the parsers imported, a
-cap on its memory and on its processor time, and takes nobody along when it dies.
+A warm process with one thread reads a line of JSON for each file and forks a child for it. The child has the parsers
+imported and a cap on its memory and CPU time; when it dies, the warm process goes on.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ CAP_MB, CPU_S = 700, 120
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What came of a file."""
+    """The result of one file."""
 
     parts: int = 0
     chars: int = 0
     pictures: int = 0
     warnings: tuple[str, ...] = ()
     refused: str = ""
-    """The BadInput's text, if it was one."""
+    """Text of the BadInput, or "" where none was raised."""
     finding: str = ""
-    """What should never come of a file: another exception, a death, parts out of order."""
+    """Description of a result that is never right: another exception, a killed process, parts out of order."""
     peak_mb: float = 0.0
 
 
 class CappedReader:
-    """The warm process, seen from the test; files named at its start are read first, so that libraries load once."""
+    """Run the warm process. The files given at its start are read first, so that libraries are loaded once."""
 
     def __init__(self, known: Iterable[Path] = ()) -> None:
         command = [sys.executable, "-W", "ignore", "-m", "ingest_assets_tests.parsers.capped_reader", *map(str, known)]
@@ -50,7 +50,7 @@ class CappedReader:
         assert self._line() == "ready"
 
     def read(self, path: Path, *, name: str = "", small: bool = False) -> Reading:
-        """Read a file under its own name or another; `small` limits are those for damaged files."""
+        """Read a file under its own or another name; `small` selects the limits for damaged files."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"path": str(path), "name": name or path.name, "small": small}) + "\n")
         self._process.stdin.flush()
@@ -66,7 +66,7 @@ class CappedReader:
 
 
 def main() -> None:
-    """Read what is known, then fork for each line."""
+    """Read the given files, then fork for each line."""
     for known in map(Path, sys.argv[1:]):
         reading(known, known.name, Limits())
     say("ready")
@@ -82,7 +82,7 @@ def say(line: str) -> None:
 
 
 def in_a_child(path: Path, name: str, limits: Limits) -> str:
-    """Read a file in a child under the caps, and return what came of it as JSON."""
+    """Read a file in a child under the caps, and return the result as JSON."""
     receiving, sending = os.pipe()
     child = os.fork()
     if child == 0:
@@ -121,7 +121,7 @@ def reading(path: Path, name: str, limits: Limits) -> Reading:
         assert not pages or page_numbers == set(range(1, pages + 1)), f"{pages} pages, {len(page_numbers)} came"
     except BadInput as error:
         return Reading(refused=str(error) or "says nothing", parts=parts, peak_mb=peak_mb())
-    except BaseException:  # noqa: BLE001 - whatever comes out is the finding
+    except BaseException:  # noqa: BLE001 - any other exception is the finding
         return Reading(finding=traceback.format_exc()[-4000:], parts=parts, peak_mb=peak_mb())
     return Reading(parts=parts, chars=chars, pictures=pictures, warnings=tuple(warnings), peak_mb=peak_mb())
 

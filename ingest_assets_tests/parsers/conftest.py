@@ -1,4 +1,4 @@
-"""What the parsers' tests share and takes time to start."""
+"""Share what the tests of the parsers need and takes time to start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the fuzzing tests share: a file with pieces cut, turned, doubled and overwritten, and a parser that reads it."""
+"""Damage files for the fuzzing tests, and read them with their parser."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ingest_assets.parsers.detection.media_type import detect
 from ingest_assets.parsers.families import count_pages, parser_for
 from ingest_assets.records import Part
 
-# Some hundred files a family; what one example takes is not the matter here.
+# Some hundred files per family; the time of one example does not matter here.
 some_hundred = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
 )
 SMALL = Limits(max_picture_pixels=4_000_000, max_unpacked_bytes=50_000_000)
 
-# What parsers stumble over: numbers out of range, ends of brackets, an entity, an odd byte of two.
+# Bytes that parsers often fail on: numbers out of range, closing brackets, an entity, half of a character.
 _STUMBLING = (b"-1", b"0", b"4294967296", b"99999999999999999999", b"1e309", b"NaN", b"<", b"]]>", b"&x;", b"\x00\xd8")
 
 places = st.lists(
@@ -38,7 +38,7 @@ _NUMBER = re.compile(rb"\d+")
 
 
 def mutated(data: bytes, changes: list[tuple[float, str, bytes]]) -> bytes:
-    """Damage bytes at the places that were drawn."""
+    """Damage the data at the drawn places."""
     for place, kind, piece in changes:
         at = int(place * len(data))
         if kind == "cut":

@@ -1,4 +1,4 @@
-"""What the parsers' tests share: a file's bytes through a parser, and its elements."""
+"""Read files with a parser, and write small files, for the tests of the parsers."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def file(tmp_path: Path, data: bytes | str, name: str = "file") -> Path:
 
 
 def folded(text: str) -> str:
-    """Normalise as the corpus's README says: NFKC, white space folded, bidi marks and soft hyphens removed."""
+    """Normalise as the README of the corpus says: NFKC, white space folded, bidi marks and soft hyphens removed."""
     text = unicodedata.normalize("NFKC", text)
     return " ".join(re.sub("[\u00ad\u200e\u200f\u202a-\u202e\u2066-\u2069]", "", text).split())
 
 
 def word(path: Path, *pictures: bytes) -> Path:
-    """Write a document of a sentence and pictures."""
+    """Write a Word document of a sentence and pictures."""
     document = docx.Document()
     document.add_paragraph("It rained on the fourth of May.")
     for picture in pictures:
@@ -58,7 +58,7 @@ def png(color: str = "red") -> bytes:
 
 
 def rewritten(path: Path, target: Path, changes: dict[str, bytes]) -> Path:
-    """Copy a zip with some members replaced or added."""
+    """Copy a zip file with some members replaced or added."""
     with zipfile.ZipFile(path) as source, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as copy:
         for member in source.infolist():
             if member.filename not in changes:

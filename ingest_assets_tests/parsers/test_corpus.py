@@ -1,4 +1,4 @@
-"""Every document of the corpus through its parser: the text is there, or the refusal names what is wrong."""
+"""Read every document of the corpus: its text is there, or the refusal names what is wrong."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from ingest_assets.parsers.families import count_pages, parser_for
 from ingest_assets.records import ElementType, Part
 from ingest_assets_tests.parsers.reading import folded
 
-# spaCy and what unstructured brings with it.
+# spaCy and other dependencies of unstructured give DeprecationWarnings.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
-# Their words stand in pictures, and are read by the caption stage.
+# Their words stand in pictures, which the caption stage reads.
 PICTURES = {"pdf_scanned", "image"}
 # The longest one, the 400-page PDF, takes a few seconds on two shared cores.
 MAX_SECONDS = 60
@@ -88,7 +88,7 @@ def read(corpus: Path, name: str) -> Outcome:
 
 
 def holds(outcome: Outcome, phrase: str) -> bool:
-    # A phrase of a CSV is given with its commas; the table has cells.
+    # A phrase of a CSV has commas where the table has cells.
     text = folded(outcome.text)
     return folded(phrase) in text or folded(phrase) in re.sub(r" *\| *", ",", text)
 

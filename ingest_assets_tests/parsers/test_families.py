@@ -1,4 +1,4 @@
-"""What a result depends on: the parser of its type, and of a container the parsers of what may lie in it."""
+"""Test which parser reads a type, and on which versions its result depends."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Damaged files of every family, each read in a capped process: parts or a BadInput come out, nothing else.
+"""Read damaged files of every family in a capped process: each gives parts or a BadInput, nothing else.
 
-`FUZZ_EXAMPLES` says how many files of a family; `make fuzz` reads thousands of each.
+`FUZZ_EXAMPLES` is the number of files per family; `make fuzz` reads thousands of each.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ingest_assets_tests.parsers.mutation import mutated, places
 pytestmark = pytest.mark.slow
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "40"))
-# Small files of every kind: what a file's size costs is measured elsewhere.
+# Small files of every kind; other tests measure the cost of large ones.
 FAMILIES = {
     "pdf": (
         "pdf/vertical.pdf",
@@ -45,7 +45,7 @@ FAMILIES = {
     "rtf": ("rtf/testRTFVarious.rtf", "rtf/testRTFJapanese.rtf"),
     "image": ("image/webp-test.webp", "image/typewriter.png"),
 }
-# Kinds of which the corpus has none.
+# Kinds that the corpus does not contain.
 MADE = {
     "xml": {
         "a.xml": b'<!DOCTYPE a [<!ENTITY x "y">]><a b="1">' + b"<c>one &x; two</c><d/>three <e>4</e>" * 9 + b"</a>"
@@ -66,7 +66,7 @@ def reader(corpus: Path) -> Iterator[CappedReader]:
 
 
 def damaged(data: bytes, changes: list[tuple[float, str, bytes]], *, inside: bool, which: float) -> bytes:
-    """Damage a file; of a zip, a member, which a damaged archive would hardly ever let a parser see."""
+    """Damage a file, or a member of a zip: a damaged zip would rarely be unpacked far enough to reach its parser."""
     if not inside or not data.startswith(b"PK"):
         return mutated(data, changes)
     out = io.BytesIO()

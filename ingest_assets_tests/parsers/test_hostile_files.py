@@ -1,4 +1,4 @@
-"""Files that somebody made to harm: each ends as text or as a refusal, within 120 s of processor time and 700 MB."""
+"""Read files that were made to harm: each ends as text or as a refusal, within 120 s of CPU time and 700 MB."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 
 def gigapixel() -> bytes:
-    """A PNG of 35,000 x 35,000 points: some kilobytes packed, a gigabyte and more as points."""
+    """Write a PNG of 35,000 x 35,000 pixels: some kilobytes packed, more than a gigabyte unpacked."""
     packer = zlib.compressobj(9)
     packed = b"".join(packer.compress(bytes(1 + 35_000 // 8)) for _ in range(35_000)) + packer.flush()
     header = struct.pack(">IIBBBBB", 35_000, 35_000, 1, 0, 0, 0, 0)
@@ -32,7 +32,7 @@ def gigapixel() -> bytes:
 
 
 def tiny(number: int) -> bytes:
-    """A picture of 48 x 32 points that is no other's."""
+    """Write a picture of 48 x 32 pixels that differs from the others."""
     out = io.BytesIO()
     image = Image.new("RGB", (48, 32), "white")
     image.putpixel((number % 48, number // 48 % 32), (number % 251, number // 251 % 251, 7))
@@ -98,7 +98,7 @@ def test_a_pdf_of_twenty_thousand_empty_pages_is_read_or_refused(tmp_path: Path,
 
 
 def looping(path: Path, content: bytes, form: bytes) -> Path:
-    """A PDF of one page, with a form that draws itself, a font whose glyph is set in it, and a chain of 500 filters."""
+    """Write a PDF page with a form that draws itself, a font whose glyph uses that font, and a chain of 500 filters."""
     chain = b"/Filter[" + b"/ASCIIHexDecode" * 500 + b"]"
     entries = b"/Type/XObject/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</X 7 0 R>>>>"
     objects = [
@@ -128,6 +128,6 @@ def test_what_refers_to_itself_in_a_pdf_costs_no_other_text(
 
 
 def test_a_form_that_draws_itself_twice_ends_at_the_cap(tmp_path: Path, reader: CappedReader) -> None:
-    """It doubles with each level, in PDFium: a page for the launcher, which leaves it unread (test_out_of_memory)."""
+    """PDFium doubles its memory with each level; the launcher leaves such a page unread (test_out_of_memory)."""
     found = reader.read(looping(tmp_path / "a.pdf", b"/X Do", b"/X Do /X Do"))
     assert found.finding == "killed by SIGABRT"

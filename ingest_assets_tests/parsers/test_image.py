@@ -1,4 +1,4 @@
-"""Pictures as files: a page for each frame of a TIFF, sizes checked first, damage named."""
+"""Test picture files: a page for each frame of a TIFF, sizes checked first, damage named."""
 
 from __future__ import annotations
 

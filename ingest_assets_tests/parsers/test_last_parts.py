@@ -1,4 +1,4 @@
-"""Check, for every parser, that a warning which follows an exactly full part is not lost."""
+"""Test, for every parser, that a warning after an exactly full part is kept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ingest_assets_tests.parsers.opendocument.test_families import odf, p
 from ingest_assets_tests.parsers.reading import file, parts_of, png, rewritten
 from ingest_assets_tests.parsers.test_zip_archive import zipped
 
-# spaCy, which reads HTML.
+# spaCy, which unstructured loads to read HTML, gives DeprecationWarnings.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 # Longer than a part of any format.

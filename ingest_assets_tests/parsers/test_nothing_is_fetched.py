@@ -1,4 +1,4 @@
-"""Documents that name an address wherever one may stand: a server at that address hears nothing."""
+"""Read documents that contain addresses in every possible place: no address is ever called."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def listener() -> Iterator[tuple[str, list[str]]]:
-    """A server of this host that nobody should call, its address, and who called."""
+    """Run a server that must not be called; yield its address and the list of calls."""
     calls: list[str] = []
     server = socket.create_server(("127.0.0.1", 0))
 
@@ -41,7 +41,7 @@ def listener() -> Iterator[tuple[str, list[str]]]:
 
 
 def call_from_pages(folder: Path, address: str) -> None:
-    """Write a page, an XML and a Markdown that name an address wherever one may stand."""
+    """Write an HTML, an XML and a Markdown file with an address in every possible place."""
     (folder / "a.html").write_text(
         f'<!DOCTYPE html SYSTEM "{address}/a.dtd"><html><head><link rel="stylesheet" href="{address}/a.css">'
         f'<base href="{address}/"><script src="{address}/a.js"></script></head><body background="{address}/b.png">'
@@ -58,7 +58,7 @@ def call_from_pages(folder: Path, address: str) -> None:
 
 
 def call_from_word(folder: Path, address: str) -> None:
-    """Write a document with a remote template and picture, and one with an external entity."""
+    """Write a Word document with a remote template and picture, and one with an external entity."""
     whole = word(folder / "whole.docx", png())
     external = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/"
     template = (
@@ -92,7 +92,7 @@ def call_from_word(folder: Path, address: str) -> None:
 
 
 def call_from_the_rest(folder: Path, address: str) -> None:
-    """Write mails, a PDF and an archive that name an address."""
+    """Write mails, a PDF and an archive that contain an address."""
     (folder / "a.eml").write_text(
         f"Subject: Rain\nContent-Type: text/html\n\n<p>It rained.</p><img src='{address}/pixel.gif'>\n"
     )
@@ -116,5 +116,5 @@ def test_nothing_is_fetched(tmp_path: Path, reader: CappedReader, listener: tupl
         assert found.chars or found.refused, path.name
     assert calls == []
     with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), timeout=10) as control:
-        assert control.recv(1) == b""  # the listener hangs up on whoever calls
+        assert control.recv(1) == b""  # the server closes every connection at once
     assert len(calls) == 1

@@ -1,4 +1,4 @@
-"""Headings, reading order and kinds of element, against what a person sees in documents of the corpus."""
+"""Compare headings, reading order and element types with what a person sees in documents of the corpus."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ingest_assets.parsers.families import parser_for
 from ingest_assets.records import Element, ElementType
 from ingest_assets_tests.parsers.reading import folded
 
-# spaCy and what unstructured brings with it.
+# spaCy and other dependencies of unstructured give DeprecationWarnings.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 
@@ -33,7 +33,7 @@ TRUTHS: dict[str, Truth] = tomllib.loads(
 
 
 def elements_seen(path: Path, truth: Truth) -> list[Element]:
-    """Read the pages or parts that were looked at."""
+    """Read the pages or parts for which the corpus says what a person sees."""
     parser = parser_for(detect(path, filename=path.name), filename=path.name)
     last = max(truth.get("pages", truth.get("parts", [1_000])))
     elements = []
@@ -46,7 +46,7 @@ def elements_seen(path: Path, truth: Truth) -> list[Element]:
 
 
 def by_order(headings: list[tuple[int, str]]) -> list[tuple[int, str]]:
-    """Number the levels 1, 2, 3 in place of 2, 4, 5."""
+    """Renumber levels without gaps: 2, 4, 5 become 1, 2, 3."""
     levels = sorted({level for level, _ in headings})
     return [(levels.index(level) + 1, text) for level, text in headings]
 

@@ -1,4 +1,4 @@
-"""Zip archives as folders: every document below its name, nothing outside, nothing without end."""
+"""Test zip archives as folders: every document below its name, nothing outside, and limits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ingest_assets.records import ElementType, Part
 from ingest_assets_tests.parsers.mutation import mutated, places, read_or_refuse, some_hundred
 from ingest_assets_tests.parsers.reading import elements_of, file, parts_of, png, texts_of
 
-# spaCy, which reads HTML.
+# spaCy, which unstructured loads to read HTML, gives DeprecationWarnings.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 

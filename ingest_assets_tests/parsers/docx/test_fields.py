@@ -1,4 +1,4 @@
-"""Of a field its result is read, of a form what was chosen, of what nobody filled in nothing."""
+"""Test that a field gives its result, a form what was chosen in it, and an empty form nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an author writes in Word is read, wherever Word keeps it."""
+"""Test that everything an author writes in Word is read, wherever Word stores it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def saved(made: object, tmp_path: Path) -> Path:
 
 
 def body(tmp_path: Path, xml: str) -> Path:
-    """Make a document whose body is this XML."""
+    """Write a document with this XML as its body."""
     path = saved(python_docx.Document(), tmp_path)
     old = member(path, "word/document.xml").decode()
     new = old[: old.index("<w:body>") + 8] + xml + old[old.index("<w:sectPr") :]

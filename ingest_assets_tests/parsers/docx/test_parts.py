@@ -1,4 +1,4 @@
-"""What a document keeps in other parts of its package is read where it is called for."""
+"""Test that what Word stores in other parts of the package (notes, charts, diagrams) is read in its place."""
 
 from __future__ import annotations
 

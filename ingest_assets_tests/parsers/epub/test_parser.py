@@ -1,4 +1,4 @@
-"""EPUB books: chapters in the order of the spine, named by their headings or by the table of contents."""
+"""Test EPUB books: chapters in the order of the spine, named by their headings or by the table of contents."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ingest_assets.records import ElementType
 from ingest_assets_tests.parsers.mutation import mutated, places, read_or_refuse, some_hundred
 from ingest_assets_tests.parsers.reading import elements_of, parts_of, png, texts_of
 
-# spaCy, which reads HTML.
+# spaCy, which unstructured loads to read HTML, gives DeprecationWarnings.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 CONTAINER = (

@@ -1,4 +1,4 @@
-"""Markdown as CommonMark reads it, with tables."""
+"""Test Markdown: it is read as CommonMark with tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever stands on a page is read, in order; what only runs, hides or decorates is not."""
+"""Test that everything shown on a page is read in order, and scripts, hidden and decorative elements are not."""
 
 from __future__ import annotations
 

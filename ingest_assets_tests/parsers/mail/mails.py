@@ -1,4 +1,4 @@
-"""A text in, a mail that holds it out."""
+"""Write mails for the tests."""
 
 from __future__ import annotations
 

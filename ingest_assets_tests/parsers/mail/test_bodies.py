@@ -1,4 +1,4 @@
-"""Which of a mail's texts is read: the one that says more, or both where each lacks the other; and its letters."""
+"""Test which body of a mail is read, and in which encoding."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ingest_assets.parsers.mail import eml as mail
 from ingest_assets_tests.parsers.mail.mails import message
 from ingest_assets_tests.parsers.reading import elements_of, file, texts_of
 
-# spaCy, which reads HTML.
+# spaCy, which unstructured loads to read HTML, gives DeprecationWarnings.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 

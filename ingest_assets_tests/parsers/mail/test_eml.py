@@ -1,4 +1,4 @@
-"""Mails: who, what and when, the best text, attachments read as documents of their own, nothing without end."""
+"""Test mails: headers, the best text, attachments as documents of their own, and limits on nesting."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ingest_assets_tests.parsers.mail.mails import message
 from ingest_assets_tests.parsers.mutation import mutated, places, read_or_refuse, some_hundred
 from ingest_assets_tests.parsers.reading import elements_of, file, parts_of, png, texts_of
 
-# spaCy, which reads HTML.
+# spaCy, which unstructured loads to read HTML, gives DeprecationWarnings.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 

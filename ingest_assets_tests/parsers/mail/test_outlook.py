@@ -1,4 +1,4 @@
-"""Outlook messages: properties, recipients, code pages, attachments, mails in mails."""
+"""Test Outlook messages: properties, recipients, code pages, attachments, mails inside mails."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ingest_assets_tests.parsers.mutation import mutated, places, read_or_refuse
 from ingest_assets_tests.parsers.office97.ole import compound
 from ingest_assets_tests.parsers.reading import elements_of, file, parts_of, png, texts_of
 
-# spaCy, which reads HTML.
+# spaCy, which unstructured loads to read HTML, gives DeprecationWarnings.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 SUBJECT, BODY, HTML, RTF, SENDER = "0037001F", "1000001F", "10130102", "10090102", "0C1A001F"
 
 
 def fixed(header_bytes: int, **numbers: int) -> bytes:
-    """A list of properties: name as p3FFD, value as a count."""
+    """Write a list of properties; each is given as p3FFD=value."""
     rows = [
         struct.pack("<HHIQ", 0x40 if value > 1 << 32 else 3, int(name[1:], 16), 6, value)
         for name, value in numbers.items()

@@ -1,4 +1,4 @@
-"""An OLE compound file (MS-CFB) written out, so that tests can make Outlook messages and old Office files."""
+"""Write an OLE compound file (MS-CFB), so that tests can make Outlook messages and old Office files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class _Entry:
 
 
 def compound(streams: dict[str, bytes]) -> bytes:
-    """Write streams under paths with "/" between folders; small ones are padded past the mini stream's bound."""
+    """Write streams by their paths, with "/" between folders; streams below 4,096 bytes go into the mini stream."""
     entries = [_Entry("Root Entry", 5)]
     places = {"": 0}
     for path, data in streams.items():
@@ -44,7 +44,7 @@ def _written(entries: list[_Entry]) -> bytes:
         fat.extend([*range(first + 1, first + len(pieces)), _END] if pieces else [])
         return first if pieces else _END
 
-    # A cutoff of 0 would be refused; streams below 4,096 bytes belong in the mini stream, which is one chain here.
+    # Streams below 4,096 bytes belong in the mini stream, which is one chain here; a cutoff of 0 would be refused.
     mini, minifat, starts = bytearray(), [], {}
     for number, entry in enumerate(entries):
         if entry.kind == 2 and 0 < len(entry.data) < 4096:

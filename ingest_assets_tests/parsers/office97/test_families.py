@@ -1,4 +1,4 @@
-"""Word, Excel and PowerPoint of 1997 to 2003: text, tables, sheets, slides; encrypted, damaged, hostile."""
+"""Test Word, Excel and PowerPoint files of 1997 to 2003: contents, encryption, damage, hostile files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ingest_assets_tests.parsers.reading import elements_of, file, parts_of, png
 
 
 def word(main: str, *, footnotes: str = "", flags: int = 0, picture: bytes = b"") -> bytes:
-    """A document of two pieces: the first in bytes, the second in UTF-16."""
+    """Write a document of two pieces: the first in bytes, the second in UTF-16."""
     text = main + footnotes
     half = len(text) // 2 if text[: len(text) // 2].isascii() else 0
     head = bytearray(0x400)
@@ -47,7 +47,7 @@ def blip(data: bytes) -> bytes:
 
 
 def slides(count: int, *, token: int = 0xE391C05F, drawn: bytes = b"") -> bytes:
-    """A presentation: titles in the outline, a text box on each slide, notes on the first."""
+    """Write a presentation: titles in the outline, a text box on each slide, notes on the first."""
     stream, places = b"", []
     for number in range(count):
         box = container(0xF00D, record(0x0FA0, f"Box {number}".encode("utf-16-le")))

@@ -1,4 +1,4 @@
-"""Office packages are checked before anything in them is opened."""
+"""Test that an Office package is checked before anything in it is opened."""
 
 from __future__ import annotations
 

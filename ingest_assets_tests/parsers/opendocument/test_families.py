@@ -1,4 +1,4 @@
-"""OpenDocument files: texts, sheets and slides, with what is repeated, merged, anchored or hostile."""
+"""Test OpenDocument texts, sheets and slides: repeated, merged and anchored content, and hostile files."""
 
 from __future__ import annotations
 

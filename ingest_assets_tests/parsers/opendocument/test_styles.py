@@ -1,4 +1,4 @@
-"""What an OpenDocument file says by its styles alone: how items are counted, and what is raised."""
+"""Test what only the styles of an OpenDocument file say: how items are numbered, and what is raised."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A slide is read whole: what stands on it, hangs over it, is drawn from data, or is said beside it."""
+"""Test that a slide is read completely: shapes, also over its edge, charts, pictures and notes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rich text: alphabets, Unicode, tables, notes, pictures; and groups without end."""
+"""Test rich text: encodings, Unicode, tables, notes, pictures, and groups without end."""
 
 from __future__ import annotations
 

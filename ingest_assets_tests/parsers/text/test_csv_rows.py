@@ -1,4 +1,4 @@
-"""CSV of every make becomes tables that can be read alone."""
+"""Test that CSV of every dialect becomes tables that can be read alone."""
 
 from __future__ import annotations
 

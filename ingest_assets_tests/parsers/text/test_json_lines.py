@@ -1,4 +1,4 @@
-"""JSON lines: a record is a paragraph, its fields under their names."""
+"""Test JSON lines: a record is a paragraph with its fields and their names."""
 
 from __future__ import annotations
 

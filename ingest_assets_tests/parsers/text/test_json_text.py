@@ -1,4 +1,4 @@
-"""JSON as text: what strings escape is what they mean."""
+"""Test JSON as text: escapes in strings are decoded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paragraphs as their author set them, in parts of bounded size."""
+"""Test that plain text gives the paragraphs of its author, in parts of limited size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Source code: blocks that begin where a definition does, with their indents."""
+"""Test source code: blocks begin where a definition does and keep their indentation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sheets are read as a person sees them, and no larger than they are."""
+"""Test that sheets are read as a person sees them, and no larger than they are."""
 
 from __future__ import annotations
 

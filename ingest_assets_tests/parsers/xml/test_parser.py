@@ -1,4 +1,4 @@
-"""XML of any schema gives its text, and nothing from outside of it."""
+"""Test that XML of any schema gives its text, and nothing from outside the file."""
 
 from __future__ import annotations
 
