@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Row: TypeAlias = dict[str, Any]
     Rows: TypeAlias = Collection[Row]
 
-SERVER_SELECTION_MS = 15_000
+SERVER_SELECTION_MS = 13_000
 """An election of a new primary takes up to twelve seconds (MongoDB's manual); longer means away."""
 REQUEST_TIMEOUT_MS = 120_000
 """An operation with its retries. The slowest seen, counting 50,000 rows of one file, takes a second."""
@@ -85,7 +85,9 @@ class Place:
     def asked(self) -> Iterator[Handle]:
         """Yield the collections; what goes wrong with them is told in our words."""
         with translated(self.where):
-            yield self._opened()
+            handle = self._opened()
+            _require_server(handle.client)
+            yield handle
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -108,6 +110,7 @@ class Place:
         except (ValueError, TypeError) as error:
             raise unreadable(self.where, error) from None  # the chain would show the string, password and all
         try:
+            _require_server(client)
             hello = client.admin.command("hello")
             database, suffix = client[self._database], f"_{self.space}" if self.space else ""
             sharded = hello.get("msg") == "isdbgrid"
@@ -134,3 +137,15 @@ class Place:
         given = self._uri.partition("?")[2].lower()
         free = {name: value for name, value in limits.items() if f"{name.lower()}=" not in given}
         return {"appname": "ingest_assets", "w": "majority", "retryWrites": True, "readConcernLevel": "majority"} | free
+
+
+def _require_server(client: MongoClient[Row]) -> None:
+    """Wait for a server only as long as an election takes.
+
+    Where `timeoutMS` is set, pymongo waits for a server as long as for the whole operation, which is two minutes here.
+    """
+    import pymongo
+
+    if not client.topology_description.has_writable_server():
+        with pymongo.timeout(client.options.server_selection_timeout):
+            client.admin.command("ping")

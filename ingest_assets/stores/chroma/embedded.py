@@ -11,11 +11,13 @@ a command line searches while a run writes, so
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from ingest_assets.errors import OutsideError
@@ -84,7 +86,7 @@ class EmbeddedChroma:
     def close(self) -> None:
         """Let go of the store."""
         if self._handle is not None:
-            self._handle.close()
+            self._release()
         self._handle, self._stamp = None, _NO_STAMP
 
     def _fresh(self, lock: int) -> Handle:
@@ -97,10 +99,22 @@ class EmbeddedChroma:
         before = keep(self._path)
         _set_mark(lock, stamp, writing=True)  # opening replays Chroma's log, which may save the index
         self._handle = open_embedded(str(self._path), self._place)
+        self._release = weakref.finalize(self, _closed, self._handle)  # also where the caller forgets to close
         # Where it saved nothing, what the others have in memory still holds, and they need not open anew in turn.
         self._stamp = stamp if saved_indexes(self._path) == before else stamp + 1
         _set_mark(lock, self._stamp, writing=False)
         return self._handle
+
+
+def _closed(handle: Handle) -> None:
+    """Close a store and give its memory back.
+
+    Without this a process that opens the store for each look at it grows by 100 MB a look, since Chroma's threads keep
+    each index; glibc keeps what they freed (`benchmarks/stores/README.md`, "Opened again and again").
+    """
+    handle.close()
+    with suppress(OSError, AttributeError):  # another C library than glibc
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _vacuum(path: Path) -> None:
