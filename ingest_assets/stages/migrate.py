@@ -17,7 +17,7 @@ from ingest_assets.stores.contract import StoreEditing, StoreReading
 
 _TRIES = 5
 """Of a file that is published again while it is copied."""
-_HALF_COPIED = "being copied"
+HALF_COPIED = "being copied"
 """Version of a record whose flags and costs are not there yet."""
 
 
@@ -49,7 +49,7 @@ def migrate(source: StoreReading, target: StoreEditing) -> Iterator[Moved]:
 
 def _move(record: FileRecord, source: StoreReading, target: StoreEditing) -> Moved:
     for _ in range(_TRIES):
-        _copy(record, source, target)
+        copy_file(record, source, target)
         now = source.file(record.file_id)
         if now is None:
             target.delete(record.file_id)
@@ -60,23 +60,34 @@ def _move(record: FileRecord, source: StoreReading, target: StoreEditing) -> Mov
     raise OutsideError(f"{record.file_id}: it was published {_TRIES} times while it was copied; run it again")
 
 
-def _copy(record: FileRecord, source: StoreReading, target: StoreEditing) -> None:
+def copy_file(
+    record: FileRecord, source: StoreReading, target: StoreEditing, *, named: FileRecord | None = None
+) -> None:
+    """Copy a file's rows in force, their flags and its record; `named` is the record that the copy gets.
+
+    Raises:
+        OutsideError: a store is away, or rows of the file are damaged.
+    """
     flags: dict[str, Flags] = {}
+    named = named or record
     if record.generation:
+        rows = _embedded(record, source, flags, file_id=named.file_id)
         try:
-            copied = target.replace(replace(record, version=_HALF_COPIED), _embedded(record, source, flags))
+            copied = target.replace(replace(named, version=HALF_COPIED), rows)
         except ValueError as error:
             raise _damaged(record, str(error)) from error
         now = source.file(record.file_id)
         if copied.chunks != record.chunks and now == record:
             raise _damaged(record, f"{copied.chunks} of {record.chunks} chunks are in force in the source")
     if flags:
-        names = {row.chunk.chunk_id: row.name for row in target.rows(record.file_id) if row.in_force}
-        target.flag(record.file_id, {names[chunk_id]: each for chunk_id, each in flags.items()})
-    target.note(record)  # with the counts and costs of the run that made it
+        names = {row.chunk.chunk_id: row.name for row in target.rows(named.file_id) if row.in_force}
+        target.flag(named.file_id, {names[chunk_id]: each for chunk_id, each in flags.items()})
+    target.note(named)  # with the counts and costs of the run that made it
 
 
-def _embedded(record: FileRecord, source: StoreReading, flags: dict[str, Flags]) -> Iterator[EmbeddedChunk]:
+def _embedded(
+    record: FileRecord, source: StoreReading, flags: dict[str, Flags], *, file_id: str
+) -> Iterator[EmbeddedChunk]:
     """Yield the rows in force; note their flags on the way."""
     for row in source.rows(record.file_id):
         if not row.in_force:
@@ -85,7 +96,7 @@ def _embedded(record: FileRecord, source: StoreReading, flags: dict[str, Flags])
             raise _damaged(record, f"row {row.name} has no vector")
         if row.flags is not None:
             flags[row.chunk.chunk_id] = row.flags
-        yield EmbeddedChunk(chunk=row.chunk, vector=row.vector, model=row.model, reused=True)
+        yield EmbeddedChunk(replace(row.chunk, file_id=file_id), vector=row.vector, model=row.model, reused=True)
 
 
 def _damaged(record: FileRecord, what: str) -> OutsideError:

@@ -13,9 +13,11 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from ingest_assets.errors import OutsideError
+from ingest_assets.file_ids import nfc
 from ingest_assets.ledger_records import FileRecord, Origin, State
 from ingest_assets.records import Chunk
 from ingest_assets.stages.embed import Embedder, embed
+from ingest_assets.stages.migrate import HALF_COPIED, copy_file
 from ingest_assets.stages.validate import Examined, Kept, Problem, examine
 from ingest_assets.stores.contract import StoreEditing
 from ingest_assets.vectors import fault
@@ -38,6 +40,7 @@ class Action(StrEnum):
     DELETE = "remove rows that belong to no file"
     REBUILD = "write what is wrong anew from the kept chunks"
     REWRITE = "write what is wrong anew from what is sound in the rows"
+    RENAME = "move the file to its name with composed letters, or remove it where a newer file has that name"
     READ_AGAIN = "have the file read again: its chunks are not kept"
     HAND_IN_AGAIN = "keep what is sound; the client has to hand in the rest again"
     LEAVE = "not repaired"
@@ -111,6 +114,14 @@ def repair(
         examined = examine(store, record.file_id, kept=kept)
         done = repair(examined, store=store, kept=kept, forget=forget, embedder=embedder)
         return replace(done, findings=found)
+    if record is not None and any(finding.problem is Problem.DECOMPOSED_NAME for finding in examined.findings):
+        others = tuple(each for each in examined.findings if each.problem is not Problem.DECOMPOSED_NAME)
+        under_old_name = replace(examined, findings=others)
+        done = repair(under_old_name, store=store, kept=kept, forget=forget, embedder=embedder)
+        if done.is_whole:
+            _rename(record.file_id, store=store)
+            done = replace(done, action=Action.RENAME)
+        return replace(done, findings=len(examined.findings))
     done = plan(examined, kept=kept)
     if done.action is Action.DELETE:
         store.delete(examined.file_id, expecting=0)
@@ -127,11 +138,29 @@ def _action(examined: Examined, *, kept: Kept) -> Action:
         return Action.NOTHING
     if record is None:
         return Action.DELETE
+    if problems == {Problem.DECOMPOSED_NAME}:
+        return Action.RENAME
     if Problem.KEPT_DAMAGED not in problems and kept(record) is not None:
         return Action.REBUILD
     if problems & _TEXT_IS_LOST:
         return Action.READ_AGAIN if record.origin is Origin.BUCKET else Action.HAND_IN_AGAIN
     return Action.REWRITE
+
+
+def _rename(file_id: str, *, store: StoreEditing) -> None:
+    """Move a file to its composed name with the vectors that it has; where both names are there the newer file stays.
+
+    Killed in between, both names are there, and the next repair removes the old one.
+    """
+    record = store.file(file_id)
+    if record is None:
+        return
+    there = store.file(nfc(file_id))
+    if there is None or there.version == HALF_COPIED or there.updated_at < record.updated_at:
+        named = replace(record, file_id=nfc(file_id), user_id=nfc(record.user_id), project_id=nfc(record.project_id))
+        named = replace(named, filename=nfc(record.filename), key=nfc(record.key))
+        copy_file(record, store, store, named=named)
+    store.delete(file_id, expecting=record.generation)
 
 
 def _publish_anew(

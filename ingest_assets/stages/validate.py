@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from ingest_assets.errors import OutsideError
+from ingest_assets.file_ids import nfc
 from ingest_assets.ledger_records import FileRecord, Origin, StoredChunk
 from ingest_assets.records import Chunk
 from ingest_assets.stores.contract import StoreReading
@@ -47,6 +48,7 @@ class Problem(StrEnum):
     NOT_FINITE = "a vector with NaN or infinity"
     NOT_UNIT = "a vector not of norm 1"
     KEPT_DAMAGED = "kept chunks that cannot be read"
+    DECOMPOSED_NAME = "a file under a name whose letters are not composed (Unicode NFC)"
 
 
 _BEING_WRITTEN = {Problem.STALE, Problem.ORPHANED}
@@ -142,6 +144,8 @@ def _examine(file_id: str, record: FileRecord | None, rows: Iterable[StoredChunk
         if row.in_force:
             current.setdefault(row.chunk.chunk_id, row.name + "\n" + content_of(row.chunk))
     if record is not None:
+        if file_id != nfc(file_id):
+            findings.append(Finding(Problem.DECOMPOSED_NAME, file_id))
         findings += _of_record(record, rows=count)
         try:
             findings += _of_chunks(record, kept(record), current)

@@ -95,7 +95,7 @@ def test_a_repair_of_what_was_published_meanwhile_changes_nothing(store: VectorS
     publish(store, NOTES, [*TEXTS, "something that nobody wrote"])
     examined = examine(store, NOTES.file_id, kept=kept)
     publish(store, NOTES, ["a new version"])
-    with pytest.raises(Overtaken, match="look again"):
+    with pytest.raises(Overtaken, match="read it again"):
         repair(examined, store=store, kept=kept)
     assert texts_in(store, NOTES.file_id) == ["a new version"]
     orphans = replace(examined, record=None)
