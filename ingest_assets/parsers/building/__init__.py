@@ -1,1 +1,1 @@
-"""What every family of parsers builds its elements with."""
+"""Build elements and parts; every family of parsers uses it."""

@@ -1,7 +1,7 @@
-"""Text from any format in, text that may travel on out: NFC, no control characters, "\\n" line ends.
+"""Normalise the text of any format: NFC, no control characters, "\\n" as line end.
 
-Word and PowerPoint write bullets as private-use characters of the fonts Symbol and Wingdings (U+F0B7 and its like);
-nothing but that font can show them, and an embedder has never seen them.
+Word and PowerPoint write bullets as private-use characters of the fonts Symbol and Wingdings (U+F0B7 and others). No
+other font can show them, and no embedding model has seen them.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import re
 import unicodedata
 
 _LINE_ENDS = re.compile(r"\r\n?|\x0b|\x0c|\x85|\u2028|\u2029")
-# C0 and C1 controls but tab and line feed; soft hyphens, zero-width spaces, byte order marks; non-characters and lone
-# surrogates, which no encoder takes.
+# C0 and C1 controls except tab and line feed; soft hyphens, zero-width spaces, byte order marks; non-characters; lone
+# surrogates, which cannot be encoded.
 _UNWANTED = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u200b\ufeff\ufffe\uffff\ufdd0-\ufdef\ud800-\udfff]")
-# What colours a terminal, names its window or chooses its letters (ECMA-48, 5.4; ECMA-35).
+# Sequences that set a terminal's colours, window title or character set (ECMA-48, 5.4; ECMA-35).
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]{0,999}(?:\x07|\x1b\\)|[()][0-9A-Z])")
 _PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U0010ffff]")
 _SYMBOLS = {
@@ -37,7 +37,7 @@ _SYMBOLS = {
 
 
 def clean(text: str) -> str:
-    """Normalise to NFC, "\\n" line ends and characters that can be shown; white space at both ends goes."""
+    """Normalise to NFC, "\\n" line ends and printable characters, without white space at both ends."""
     text = _LINE_ENDS.sub("\n", text)
     text = _UNWANTED.sub("", _ESCAPES.sub("", text))
     text = _PRIVATE.sub(lambda match: _SYMBOLS.get(match[0], ""), text)
@@ -45,5 +45,5 @@ def clean(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Clean, and fold every run of white space to one space."""
+    """Clean the text, and replace each run of white space by one space."""
     return " ".join(clean(text).split())

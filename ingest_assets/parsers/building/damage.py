@@ -1,4 +1,4 @@
-"""Whatever a library raises on a malformed file in, a BadInput that says so out."""
+"""Turn any exception that a library raises on a malformed file into a `BadInput` that says what is damaged."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ingest_assets.errors import BadInput
 
 @contextmanager
 def naming_damage(what: str) -> Iterator[None]:
-    """Turn whatever is raised on a malformed file into a BadInput; `what` the file would have been.
+    """Turn any exception inside the block into a BadInput; `what` is the kind of file, as in "a mail".
 
     Raises:
         BadInput: the block raised anything but a MemoryError.
@@ -20,6 +20,6 @@ def naming_damage(what: str) -> Iterator[None]:
     except (BadInput, MemoryError):
         raise
     except Exception as error:
-        # The libraries of old formats check nothing: a wrong attribute may end as any error there is.
+        # Libraries for old formats check little: a wrong attribute can end as an exception of any type.
         reason = f"{type(error).__name__}: {error}"[:300]
         raise BadInput(f"cannot be read as {what} ({reason}); save it again from its program") from error

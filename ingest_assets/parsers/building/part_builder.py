@@ -1,7 +1,7 @@
-"""Elements and raw pictures in, numbered parts out.
+"""Collect elements and pictures into numbered parts, for formats that have no pages.
 
-Parsers of flowing formats know when a part is full; this keeps the rest in one place: numbering, the first part that
-is wanted, each distinct picture once, and pieces that are short enough for one element.
+A parser decides when a part is full. The builder does what all of them need: it numbers the parts, skips those before
+the first one that is wanted, stores each distinct picture once, and cuts text that is too long for one element.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from ingest_assets.parsers.building.pipe_tables import pipe_tables
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.records import Element, ElementType, Part, Picture
 
-# The longest paragraph worth the name; a 5 MB line without a full stop is cut into pieces of this at white space.
+# Longer than any real paragraph. Without the limit, a line of 5 MB would be one element.
 MAX_ELEMENT_CHARS = 20_000
-# A part of running text is what a run with the smallest window holds: 32,000 characters are some ten chunks.
+# Parts of running text have about this size: ten chunks, which a run with the smallest window can hold.
 PART_CHARS = 32_000
 # A longer "heading" is a paragraph in the style of a heading.
 MAX_TITLE_CHARS = 400
-# Tabs, runs of spaces and fixed spaces place words on a page; between words of running text they are one space.
+# Tabs, runs of spaces and fixed spaces only position words on a page; in running text they become one space.
 _BLANKS = re.compile(r"[ \t\xa0\u2000-\u200a\u202f\u3000]+")
 
 
 class PartBuilder:
-    """Collects what stands in one part after the other."""
+    """Collects the content of one part after the other."""
 
     def __init__(self, *, limits: Limits, start: int, depth: int = 0) -> None:
         self.number = 0
         self.depth = depth
-        """Levels that stand above every title that is added."""
+        """Number of title levels above the document; it is added to the level of each title."""
         self._limits = limits
         self._start = start
         self._elements: list[Element] = []
@@ -60,11 +60,11 @@ class PartBuilder:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What was left out of the part so far."""
+        """Warnings about the part so far."""
         return tuple(self._warnings)
 
     def add(self, type_: ElementType, text: str, *, page_number: int | None = None, level: int = 0) -> None:
-        """Add a piece of text, in several elements where it is too long for one; nothing where it is empty."""
+        """Add text as one element, as several if it is too long, or as none if it is empty."""
         text = clean(text)
         level = level + self.depth if type_ is ElementType.TITLE else level
         if type_ is not ElementType.CODE:
@@ -73,7 +73,7 @@ class PartBuilder:
             self._append(Element(type=type_, text=piece, page_number=page_number, level=level))
 
     def add_table(self, rows: Iterable[Sequence[str]], *, page_number: int | None = None) -> None:
-        """Add a table as Markdown, in several elements with the same header where it is long."""
+        """Add a table as Markdown; a long one becomes several elements with the same header."""
         for table in pipe_tables(rows):
             if len(table) > self._limits.max_part_chars:
                 self.add(ElementType.NARRATIVE_TEXT, table, page_number=page_number)
@@ -81,7 +81,7 @@ class PartBuilder:
                 self._append(Element(type=ElementType.TABLE, text=table, page_number=page_number))
 
     def add_picture(self, data: bytes, *, page_number: int | None = None, name: str = "a picture") -> None:
-        """Add a picture where it stands; one that cannot be read becomes a warning."""
+        """Add an encoded picture at this place; if it cannot be read, add a warning instead."""
         key = sha256(data).hexdigest()
         if key not in self._encoded or self._encoded[key] not in self._sent:
             self._encode(data, key=key, page_number=page_number, name=name)
@@ -89,7 +89,7 @@ class PartBuilder:
             self._append(Element(type=ElementType.IMAGE, text="", page_number=page_number, picture=self._encoded[key]))
 
     def take(self, part: Part, *, name: str) -> None:
-        """Take over what stands in a part of a document inside this one; its pages are not this document's."""
+        """Add the content of a part of an embedded document, without its page numbers; `name` begins its warnings."""
         for element in part.elements:
             level = element.level + self.depth if element.type is ElementType.TITLE else 0
             self._append(replace(element, page_number=None, level=level))
@@ -101,17 +101,17 @@ class PartBuilder:
             self.warn(f"{name}: {warning}")
 
     def warn(self, message: str) -> None:
-        """Note, once per part, what was left out."""
+        """Add a warning about content that was not read, once per part."""
         if message not in self._warnings:
             self._warnings.append(message)
 
     def drop_lone_title(self) -> None:
-        """Take a title back that nothing followed: a sheet's name is no text of the sheet."""
+        """Remove a title that is the only element of the part: the name of an empty sheet is not content."""
         if len(self._elements) == 1 and self._elements[0].type is ElementType.TITLE:
             self._chars -= len(self._elements.pop().text)
 
     def flush(self, *, page_number: int | None = None, problem: str = "", last_row: int = 0) -> Iterator[Part]:
-        """Close the part, and yield it where it is wanted."""
+        """Close the part, and yield it unless it is before the first part that is wanted."""
         self.number += 1
         if self.number >= self._start:
             elements, pictures = (self._elements, self._pictures) if not problem else ([], [])
@@ -160,7 +160,7 @@ class PartBuilder:
 
 
 def split(text: str) -> Iterator[str]:
-    """Yield text in pieces of at most `MAX_ELEMENT_CHARS`, cut at a line end, a full stop or a space where possible."""
+    """Yield text in pieces of at most `MAX_ELEMENT_CHARS`, cut at a line end, a full stop or a space if possible."""
     start = 0
     while len(text) - start > MAX_ELEMENT_CHARS:
         half, end = start + MAX_ELEMENT_CHARS // 2, start + MAX_ELEMENT_CHARS

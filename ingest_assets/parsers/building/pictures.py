@@ -1,11 +1,11 @@
-"""Encoded picture bytes in, a Picture that is PNG or JPEG out.
+"""Turn the bytes of a picture in a document into a `Picture` in PNG or JPEG.
 
-Every parser passes what it finds in a document through here, so that what follows meets two formats and a bounded
-number of pixels. PNG and JPEG stay as they are wherever any viewer can show them, so the hash is that of the bytes in
-the document; only their header is read, and damage further in is named by who decodes them (the caption of that
-picture). Everything else is decoded once and becomes PNG.
+Every parser uses it for every picture, so that all later steps see two formats and a bounded number of pixels. PNG and
+JPEG that any viewer can show are kept unchanged, so that their hash is the hash of the bytes in the document. Only
+their header is read here; damage in the pixels is reported when the picture is captioned. All other pictures are
+decoded once and become PNG.
 
-Pillow's own bomb check is replaced, not added to: it only warns at 89 million pixels, and its error has no size in it.
+The pixel limit replaces Pillow's own check, which only warns at 89 million pixels and does not name the size.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 PNG, JPEG = "image/png", "image/jpeg"
 
-# 32 pixels: two lines of the smallest print that can be read; below it stand bullets, rules, icons and spacers.
+# Two lines of the smallest readable print. Smaller pictures are bullets, rules, icons and spacers.
 MIN_SIDE_PX = 32
 
 _KEPT_MODES = {PNG: {"1", "L", "LA", "P", "RGB", "RGBA"}, JPEG: {"L", "RGB"}}
 
-# What Pillow's decoders raise on broken bytes: they check little themselves.
+# Exceptions of Pillow's decoders on damaged bytes; they check little themselves.
 BROKEN = (
     OSError,
     SyntaxError,
@@ -55,7 +55,7 @@ def encode(data: bytes, *, page_number: int | None, limits: Limits) -> Picture:
     The size is read from the header and checked before any pixel is decoded.
 
     Raises:
-        BadInput: broken, of another format, or over `limits.max_picture_pixels`, with the reason.
+        BadInput: damaged, of another format, or over `limits.max_picture_pixels`, with the reason.
     """
     where = f"picture on page {page_number}" if page_number is not None else "picture"
     format_name = _format(data, where=where)
@@ -76,14 +76,14 @@ def encode(data: bytes, *, page_number: int | None, limits: Limits) -> Picture:
 
 
 def encode_frame(image: Image.Image, *, page_number: int | None) -> Picture:
-    """Decode the frame that an opened picture stands at, whose size was checked, and make a PNG of it."""
+    """Decode the current frame of an open picture to PNG. Check its size first."""
     data = _png(flatten(image))
     width, height = image.size
     return Picture(sha256(data).hexdigest(), PNG, width, height, page_number=page_number, data=data)
 
 
 def check_size(image: Image.Image, *, where: str, limits: Limits) -> None:
-    """Look at what the header claims.
+    """Check the size that the header declares.
 
     Raises:
         BadInput: over `limits.max_picture_pixels`.
@@ -95,30 +95,30 @@ def check_size(image: Image.Image, *, where: str, limits: Limits) -> None:
 
 
 def is_decoration(picture: Picture) -> bool:
-    """Tell whether nothing can be read in it: a side under 32 pixels, or a single colour.
+    """Tell whether a picture has nothing to read: a side is under 32 pixels, or all of it has one colour.
 
-    Colours are looked at only where the data is there and is small for its size, as that of one colour always is.
+    Pixels are decoded only if there are few bytes for the size, which is always so for one colour.
     """
     if min(picture.width, picture.height) < MIN_SIDE_PX:
         return True
     pixels = picture.width * picture.height
-    # One colour takes 1/250 byte a pixel as JPEG, less as PNG, and 1-2 kB of headers; 4 megapixels decode in 12 MB.
+    # One colour needs 1/250 byte per pixel as JPEG, less as PNG, and 1-2 kB of headers; 4 megapixels decode to 12 MB.
     if not picture.data or pixels > 4_000_000 or len(picture.data) > 4_000 + pixels // 100:
         return False
     try:
         with opened(picture.data, where="picture") as image:
             extrema = flatten(image).convert("RGB").getextrema()
     except BadInput:
-        return False  # damaged: for the captioner to name
+        return False  # damaged: the captioner reports it
     return all(low == high for low, high in cast("tuple[tuple[int, int], ...]", extrema))
 
 
 @contextmanager
 def opened(data: bytes, *, where: str) -> Iterator[Image.Image]:
-    """Open a picture at its header, with the caller's pixel limit in force in place of Pillow's.
+    """Open a picture and read its header, without Pillow's own pixel limit; `where` begins the error's message.
 
     Raises:
-        BadInput: Pillow cannot read the header, or what is decoded inside the block.
+        BadInput: Pillow cannot read the header, or cannot decode the pixels inside the block.
     """
     from PIL import Image
 
@@ -128,10 +128,10 @@ def opened(data: bytes, *, where: str) -> Iterator[Image.Image]:
 
 @contextmanager
 def naming_damage(where: str) -> Iterator[None]:
-    """Turn what Pillow raises on broken bytes into a BadInput, and lift Pillow's own limit and its warnings meanwhile.
+    """Turn Pillow's exceptions inside the block into a BadInput; Pillow's own pixel limit and warnings are off there.
 
     Raises:
-        BadInput: whatever is decoded inside the block is damaged.
+        BadInput: a picture that is decoded inside the block is damaged.
     """
     from PIL import Image, UnidentifiedImageError
 
@@ -139,10 +139,10 @@ def naming_damage(where: str) -> Iterator[None]:
     Image.MAX_IMAGE_PIXELS = None
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # odd metadata, which is not read
+            warnings.simplefilter("ignore")  # about metadata, which is not read
             yield
     except UnidentifiedImageError as error:
-        # not its own message: that holds a memory address, and the same bytes shall give the same words
+        # Pillow's own message holds a memory address, and the same bytes must give the same message.
         raise BadInput(f"{where}: damaged, its header cannot be read") from error
     except BROKEN as error:
         raise BadInput(f"{where}: damaged, cannot be decoded ({error})") from error
@@ -151,10 +151,10 @@ def naming_damage(where: str) -> Iterator[None]:
 
 
 def open_file(path: Path, *, where: str) -> Image.Image:
-    """Open a picture's file at its header; its frames are decoded when they are asked for.
+    """Open a picture file and read its header; a frame is decoded when it is used.
 
     Raises:
-        BadInput: empty, of another format, or its header is broken.
+        BadInput: empty, of another format, or its header is damaged.
     """
     from PIL import Image
 
@@ -165,7 +165,7 @@ def open_file(path: Path, *, where: str) -> Image.Image:
 
 
 def flatten(image: Image.Image) -> Image.Image:
-    """Decode to opaque L or RGB as it looks on white paper; 16-bit and float greys are stretched over 0-255."""
+    """Decode to opaque L or RGB on a white background; scale 16-bit and float greys to 0-255."""
     from PIL import Image
 
     if image.has_transparency_data:
@@ -182,7 +182,7 @@ def flatten(image: Image.Image) -> Image.Image:
 
 
 def _format(data: bytes, *, where: str) -> str:
-    """Name the format by its first bytes, as Pillow calls it."""
+    """Return Pillow's name of the format that the first bytes show."""
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return "PNG"
     if data.startswith(b"\xff\xd8\xff"):
@@ -217,7 +217,7 @@ def _is_kept(image: Image.Image, *, media_type: str) -> bool:
 
 
 def _png(image: Image.Image) -> bytes:
-    """Encode without metadata: the same pixels give the same bytes."""
+    """Encode without metadata, so that the same pixels give the same bytes."""
     image.info = {}
     encoded = io.BytesIO()
     image.save(encoded, format="PNG", compress_level=6)  # fixed: the default belongs to Pillow

@@ -1,6 +1,6 @@
-"""Rows of cells in, Markdown pipe tables out: the one form that every parser gives a table.
+"""Write rows of cells as Markdown pipe tables, the form that every parser gives a table.
 
-The first row is the header. A table that is too long for one element becomes several, each with the header again, so
+The first row is the header. A table that is too long for one element becomes several. Each repeats the header, so
 that each can be read alone.
 """
 
@@ -10,17 +10,17 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ingest_assets.parsers.building.cleaning import one_line
 
-# A chunk holds some 3,000 characters; ten of them in one element keep a part small and a table readable.
+# About ten chunks of 3,000 characters: a part stays small, and most tables stay in one piece.
 MAX_TABLE_CHARS = 30_000
-# Short rows are filled for the eye; Markdown needs none of it. One row of a million commas must not make a million
-# cells of each of the others.
+# Short rows are filled to the width of the table only for readability. Without the limit, one row of a million commas
+# would give each other row a million cells.
 _MAX_FILLED = 50
 
 
 def pipe_tables(rows: Iterable[Sequence[str]], *, max_chars: int = MAX_TABLE_CHARS) -> Iterator[str]:
     """Yield the rows as pipe tables of at most about `max_chars`, each with the first row as its header.
 
-    Cells become one line each, "|" is escaped, short rows are filled, and rows without any text are left out.
+    Cells become one line each, "|" is escaped, short rows are filled, and rows without text are skipped.
     """
     cells = [[_cell(value) for value in row] for row in rows]
     cells = [row for row in cells if any(row)]

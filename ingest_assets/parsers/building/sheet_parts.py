@@ -1,6 +1,6 @@
-"""A sheet's rows in, Markdown tables of some hundred rows out, each under the first row; then what is drawn.
+"""Turn the rows of a sheet into parts: Markdown tables of up to 200 rows, each with the first row as its header.
 
-Every kind of workbook (XLSX, XLS, ODS) comes through here with rows that it reads one by one.
+XLSX, XLS and ODS use it; each reads its rows one by one. The pictures and texts that are drawn on a sheet follow.
 """
 
 from __future__ import annotations
@@ -11,21 +11,26 @@ from typing import TypeAlias
 from ingest_assets.parsers.building.part_builder import PartBuilder
 from ingest_assets.records import ElementType, Part
 
-Row: TypeAlias = tuple[int, dict[int, str]]
-"""Number of a row, and its texts by column, both from 1."""
+SheetRow: TypeAlias = tuple[int, dict[int, str]]
+"""Number of a row, and its texts by column number, both from 1."""
 
 _PART_ROWS = 200
 _PART_CHARS = 100_000
-# More rows of one cell than this on top are a list, not headings.
+# More rows of one cell than this at the top are a list, not headings.
 _MAX_HEADINGS = 5
 
 
 def parts(
-    title: str, rows: Iterator[Row], *, builder: PartBuilder, page_number: int, drawings: Iterable[bytes | str] = ()
+    title: str,
+    rows: Iterator[SheetRow],
+    *,
+    builder: PartBuilder,
+    page_number: int,
+    drawings: Iterable[bytes | str] = (),
 ) -> Iterator[Part]:
-    """Yield a sheet's parts; `drawings` are the bytes of pictures, and texts, read after the rows.
+    """Yield a sheet's parts; `drawings` are pictures (bytes) and texts on the sheet, which follow the rows.
 
-    Whatever the sheet's library raises while it reads becomes the problem of the part it was in.
+    An exception of the sheet's library becomes the `problem` of the part that was being read.
     """
     builder.add(ElementType.TITLE, title, page_number=page_number, level=1)
     problem = ""
@@ -54,15 +59,15 @@ def _add_drawing(drawing: bytes | str, *, builder: PartBuilder, page_number: int
         builder.add(ElementType.NARRATIVE_TEXT, drawing, page_number=page_number)
 
 
-def _without_headings(rows: Iterator[Row], *, builder: PartBuilder, page_number: int) -> Iterator[Row]:
-    """Take the single cells above a table as text: the first row with several cells is its header."""
-    held: list[Row] = []
+def _without_headings(rows: Iterator[SheetRow], *, builder: PartBuilder, page_number: int) -> Iterator[SheetRow]:
+    """Add single cells above a table as text, and yield the other rows; the first with several cells is the header."""
+    held: list[SheetRow] = []
     for row in rows:
         is_single = len(row[1]) == 1
         if is_single and len(held) < _MAX_HEADINGS:
             held.append(row)
             continue
-        if is_single:  # so many of them are a list, of which the first is the heading
+        if is_single:  # so many of them are a list; its first row is the heading
             yield from held
         else:
             for _, heading in held:
@@ -73,8 +78,8 @@ def _without_headings(rows: Iterator[Row], *, builder: PartBuilder, page_number:
     yield from held
 
 
-def _blocks(rows: Iterator[Row]) -> Iterator[tuple[list[str], list[list[str]], int]]:
-    """Yield the first row with each block of the others but for empty columns, and the number of its last row."""
+def _blocks(rows: Iterator[SheetRow]) -> Iterator[tuple[list[str], list[list[str]], int]]:
+    """Yield the first row, a block of the others without empty columns, and the number of the block's last row."""
     last, header = next(rows, (0, None))
     if header is None:
         return

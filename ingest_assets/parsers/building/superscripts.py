@@ -1,4 +1,4 @@
-"""Mark-up in, the same out with raised numbers behind a digit written as powers: 10^7, and not 107."""
+"""Write a raised number after a digit as a power in mark-up: 10^7 instead of 107."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
 _NUMBER = re.compile(r"[+\-\u2212]?\d+(?:[.,]\d+)?")
 _OVER_SLASH = re.compile(rf"{_NUMBER.pattern}\s*[/\u2044]")
 RAISED = "\ue0b2"
-"""Stands before raised text where no tree says it: a character of no script."""
+"""Marks the start of raised text in formats that have no tree; it is a private-use character."""
 _RAISED_NUMBER = re.compile(rf"(?<=\d){RAISED}(?={_NUMBER.pattern}(?![^\W\d_]))")
 _AGAIN = re.compile(rf"(?<={RAISED}){RAISED}+|(?<={RAISED}[\d+\-\u2212]){RAISED}")
 _INLINE = {"a", "b", "bold", "em", "font", "i", "italic", "span", "strong", "u"}
 
 
 def is_power(before: str, raised: str) -> bool:
-    """Tell whether a raised text has to be told from the digit before it."""
+    """Tell whether raised text is a number right after a digit, so that it needs a sign between them."""
     return before[-1:].isdigit() and _NUMBER.fullmatch(raised.strip()) is not None
 
 
 def marked(text: str) -> str:
-    """Write the powers of a text in which `RAISED` says where raised text begins."""
+    """Replace each `RAISED` in a text by "^" before a power, by a space before a fraction, or by nothing."""
     if RAISED not in text:
         return text
     return _RAISED_NUMBER.sub(_sign, _AGAIN.sub("", text)).replace(RAISED, "")
@@ -35,14 +35,14 @@ def _sign(mark: re.Match[str]) -> str:
 
 
 def is_fraction(text: str, at: int) -> bool:
-    """Tell whether the number at a place stands over a slash: two and a half, and not two to the first."""
+    """Tell whether the number at `at` is the numerator of a fraction: two and a half, not two to the first."""
     return _OVER_SLASH.match(text, at) is not None
 
 
 def mark(root: etree._Element) -> None:
-    """Put "^" before the text of each `sup` that is a number behind a digit, in place; of any namespace.
+    """Put "^" before the text of each `sup` that is a number after a digit, in place; any namespace.
 
-    Neighbours are one; before a fraction's slash stands a space instead.
+    Adjacent `sup` elements count as one. The numerator of a fraction gets a space instead.
     """
     for element in root.iter("{*}sup"):
         before = element.getprevious()
@@ -62,7 +62,7 @@ def mark_runs(
     breaks: Sequence[str],
     is_raised: Callable[[etree._Element], bool],
 ) -> None:
-    """The same for the runs of an Office paragraph, given the tags of a run, of its text and of what parts lines."""
+    """Do the same in an Office paragraph; `run`, `text` and `breaks` are the XML tags to look for."""
     before = ""
     raised: list[etree._Element] = []
     for element in [*paragraph.iter(run, *breaks), None]:
@@ -71,7 +71,7 @@ def mark_runs(
             raised += texts
             continue
         if element is not None and element.tag == run and not texts:
-            continue  # what it holds comes by itself
+            continue  # the elements in it come later in the iteration
         if raised and is_power(before, "".join(node.text or "" for node in raised)):
             raised[0].text = f"^{(raised[0].text or '').lstrip()}"
         raised = []
@@ -83,7 +83,7 @@ def _is_sup(element: etree._Element) -> bool:
 
 
 def _raised(first: etree._Element) -> tuple[str, etree._Element]:
-    """Return the text of a `sup` and those right behind it, and the last of them."""
+    """Return the text of a `sup` and of those right after it, and the last of them."""
     texts, last = ["".join(map(str, first.itertext()))], first
     while not last.tail and (after := last.getnext()) is not None and _is_sup(after):
         texts.append("".join(map(str, after.itertext())))
@@ -92,7 +92,7 @@ def _raised(first: etree._Element) -> tuple[str, etree._Element]:
 
 
 def _text_before(element: etree._Element) -> str:
-    """Return what stands right before an element, out of mark-up that begins with it."""
+    """Return the text right before an element, also if the element is the first thing in inline mark-up."""
     while True:
         previous, parent = element.getprevious(), element.getparent()
         if previous is not None:

@@ -1,8 +1,8 @@
-"""A zip file's directory in, the word that it may be unpacked; and its XML without what makes bombs of it.
+"""Refuse zip files that are not safe to unpack, and XML in them that could expand without bound.
 
 Office documents, OpenDocument files and EPUB books are zip files, and nothing in them is trusted. The directory is
-checked before anything is unpacked: members, sizes, ratios, encryption. (Python's `zipfile` never gives more bytes than
-the directory declares and then compares checksums, so a size that lies ends in an error, not in memory.)
+checked before anything is unpacked: number of members, sizes, ratios, encryption. (Python's `zipfile` never returns
+more bytes than the directory declares, and then compares checksums. A wrong size ends in an error, not in memory.)
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from ingest_assets.parsers.contract import Limits
 if TYPE_CHECKING:
     from lxml import etree
 
-# A presentation of 500 slides has some 3,000 members; zipfile takes 1 kB of memory for each.
+# A presentation of 500 slides has about 3,000 members; zipfile needs 1 kB of memory for each.
 MAX_MEMBERS = 50_000
-# lxml holds 5 to 8 times the size of the XML: 100 MB is what a run of 1 GB can still parse.
+# lxml needs 5 to 8 times the size of the XML: a run with 1 GB can parse 100 MB.
 MAX_XML_BYTES = 100_000_000
-# Below 10 MB unpacked the ratio does not matter: sheets of equal rows reach 300.
+# Members below 10 MB unpacked may have any ratio: sheets of equal rows reach 300.
 _RATIO_FROM_BYTES = 10_000_000
 
-# What a damaged zip file raises, from zipfile and from the decompressors behind it.
+# Exceptions that a damaged zip file causes in zipfile and in the decompressors that it uses.
 ZIP_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, UnicodeDecodeError),
     *(ValueError, OverflowError),
@@ -37,10 +37,10 @@ ZIP_ERRORS = (
 
 @contextmanager
 def opened(path: Path) -> Iterator[zipfile.ZipFile]:
-    """Open a zip file; its members are still to be checked.
+    """Open a zip file without checking its members.
 
     Raises:
-        BadInput: truncated, or no zip file.
+        BadInput: truncated, or not a zip file.
     """
     try:
         archive = zipfile.ZipFile(path)
@@ -62,7 +62,7 @@ def check(archive: zipfile.ZipFile, *, limits: Limits) -> None:
 
 
 def check_total(archive: zipfile.ZipFile, *, limits: Limits) -> None:
-    """Check what all members come to.
+    """Check the number of members and their total size.
 
     Raises:
         BadInput: too many members, or too large unpacked.
@@ -76,7 +76,7 @@ def check_total(archive: zipfile.ZipFile, *, limits: Limits) -> None:
 
 
 def check_member(member: zipfile.ZipInfo, *, limits: Limits) -> None:
-    """Check one member by what the directory says of it.
+    """Check what the directory says about one member.
 
     Raises:
         BadInput: encrypted, or a bomb.
@@ -93,10 +93,10 @@ def check_member(member: zipfile.ZipInfo, *, limits: Limits) -> None:
 
 
 def check_xml_size(member: zipfile.ZipInfo) -> None:
-    """Check a member that is parsed as a whole.
+    """Check the size of a member that is parsed into one tree.
 
     Raises:
-        BadInput: larger than what fits in memory as a tree.
+        BadInput: the tree would not fit in memory.
     """
     if member.file_size > MAX_XML_BYTES:
         name = repr(member.filename[:100])
@@ -104,24 +104,24 @@ def check_xml_size(member: zipfile.ZipInfo) -> None:
 
 
 def refuse_doctype(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
-    """Refuse a document type definition. Only what stands before the first tag is read: it may stand nowhere else.
+    """Refuse a member with a document type definition. Reads only up to the first tag: it cannot come later.
 
     Raises:
-        BadInput: the member has one, or is not XML.
+        BadInput: the member has a document type definition, or is not XML.
     """
     with archive.open(member) as file:
         _check_prolog(file, name=member.filename)
 
 
 def parse_xml(data: bytes) -> etree._Element:
-    """Parse a member of a package: no entities, no network, libxml2's bounds on."""
+    """Parse a member of a package without entities or network, within libxml2's own bounds."""
     from lxml import etree
 
     return etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False))
 
 
 class _FirstTagError(Exception):
-    """The prolog is over: nothing dangerous stood in it."""
+    """The prolog ended without a document type definition."""
 
 
 def _check_prolog(file: IO[bytes], *, name: str) -> None:
@@ -140,7 +140,7 @@ def _check_prolog(file: IO[bytes], *, name: str) -> None:
         parser.Parse(b"", True)
     except _FirstTagError:
         return
-    except (expat.ExpatError, LookupError, ValueError) as error:  # the two are for encodings that it does not know
+    except (expat.ExpatError, LookupError, ValueError) as error:  # the last two: an encoding that expat does not know
         raise BadInput(f"{name!r} in it is not XML ({error}); save it again from its program") from error
 
 

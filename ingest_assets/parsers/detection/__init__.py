@@ -1,1 +1,1 @@
-"""Tell what a file is: its media type, its encoding."""
+"""Detect the media type and the encoding of a file."""

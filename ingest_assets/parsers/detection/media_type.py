@@ -1,8 +1,8 @@
-"""A file's first bytes in, its media type out. The name decides nothing but between kinds of text.
+"""Detect a file's media type from its first bytes. Its name decides only between kinds of text.
 
-The signatures stand here because `puremagic` 1.30, asked on 73 real files, called every OLE file (encrypted OOXML,
-Outlook messages) a Word document, a DOCX named .doc and an EPUB with 0.4 confidence a Word document, and knew no kind
-of text; it is asked last, so that a message can name the binary types that this project does not read.
+The project has its own signatures because `puremagic` 1.30 failed on 73 real files: it called every OLE file (encrypted
+OOXML, Outlook messages) a Word document, did the same with 0.4 confidence for an EPUB and a DOCX named .doc, and
+distinguished no kinds of text. It is asked last, so that an error message can name binary types that cannot be read.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import zipfile
 from pathlib import Path
 
 from ingest_assets.errors import BadInput
-from ingest_assets.parsers.building import zip_safety as archives
+from ingest_assets.parsers.building.zip_safety import ZIP_ERRORS
 from ingest_assets.parsers.detection.text_type import text_type
 
 VERSION = "3"
-"""Goes up whenever the same bytes yield another type."""
+"""Increased when the same bytes give another type."""
 
 EMPTY = "application/x-empty"
 UNKNOWN = "application/octet-stream"
@@ -62,7 +62,7 @@ _SIGNATURES = (
     (0, b"\x78\x9f\x3e\x22", "application/vnd.ms-tnef"),
 )
 
-# Main parts of OOXML packages as [Content_Types].xml names them; macros and templates are read as documents.
+# Names of main parts in [Content_Types].xml of OOXML packages. Files with macros and templates are read as documents.
 _OOXML_KINDS: tuple[tuple[bytes, str], ...] = (
     (b"wordprocessingml", DOCX),
     (b"presentationml", PPTX),
@@ -74,7 +74,7 @@ _OOXML_KINDS: tuple[tuple[bytes, str], ...] = (
 )
 _MAIN_PART = re.compile(rb'ContentType\s*=\s*["\']([^"\']*?\bmain\+xml|[^"\']*sheet\.binary[^"\']*main)["\']')
 
-# Streams by which an OLE file shows what it is.
+# Names of streams that show the type of an OLE file.
 _OLE_STREAMS = (
     ("EncryptedPackage", ENCRYPTED_OOXML),
     ("__properties_version1.0", "application/vnd.ms-outlook"),
@@ -86,9 +86,9 @@ _OLE_STREAMS = (
 
 
 def detect(path: Path, *, filename: str) -> str:
-    """Name the media type of the content.
+    """Return the media type of the content: `UNKNOWN` for unknown binary data, `EMPTY` for an empty file.
 
-    Never raises for what is in the file: unknown binary data is `application/octet-stream`, no data `EMPTY`.
+    No content raises an exception.
     """
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
@@ -113,7 +113,7 @@ def detect(path: Path, *, filename: str) -> str:
 
 
 def _has_objects(path: Path) -> bool:
-    """Tell a PDF with something in front of it from a text that names its first bytes."""
+    """Tell a PDF with other bytes before it from a text that mentions "%PDF-"."""
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
         file.seek(max(0, path.stat().st_size - 2048))
@@ -121,7 +121,7 @@ def _has_objects(path: Path) -> bool:
 
 
 def _is_bitmap(head: bytes) -> bool:
-    """Tell a Windows bitmap from a text that begins with BM: it has one of seven lengths of header."""
+    """Tell a Windows bitmap from a text that begins with "BM": its header has one of seven lengths."""
     return head.startswith(b"BM") and head[15:18] == b"\0\0\0" and head[14:15] in b"\x0c\x10\x28\x34\x38\x40\x6c\x7c"
 
 
@@ -135,7 +135,7 @@ def _of_zip(path: Path, head: bytes) -> str:
                 return "application/epub+zip"
             if "[Content_Types].xml" in names and archive.getinfo("[Content_Types].xml").file_size < 10_000_000:
                 return _of_ooxml(archive.read("[Content_Types].xml"))
-    except archives.ZIP_ERRORS:
+    except ZIP_ERRORS:
         return _of_broken_zip(head)
     return "application/zip"
 
@@ -149,7 +149,7 @@ def _of_ooxml(content_types: bytes) -> str:
 
 
 def _of_broken_zip(head: bytes) -> str:
-    """Say what a truncated archive was, by the names of its first members, so that its parser names the damage."""
+    """Return the type of a truncated archive by its first members' names, so that its parser reports the damage."""
     for name, media_type in ((b"word/", DOCX), (b"ppt/", PPTX), (b"xl/", XLSX)):
         if b"[Content_Types].xml" in head[:4096] and name in head:
             return media_type
@@ -159,7 +159,7 @@ def _of_broken_zip(head: bytes) -> str:
 
 
 def _of_ole(path: Path) -> str:
-    """Name an OLE file by the streams in its outermost folder: what is attached or embedded lies deeper."""
+    """Return the type of an OLE file by the streams in its outermost folder; attachments lie deeper."""
     import olefile
 
     try:
@@ -171,7 +171,7 @@ def _of_ole(path: Path) -> str:
 
 
 def _names_in(path: Path) -> set[str]:
-    """Look for the streams' names in a damaged file, where they lie, so that its parser can name the damage."""
+    """Search a damaged OLE file for the names of streams, so that its parser can report the damage."""
     tail = b""
     found: set[str] = set()
     with path.open("rb") as file:

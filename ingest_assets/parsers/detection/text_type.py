@@ -1,4 +1,4 @@
-"""A text's beginning and name in, its kind out: mail, HTML, XML, Markdown, CSV, JSON, source code or prose."""
+"""Detect the kind of a text file: mail, HTML, XML, Markdown, CSV, JSON, source code or prose."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ JSON_LINES = "application/x-ndjson"
 SOURCE = "text/x-source"
 MAIL = "message/rfc822"
 
-# What people write for machines: its lines and their indents are kept.
+# Source code and configuration: line ends and indents are kept.
 _SOURCE_SUFFIXES = (
     *(".py", ".pyi", ".js", ".mjs", ".jsx", ".ts", ".tsx", ".java", ".kt", ".scala", ".groovy", ".c", ".h", ".cc"),
     *(".cpp", ".cxx", ".hpp", ".cs", ".fs", ".vb", ".go", ".rs", ".swift", ".m", ".rb", ".php", ".pl", ".pm", ".lua"),
@@ -40,7 +40,7 @@ _TEXT_SUFFIXES = {
 }
 
 _TABBED_LINES = 200
-_WHOLE_LINES = 10  # of more, the last may be cut
+_WHOLE_LINES = 10  # if there are more lines, the last one may be cut
 _HTML_START = re.compile(r"(<\?xml[^>]*\?>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*+<(!doctype\s+html|html[\s>])", re.DOTALL)
 _HTML_TAG = re.compile(r"<(html|head|body|title|table|div|p|h[1-6]|ul|ol|br|span|a|meta|script|style)(\s[^<>]*)?/?>")
 _MAIL_FIELD = re.compile(
@@ -50,10 +50,10 @@ _MAIL_START = re.compile(r"(from [^\n]*\n)?[a-z][a-z0-9-]*:[ \t]", re.ASCII)
 
 
 def text_type(head: bytes, *, filename: str) -> str:
-    """Name the kind of text that a file begins with; the name decides between those that the content allows.
+    """Return the media type of a text by its beginning; the file's name decides between types that the content allows.
 
     Raises:
-        BadInput: it is no text.
+        BadInput: the bytes are not text.
     """
     codec = encoding.of_head(head)
     text = head.decode(codec or "latin-1", "replace").lstrip("\ufeff")
@@ -69,7 +69,7 @@ def text_type(head: bytes, *, filename: str) -> str:
 
 
 def _is_mail(lower: str, *, suffix: str) -> bool:
-    """Tell mail from a memo that begins with "From:": it has fields that only machines write, or the name says so."""
+    """Tell a mail from a memo that begins with "From:": it has fields that only programs write, or is named .eml."""
     if not _MAIL_START.match(lower):
         return False
     headers = re.split(r"\r?\n\r?\n", lower, maxsplit=1)[0]
@@ -81,12 +81,12 @@ def _is_html(lower: str) -> bool:
         return True
     if lower.startswith("<?xml"):
         return False
-    # A fragment: it begins with a tag, and has closing ones. Markdown with some HTML in it begins otherwise.
+    # A fragment of HTML begins with a tag and has closing tags; Markdown that contains HTML does not begin with a tag.
     return bool(_HTML_TAG.match(lower)) and len(re.findall(r"</(\w+)>", lower[:20_000])) >= 1
 
 
 def _fits(suffix: str, lower: str) -> bool:
-    """Tell whether the content allows what the name says; CSV and Markdown can look like anything."""
+    """Tell whether the content can be of the type that the name says; CSV and Markdown can have any content."""
     if suffix == "text/html":
         return bool(_HTML_TAG.search(lower) or re.search(r"</[a-z][a-z0-9]*\s*>", lower))
     if suffix == "application/xml":
@@ -105,12 +105,12 @@ def _guess(lower: str) -> str:
 
 
 def _is_tabbed(lower: str) -> bool:
-    """Tell rows of cells that tabs part from prose with some tabs in it: as many tabs in each line."""
+    """Tell a table with tabs between its cells from prose with tabs: each line has the same number of tabs."""
     lines = [line for line in lower.split("\n")[:_TABBED_LINES] if line.strip()]
     counts = {line.count("\t") for line in (lines[:-1] if len(lines) > _WHOLE_LINES else lines)}
     if len(lines) < 3 or len(counts) != 1 or 0 in counts:
         return False
-    # Numbered prose, dialogue and code have a tab in each line, too; and what is indented.
+    # Numbered prose, dialogue and code have one tab in each line, too, and so has indented text.
     firsts = [line.partition("\t")[0].rstrip() for line in lines]
     return all(firsts) and (counts != {1} or not any(map(_is_label, firsts)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from ingest_assets.parsers.building.list_labels import label
+from ingest_assets.parsers.building.numbers import list_label
 
 if TYPE_CHECKING:
     from lxml import etree
@@ -37,7 +37,7 @@ def number(root: etree._Element) -> None:
         for item in items:
             count = _integer(item.get("value"), default=count)
             if kind not in _UNMARKED and _named(item) not in _UNMARKED:
-                _put(item, f"{label(count, kind)}.")
+                _put(item, f"{list_label(count, kind)}.")
             count += -1 if is_reversed else 1
 
 

@@ -13,9 +13,9 @@ from typing import Any
 from ingest_assets.errors import BadInput
 from ingest_assets.parsers.building import sheet_parts
 from ingest_assets.parsers.building.damage import naming_damage
-from ingest_assets.parsers.building.number_text import number_text
+from ingest_assets.parsers.building.numbers import number_text
 from ingest_assets.parsers.building.part_builder import PartBuilder
-from ingest_assets.parsers.building.sheet_parts import Row
+from ingest_assets.parsers.building.sheet_parts import SheetRow
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.records import Part
 
@@ -71,7 +71,7 @@ def _opened(path: Path) -> Any:
             raise
 
 
-def _rows(workbook: Any, number: int) -> Iterator[Row]:
+def _rows(workbook: Any, number: int) -> Iterator[SheetRow]:
     sheet = workbook.sheet_by_index(number)
     for row in range(sheet.nrows):
         texts = {column: _text(cell, workbook) for column, cell in enumerate(sheet.row(row), start=1)}

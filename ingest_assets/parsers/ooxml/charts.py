@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ingest_assets.parsers.building.number_text import number_text
+from ingest_assets.parsers.building.numbers import number_text
 
 if TYPE_CHECKING:
     from lxml import etree

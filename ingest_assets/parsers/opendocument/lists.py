@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ingest_assets.parsers.building.list_labels import label
+from ingest_assets.parsers.building.numbers import list_label
 from ingest_assets.parsers.opendocument.inline import number
 from ingest_assets.parsers.opendocument.package import STYLE, TEXT
 
@@ -68,7 +68,7 @@ class ListNumbers:
             del counts[deeper]
         shown = range(max(1, depth - level.shown + 1), depth + 1)
         kinds = {place: self._levels.get((style, place), level).kind for place in shown}
-        digits = ".".join(label(counts.get(place, 1), kinds[place]) for place in shown if kinds[place])
+        digits = ".".join(list_label(counts.get(place, 1), kinds[place]) for place in shown if kinds[place])
         return f"{level.before}{digits}{level.after}".strip()
 
 

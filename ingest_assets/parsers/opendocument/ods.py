@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ingest_assets.errors import BadInput
 from ingest_assets.parsers.building import sheet_parts
 from ingest_assets.parsers.building.part_builder import PartBuilder
-from ingest_assets.parsers.building.sheet_parts import Row
+from ingest_assets.parsers.building.sheet_parts import SheetRow
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.opendocument import package as odf_package
 from ingest_assets.parsers.opendocument import tables as odf_tables
@@ -81,7 +81,7 @@ class _Sheets:
         except BadInput as error:
             self.damage = str(error)
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[SheetRow]:
         """Yield the rows of the current sheet that have text; a repeated row at most 100 times."""
         cells = odf_tables.CellTexts(_text)
         number = 1
@@ -104,7 +104,7 @@ class _Sheets:
         """Yield the pictures of the current sheet, after its rows have been read."""
         yield from filter(None, map(self._package.data, dict.fromkeys(self._pictures)))
 
-    def _repeated(self, number: int, texts: dict[int, str], *, times: int) -> Iterator[Row]:
+    def _repeated(self, number: int, texts: dict[int, str], *, times: int) -> Iterator[SheetRow]:
         if not texts:
             return
         if times > odf_tables.MAX_REPEATED:

@@ -1,1 +1,1 @@
-"""Put the characters of a page into rows, columns, paragraphs and tables; PDF and OCR share it."""
+"""Arrange the text of a page into rows, columns, paragraphs and tables; PDF and OCR share it."""

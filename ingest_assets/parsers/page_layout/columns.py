@@ -1,8 +1,8 @@
-"""Runs of text in, rows in reading order out.
+"""Find the columns of a page, and put its runs of text into rows in reading order.
 
-Content order is a hint, not a promise: titles come last in some files and two columns come row by row in others. So
-columns are looked for in the geometry (a gutter that few runs cross), and the content order only settles what
-geometry cannot: whether two columns of text are columns of a page, read down, or of a table, read across.
+The order of the content in a file is only a hint: in some files titles come last, in others two columns come row by
+row. Therefore columns are found by geometry (a gutter that few runs cross). The content order decides only what
+geometry cannot: whether two columns of text belong to a page and are read down, or to a table and are read across.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from ingest_assets.parsers.page_layout.margins import blocks
 from ingest_assets.parsers.page_layout.rows import Flow, is_apart, rows_of_line
 from ingest_assets.parsers.page_layout.runs import Run
 
-_BINS = 120  # a gutter of 1/120 of a page's text width (4 pt on A4) is found; narrower ones are word spaces
-_MIN_ROWS = 3  # fewer rows side by side are a heading and its date, a caption pair or a form, read across
-_MAX_SPLITS = 4  # more than five columns is a table
+_BINS = 120  # the narrowest gutter is 1/120 of the width of the text (4 pt on A4); narrower gaps are word spaces
+_MIN_ROWS = 3  # fewer rows side by side are a heading and its date, two captions or a form, and are read across
+_MAX_SPLITS = 4  # more than five columns are a table
 _PROSE_CHARS = 22  # mean characters per row from which text is prose rather than table cells
-_LIST_ROWS = 12  # more pairs than this are an index in two columns rather than a form
-_TOUCH = 0.9  # ems between runs of one line that belong together
+_LIST_ROWS = 12  # more pairs than this are an index in two columns, not a form
+_TOUCH = 0.9  # ems; runs of one line with a smaller gap belong together
 
 
 def flows(runs: Sequence[Run]) -> list[Flow]:
-    """Put runs into reading order; text of another direction than most comes last."""
+    """Put runs into columns in reading order; text that is turned differently from most of the page comes last."""
     letters: dict[int, int] = {}
     for run in runs:
         letters[run.turn] = letters.get(run.turn, 0) + len(run.text)
@@ -36,7 +36,7 @@ def flows(runs: Sequence[Run]) -> list[Flow]:
 
 
 def _join_touching(runs: list[Run]) -> list[Run]:
-    """Join neighbours in content that touch on one line: superscripts, fractions, changes of font."""
+    """Join runs that follow each other in the content and touch on one line: superscripts, changes of font."""
     joined: list[Run] = []
     for run in runs:
         last = joined[-1] if joined else None
@@ -60,14 +60,14 @@ def _joined(a: Run, b: Run) -> Run:
 
 
 def _same_row(a: Run, b: Run) -> bool:
-    # Spelled out without min and max: this is asked of every pair of neighbours, several times a page.
+    # Without min and max, for speed: it is called for each pair of neighbours several times per page.
     a0, a1, b0, b1 = a.y0, a.y1, b.y0, b.y1
     overlap = 2 * ((a1 if a1 < b1 else b1) - (a0 if a0 > b0 else b0))
     return overlap > a1 - a0 or overlap > b1 - b0
 
 
 def _split(runs: list[Run], splits: int) -> Iterator[Flow]:
-    """Yield the flows of a region: bands of two columns, and between them what crosses the gutter."""
+    """Yield the flows of a region: the two columns of each band, and between bands the lines that cross the gutter."""
     lines = _lines(runs)
     gutter = _gutter(lines) if splits and len(lines) >= _MIN_ROWS else None
     if gutter is None:
@@ -90,14 +90,14 @@ def _split(runs: list[Run], splits: int) -> Iterator[Flow]:
 
 
 def _sides(lines: list[list[Run]], x: float) -> list[list[Run]]:
-    """Return what a gutter parts, in the order in which it is read; nothing where the lines are read across."""
+    """Return the parts left and right of a gutter in reading order, or nothing if the lines are read across."""
     if _side_by_side(lines, x):
         return [_left_of(lines, x), _right_of(lines, x)]
     return [side for pair in blocks(lines, x) for side in pair if side]
 
 
 def _lines(runs: list[Run]) -> list[list[Run]]:
-    """Group runs that stand on one line, from the top."""
+    """Group the runs of each line, from the top."""
     lines: list[list[Run]] = []
     for run in sorted(runs, key=lambda run: (-(run.y0 + run.y1), run.x0, run.order)):
         if lines and _same_row(lines[-1][0], run):
@@ -108,7 +108,7 @@ def _lines(runs: list[Run]) -> list[list[Run]]:
 
 
 def _gutter(lines: list[list[Run]]) -> float | None:
-    """Return the x that parts the most rows into two columns, if any does."""
+    """Return the x that separates the most rows into two columns, or None."""
     best, gutter = _MIN_ROWS - 1, None
     for x in _candidates([run for line in lines for run in line]):
         score = 0
@@ -122,12 +122,15 @@ def _gutter(lines: list[list[Run]]) -> float | None:
 
 
 def _parted(lines: list[list[Run]], x: float) -> int:
-    """Count the rows that a gutter parts, none where it is not between two columns of a page."""
+    """Count the rows that a gutter separates; 0 if it is not between two columns of a page."""
     return min(len(_left_of(lines, x)), len(_right_of(lines, x))) if _sides(lines, x) else 0
 
 
 def _candidates(runs: list[Run]) -> list[float]:
-    """Return the middles of the gaps in the runs' shadow on the x axis, the emptiest first, at most eight."""
+    """Return the x of at most eight possible gutters, where the fewest runs lie; the emptiest first.
+
+    All runs are projected on the x axis; a gutter is the middle of a valley in that projection.
+    """
     left, right = min(run.x0 for run in runs), max(run.x1 for run in runs)
     step = (right - left) / _BINS
     if step <= 0:
@@ -149,7 +152,7 @@ def _candidates(runs: list[Run]) -> list[float]:
 
 
 def _crosses(line: list[Run], x: float) -> bool:
-    if len(line) == 1:  # no generator: this is asked a thousand times a page, mostly of one run
+    if len(line) == 1:  # without a generator, for speed: it is called a thousand times per page, mostly for one run
         return line[0].x0 < x - 1 and line[0].x1 > x + 1
     return any(run.x0 < x - 1 and run.x1 > x + 1 for run in line)
 
@@ -171,13 +174,13 @@ def _side_by_side(lines: list[list[Run]], x: float) -> bool:
         return False
     sides = [side for _, side in sorted((run.order, side) for run, side in zip(runs, is_left, strict=True))]
     turns = sum([a != b for a, b in pairwise(sides)])
-    if turns <= max(3, few // 10):  # the content itself goes down one side and then down the other
+    if turns <= max(3, few // 10):  # the content goes down one side and then down the other
         return few >= _LIST_ROWS or not _are_pairs(lines, x)
     return _is_prose(_left_of(lines, x)) and _is_prose(_right_of(lines, x))
 
 
 def _are_pairs(lines: list[list[Run]], x: float) -> bool:
-    """Tell whether short words stand side by side on the same lines: labels and values, whatever their order."""
+    """Tell whether the lines are pairs of short texts, labels and values, in any content order."""
     pairs = [line for line in lines if len(line) > 1 and _left_of([line], x) and _right_of([line], x)]
     runs = [run for line in lines for run in line]
     chars = sum(len(run.text) for run in runs) / len(runs)

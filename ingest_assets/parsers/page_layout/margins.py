@@ -1,8 +1,8 @@
-"""Two columns of unequal kind in, pairs of blocks in reading order out: headings in the margin, cells of several lines.
+"""Pair the blocks of two unequal columns: headings in the margin and their text, cells of several lines.
 
-Manuals set the heading of a section beside its text, and forms and wide tables put several lines of text side by side.
-Read down, the columns lose what belongs together; read across, lines of both are mixed. But the file itself then goes
-block by block: some lines on the left, some on the right, and on below them.
+Manuals put the heading of a section beside its text, and forms and wide tables have several lines of text side by side.
+Reading down would separate what belongs together, and reading across would mix the lines of both. But the content of
+such files goes block by block: some lines on the left, some on the right, then the next pair below them.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from itertools import groupby, pairwise
 from ingest_assets.parsers.page_layout.runs import Run
 
 _LABEL = re.compile(r"[(\[]?\w{1,4}[.)\]]|[•●○▪■□◦‣–—*]")
-_MIN_PAIRS = 2  # one pair is two columns of a page, read down
-_MIN_LINES = 1.7  # mean lines of a block: less are rows of a table, read across
+_MIN_PAIRS = 2  # one pair is two columns of a page, which are read down
+_MIN_LINES = 1.7  # mean number of lines per block; shorter blocks are rows of a table, which are read across
 
 
 def blocks(lines: Sequence[Sequence[Run]], x: float) -> list[tuple[list[Run], list[Run]]]:
-    """Return the blocks left and right of an x, pair by pair from the top; empty where there are none."""
+    """Return the pairs of blocks left and right of an x, from the top; empty if the lines are not such blocks."""
     if any(_LABEL.fullmatch(run.text) for line in lines for run in line if run.x0 + run.x1 < 2 * x):
         return []  # the labels of a list belong to the lines beside them
     runs = sorted((run for line in lines for run in line), key=lambda run: run.order)

@@ -1,7 +1,7 @@
-"""Rows in reading order in, paragraphs out.
+"""Join rows in reading order to paragraphs.
 
-A paragraph ends where the next row stands lower, is indented, is set in another size, begins a list item, or where the
-row before ended early although the next word had room.
+A new paragraph begins with a row that has a wider gap above it, is indented, has another font size or begins a list
+item, and after a row that ended early although the next word would have fitted.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ _ITEM = re.compile(
     r"(?:[•●○▪■□◦‣⁃∙·–—*➢✓❖►❑]|\(?\d{1,3}[.)]|\(?[a-z][.)]|\(?[ivx]{1,5}[.)]|[A-Z]\))(?=\s+\S)|[①-⑳](?=\s*\S)"
 )
 _LEADER = re.compile(r"(?:[.·…]\s?){4,}\s*[\divxlc]+$")
-_ENDS = tuple(".!?:;。！？：؟।…")  # what ends a sentence or announces what follows
-_SAME_SIZE = 0.12  # relative: footnotes and headings differ by more, rounding and fallback fonts by less
-_SMALLER = 0.95  # times the size of a numbered line: the text below a heading, and no longer the item itself
-_LOOSE = 1.35  # times the column's own leading: half a blank line and less is set by justification
+_ENDS = tuple(".!?:;。！？：؟।…")  # characters that end a sentence or introduce what follows
+_SAME_SIZE = 0.12  # relative difference: footnotes and headings differ by more, rounding and fallback fonts by less
+_SMALLER = 0.95  # times the size of a numbered line: smaller text is below a heading and not part of an item
+_LOOSE = 1.35  # times the usual leading of the column: justification adds up to a third of a line
 
-_MAX_INDENT = 5  # ems; a row further in than a first line goes on with a table cell
-_RAGGED = 0.08  # of the column: less is left over at the end of unjustified rows
+_MAX_INDENT = 5  # ems; a row with a deeper indent than a first line continues a table cell
+_RAGGED = 0.08  # of the column's width: unjustified rows end within it
 _MAX_LABEL = 6  # characters: "2.1.10", "(iv)", "•"
 
 
 class Paragraph(NamedTuple):
-    """Rows that read on."""
+    """Rows that belong together; x grows along the line, y upwards, in points."""
 
     text: str
-    """Rows that were ended on purpose (verse, code, table rows) keep their line end."""
+    """Rows that end early on purpose (verse, code, table rows) keep their line end."""
     x0: float
     y0: float
     x1: float
@@ -45,32 +45,32 @@ class Paragraph(NamedTuple):
     turn: int = 0
     is_item: bool = False
     is_full: bool = False
-    """Its last row runs to the column's end, so that it may go on in the next column."""
+    """Its last row reaches the end of the column, so that it may continue in the next column."""
     spaced: bool = False
     """White space follows in the file."""
     is_tabular: bool = False
-    """A row of it holds several cells."""
+    """One of its rows has several cells."""
     italic: bool = False
     is_centred: bool = False
-    """It stands in the middle of its column."""
+    """It is centred in its column."""
     table: Rows = ()
-    """The table that it stands for."""
+    """The table that it represents."""
 
 
 def paragraphs(flows: Sequence[Flow], *, words: Words) -> list[Paragraph]:
-    """Build the paragraphs of a page; `words` are those known to the document."""
+    """Build the paragraphs of a page; `words` are words of the document, which decide about hyphens at line ends."""
     done: list[Paragraph] = []
     for flow in flows:
         edges = _ends_of(flow)
         found = [_paragraph(rows, edges, words) for rows in _grouped(flow, edges)]
-        if done and found and _take_up(done, found[0], words):
+        if done and found and _continue(done, found[0], words):
             found = found[1:]
         done.extend(found)
     return done
 
 
 def _grouped(flow: Flow, edges: tuple[float, float]) -> Iterator[list[Row]]:
-    """Part the rows of a column where a paragraph ends."""
+    """Split the rows of a column into paragraphs."""
     leading = _leading(flow)
     group: list[Row] = []
     for i, row in enumerate(flow):
@@ -86,7 +86,7 @@ def _grouped(flow: Flow, edges: tuple[float, float]) -> Iterator[list[Row]]:
 
 
 def _ends_of(flow: Flow) -> tuple[float, float]:
-    """Return where the rows of a column begin and end, in reading direction."""
+    """Return the least start and the greatest end of a column's rows, in reading direction."""
     starts, ends = zip(*(_span(row) for row in flow), strict=True)
     return min(starts), max(ends)
 
@@ -96,7 +96,7 @@ def _span(row: Row) -> tuple[float, float]:
 
 
 def _leading(flow: Flow) -> float:
-    """Return the usual distance of baselines in ems: the lower quartile, because gaps only add to it."""
+    """Return the usual distance of baselines in ems: the lower quartile, because gaps only make distances larger."""
     steps = sorted(
         (a.y0 - b.y0) / a.size
         for a, b in pairwise(flow)
@@ -106,7 +106,7 @@ def _leading(flow: Flow) -> float:
 
 
 def _differs(before: Row, row: Row, leading: float) -> bool:
-    """Tell whether two rows cannot be of one paragraph by their look or distance."""
+    """Tell whether size, style or distance show that two rows do not belong to one paragraph."""
     step = before.y0 - row.y0
     size = max(before.size, row.size)
     return (
@@ -119,7 +119,7 @@ def _differs(before: Row, row: Row, leading: float) -> bool:
 
 
 def _begins(group: list[Row], row: Row, after: Row | None, edges: tuple[float, float]) -> bool:
-    """Tell whether a row begins a paragraph by its own words or by where it stands."""
+    """Tell whether the words or the position of a row show that it begins a paragraph."""
     if _ITEM.match(row.text):
         return True
     before, em = group[-1], max(row.size, 1.0)
@@ -134,7 +134,7 @@ def _begins(group: list[Row], row: Row, after: Row | None, edges: tuple[float, f
         return False  # centred, or the same width
     start, previous = _span(row)[0], _span(before)[0]
     if start < previous - 0.8 * em:
-        return ended or (len(group) > 1 and _span(group[0])[0] < previous - 0.8 * em)  # back from a hanging indent
+        return ended or (len(group) > 1 and _span(group[0])[0] < previous - 0.8 * em)  # end of a hanging indent
     if not 0.8 * em < start - previous < _MAX_INDENT * em or _ITEM.match(group[0].text):
         return False
     goes_back = after is None or _span(after)[0] < start - 0.5 * em
@@ -142,7 +142,7 @@ def _begins(group: list[Row], row: Row, after: Row | None, edges: tuple[float, f
 
 
 def _is_short(row: Row, after: Row, edges: tuple[float, float]) -> bool:
-    """Tell whether a row ended although the first word of the next would have fitted."""
+    """Tell whether a row ended although the first word of the next row would have fitted."""
     room = edges[1] - _span(row)[1]
     word = len(after.text.split(" ", 1)[0]) * (after.x1 - after.x0) / max(len(after.text), 1)
     return room > 1.2 * word + 0.5 * row.size and room > _RAGGED * (edges[1] - edges[0])
@@ -153,7 +153,7 @@ def _reaches(row: Row, end: float) -> bool:
 
 
 def _is_tabular(row: Row) -> bool:
-    """Tell whether a row holds cells: runs far apart, other than a number before its heading."""
+    """Tell whether a row has cells: runs far apart, except a number before its heading."""
     if is_stretched(row):
         return False
     gaps = [abs(b.x0 - a.x1) for a, b in pairwise(row.cells) if len(a.text) > _MAX_LABEL]
@@ -189,12 +189,12 @@ def _paragraph(rows: list[Row], edges: tuple[float, float], words: Words) -> Par
 
 
 def _is_line(row: Row, after: Row, edges: tuple[float, float]) -> bool:
-    """Tell whether a row keeps its line end: it was ended on purpose, is of a table, or of a list of contents."""
+    """Tell whether a row keeps its line end: it ends early, or belongs to a table or a list of contents."""
     return _is_short(row, after, edges) or _is_tabular(after) or bool(_LEADER.search(row.text))
 
 
-def _take_up(done: list[Paragraph], first: Paragraph, words: Words) -> bool:
-    """Let a column's first lines go on with the paragraph that the column before left open, past its footnotes."""
+def _continue(done: list[Paragraph], first: Paragraph, words: Words) -> bool:
+    """Join a column's first paragraph to the unfinished one of the column before, above its footnotes, if it fits."""
     place = len(done) - 1
     while place > 0 and done[place].size < first.size * (1 - _SAME_SIZE):
         place -= 1

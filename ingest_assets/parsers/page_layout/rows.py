@@ -1,4 +1,4 @@
-"""The runs of one line in, the row that they read as out."""
+"""Join the runs of one line to a row with its text and its cells."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import NamedTuple
 from ingest_assets.parsers.page_layout.runs import Rows, Run
 from ingest_assets.parsers.page_layout.words import is_rtl
 
-_UNEVEN = 1.6  # times the narrowest gap: kerning and punctuation make that much in a stretched line
-_WIDEST_SPACE = 2.5  # ems: wider gaps stand between cells
+_UNEVEN = 1.6  # times the narrowest gap: kerning and punctuation vary the gaps of a justified line by so much
+_WIDEST_SPACE = 2.5  # ems; wider gaps are between cells
 
 
 class Row(NamedTuple):
-    """A line of one column, as it is read."""
+    """A line of one column, in reading direction; x grows along the line, y upwards, in points."""
 
     text: str
     x0: float
@@ -28,15 +28,15 @@ class Row(NamedTuple):
     rtl: bool
     italic: bool
     table: Rows = ()
-    """The table that this row stands for."""
+    """The table that this row represents."""
 
 
 Flow = list[Row]
-"""Rows one below the other: a column, or what stands across columns."""
+"""Rows from top to bottom: of a column, or of a region that crosses columns."""
 
 
 def rows_of_line(line: list[Run]) -> list[Row]:
-    """Return the row of a line; a table beside it is a row of its own."""
+    """Return the row of a line; a table beside the text becomes a separate row."""
     if len(line) > 1 and any(run.table for run in line):
         texts = [run for run in line if not run.table]
         return [*([_row(texts)] if texts else []), *(_row([run]) for run in line if run.table)]
@@ -70,13 +70,13 @@ def _row(line: list[Run]) -> Row:
 
 
 def is_apart(a: Run, b: Run) -> bool:
-    """Tell whether a space stands between two runs of one line."""
-    # 0.12 em: thinner than the narrowest word space of justified text (0.17 em), wider than kerning
+    """Tell whether there is a space between two runs of one line."""
+    # 0.12 em: less than the narrowest word space of justified text (0.17 em), more than kerning
     return a.spaced or b.x0 - a.x1 > 0.12 * max(a.size, b.size) or a.x0 > b.x1
 
 
 def is_stretched(row: Row) -> bool:
-    """Tell a justified line of few words: the gaps between them are alike, as no table's are."""
+    """Tell a justified line of few words from cells: its gaps are almost equal, those of a table are not."""
     gaps = [abs(b.x0 - a.x1) for a, b in pairwise(row.cells)]
     is_even = len(gaps) > 1 and max(gaps) < min(_UNEVEN * min(gaps), _WIDEST_SPACE * row.size)
     return is_even and all(cell.text.count(" ") <= 1 for cell in row.cells)

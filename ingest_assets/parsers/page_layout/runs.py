@@ -1,18 +1,18 @@
-"""Define the input of page layout: pieces of text with the places where they stand, from a PDF or from OCR."""
+"""Define the input of page layout: pieces of text with their boxes, from a PDF or from OCR."""
 
 from __future__ import annotations
 
 from typing import NamedTuple, TypeAlias
 
 TABLE_MARK = "▦"
-"""The text of a run that stands for a table."""
+"""The text of a run that represents a table."""
 
 Rows: TypeAlias = tuple[tuple[str, ...], ...]
 """The texts of a table's cells, row by row."""
 
 
 class Run(NamedTuple):
-    """Words of one line with no wide gap between them; x grows along the line, y upwards, in points."""
+    """Words of one line without a wide gap between them; x grows along the line, y upwards, in points."""
 
     text: str
     x0: float
@@ -22,11 +22,11 @@ class Run(NamedTuple):
     size: float
     bold: bool = False
     turn: int = 0
-    """Quarter turns counter-clockwise in which the text stands; vertical writing counts as 3."""
+    """Quarter turns of the text, counter-clockwise; vertical writing counts as 3."""
     order: int = 0
     """Position in the content of the file, which is often but not always the reading order."""
     spaced: bool = False
     """White space follows in the file."""
     italic: bool = False
     table: Rows = ()
-    """The table that this run stands for."""
+    """The table that this run represents."""

@@ -1,9 +1,8 @@
-"""The rows of a column in, the same out with each table without rules as one row that holds it.
+"""Find tables that are set without rules, and replace their rows by one row that holds the table.
 
-What makes a table without rules is that several rows have several cells each, and that the cells stand in line below
-each other, by their left or right edges or their middles. Labels of a drawing do not; neither do two stretches of a
-line of prose. Two columns are a table only below a header in bold: labels and their values, and terms and what they
-mean, read better as lines.
+In such a table several rows have several cells each, and the cells of a column are aligned by their left edges, right
+edges or middles. Labels of a drawing are not aligned, and neither are two parts of a line of prose. Two columns are a
+table only below a bold header: labels with their values, and terms with their meanings, are better read as lines.
 """
 
 from __future__ import annotations
@@ -18,27 +17,27 @@ from ingest_assets.parsers.page_layout.table_cells import are_formulas, text_of
 
 _MIN_ROWS = 3
 _MIN_COLUMNS = 3
-_TRIES = 3  # a line or two above a table may look like rows of it
-_MAX_WRAPPED = 3  # lines of one cell below its first, between rows
-_TIGHT = 1.35  # ems between the baselines of one cell's lines
+_TRIES = 3  # one or two lines above a table may look like rows of it
+_MAX_WRAPPED = 3  # lines of one cell after its first line
+_TIGHT = 1.35  # ems between the baselines of the lines of one cell, at most
 _MAX_COLUMNS = 40
-_LEADING = 2.4  # ems between the baselines of a table's rows: more, and they are apart
-_IN_LINE = 0.6  # ems between edges that stand below each other
-_AGREEING = 0.7  # of a column's cells that do
-_FILLED = 0.6  # of the cells; the labels of a drawing leave more empty
-_FEW_ROWS, _FEW_FILLED = 5, 0.8  # and of fewer rows than this, more
-_MIN_IN_COLUMN = 0.3  # of the rows have something in each column
-_MOST = 0.6  # of the rows fill as much of the columns: two stretches of prose side by side do not
-_MAX_COLUMN_CHARS = 55  # on the mean: a column of longer cells is the text beside its labels
+_LEADING = 2.4  # ems between the baselines of a table's rows, at most
+_IN_LINE = 0.6  # ems; the edges of aligned cells differ by less
+_AGREEING = 0.7  # of the cells of a column are aligned, at least
+_FILLED = 0.6  # of the cells have text, at least; the labels of a drawing leave more cells empty
+_FEW_ROWS, _FEW_FILLED = 5, 0.8  # a table with fewer rows must be fuller
+_MIN_IN_COLUMN = 0.3  # of the cells of each column have text, at least
+_MOST = 0.6  # of the rows have text in so many of the columns; two columns of prose side by side do not
+_MAX_COLUMN_CHARS = 55  # mean length of a column's cells, at most; longer cells are text beside its labels
 _MAX_DESCRIPTION_CHARS, _MANY_COLUMNS = 120, 4
 _LABEL = re.compile(r"[(\[]?\w{1,3}[.)\]]|[•●○▪■□◦‣–—*]")
 _LEADER = re.compile(r"(?:[.·…]\s?){5,}")
-_MAX_LED = 0.3  # of the rows: more is a list of contents
-_NEAR_MOST = 0.75  # of the most cells of any row: such rows tell the columns, others may span some
+_MAX_LED = 0.3  # of the rows have dot leaders, at most; with more it is a list of contents
+_NEAR_MOST = 0.75  # of the greatest number of cells: rows with so many define the columns, others may span columns
 
 
 def with_unruled_tables(flow: Flow) -> Flow:
-    """Find the tables in the rows of a column."""
+    """Replace the rows of each table in a column by one row."""
     done: Flow = []
     place = tries = 0
     while place < len(flow):
@@ -48,7 +47,7 @@ def with_unruled_tables(flow: Flow) -> Flow:
         table = _table([*above, *flow[place:end]]) if end - place >= _MIN_ROWS else ()
         if table:
             del done[len(done) - len(above) :]
-            done.append(_stand_in([*above, *flow[place:end]], table))
+            done.append(_table_row([*above, *flow[place:end]], table))
             place, tries = end, 0
         else:
             done.append(flow[place])
@@ -57,7 +56,7 @@ def with_unruled_tables(flow: Flow) -> Flow:
 
 
 def _header_above(done: Flow, first: Row) -> Flow:
-    """Return the lines of a header in bold that stand above its last line in one column only."""
+    """Return the bold lines above a header's last line that have text in one column only."""
     above: Flow = []
     while len(above) < min(_MAX_WRAPPED, len(done)) and first.bold:
         row = done[-1 - len(above)]
@@ -70,7 +69,7 @@ def _header_above(done: Flow, first: Row) -> Flow:
 
 
 def _end_of(flow: Flow, start: int) -> int:
-    """Return the place after the last row of several cells that follows a row without a break."""
+    """Return the place after the last row with several cells that follows `start` without a break."""
     end, last = start, start
     while end < len(flow) and _may_belong(flow[end]) and (end == start or _follows(flow[end - 1], flow[end])):
         end += 1
@@ -82,7 +81,7 @@ def _end_of(flow: Flow, start: int) -> int:
 
 
 def _after_wrapped(flow: Flow, last: int, end: int) -> int:
-    """Return the place after the lines on which the last row's cell goes on: they are as close as lines of text."""
+    """Return the place after the lines that continue a cell of the last row: they are as close as lines of text."""
     while last < end and len(flow[last].cells) == 1 and _goes_on(flow[last - 1], flow[last]):
         last += 1
     return last
@@ -102,7 +101,7 @@ def _follows(before: Row, row: Row) -> bool:
 
 
 def _table(rows: Sequence[Row]) -> Rows:
-    """Put the cells of some rows into columns; nothing comes out where they are no table."""
+    """Put the cells of rows into columns; return nothing if they are not a table."""
     full = [row for row in rows if len(row.cells) > 1]
     columns = _columns(full)
     is_pair = len(columns) == 2 and rows[0].bold and not any(row.bold for row in rows[1:])
@@ -127,7 +126,7 @@ def _table(rows: Sequence[Row]) -> Rows:
 
 
 def _header_lines(rows: Sequence[Row]) -> int:
-    """Count the rows that are lines of one header: in bold, and as close as lines of text."""
+    """Count the rows that are lines of one header: bold, and as close as lines of text."""
     count = 1
     while (
         count < min(len(rows), _MAX_WRAPPED)
@@ -146,7 +145,7 @@ def _placed(row: Row, columns: Sequence[tuple[float, float]]) -> list[list[Run]]
 
 
 def _reads_as_table(texts: Rows) -> bool:
-    """Tell a table from prose, lists, formulas and labels of a drawing by what stands in its cells."""
+    """Tell a table from prose, lists, formulas and labels of a drawing by the text of its cells."""
     width = len(texts[0])
     filled = [text for row in texts for text in row if text]
     rows = sum(sum(map(bool, row)) >= _MOST * width for row in texts)
@@ -163,7 +162,7 @@ def _reads_as_table(texts: Rows) -> bool:
 
 
 def _are_short(columns: Sequence[Sequence[str]]) -> bool:
-    """Tell cells from stretches of prose; one of four columns or more may be a description."""
+    """Tell cells from prose by their length; one column of four or more may hold descriptions."""
     means = sorted((sum(map(len, column)) / max(len(column), 1) for column in columns), reverse=True)
     longest = _MAX_DESCRIPTION_CHARS if len(means) >= _MANY_COLUMNS else _MAX_COLUMN_CHARS
     return means[0] <= longest and all(mean <= _MAX_COLUMN_CHARS for mean in means[1:])
@@ -175,7 +174,7 @@ def _are_in_line(rows: Sequence[Sequence[Sequence[Run]]], em: float) -> bool:
 
 
 def _columns(rows: Sequence[Row]) -> list[tuple[float, float]]:
-    """Return from where to where columns reach, as the rows of most cells tell."""
+    """Return the left and right edges of the columns, by the rows with the most cells."""
     most = max(len(row.cells) for row in rows)
     telling = [run for row in rows if len(row.cells) >= _NEAR_MOST * most for run in row.cells]
     columns: list[tuple[float, float]] = []
@@ -188,12 +187,12 @@ def _columns(rows: Sequence[Row]) -> list[tuple[float, float]]:
 
 
 def _column_of(run: Run, columns: Sequence[tuple[float, float]]) -> int:
-    """Return the column that a cell overlaps most, or is nearest to."""
+    """Return the number of the column that a cell overlaps most, or else is nearest to."""
     return max(range(len(columns)), key=lambda at: min(run.x1, columns[at][1]) - max(run.x0, columns[at][0]))
 
 
 def _stand_in_line(cells: Sequence[Run], em: float) -> bool:
-    """Tell whether most cells of a column begin, end or have their middles below each other."""
+    """Tell whether most cells of a column are aligned by their left edges, right edges or middles."""
     return len(cells) < 2 or any(
         sum(abs(place - median_low(places)) <= _IN_LINE * em for place in places) >= _AGREEING * len(places)
         for places in (
@@ -204,8 +203,8 @@ def _stand_in_line(cells: Sequence[Run], em: float) -> bool:
     )
 
 
-def _stand_in(rows: Sequence[Row], table: Rows) -> Row:
-    """Return one row in the place of a table's, as high as its first."""
+def _table_row(rows: Sequence[Row], table: Rows) -> Row:
+    """Return one row that replaces the rows of a table; it is as high as the first of them."""
     first = rows[0]
     return first._replace(
         text=TABLE_MARK,

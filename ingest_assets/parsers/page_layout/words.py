@@ -1,6 +1,6 @@
-"""A PDF's characters in, readable Unicode out, and lines joined to running text.
+"""Turn the characters of a PDF into readable Unicode, and join lines to running text.
 
-PDFs hold glyphs, not letters: ligatures, Arabic presentation forms, hyphens at line ends, bullets from symbol fonts.
+PDFs contain glyphs, not letters: ligatures, Arabic presentation forms, hyphens at line ends, bullets of symbol fonts.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _SUBSTITUTES = {
     0xF0FC: "✓",
     0xFFFD: None,
 }
-# Latin ligatures, Hebrew and Arabic presentation forms: letters, drawn in one shape of several.
+# Latin ligatures, Hebrew and Arabic presentation forms: code points for one of several shapes of a letter.
 _PRESENTATION = re.compile("[\ufb00-\ufdff\ufe70-\ufefc]+")
 _UNSPACED = re.compile("[\u2e80-\ua4cf\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef]")  # CJK, but not Hangul
 _RTL = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
@@ -37,14 +37,14 @@ _WITHIN = re.compile(r"\w+(?:-\w+)*")
 _OPENING = "([{<\"'“„«‘"
 _ACCENTS = {"¨": "\u0308", "´": "\u0301", "ˆ": "\u0302", "ˇ": "\u030c", "˜": "\u0303", "˚": "\u030a"}
 _ACCENTED = re.compile("([¨´ˆˇ˜˚])([A-Za-zı])")
-# No vowel sign follows a space: PDFium puts one that is a glyph of its own before its letter, as a word.
+# PDFium puts an Arabic vowel sign with a glyph of its own after a space, before its letter; it belongs to the letter.
 _STRAY_SIGN = re.compile("([\u0620-\u064a]) ([\u064b-\u0652\u0670]+)([\u0620-\u064a])")
-# "Haupt- und Nebensatz": the hyphen stands for a word and stays.
+# "Haupt- und Nebensatz": the hyphen stands for the rest of a word, and stays.
 _SUSPENDED = re.compile(r"(?:und|oder|bzw|and|or|to|et|ou|y|o)\b")
 
 
 def clean(text: str) -> str:
-    """Return the text of a run in NFC, base letters, single spaces, no control characters."""
+    """Return the text of a run in NFC, with base letters and single spaces, without control characters."""
     if text.isascii() and text.isprintable() and "  " not in text:
         return text.strip()
     text = text.translate(_SUBSTITUTES)
@@ -59,17 +59,17 @@ def clean(text: str) -> str:
 
 
 def _accented(found: re.Match[str]) -> str:
-    """Put TeX's accent, a glyph of its own before the letter, on the letter."""
+    """Combine a TeX accent, which is a separate glyph before its letter, with the letter."""
     return found[2].replace("ı", "i") + _ACCENTS[found[1]]
 
 
 def words_of(text: str) -> Words:
-    """Collect the words that stand within lines, hyphens included."""
+    """Collect the words of a text in lower case, with the hyphens inside them."""
     return frozenset(_WITHIN.findall(text.lower()))
 
 
 def join(before: str, after: str, *, spaced: bool, words: Words) -> str:
-    """Join two lines of one paragraph; `spaced` tells whether white space followed the first in the file."""
+    """Join two lines of one paragraph; `spaced` says that white space follows the first line in the file."""
     if before.endswith(SOFT_HYPHEN):
         return before[:-1] + after
     if before.endswith(("-", "\u2010")) and before[-2:-1].isalpha() and after[:1].isalpha():
@@ -77,12 +77,12 @@ def join(before: str, after: str, *, spaced: bool, words: Words) -> str:
     if _UNSPACED.match(before[-1:]) and _UNSPACED.match(after[:1]):
         return before + after
     if not spaced and _HANGUL.match(before[-1:]) and _HANGUL.match(after[:1]):
-        return before + after  # Korean breaks lines inside words; where it does not, the file has a space
+        return before + after  # Korean breaks lines inside words; at the end of a word the file has a space
     return f"{before} {after}"
 
 
 def is_rtl(text: str) -> bool:
-    """Tell whether most letters run from right to left."""
+    """Tell whether most letters belong to a right-to-left script."""
     if text.isascii() or not _RTL.search(text):
         return False
     kinds = [unicodedata.bidirectional(character) for character in text]

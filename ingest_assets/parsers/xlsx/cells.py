@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 from xml.etree import ElementTree
 
-from ingest_assets.parsers.building.number_text import number_text
+from ingest_assets.parsers.building.numbers import number_text
 
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 # Columns of the widest sheet of Excel.

@@ -1,4 +1,4 @@
-"""The number of an item in, the number, letter or Roman numeral out with which its list is counted."""
+"""Write numbers as text: as a spreadsheet shows them, and as the label of a list item."""
 
 from __future__ import annotations
 
@@ -9,8 +9,21 @@ _ROMAN = (
 _ROMAN_END = 4_000
 
 
-def label(count: int, kind: str) -> str:
-    """Write a number as a list of this kind does: "1", "a", "A", "i" or "I"."""
+def number_text(value: str | float) -> str:
+    """Write a number with at most 15 digits, as Excel shows it; return other text unchanged."""
+    try:
+        number = float(value)
+    except ValueError:
+        return str(value)
+    if number != number or number in (float("inf"), float("-inf")):
+        return str(value)
+    if number == int(number) and abs(number) < 1e15:
+        return str(int(number))
+    return f"{number:.15g}"
+
+
+def list_label(count: int, kind: str) -> str:
+    """Write item number `count` (from 1) in a list of this kind: "1", "a", "A", "i" or "I", as in HTML's `type`."""
     if kind in {"a", "A"} and count > 0:
         letters = ""
         while count:
