@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ingest_assets.cli.output import columns, console, print_json, safe
 from ingest_assets.config.problems import redacted
-from ingest_assets.config.settings import Settings
+from ingest_assets.config.settings import Settings, source_of
 
 _INDENT = "    "
 
@@ -31,7 +30,7 @@ def setting_rows(settings: Settings) -> list[SettingRow]:
             name=str(field.validation_alias),
             value=redacted(str(value)) if (value := getattr(settings, name)) is not None else "",
             meaning=field.description or "",
-            came_from="environment" if os.environ.get(str(field.validation_alias)) else "default",
+            came_from=source_of(str(field.validation_alias)),
         )
         for name, field in Settings.model_fields.items()
     ]

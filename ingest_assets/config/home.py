@@ -1,4 +1,4 @@
-"""Settings in, a Dagster home that is ready for use out; and how far a home has gone from the one that is shipped."""
+"""Prepare the Dagster home, and compare its dagster.yaml with the shipped one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def prepare_home(settings: Settings) -> Path:
 
 
 def changed_sections(home: Path) -> list[str] | None:
-    """Name the sections in which a home's dagster.yaml says something else than the shipped one; None: it has none."""
+    """Name the sections in which a home's dagster.yaml differs from the shipped one; None if it has none."""
     own = home / "dagster.yaml"
     if not own.is_file():
         return None

@@ -1,8 +1,9 @@
-"""What is wrong with the settings in, the one message that names it out; passwords stay out of it."""
+"""Turn what is wrong with the settings into one message. Passwords are never shown."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 
@@ -11,14 +12,17 @@ def redacted(value: str) -> str:
     return re.sub(r"(?<=://)([^/@:]*):[^/@]*@", r"\1:***@", value)
 
 
-def say(problem: Any) -> str:
-    """Say what is wrong with one setting, from pydantic's account of it."""
-    where = str(problem["loc"][0]) if problem["loc"] else "settings"
-    given = f" (it is {redacted(str(problem['input']))!r})" if problem["loc"] else ""
-    return f"{where}: {problem['msg'].removeprefix('Value error, ')}{given}"
+def say(problem: Any, *, secrets: Collection[str]) -> list[str]:
+    """Say what is wrong, from pydantic's account of it: one line for each problem, without the values of `secrets`."""
+    lines = str(problem["msg"]).removeprefix("Value error, ").splitlines()
+    if not problem["loc"]:
+        return lines
+    name = str(problem["loc"][0])
+    given = "" if name in secrets else f" (it is {redacted(str(problem['input']))!r})"
+    return [f"{name}: {line}{given}" for line in lines]
 
 
 def join(problems: list[str]) -> str:
     """List all problems in one message."""
     listing = "\n".join(f"  - {problem}" for problem in problems)
-    return f"{len(problems)} setting(s) to mend in the environment (`ingest config` lists them all):\n{listing}"
+    return f"{len(problems)} setting(s) to correct in the environment (`ingest config` lists them all):\n{listing}"

@@ -1,4 +1,4 @@
-"""Environment in, one typed table of settings out. Nothing else reads the environment.
+"""Read the settings from the environment into one typed table. Nothing else reads settings from the environment.
 
 Every setting has a default that works on a laptop. A wrong value, or a name that does not exist, stops the start with
 one message that names every problem.
@@ -7,36 +7,45 @@ one message that names every problem.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from ingest_assets.config.problems import join, say
 from ingest_assets.errors import ConfigError
 
+DEFAULT_HOME = ".dagster_home"
+IN_THE_HOME = {
+    "INGEST_BUCKET": "bucket",
+    "INGEST_ARTIFACTS": "artifacts",
+    "INGEST_CHROMA": "chroma",
+    "INGEST_MODEL_CACHE": "models",
+}
+"""Settings whose default is a folder in the home, and the folder's name."""
+_DOTENV = ".env"
 
-class Settings(BaseSettings):
+
+class Settings(BaseModel):
     """Every setting. The field's alias is the environment variable; `ingest config` prints this table."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     home: Path = Field(
-        default=Path(".dagster_home"),
+        default=Path(DEFAULT_HOME),
         validation_alias="DAGSTER_HOME",
         description="folder of the Dagster instance; the defaults below lie in it",
     )
     bucket: str = Field(
         default="",
         validation_alias="INGEST_BUCKET",
-        description="where files arrive: a folder, as a path or file:// URL (default: bucket/ in the home)",
+        description="where files arrive: a folder, as a path or file:// URL",
     )
     artifacts: Path = Field(
         default=Path(),
         validation_alias="INGEST_ARTIFACTS",
-        description="folder of the stages' results (default: artifacts/ in the home)",
+        description="folder of the stages' results",
     )
     store: Literal["chroma", "pgvector", "atlas"] = Field(
         default="chroma", validation_alias="INGEST_STORE", description="the vector store: chroma, pgvector or atlas"
@@ -44,7 +53,7 @@ class Settings(BaseSettings):
     chroma: str = Field(
         default="",
         validation_alias="INGEST_CHROMA",
-        description="Chroma: a folder (embedded) or the http(s):// URL of a server (default: chroma/ in the home)",
+        description="Chroma: a folder (embedded) or the http(s):// URL of a server",
     )
     chroma_tenant: str = Field(
         default="default_tenant", validation_alias="INGEST_CHROMA_TENANT", description="Chroma server: tenant"
@@ -99,7 +108,7 @@ class Settings(BaseSettings):
     model_cache: Path = Field(
         default=Path(),
         validation_alias="INGEST_MODEL_CACHE",
-        description="folder of converted models (default: models/ in the home)",
+        description="folder of converted models",
     )
     captions: Literal["auto", "blip", "openai", "ocr", "off"] = Field(
         default="auto",
@@ -182,74 +191,136 @@ class Settings(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _empty_means_default(cls, values: Any) -> Any:
-        return {name: value for name, value in values.items() if value != ""}
+    def _fill_in_what_lies_in_the_home(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Take empty values for missing ones, and put folders that are not named into the home."""
+        named = {name: value for name, value in given.items() if value != ""}
+        home = Path(named.get("DAGSTER_HOME", DEFAULT_HOME)).absolute()
+        return {name: str(home / folder) for name, folder in IN_THE_HOME.items()} | named | {"DAGSTER_HOME": home}
+
+    @field_validator("artifacts", "model_cache")
+    @classmethod
+    def _absolute(cls, folder: Path) -> Path:
+        return folder.absolute()
 
     @model_validator(mode="after")
-    def _can_read(self) -> Self:
-        folder = self.ocr_model_dir or Path()
-        for language in self.ocr_languages.split(","):
-            if language != "ch" and not any(folder.glob(f"{language}_PP-OCR*_rec_*.onnx")):
-                raise ValueError(
-                    f"INGEST_OCR_LANGUAGES: no model {language}_PP-OCR*_rec_*.onnx in INGEST_OCR_MODEL_DIR "
-                    f"({self.ocr_model_dir or 'not set'}); lay RapidOCR's there"
-                )
+    def _fit_together(self) -> Self:
+        if problems := [*self._chunk_size_problems(), *self._folder_problems(), *self._missing_values()]:
+            raise ValueError("\n".join(problems))
         return self
 
-    @model_validator(mode="after")
-    def _fill_in(self) -> Self:
+    def _chunk_size_problems(self) -> Iterator[str]:
         if self.min_words + self.overlap_words > self.max_words:
-            raise ValueError(
-                "INGEST_CHUNK_MIN_WORDS + INGEST_CHUNK_OVERLAP_WORDS must not be more than INGEST_CHUNK_MAX_WORDS"
-            )
+            yield "INGEST_CHUNK_MIN_WORDS + INGEST_CHUNK_OVERLAP_WORDS must not be more than INGEST_CHUNK_MAX_WORDS"
         if self.overlap_words > self.max_words // 2:
-            raise ValueError("INGEST_CHUNK_OVERLAP_WORDS must not be more than half of INGEST_CHUNK_MAX_WORDS")
+            yield "INGEST_CHUNK_OVERLAP_WORDS must not be more than half of INGEST_CHUNK_MAX_WORDS"
+
+    def _folder_problems(self) -> Iterator[str]:
         for name, folder in (
             ("INGEST_MODEL_DIR", self.model_dir),
             ("INGEST_NEXT_MODEL_DIR", self.next_model_dir),
             ("INGEST_OCR_MODEL_DIR", self.ocr_model_dir),
         ):
             if folder is not None and not folder.is_dir():
-                raise ValueError(f"{name}: {folder} is no folder; name one that holds the weights")
+                yield f"{name}: {folder} is no folder; name one that holds the weights"
+        models = self.ocr_model_dir or Path()
+        for language in self.ocr_languages.split(","):
+            if language != "ch" and not any(models.glob(f"{language}_PP-OCR*_rec_*.onnx")):
+                yield (
+                    f"INGEST_OCR_LANGUAGES: no model {language}_PP-OCR*_rec_*.onnx in INGEST_OCR_MODEL_DIR "
+                    f"({self.ocr_model_dir or 'not set'}); put RapidOCR's there"
+                )
+
+    def _missing_values(self) -> Iterator[str]:
+        if self.store == "pgvector" and not self.pgvector:
+            yield "INGEST_PGVECTOR: INGEST_STORE is pgvector, and this is empty; set it to the URL of the database"
+        if self.store == "atlas" and not self.mongo_uri:
+            yield "MONGO_URI: INGEST_STORE is atlas, and this is empty; set it to the URI of the server"
         if self.captions == "openai" and not self.openai_model:
-            raise ValueError("INGEST_OPENAI_MODEL: INGEST_CAPTIONS is openai; name the service's vision model")
-        for store, name, value in (
-            ("pgvector", "INGEST_PGVECTOR", self.pgvector),
-            ("atlas", "MONGO_URI", self.mongo_uri),
-        ):
-            if self.store == store and not value:
-                raise ValueError(f"{name}: INGEST_STORE is {store}; say here where it is")
-        home = self.home.absolute()
-        # Frozen to everyone else; the defaults that depend on another field are known only here.
-        object.__setattr__(self, "home", home)
-        object.__setattr__(self, "bucket", self.bucket or str(home / "bucket"))
-        object.__setattr__(self, "chroma", self.chroma or str(home / "chroma"))
-        object.__setattr__(self, "artifacts", _or_default(self.artifacts, home / "artifacts"))
-        object.__setattr__(self, "model_cache", _or_default(self.model_cache, home / "models"))
-        return self
+            yield "INGEST_OPENAI_MODEL: INGEST_CAPTIONS is openai, and this is empty; name the service's vision model"
+
+
+SECRETS = ("INGEST_CHROMA", "INGEST_PGVECTOR", "MONGO_URI", "INGEST_OPENAI_KEY")
+"""Settings that may hold a password; each may come from a file, which its name with _FILE behind it names."""
+FROM_FILE = "_FILE"
 
 
 def load_settings() -> Settings:
-    """Read the settings from the environment.
+    """Read the settings from the environment, from `.env` in the working directory, and from the files of secrets.
+
+    `.env` holds for every door (Dagster's commands, the daemon, `ingest`): as in Dagster, its values stand above those
+    of the environment, and processes that are started from this one get them too.
 
     Raises:
         ConfigError: naming every wrong or unknown setting at once.
     """
+    os.environ.update(_dotenv())
     problems = [f"{name}: there is no such setting" for name in _unknown(os.environ)]
+    given = {name: os.environ[name] for name in _names() if os.environ.get(name)}
+    for name in SECRETS:
+        try:
+            given |= _from_file(name)
+        except ConfigError as error:
+            problems.append(str(error))
     try:
-        settings = Settings()
+        settings = Settings.model_validate(given)
     except ValidationError as error:
-        problems += [say(problem) for problem in error.errors()]
+        problems += [line for problem in error.errors() for line in say(problem, secrets=SECRETS)]
         raise ConfigError(join(problems)) from error
     if problems:
         raise ConfigError(join(problems))
     return settings
 
 
+def source_of(name: str) -> str:
+    """Say where a setting's value comes from: default, environment, .env, or the file that holds a secret."""
+    dotenv = _dotenv()
+    if path := os.environ.get(name + FROM_FILE) if name in SECRETS else None:
+        return path
+    if dotenv.get(name):
+        return _DOTENV
+    return "environment" if os.environ.get(name) else "default"
+
+
+def _dotenv() -> dict[str, str]:
+    """Read `.env` in the working directory, where Dagster reads it too."""
+    path = Path(_DOTENV)
+    if not path.is_file():
+        return {}
+    from dotenv import dotenv_values
+
+    try:
+        found = dotenv_values(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path.absolute()}: it cannot be read ({error}); mend it or remove it") from error
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _from_file(name: str) -> dict[str, str]:
+    """Read a secret from the file that NAME_FILE names, without the line's end; no message shows what is in it.
+
+    Raises:
+        ConfigError: it cannot be read, is empty, or the setting itself is set too.
+    """
+    path = os.environ.get(name + FROM_FILE)
+    if not path:
+        return {}
+    if os.environ.get(name):
+        raise ConfigError(f"{name}{FROM_FILE}: {name} is set as well; keep one of them")
+    try:
+        value = Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigError(f"{name}{FROM_FILE}: {path} cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError:
+        raise ConfigError(f"{name}{FROM_FILE}: {path} is no text in UTF-8") from None
+    if not value or len(value.splitlines()) > 1:
+        raise ConfigError(f"{name}{FROM_FILE}: {path} must hold one line, the value and nothing else")
+    return {name: value}
+
+
+def _names() -> list[str]:
+    return [str(field.validation_alias) for field in Settings.model_fields.values()]
+
+
 def _unknown(environment: Mapping[str, str]) -> list[str]:
-    known = {str(field.validation_alias) for field in Settings.model_fields.values()}
+    known = {*_names(), *(name + FROM_FILE for name in SECRETS)}
     return sorted(name for name in environment if name.startswith("INGEST_") and name not in known)
-
-
-def _or_default(path: Path, default: Path) -> Path:
-    return default if path == Path() else path.absolute()

@@ -1,17 +1,25 @@
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ingest_assets.cli.settings_table import table
-from ingest_assets.config.settings import Settings, load_settings
+from ingest_assets.cli.settings_table import setting_rows
+from ingest_assets.config.reference import settings_page
+from ingest_assets.config.settings import SECRETS, Settings, load_settings
 from ingest_assets.errors import ConfigError
 
 
 @pytest.fixture(autouse=True)
-def plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+def plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    before = dict(os.environ)
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    yield
+    for name in os.environ.keys() - before.keys():  # what a .env brought
+        del os.environ[name]
 
 
 def test_every_problem_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,9 +53,66 @@ def test_folders_lie_in_the_home_unless_they_are_named(monkeypatch: pytest.Monke
     assert str(settings.artifacts) == f"{tmp_path}/artifacts"
 
 
+def test_a_file_of_settings_holds_for_every_door_and_stands_above_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MAX_FILE_MB", "7")
+    (tmp_path / ".env").write_text("MAX_FILE_MB=9\nexport INGEST_WINDOW='4'\nINGEST_STORE=chroma\n")
+    settings = load_settings()
+    assert (settings.max_file_mb, settings.window_parts) == (9, 4)
+    assert os.environ["INGEST_WINDOW"] == "4"  # for the processes that this one starts
+    rows = {row.name: row for row in setting_rows(settings)}
+    assert (rows["MAX_FILE_MB"].value, rows["MAX_FILE_MB"].came_from) == ("9", ".env")
+    (tmp_path / ".env").write_text("INGEST_STROE=chroma\n")
+    with pytest.raises(ConfigError, match="INGEST_STROE"):
+        load_settings()
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_may_come_from_a_file_and_is_never_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "secret").write_text("postgresql://ann:hunter2@host/db\n")
+    monkeypatch.setenv(f"{name}_FILE", str(tmp_path / "secret"))
+    row = next(row for row in setting_rows(load_settings()) if row.name == name)
+    assert row.came_from == str(tmp_path / "secret")
+    assert "hunter2" not in row.value
+    monkeypatch.setenv(name, "postgresql://bob:hunter2@host/db")
+    with pytest.raises(ConfigError, match=f"{name}_FILE: {name} is set as well") as both:
+        load_settings()
+    assert "hunter2" not in str(both.value)
+
+
+def test_a_secret_s_file_that_cannot_be_used_is_named_without_its_content(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MONGO_URI_FILE", str(tmp_path / "secret"))
+    with pytest.raises(ConfigError, match=r"MONGO_URI_FILE: .* cannot be read"):
+        load_settings()
+    for content in (b"", b"hunter2\nhunter2\n", b"hunter2 \xff"):
+        (tmp_path / "secret").write_bytes(content)
+        with pytest.raises(ConfigError, match="MONGO_URI_FILE") as caught:
+            load_settings()
+        assert "hunter2" not in str(caught.value)
+
+
+def test_problems_between_settings_are_named_at_once_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("INGEST_STORE", "pgvector"), ("INGEST_CAPTIONS", "openai"), ("INGEST_MODEL_DIR", "/nowhere")):
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+    assert all(name in str(caught.value) for name in ("INGEST_PGVECTOR:", "INGEST_OPENAI_MODEL:", "INGEST_MODEL_DIR:"))
+    assert str(caught.value).startswith("3 setting(s)")
+
+
+def test_the_page_of_settings_is_the_one_in_the_documentation() -> None:
+    page = Path(__file__).parents[2] / "docs/settings.md"
+    assert page.read_text(encoding="utf-8") == settings_page()
+
+
 def test_the_table_says_where_each_value_came_from(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAX_FILE_MB", "7")
-    rows = {row.name: row for row in table(load_settings())}
+    rows = {row.name: row for row in setting_rows(load_settings())}
     assert (rows["MAX_FILE_MB"].value, rows["MAX_FILE_MB"].came_from) == ("7", "environment")
     assert rows["INGEST_STORE"].came_from == "default"
     assert len(rows) == len(Settings.model_fields)

@@ -6,7 +6,7 @@ import pytest
 from huggingface_hub import constants
 from pydantic import ValidationError
 
-from ingest_assets.cli.settings_table import table
+from ingest_assets.cli.settings_table import setting_rows
 from ingest_assets.clients.pictures.picture_models import needed_cap_mb, open_picture_models
 from ingest_assets.config.settings import Settings
 from ingest_assets.errors import ConfigError
@@ -67,7 +67,7 @@ def test_a_services_model_is_named_and_its_key_is_not_shown() -> None:
     with open_picture_models(settings, cap_mb=100) as models:
         assert models.model.startswith("openai/vision-9")
         assert models.left_out_under_mb == 0
-    shown = {row.name: row.value for row in table(settings)}
+    shown = {row.name: row.value for row in setting_rows(settings)}
     assert "sk-very-secret" not in repr(settings) + repr(shown)
     assert shown["INGEST_OPENAI_MODEL"] == "vision-9"
     with pytest.raises(ValidationError, match="INGEST_OPENAI_MODEL") as raised:

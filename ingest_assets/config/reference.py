@@ -1,0 +1,45 @@
+"""Write the page of documentation that lists every setting (docs/settings.md), from the settings themselves."""
+
+from __future__ import annotations
+
+import sys
+
+from ingest_assets.config.settings import FROM_FILE, IN_THE_HOME, SECRETS, Settings
+
+_HEAD = f"""# Settings
+
+Written by `python -m ingest_assets.config.reference > docs/settings.md`; a test compares it with the code.
+
+Settings are environment variables. They may also stand in a file `.env` in the working directory, as `NAME=value`
+lines: `ingest`, Dagster's commands and its daemon all read it there, and its values win over those of the environment.
+`ingest config` shows each value and where it comes from. A wrong value, or a name that begins with `INGEST_` and is no
+setting, stops the start with one message that names every problem.
+
+{", ".join(f"`{name}`" for name in SECRETS)} may hold a password. Each may come from a file instead:
+set its name with `{FROM_FILE}` behind it (`{SECRETS[1]}{FROM_FILE}=/run/secrets/database`) to the path of a file that
+holds the value and nothing else. No message and no page shows what is in it.
+
+| setting | default | meaning |
+| --- | --- | --- |
+"""
+
+
+def settings_page() -> str:
+    """Return the whole page as Markdown."""
+    rows = []
+    for field in Settings.model_fields.values():
+        name, meaning = str(field.validation_alias), (field.description or "").replace("|", "\\|")
+        default = f"`{IN_THE_HOME[name]}/` in the home" if name in IN_THE_HOME else _shown(field.default)
+        rows.append(f"| `{name}` | {default} | {meaning} |")
+    return _HEAD + "\n".join(rows) + "\n"
+
+
+def _shown(default: object) -> str:
+    if isinstance(default, bool):
+        return "`1`" if default else "`0`"
+    text = str(default) if default is not None else ""
+    return f"`{text}`" if text else ""
+
+
+if __name__ == "__main__":
+    sys.stdout.write(settings_page())
