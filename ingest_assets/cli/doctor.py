@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -48,6 +49,8 @@ class HostReport:
     """Parts in memory at once, from the setting down to one."""
     windows: Sequence[LearntWindow]
     disk_free_mb: int
+    history_mb: int
+    """Size of Dagster's runs and their events, 0.2 to 0.3 MB a run, which Dagster keeps for ever."""
     blip_mb: int
     """The cap that a run needs to describe pictures; 0 where none does."""
     notes: Sequence[str]
@@ -77,9 +80,16 @@ def inspect_host(settings: Settings) -> HostReport:
         disk_free_mb=free_mb,
         changed=changed_sections(home),
         windows=_seen(settings, caps=plan.caps),
+        history_mb=_size_mb(home / "history"),
         blip_mb=needed_cap_mb(settings),
         missing_blip=settings.blip_model if settings.captions == "blip" and not can_run(settings.blip_model) else "",
     )
+
+
+def _size_mb(folder: Path) -> int:
+    with suppress(OSError):  # a run that ends meanwhile takes its files away
+        return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) >> 20
+    return 0
 
 
 def _bucket_problems(bucket: Bucket) -> Iterator[HostProblem]:
@@ -113,6 +123,7 @@ def report_of(
     disk_free_mb: int,
     changed: Sequence[str] | None,
     windows: Sequence[LearntWindow],
+    history_mb: int = 0,
     blip_mb: int = 0,
     missing_blip: str = "",
 ) -> HostReport:
@@ -136,6 +147,7 @@ def report_of(
         window_sizes=_halved(window_parts),
         windows=windows,
         disk_free_mb=disk_free_mb,
+        history_mb=history_mb,
         blip_mb=blip_mb,
         notes=_notes(changed),
         problems=problems,
@@ -181,15 +193,13 @@ def _lines(report: HostReport) -> Iterator[str]:
     swap = f"{host.swap_free_mb} of {host.swap_mb} MB swap free" if host.swap_mb else "no swap"
     yield f"host       {host.total_mb} MB, limited by {host.limited_by}; {host.available_mb} MB available; {swap}"
     yield f"disk       {report.disk_free_mb} MB free at {report.home}"
+    if report.history_mb:
+        yield f"history    {report.history_mb} MB of Dagster's runs and events; `ingest prune-runs` deletes old ones"
     yield from _stack_lines(plan)
     yield from _cap_lines(plan.caps)
     first, *smaller = report.window_sizes
-    yield f"windows    {first} parts in memory at once; halved: {', '.join(map(str, smaller)) or '–'}"
-    for seen in report.windows:
-        yield (
-            f"{_INDENT}{seen.media_type}: {seen.files} files, at most {seen.highest_peak_mb:.0f} MB; "
-            f"the next starts with {seen.first_window}"
-        )
+    yield f"windows    {first} parts in memory at once; after out of memory {', '.join(map(str, smaller)) or first}"
+    yield from _learnt_lines(report.windows, largest=first)
     if report.blip_mb:
         yield f"pictures   read by OCR and described by BLIP: a run needs a cap of {report.blip_mb} MB"
     yield from _launcher_lines(plan)
@@ -198,7 +208,20 @@ def _lines(report: HostReport) -> Iterator[str]:
     for problem in report.problems:
         yield f"{'setting' if problem.wrong_setting else 'problem':<11}{problem.what}"
         yield f"{_INDENT}→ {problem.todo}"
-    yield f"{len(report.problems)} problem(s)" if report.problems else "nothing needs anybody"
+    yield f"{len(report.problems)} problem(s)" if report.problems else "no problems"
+
+
+def _learnt_lines(windows: Sequence[LearntWindow], *, largest: int) -> Iterator[str]:
+    """Name the kinds of files that do not begin with the largest window, and count the others."""
+    if windows:
+        files = sum(learnt.files for learnt in windows)
+        yield f"{_INDENT}learnt from {files} files of {len(windows)} types"
+    for learnt in windows:
+        if learnt.first_window < largest:
+            yield (
+                f"{_INDENT}{learnt.media_type}: {learnt.files} files, at most {learnt.highest_peak_mb:.0f} MB; "
+                f"the next starts with {learnt.first_window}"
+            )
 
 
 def _stack_lines(plan: HostPlan) -> Iterator[str]:
@@ -220,8 +243,8 @@ def _cap_lines(caps: RunCaps | None) -> Iterator[str]:
         yield f"{_INDENT}{caps.note}"
     queue = "any number" if caps.max_concurrent_runs is None else caps.max_concurrent_runs
     yield (
-        f"at once    {caps.at_once}: the launcher allows {caps.max_parallel}, the queue {queue}, "
-        f"and {caps.fit_in_memory} fit into memory"
+        f"at once    {caps.at_once} run{'' if caps.at_once == 1 else 's'}: max_parallel is {caps.max_parallel}, memory "
+        f"holds {caps.fit_in_memory}; the queue hands over {queue}, of which the others wait"
     )
 
 

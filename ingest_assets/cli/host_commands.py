@@ -72,4 +72,28 @@ def doctor(as_json: JsonOption = False) -> None:
         raise typer.Exit(EXIT_USAGE if any(problem.wrong_setting for problem in report.problems) else EXIT_PROBLEM)
 
 
-COMMANDS = (prepare, plan, config, doctor)
+def prune_runs(
+    days: Annotated[int, typer.Option(min=0, metavar="N", help="keep the runs of the last N days")] = 30,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete Dagster's records of old runs, and nothing else.
+
+    Dagster keeps every run and its events for ever, 0.2 to 0.3 MB a run. Files, chunks and the ledger stay as they are;
+    Dagster's UI then shows no run and no materialization for the files of which only old runs told.
+    """
+    from ingest_assets.cli.local_runs import delete_old_runs, open_instance
+    from ingest_assets.cli.opening import require_home
+    from ingest_assets.cli.output import print_json
+    from ingest_assets.config.settings import load_settings
+
+    settings = load_settings()
+    require_home(settings)
+    with open_instance(settings) as instance:
+        deleted = delete_old_runs(instance, days=days)
+    if as_json:
+        print_json({"deleted": deleted})
+    else:
+        typer.echo(f"{deleted} runs deleted that ended more than {days} days ago")
+
+
+COMMANDS = (prepare, plan, config, doctor, prune_runs)

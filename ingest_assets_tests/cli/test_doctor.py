@@ -72,7 +72,7 @@ def test_a_file_that_is_not_the_shipped_one_is_worth_a_note(changed: list[str] |
 
 
 def test_a_report_ends_with_what_needs_somebody(capsys: pytest.CaptureFixture[str]) -> None:
-    assert printed(a_report(), capsys).endswith("\nnothing needs anybody\n")
+    assert printed(a_report(), capsys).endswith("\nno problems\n")
     wrong = replace(FOUND, orphaned=["r1"])
     lines = printed(replace(a_report(), problems=plan_for(wrong).problems), capsys).splitlines()
     assert lines[-3].startswith("problem    the supervisors of 1 run(s) died")
@@ -113,7 +113,7 @@ def test_the_shipped_settings_are_in_order_and_looking_changes_nothing(home: Pat
 @pytest.mark.slow
 def test_a_person_reads_every_part_of_the_plan(home: Path) -> None:
     heads = [line.split("  ")[0] for line in doctor(home, code=0).splitlines() if not line.startswith(" ")]
-    assert heads == ["host", "disk", "stack", "cap", "at once", "windows", "launcher", "nothing needs anybody"]
+    assert heads == ["host", "disk", "stack", "cap", "at once", "windows", "launcher", "no problems"]
 
 
 @pytest.mark.slow

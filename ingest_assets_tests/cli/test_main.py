@@ -138,3 +138,30 @@ def test_a_password_is_never_shown(ingest: Home) -> None:
     url = "https://bob:S3cret@127.0.0.1:9"
     assert "S3cret" not in ingest("config", INGEST_CHROMA=url)
     assert "S3cret" not in ingest("status", code=3, INGEST_CHROMA=url)
+
+
+def test_old_runs_are_deleted_and_everything_else_stays(ingest: Home) -> None:
+    ingest("add", ingest.file("a.txt", "The lamp is lit at dusk."), *OWNER)
+    events = ingest.folder / "home/history/runs"
+    (shard,) = [path for path in events.glob("*.db") if path.name != "index.db"]
+    assert "0 runs deleted" in ingest("prune-runs")
+    assert ingest.json("prune-runs", "--days", "0") == {"deleted": 1}
+    assert not shard.exists()
+    assert ingest.json("search", "lamp", *OWNER)[0]["filename"] == "a.txt"
+    assert "unchanged" in ingest("add", ingest.file("a.txt", "The lamp is lit at dusk."), *OWNER)
+
+
+def test_questions_of_standard_input_are_answered_by_one_process(ingest: Home) -> None:
+    ingest("add", ingest.file("a.txt", "The lamp is lit at dusk."), *OWNER)
+    done = subprocess.run(
+        [str(INGEST), "search", "-", *OWNER, "--json"],
+        env=ingest.environment,
+        input="when is the lamp lit?\n\nlamp\n",
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [answer["query"] for answer in answers] == ["when is the lamp lit?", "lamp"]
+    assert all(answer["hits"][0]["filename"] == "a.txt" for answer in answers)
