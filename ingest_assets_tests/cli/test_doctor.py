@@ -19,6 +19,12 @@ from memory_capped_launcher.host.plan import plan_for
 from memory_capped_launcher_tests.test_plan import FOUND
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A width at which no line of the report is broken."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+
 def a_report(**otherwise: Any) -> HostReport:
     ordinary: dict[str, Any] = {"window_parts": 16, "disk_free_mb": 5000, "changed": [], "windows": ()}
     return report_of(plan_for(FOUND), home=Path("home"), **ordinary | otherwise)
