@@ -14,8 +14,8 @@ from ingest_assets_tests.parsers.epub.test_parser import book, page
 from ingest_assets_tests.parsers.mail.mails import message
 from ingest_assets_tests.parsers.mail.test_outlook import BODY, SUBJECT, attachment, made
 from ingest_assets_tests.parsers.mail.test_outlook import message as outlook_message
-from ingest_assets_tests.parsers.office97.test_families import blip, word
-from ingest_assets_tests.parsers.opendocument.test_families import odf, p
+from ingest_assets_tests.parsers.office97.office_files import blip, word
+from ingest_assets_tests.parsers.opendocument.odf_files import odf, p
 from ingest_assets_tests.parsers.reading import file, parts_of, png, rewritten
 from ingest_assets_tests.parsers.test_zip_archive import zipped
 

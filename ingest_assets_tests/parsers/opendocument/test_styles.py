@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ingest_assets.parsers.opendocument import odp, odt
-from ingest_assets_tests.parsers.opendocument.test_families import NAMES, odf, p, row
+from ingest_assets_tests.parsers.opendocument.odf_files import NAMES, odf, p, row
 from ingest_assets_tests.parsers.reading import texts_of
 
 
