@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ingest_assets.parsers.docx import parser as docx
-from ingest_assets_tests.parsers.docx.test_parser import body, run
+from ingest_assets_tests.parsers.docx.word_files import body, run
 from ingest_assets_tests.parsers.reading import texts_of
 
 MARK = {kind: f"<w:r><w:fldChar w:fldCharType='{kind}'/></w:r>" for kind in ("begin", "separate", "end")}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ingest_assets.parsers.docx import parser as docx
 from ingest_assets.records import ElementType
-from ingest_assets_tests.parsers.docx.test_parser import body, run
+from ingest_assets_tests.parsers.docx.word_files import body, run
 from ingest_assets_tests.parsers.reading import elements_of, member, rewritten
 
 

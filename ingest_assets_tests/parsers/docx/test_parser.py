@@ -13,25 +13,8 @@ from docx.shared import Inches
 
 from ingest_assets.parsers.docx import parser as docx
 from ingest_assets.records import ElementType
-from ingest_assets_tests.parsers.reading import elements_of, member, parts_of, png, rewritten, texts_of
-
-
-def saved(made: object, tmp_path: Path) -> Path:
-    path = tmp_path / "made.docx"
-    made.save(str(path))  # type: ignore[attr-defined]
-    return path
-
-
-def body(tmp_path: Path, xml: str) -> Path:
-    """Write a document with this XML as its body."""
-    path = saved(python_docx.Document(), tmp_path)
-    old = member(path, "word/document.xml").decode()
-    new = old[: old.index("<w:body>") + 8] + xml + old[old.index("<w:sectPr") :]
-    return rewritten(path, tmp_path / "new.docx", {"word/document.xml": new.encode()})
-
-
-def run(text: str) -> str:
-    return f'<w:r><w:t xml:space="preserve">{text}</w:t></w:r>'
+from ingest_assets_tests.parsers.docx.word_files import body, run, saved
+from ingest_assets_tests.parsers.reading import elements_of, parts_of, png, rewritten, texts_of
 
 
 def test_types_levels_and_pictures_in_order(tmp_path: Path) -> None:
@@ -143,10 +126,8 @@ def test_a_span_of_millions_stays_small(tmp_path: Path) -> None:
 
 
 def test_parts_are_of_two_hundred_blocks_from_any_start(tmp_path: Path) -> None:
-    made = python_docx.Document()
-    for number in range(450):
-        made.add_paragraph(f"Paragraph {number}.", style="List Number" if number % 7 == 0 else None)
-    path = saved(made, tmp_path)
+    styles = ["<w:pPr><w:pStyle w:val='ListNumber'/></w:pPr>", *[""] * 6]
+    path = body(tmp_path, "".join(f"<w:p>{styles[n % 7]}{run(f'Paragraph {n}.')}</w:p>" for n in range(450)))
     parts = parts_of(docx, path)
     assert [len(part.elements) for part in parts] == [200, 200, 50]
     assert parts_of(docx, path, start=2) == parts[1:]

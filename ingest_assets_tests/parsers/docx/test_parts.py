@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ingest_assets.parsers.docx import parser as docx
-from ingest_assets_tests.parsers.docx.test_parser import body, run
-from ingest_assets_tests.parsers.docx.word_files import with_part
+from ingest_assets_tests.parsers.docx.word_files import body, run, with_part
 from ingest_assets_tests.parsers.reading import elements_of, parts_of, texts_of
 
 

@@ -4,7 +4,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import docx as python_docx
+
 from ingest_assets_tests.parsers.reading import member, rewritten
+
+
+def saved(made: object, tmp_path: Path) -> Path:
+    path = tmp_path / "made.docx"
+    made.save(str(path))  # type: ignore[attr-defined]
+    return path
+
+
+def body(tmp_path: Path, xml: str) -> Path:
+    """Write a document with this XML as its body."""
+    path = saved(python_docx.Document(), tmp_path)
+    old = member(path, "word/document.xml").decode()
+    new = old[: old.index("<w:body>") + 8] + xml + old[old.index("<w:sectPr") :]
+    return rewritten(path, tmp_path / "new.docx", {"word/document.xml": new.encode()})
+
+
+def run(text: str) -> str:
+    return f'<w:r><w:t xml:space="preserve">{text}</w:t></w:r>'
 
 
 def with_part(path: Path, *, name: str, kind: str, data: bytes) -> Path:

@@ -71,12 +71,12 @@ def test_a_size_that_lies_is_refused(document: Path, tmp_path: Path) -> None:
 
 
 def test_too_many_members_are_refused(tmp_path: Path) -> None:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for number in range(50_001):
-            archive.writestr(f"{number}", b"")
+    # Written by hand, which is ten times faster: central directory headers, then the end record (APPNOTE 4.3).
+    names = [f"{number:05}".encode() for number in range(50_001)]
+    directory = b"".join(struct.pack("<4s6H3I5H2I", b"PK\1\2", *[20] * 2, *[0] * 7, 5, *[0] * 6) + n for n in names)
+    end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, len(names), len(names), len(directory), 0, 0)
     with pytest.raises(BadInput, match="50,001 members"):
-        parts_of(docx, file(tmp_path, out.getvalue()))
+        parts_of(docx, file(tmp_path, directory + end))
 
 
 def test_names_that_climb_out_are_never_written(document: Path, tmp_path: Path) -> None:
