@@ -6,6 +6,7 @@ Like `records.py` they hold plain values only, and encode to JSON without help.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 from unicodedata import normalize
@@ -14,6 +15,11 @@ from ingest_assets.records import Chunk
 
 if TYPE_CHECKING:
     from ingest_assets.records import Vector
+
+
+def utc_text(moment: datetime | None = None) -> str:
+    """Write a moment, or now, as the ledger does: UTC, ISO 8601, whole seconds."""
+    return (moment or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="seconds")
 
 
 class State(StrEnum):

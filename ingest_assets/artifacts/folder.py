@@ -11,11 +11,9 @@ them. `zstdcat *.jsonl.zst | jq` and DuckDB's `read_json` open them; no pickle, 
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -29,6 +27,7 @@ from ingest_assets.artifacts.manifests import UNREAD_UNDER_CAP, Manifest, Summar
 from ingest_assets.artifacts.sequences import IN_PROGRESS, Draft, Pending, Stored
 from ingest_assets.artifacts.slices import count_records, write_slice, write_whole
 from ingest_assets.errors import BadInput, OutsideError
+from ingest_assets.local_files import locked
 
 T = TypeVar("T")
 
@@ -48,7 +47,7 @@ class Artifacts:
             OutsideError: the disk is full or cannot be written.
         """
         folder = self._folder(asset, file_id)
-        with self._owning(folder):
+        with self._lock(folder):
             current = self.manifest(asset, file_id)
             if current is not None and current.fingerprint == pending.fingerprint:
                 if not _fits_now(current, pending):
@@ -67,14 +66,9 @@ class Artifacts:
         _remove_others(folder, keep=pending.fingerprint[:16])
         return manifest
 
-    @contextmanager
-    def _owning(self, folder: Path) -> Iterator[None]:
-        """Wait for another process that makes the same sequence: two would take each other's slices away."""
-        locks = self._root / ".locks"
-        locks.mkdir(parents=True, exist_ok=True)
-        with (locks / hashlib.sha256(str(folder).encode()).hexdigest()[:32]).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+    def _lock(self, folder: Path) -> AbstractContextManager[None]:
+        """Wait for another process that makes the same sequence: each would remove the other's slices."""
+        return locked(self._root / ".locks" / hashlib.sha256(str(folder).encode()).hexdigest()[:32])
 
     def read(self, asset: str, file_id: str, record_type: type[T]) -> Stored[T]:
         """Open the sequence in force.

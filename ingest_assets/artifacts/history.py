@@ -6,14 +6,13 @@ costs nothing but a few attempts that are larger than they need be.
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from ingest_assets.artifacts.slices import write_whole
+from ingest_assets.local_files import locked
 from ingest_assets.stages.first_window import Experience
 
 _KEPT = 400  # a look-alike is found among the newest; reading them takes a millisecond
@@ -44,17 +43,10 @@ class History:
         Raises:
             OutsideError: the disk is full or cannot be written.
         """
-        with self._owning():
+        with locked(self._folder / ".lock"):
             kept = [*self.of(experience.media_type), experience][-_KEPT:]
             lines = b"".join(msgspec.json.encode(one) + b"\n" for one in kept)
             write_whole(self._path(experience.media_type), lines)
 
     def _path(self, media_type: str) -> Path:
         return self._folder / f"{media_type.replace('/', '+', 1)}.jsonl"
-
-    @contextmanager
-    def _owning(self) -> Iterator[None]:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with (self._folder / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield

@@ -5,7 +5,6 @@ Dagster is loaded when the first file has to be run: adding files that are all u
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -23,6 +22,7 @@ from ingest_assets.config.settings import Settings
 from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.file_ids import file_id_of, key_for, nfc
 from ingest_assets.ledger_records import FileRecord, Scope, State
+from ingest_assets.local_files import sha256_of
 from ingest_assets.project import Project
 
 if TYPE_CHECKING:
@@ -156,13 +156,8 @@ def _is_unchanged(project: Project, kept: FileRecord, path: Path) -> bool:
         and arrived.version == kept.version
         and path.stat().st_size == kept.size_bytes
         and kept.fingerprint == project.current_fingerprint(kept)
-        and _sha256(path) == kept.sha256
+        and sha256_of(path) == kept.sha256
     )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def files_of(paths: list[Path]) -> Iterator[tuple[Path, str]]:

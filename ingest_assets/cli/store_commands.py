@@ -6,7 +6,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal
 
@@ -14,6 +13,7 @@ import typer
 
 from ingest_assets.cli.options import EXIT_PROBLEM, JsonOption, ProjectOption, UserOption, scope_of
 from ingest_assets.errors import BadInput, ConfigError
+from ingest_assets.ledger_records import utc_text
 
 if TYPE_CHECKING:
     from ingest_assets.ledger_records import FileRecord
@@ -109,7 +109,7 @@ def put_chunks(
         return opened.store, opened.embedder
 
     with _stream_of(file) as stream:
-        for answer in add_chunks(client_chunks(stream), scope=scope, opened=in_use, now=_now):
+        for answer in add_chunks(client_chunks(stream), scope=scope, opened=in_use, now=utc_text):
             counts[answer.status] += 1
             show_answer(answer, as_json=as_json)
     if not as_json:
@@ -212,10 +212,6 @@ def _store_at(address: str) -> VectorStore:
 def _is_there(record: FileRecord, store: LedgerReading) -> bool:
     there = store.file(record.file_id)
     return there is not None and (there.version, there.chunks) == (record.version, record.chunks)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -18,7 +17,7 @@ import dagster as dg
 from ingest_assets.buckets import Bucket
 from ingest_assets.errors import BadInput, ConfigError, IngestError, OutsideError
 from ingest_assets.file_ids import key_of, owner_of
-from ingest_assets.ledger_records import FileRecord, State
+from ingest_assets.ledger_records import FileRecord, State, utc_text
 from ingest_assets.records import SourceFile
 from ingest_assets.stores.contract import StoreEditing
 from memory_capped_launcher.outcomes import MEMORY_WORDS
@@ -92,7 +91,7 @@ class NamedEnds:
                 # The file's own fault holds until the file or our code changes; after others the schedule tries again.
                 fingerprint=self._fingerprint_of(kept) if isinstance(error, BadInput) else "",
                 error=_say(error, file_id),
-                updated_at=utc_now(),
+                updated_at=utc_text(),
             )
         )
 
@@ -120,11 +119,6 @@ def _pause_s(step: Any, attempt: int) -> float:
     """Double the pause with every attempt of the step, and go on doubling when the run is repeated."""
     runs_before = int(step.dagster_run.tags.get("dagster/retry_number", 0))
     return float(min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (attempt + RETRIES * runs_before)))
-
-
-def utc_now() -> str:
-    """Return the time, as the ledger writes it."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _blank(file_id: str) -> FileRecord:

@@ -17,9 +17,9 @@ from ingest_assets.artifacts.history import History
 from ingest_assets.artifacts.manifests import Manifest
 from ingest_assets.artifacts.sequences import Pending, Stored
 from ingest_assets.buckets import Bucket
-from ingest_assets.defs.ends import NamedEnds, utc_now
+from ingest_assets.defs.ends import NamedEnds
 from ingest_assets.defs.ledger import cost_of
-from ingest_assets.ledger_records import FileRecord, StageCost
+from ingest_assets.ledger_records import FileRecord, StageCost, utc_text
 from ingest_assets.records import Caption, Chunk, EmbeddedChunk, Part, SourceFile
 from ingest_assets.stages.attempts import Attempt
 from ingest_assets.stages.first_window import Experience
@@ -123,7 +123,7 @@ def _with_cost(record: FileRecord, cost: StageCost) -> FileRecord:
         seconds=round(record.seconds + cost.seconds, 3),
         peak_memory_mb=max(record.peak_memory_mb, cost.peak_memory_mb),
         stages=(*record.stages, cost),
-        updated_at=utc_now(),
+        updated_at=utc_text(),
     )
 
 

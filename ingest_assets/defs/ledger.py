@@ -7,9 +7,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ingest_assets.artifacts.sequences import Stored
-from ingest_assets.defs.ends import utc_now
 from ingest_assets.fingerprints import Fingerprints
-from ingest_assets.ledger_records import FileRecord, StageCost, State
+from ingest_assets.ledger_records import FileRecord, StageCost, State, utc_text
 from ingest_assets.records import Caption, Chunk, Part, SourceFile
 from ingest_assets.stages.languages import main_languages
 from ingest_assets.stages.summary import summary_of
@@ -53,7 +52,7 @@ def record_of(
         seconds=round(sum(stage.manifest.seconds for stage in stages), 3),
         peak_memory_mb=round(max(stage.manifest.peak_memory_mb for stage in stages), 1),
         stages=tuple(cost_of(stage.asset, stage.manifest.seconds, stage.manifest.peak_memory_mb) for stage in stages),
-        updated_at=utc_now(),
+        updated_at=utc_text(),
         window=window,
     )
 

@@ -12,7 +12,7 @@ from ingest_assets.defs.jobs import ingest_file, validate_store
 from ingest_assets.defs.partitions import files
 from ingest_assets.defs.resources import Workshop
 from ingest_assets.defs.sensors import MAX_REQUESTS
-from ingest_assets.ledger_records import Origin, State
+from ingest_assets.ledger_records import Origin, State, utc_text
 from ingest_assets.stores.contract import all_records
 
 PAUSE = timedelta(hours=1)
@@ -44,7 +44,7 @@ def out_of_date(
 
 def stale_files(workshop: Workshop) -> list[str]:
     """List files that today's code, settings or models would treat differently, or whose failure was not theirs."""
-    lately = (datetime.now(UTC) - PAUSE).isoformat(timespec="seconds")
+    lately = utc_text(datetime.now(UTC) - PAUSE)
     stale = [
         record
         for record in all_records(workshop.store)

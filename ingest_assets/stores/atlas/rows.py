@@ -11,12 +11,11 @@ of 384 takes 1.5 kB and 3 Âµs to read so, as an array of doubles 4.9 kB and 18 Â
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ingest_assets.ledger_records import FileRecord, Scope, StoredChunk
+from ingest_assets.ledger_records import FileRecord, Scope, StoredChunk, utc_text
 from ingest_assets.records import EmbeddedChunk
 from ingest_assets.stores.filters import plain
 from ingest_assets.stores.rows import described, stored_of
@@ -61,7 +60,7 @@ def new_row(embedded: EmbeddedChunk, record: FileRecord, *, name: str) -> Row:
         **described(embedded, record),
         "text": embedded.chunk.text,
         "generation": record.generation,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "created": utc_text(),
         "rag_strict": None,
         "source_only": None,
         "embedding": packed(embedded.vector),

@@ -17,10 +17,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 
 from ingest_assets.batches import batches
-from ingest_assets.ledger_records import FileRecord
+from ingest_assets.ledger_records import FileRecord, utc_text
 from ingest_assets.records import EmbeddedChunk
 from ingest_assets.stores.chroma.access import Turns, ledger_entry, write_entry
 from ingest_assets.stores.chroma.read import row_names
@@ -149,7 +148,7 @@ def _new_rows(turns: Turns, attempt: _Attempt, batch: Sequence[EmbeddedChunk]) -
 
 
 def _write(turns: Turns, attempt: _Attempt, rows: Sequence[_Named]) -> None:
-    created = datetime.now(UTC).isoformat(timespec="seconds")
+    created = utc_text()
     for batch in batches(rows, BATCH):
         with turns.writing() as store:
             store.chunks.add(

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ingest_assets.ledger_records import FileRecord, Hit, StoredChunk
+from ingest_assets.ledger_records import FileRecord, Hit, StoredChunk, utc_text
 from ingest_assets.records import EmbeddedChunk
 from ingest_assets.stores import rows
 from ingest_assets.stores.rows import Row
@@ -118,7 +117,7 @@ def hit_of(row: Row) -> Hit:
 def stored_of(row: Row) -> StoredChunk:
     """Read a row back as it really is."""
     return rows.stored_of(
-        {**row, "created": row["created"].astimezone(UTC).isoformat(timespec="seconds")},
+        {**row, "created": utc_text(row["created"])},
         name=name_of(row["file_id"], row["chunk_id"]),
         vector=None if row["embedding"] is None else array_of(row["embedding"]),
         in_force=row["in_force"],
