@@ -1,1 +1,1 @@
-"""Read the words in a picture."""
+"""Read the text in pictures (OCR)."""

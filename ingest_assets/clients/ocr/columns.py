@@ -1,8 +1,9 @@
-"""Lines of a picture in, its columns out, in reading order.
+"""Find the columns in the lines that OCR found, and put them into reading order.
 
-OCR gives no order to go by, only places. A gutter parts a page into columns where prose stands on both of its sides, or
-where the lines on its sides do not stand on common rows: a table's cells do. What crosses it (a heading over two
-columns) divides the page into bands, read from top to bottom; each column is parted again in the same way.
+OCR gives only places, not the content order that `page_layout.columns` uses for PDF. A gutter separates columns of a
+page if there is prose on both of its sides, or if the lines on its sides are not on common rows, as the cells of a
+table are. Lines that cross it (a heading over two columns) divide the page into bands, which are read from top to
+bottom. Each column is divided again in the same way.
 """
 
 from __future__ import annotations
@@ -14,20 +15,20 @@ from itertools import groupby
 
 from ingest_assets.parsers.page_layout.runs import Run
 
-_MIN_ROWS = 3  # fewer lines beside others are a heading and its date, or a form, read across
-_CANDIDATES = 24  # gutters that are looked at closely, those that the fewest lines cross
-# A line of prose is long for its height, and as long as the one above or below it, which it stands close to.
+_MIN_ROWS = 3  # fewer lines side by side are a heading and its date, or a form, and are read across
+_CANDIDATES = 24  # gutters that are examined: those that the fewest lines cross
+# A line of prose is long for its height, almost as long as the line above or below it, and close to it.
 _PROSE_ASPECT, _PROSE_LIKENESS, _PROSE_STEP = 7, 0.75, 1.6
-_PROSE_SHARE = 0.5  # of the letters of a column: the rest is headings and last lines
-# Cells are on one row within a sixth of their height, as their letters reach up and down; of unrelated lines that are
-# set close, two in five are, of a table's nearly all.
+_PROSE_SHARE = 0.5  # of the letters of a column: the rest are headings and last lines
+# Cells of one row differ by up to a sixth of their height, because of ascenders and descenders. Of unrelated close
+# lines two in five are on a common row, of the cells of a table nearly all.
 _SAME_ROW, _ROWS_SHARE = 0.18, 0.75
-_TOLERANCE = 0.4  # of the height: boxes may reach so far into a gutter
-_GAP = 0.4  # of the height, between boxes: a heading that stands apart from the column that it is printed below
+_TOLERANCE = 0.4  # of the height; boxes may extend so far into a gutter
+_GAP = 0.4  # of the height, between boxes: a wider gap separates a heading from the column above it
 
 
 def columns(runs: Sequence[Run]) -> list[list[Run]]:
-    """Part the lines of a page into columns, and into what stands across them."""
+    """Divide the lines of a page into columns and the lines that cross them, in reading order."""
     prose = _prose(runs)
     return [column for column in _parted(list(runs), prose) if column]
 
@@ -42,27 +43,27 @@ def _parted(runs: list[Run], prose: set[int]) -> Iterator[list[Run]]:
         if across or not _side_by_side(left, right, prose):
             yield band
         else:
-            left, below = _without_what_stands_below(left, right)
+            left, below = _without_heading_below(left, right)
             yield from _parted(left, prose)
             yield from _parted(right, prose)
             yield below
 
 
 def _bands(runs: Sequence[Run], x: float) -> Iterator[tuple[bool, list[Run]]]:
-    """Yield what crosses a gutter and what does not, from top to bottom."""
+    """Yield the bands of a page from top to bottom, with whether their lines cross the gutter."""
     ordered = sorted(runs, key=lambda run: (-run.y0 - run.y1, run.x0))
     for across, band in groupby(ordered, key=partial(_crosses, x=x)):
         yield across, list(band)
 
 
 def _gutter(runs: Sequence[Run], prose: set[int]) -> float | None:
-    """Find the x that parts the most lines into two columns."""
+    """Return the x that separates the most lines into two columns, or None."""
     best, gutter = _MIN_ROWS - 1, None
     for x in _candidates(runs):
         score = 0
         for across, band in _bands(runs, x):
             left, right = _sides(band, x)
-            parted = min(len(left), len(right))  # what is left beside each other is read across
+            parted = min(len(left), len(right))  # lines that stay side by side are read across, which counts against x
             score += parted if not across and _side_by_side(left, right, prose) else -parted
         if score > best:
             best, gutter = score, x
@@ -70,7 +71,7 @@ def _gutter(runs: Sequence[Run], prose: set[int]) -> float | None:
 
 
 def _candidates(runs: Sequence[Run]) -> list[float]:
-    """Return the middles of gaps between a line's end and the next line's beginning, those fewest lines cross first."""
+    """Return the middles of gaps between the end of a line and the next start; those that fewest lines cross first."""
     starts, ends = sorted(run.x0 for run in runs), sorted(run.x1 for run in runs)
     found: dict[float, int] = {}
     for end in ends:
@@ -90,8 +91,8 @@ def _sides(band: Sequence[Run], x: float) -> tuple[list[Run], list[Run]]:
     return [run for run in band if run.x0 + run.x1 < 2 * x], [run for run in band if run.x0 + run.x1 >= 2 * x]
 
 
-def _without_what_stands_below(left: list[Run], right: Sequence[Run]) -> tuple[list[Run], list[Run]]:
-    """Part off the heading of what follows: the last line of the left column, apart from it and below both."""
+def _without_heading_below(left: list[Run], right: Sequence[Run]) -> tuple[list[Run], list[Run]]:
+    """Separate the heading of the next band: the last line of the left column, if a gap and both columns are above."""
     before, last = left[-2:]
     stands_apart = before.y0 - last.y1 > _GAP * last.size and last.y1 < min(run.y0 for run in right)
     return (left[:-1], [last]) if stands_apart else (left, [])
@@ -121,7 +122,7 @@ def _on_common_rows(left: Sequence[Run], right: Sequence[Run]) -> bool:
 
 
 def _prose(runs: Sequence[Run]) -> set[int]:
-    """Return the numbers of the lines that have a neighbour of prose."""
+    """Return the `order` of each line that is prose with the line above or below it."""
     found: set[int] = set()
     down = sorted(runs, key=lambda run: -run.y0 - run.y1)
     for index, run in enumerate(down):

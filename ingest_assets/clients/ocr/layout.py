@@ -1,8 +1,8 @@
-"""Lines that OCR found in a picture in, its text out: in reading order, paragraphs joined, hyphens undone.
+"""Join the lines that OCR found in a picture to text in reading order, with paragraphs joined and hyphens removed.
 
-A page that was scanned is set like one that was not, so it is read by the rules of PDF pages (`pdf_layout`,
-`pdf_paragraphs`): columns down, tables across. What a scan adds is undone first: a slant, boxes that are as high as
-their letters happen to be (a line without an f or a g is a quarter lower than its neighbours), and no unit of length.
+A scanned page has the same typesetting as a PDF page, so the rules of `parsers.page_layout` apply: columns are read
+down, tables across. Three effects of scanning are removed first: the slant; boxes with the height of their letters (a
+line without f and g is a quarter lower than its neighbours); and the missing unit of length.
 """
 
 from __future__ import annotations
@@ -21,44 +21,44 @@ from ingest_assets.parsers.page_layout.rows import Flow, Row
 from ingest_assets.parsers.page_layout.runs import Run
 from ingest_assets.parsers.page_layout.words import words_of
 
-# What the rules for PDF pages take for a usual size of print, in points.
+# The usual size of print, in points, for which the rules of page layout are made.
 _BODY_PT = 10.0
-# A box is up to a quarter lower or higher than the letters of its line are large.
+# The height of a box differs by up to a quarter from the font size of its line.
 _SAME_SIZE = 1.3
-# The slant of a line is known from five times its height on; shorter boxes lie as their letters do.
+# The slant is measured on lines that are at least five times as long as high; shorter boxes follow their letters.
 _LONG = 5
-# A line that is off by more, in radians, is set askew on purpose.
+# Radians; a line that differs by more from the slant of the page was set askew on purpose.
 _ASKEW = 0.05
-# A box reaches past its letters by what the detector adds around them: half of the space between narrow columns.
+# Times the size: the detector makes boxes so much longer than their letters, half the space between narrow columns.
 _MARGIN = 0.15
-# Of the column's own leading: half a blank line more begins something else.
+# Times the usual leading of the column; a wider gap ends a group of lines.
 _GAP = 1.35
-# Of the column's width: rows of prose fill it, even set ragged; labels, addresses and verse do not.
+# Of the column's width: rows of prose fill it, even if ragged; labels, addresses and verse do not.
 _FILLED = 0.85
-# Row width over height: a row of prose has at least four words.
+# Width over height: a row of prose has at least four words.
 _PROSE_ASPECT = 8
 _GOES_ON = re.compile(r"[^\W\d_]")
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of text and where it stands, in pixels from the top left."""
+    """A line of text and its box, in pixels from the top left."""
 
     text: str
     x: float
     """Middle of its box."""
     y: float
     width: float
-    """Along the text, or across it where the text stands on its side."""
+    """Along the text, or across it if the text is on its side."""
     height: float
     tilt: float = 0.0
     """Angle of the box, in radians clockwise."""
     score: float = 1.0
-    """How sure the recogniser is of it, 0 to 1."""
+    """Confidence of the recogniser, 0 to 1."""
 
 
 def text_of(lines: Sequence[Line]) -> str:
-    """Join lines to a text: a blank line between paragraphs, a line end where a line was ended on purpose."""
+    """Join lines to a text: a blank line between paragraphs, a line end where a line ends early on purpose."""
     runs = _runs([line for line in lines if line.text])
     words = words_of("\n".join(run.text for run in runs))
     ordered = [flow for turned in _by_turn(runs) for column in columns(turned) for flow in flows(column)]
@@ -67,18 +67,18 @@ def text_of(lines: Sequence[Line]) -> str:
 
 
 def confidence_of(lines: Sequence[Line]) -> float | None:
-    """Return the mean score of the characters; None where there are none."""
+    """Return the mean score of the characters, or None if there are none."""
     characters = sum(len(line.text) for line in lines)
     return sum(line.score * len(line.text) for line in lines) / characters if characters else None
 
 
 def is_on_its_side(line: Line) -> bool:
-    """Tell whether a line runs up or down; a single letter does neither."""
+    """Tell whether a line runs up or down the page; never for a single letter."""
     return line.height > 1.5 * line.width and len(line.text) > 1
 
 
 def _runs(lines: Sequence[Line]) -> list[Run]:
-    """Place lines as PDF places text: straight, y upwards, the usual print 10 points high, from top to bottom."""
+    """Turn lines into runs as a PDF has them: straight, y upwards, the usual print 10 points high."""
     if not lines:
         return []
     thickness = [min(line.width, line.height) for line in lines]
@@ -95,12 +95,12 @@ def _runs(lines: Sequence[Line]) -> list[Run]:
         runs.append(_run(line, x, y, size=size * scale, length=length * scale))
     down = sorted(runs, key=lambda run: (-(run.y0 + run.y1), run.x0, run.text))
     ordered = [run._replace(order=order) for order, run in enumerate(down)]
-    # Neighbours that touch would be joined, as words of one line; here they are lines of two columns, close together.
+    # In this order no run follows the one beside it: page layout would join them, but they may be close columns.
     return sorted(ordered, key=lambda run: (run.x0, run.order))
 
 
 def _slant(lines: Sequence[Line]) -> float:
-    """Return the angle of the page: the mean, as that of one line comes in steps of a pixel over its length."""
+    """Return the angle of the page in radians: the mean, because the angle of one line has steps of a pixel."""
     tilts = [line.tilt for line in lines if line.width > _LONG * line.height]
     if not tilts:
         return 0.0
@@ -111,18 +111,18 @@ def _slant(lines: Sequence[Line]) -> float:
 def _run(line: Line, x: float, y: float, *, size: float, length: float) -> Run:
     half = max(length / 2 - _MARGIN * size, size / 4)
     turn = 3 if is_on_its_side(line) else 0
-    if turn:  # in the frame that is turned with it: x grows along the line
+    if turn:  # in coordinates that are turned with the line, so that x grows along it
         x, y = -y, x
     return Run(line.text, x - half, y - size / 2, x + half, y + size / 2, size, turn=turn, spaced=True)
 
 
 def _by_turn(runs: Sequence[Run]) -> list[list[Run]]:
-    """Part lines that stand upright from those on their side, which come last."""
+    """Separate upright lines from those on their side, which come last."""
     return [[run for run in runs if run.turn == turn] for turn in sorted({run.turn for run in runs})]
 
 
 def _groups(flow: Flow) -> Iterator[list[Row]]:
-    """Part a column where it leaves more room between rows than it usually does."""
+    """Divide a column where the gap between rows is wider than usual."""
     steps = sorted(a.y0 - b.y0 for a, b in pairwise(flow) if a.y0 > b.y0)
     usual = steps[len(steps) // 4] if steps else 0.0
     group: list[Row] = []
@@ -136,7 +136,7 @@ def _groups(flow: Flow) -> Iterator[list[Row]]:
 
 
 def _rows(group: list[Row]) -> list[Row]:
-    """Leave rows of prose to be joined; others keep their line ends, as one row that holds them all."""
+    """Return rows of prose unchanged, to be joined later; make one row with line ends of all others."""
     if len(group) == 1 or _is_prose(group):
         return group
     text = "\n".join(row.text for row in group)
@@ -144,7 +144,7 @@ def _rows(group: list[Row]) -> list[Row]:
 
 
 def _is_prose(group: list[Row]) -> bool:
-    """Tell whether rows read on: they fill their column, or go on in lower case."""
+    """Tell whether rows are prose: they fill their column, or begin in lower case."""
     widths = [row.x1 - row.x0 for row in group]
     column = max(row.x1 for row in group) - min(row.x0 for row in group)
     is_filled = median_low(widths) >= _FILLED * column and column >= _PROSE_ASPECT * group[0].size

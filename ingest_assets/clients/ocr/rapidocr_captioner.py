@@ -1,6 +1,6 @@
-"""A picture in, the text that RapidOCR reads in it out; the caption stays empty.
+"""Read the text in a picture with RapidOCR; the caption stays empty.
 
-OCR runs in a process of its own (`ocr_worker`): its memory is given back before embedding needs as much.
+OCR runs in a separate process (`worker.py`), so that its memory is free again before embedding needs as much.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from ingest_assets.clients.pictures.worker_process import WorkerProcess
 from ingest_assets.errors import ConfigError
 from ingest_assets.stages.caption import PictureText
 
-# glibc keeps freed memory for each thread and raises its own thresholds as it goes; held at 64 kB and one arena the
-# worker peaks 25 to 60 MB lower. The C library reads them as the process starts: the worker could not set them itself.
+# glibc keeps freed memory per thread and raises its thresholds over time. With fixed thresholds of 64 kB and one arena
+# the worker's peak is 25 to 60 MB lower. The C library reads them when the process starts, so they are set here.
 _ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_THRESHOLD_": "65536",
@@ -26,7 +26,7 @@ _ENVIRONMENT = {
 
 
 class RapidOcrCaptioner:
-    """Reads pictures with PP-OCR models, those of the `rapidocr` wheel or others. Close it, or use a `with` block."""
+    """Reads pictures with PP-OCR models of the `rapidocr` wheel or of a folder. Close it, or use a `with` block."""
 
     def __init__(
         self,
@@ -35,9 +35,9 @@ class RapidOcrCaptioner:
         models: Path | None = None,
         time_limit_s: float = 120.0,
     ) -> None:
-        """Read these languages, named as RapidOCR names its models; `models` holds those that its wheel does not."""
+        """Read these languages, in RapidOCR's names; `models` is the folder of models that its wheel does not have."""
         self._languages, self._models = tuple(languages), models
-        # A dense newspaper page takes 3 s on two cores; the limit is for what never ends, not for slow machines.
+        # A dense newspaper page takes 3 s on two cores; the limit stops a worker that hangs, also on slow machines.
         self._worker = WorkerProcess(
             "ingest_assets.clients.ocr.worker",
             name="OCR",
@@ -48,15 +48,15 @@ class RapidOcrCaptioner:
 
     @property
     def peak_memory_mb(self) -> float:
-        """Of the worker's process: the highest so far, without the pages of mapped files."""
+        """Peak memory of the worker's process so far, without the pages of mapped files."""
         return self._worker.peak_memory_mb
 
     @property
     def model(self) -> str:
-        """Name the models; their sizes tell another file of the same name, without reading it.
+        """Names and sizes of the models; the size shows another file of the same name without reading it.
 
         Raises:
-            ConfigError: there is no model for a language.
+            ConfigError: a language has no model.
         """
         try:
             paths = [recognition_model(language, folder=self._models) for language in self._languages]
@@ -76,14 +76,14 @@ class RapidOcrCaptioner:
         """Read one encoded picture.
 
         Raises:
-            BadInput: it is damaged, crashes the worker, or takes longer than the time limit.
+            BadInput: the picture is damaged, crashes the worker, or takes longer than the time limit.
             OutsideError: the worker was killed from outside.
             ConfigError: the worker does not start.
-            MemoryError: the worker has not enough memory for it.
+            MemoryError: the worker does not have enough memory.
         """
         answer = self._worker.ask(picture)
         return PictureText(text=answer["text"], confidence=answer["confidence"])
 
     def close(self) -> None:
-        """End the worker; the next picture would start another."""
+        """End the worker; the next picture starts another one."""
         self._worker.close()

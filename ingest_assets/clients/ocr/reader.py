@@ -1,19 +1,19 @@
-"""A picture's pixels in, its lines of text out: RapidOCR's PP-OCRv6 models on OpenVINO, in bounded memory.
+"""Read the text in a picture with RapidOCR's PP-OCRv6 models on OpenVINO, in bounded memory.
 
-The models and the arithmetic around them (boxes from the detector's map, text from the recogniser's scores) are those
-of the `rapidocr` package; the sessions are ours, because its own take every picture at its full size and shape: 860 MB
-for a picture of 1600 x 1200, where this takes 350. What makes the difference:
+The models, and the computation of boxes and text from their output, are those of the `rapidocr` package. The sessions
+are our own, because those of RapidOCR take every picture at its full size and shape, and need 860 MB for a picture of
+1600 x 1200. This module needs 350 MB, for these reasons:
 
-- detection on one canvas of fixed size: OpenVINO plans its memory once, and the first picture comes a second sooner; a
-  page is looked at in two of them, at twice the resolution, and put together before lines are made of it;
-- recognition line by line, at widths rounded up, cut from the picture at a finer resolution than was detected on;
-- each model lets go of its working memory before the other starts (6 ms, 85 MB);
-- blank margins are cut off and the rest of the canvas is filled with the picture again: the detector weighs what it
-  sees against the whole, and misses a few words on an empty page (found of 90 such pages: 90, against 42);
-- no third model for text that stands on its head: a page that lies on its side, and one whose longest lines are read
-  without confidence, is tried both ways on a few lines and turned; so is a vertical line on an upright page.
+- Detection uses one canvas of fixed size. OpenVINO plans its memory once, and the first picture is read a second
+  sooner. A page is read in two such tiles at twice the resolution, which are joined before lines are found.
+- Recognition reads line by line, at widths that are rounded up, at a finer resolution than detection.
+- Each model frees its working memory before the other starts (6 ms, 85 MB).
+- Blank margins are cut off, and the rest of the canvas is filled with copies of the picture. The detector compares
+  regions with the whole canvas and misses a few words on an empty one (words found on 90 such pages: 90 against 42).
+- There is no third model for upside-down text. If a page lies on its side, or its longest lines are read without
+  confidence, a few lines are read in both directions, and the page is turned. A vertical line is also read both ways.
 
-Numbers are float32: with bfloat16 where the processor has it, the same file would yield other text elsewhere. Two
+Numbers are float32: with bfloat16, which only some processors have, the same file would give different text. Two
 threads give the same bits as one.
 """
 
@@ -35,36 +35,36 @@ if TYPE_CHECKING:
     Pixels = npt.NDArray[np.uint8]
     Floats = npt.NDArray[np.float32]
 
-# Side of a tile: 960 is where PaddleOCR's own server pipeline puts it; 1280 takes 80 MB more.
+# Side of a tile: 960 as in PaddleOCR's server pipeline; 1280 needs 80 MB more.
 CANVAS_PX = 960
-# Longest side of what is looked at, a page of A4 being 1,358; and what tiles share, two lines of a heading.
+# Longest side for detection (a page of A4 has 1,358), and the overlap of tiles, which is two lines of a heading.
 MOST_TILED_PX, TILE_OVERLAP_PX = 2_000, 96
-# A small picture is enlarged, as the detector misses print under 8 pixels; past double there is nothing to gain.
+# A small picture is enlarged, because the detector misses print under 8 pixels; more than double does not help.
 MOST_ENLARGED = 2.0
-# What JPEG makes of white differs by less; and the detector wants some paper around a line.
+# JPEG changes white by less than this; and the detector needs some paper around a line.
 MARGIN_TOLERANCE, MARGIN_PX = 24, 16
-# Height of a line as the recogniser was trained, and the narrowest it was trained on.
+# Height of a line, and least width, with which the recogniser was trained.
 LINE_HEIGHT_PX, LINE_WIDTH_PX = 48, 320
-# Widths go up in steps, so that few shapes are met; longer lines are squeezed: their scores take 9 kB a pixel.
+# Widths have steps, so that there are few shapes; longer lines are squeezed, because scores need 9 kB per pixel.
 WIDTH_STEP_PX, MAX_LINE_WIDTH_PX = 160, 2_400
-# RapidOCR's own threshold: below it, textures and ornaments are read as letters.
+# RapidOCR's threshold: below it, textures and ornaments are read as letters.
 MIN_SCORE = 0.5
-# How much higher than wide a box is that RapidOCR's own cutting lays down.
+# Height over width from which RapidOCR's own cutting turns a box to the left.
 LYING = 1.5
-# Lines by which the turn of a page is told, and the score from which it is not in question.
+# Number of lines that decide how a page is turned, and the mean score from which it counts as upright.
 TRIED_LINES, SURE_SCORE = 5, 0.9
 
 
 class Page(NamedTuple):
-    """What was read from a picture."""
+    """The text of a picture."""
 
     text: str
     confidence: float | None
-    """Mean over the characters of every line that was found, also of those too doubtful to keep; None without any."""
+    """Mean over the characters of all lines, also of those too uncertain to keep; None if there are none."""
 
 
 class OcrReader:
-    """The models, compiled: one that finds lines, and one that reads them for each language."""
+    """The compiled models: one that finds lines, and one per language that reads them."""
 
     def __init__(self, languages: Sequence[str] = (SHIPPED_LANGUAGE,), *, folder: Path | None = None) -> None:
         import cv2
@@ -83,15 +83,15 @@ class OcrReader:
         self._find_boxes = DBPostProcess(thresh=0.3, box_thresh=0.5, unclip_ratio=1.6, use_dilation=True)
 
     def read(self, bgr: Pixels) -> Page:
-        """Read a picture, blue first, whichever way it is turned."""
+        """Read a picture in BGR, also if it is turned by quarters."""
         bgr, found = self._upright(_without_margins(bgr))
         lines = [self._line(bgr, corners) for corners in found]
         for recogniser in self._recognisers:
-            recogniser.rest()
+            recogniser.free_memory()
         return Page(text_of([line for line in lines if line.score >= MIN_SCORE]), confidence_of(lines))
 
     def _upright(self, bgr: Pixels) -> tuple[Pixels, list[Floats]]:
-        """Turn a picture so that its lines can be read, and find them."""
+        """Turn a picture upright, and find the corners of its lines."""
         import numpy as np
 
         found = self._detect(bgr)
@@ -102,7 +102,7 @@ class OcrReader:
         return turned, self._detect(turned)
 
     def _quarter_turns(self, bgr: Pixels, found: Sequence[Floats]) -> int:
-        """Count the quarter turns to the left after which a picture stands upright, by a few of its longest lines."""
+        """Return the quarter turns to the left that make a picture upright, by a few of its longest lines."""
         import numpy as np
         from rapidocr.utils.process_img import get_rotate_crop_image
 
@@ -111,7 +111,7 @@ class OcrReader:
         is_lying = 2 * sum(length for length, lies in zip(lengths, lying, strict=True) if lies) > sum(lengths)
         alike = [index for index, lies in enumerate(lying) if lies is is_lying]
         longest = sorted(alike, key=lambda index: -lengths[index])[:TRIED_LINES]
-        lines = [get_rotate_crop_image(bgr, found[index].copy()) for index in longest]  # lying ones turned to the left
+        lines = [get_rotate_crop_image(bgr, found[index].copy()) for index in longest]  # turned to the left if they lie
         score = sum(self._read_line(line)[1] for line in lines)
         if not lines or (not is_lying and score >= SURE_SCORE * len(lines)):
             return 0
@@ -119,7 +119,7 @@ class OcrReader:
         return is_lying + 2 * (other > score)
 
     def _line(self, bgr: Pixels, corners: Floats) -> Line:
-        """Read one line; of a vertical one, the surer of both directions."""
+        """Read one line; a vertical line is read in both directions, and the more certain text is kept."""
         import numpy as np
         from rapidocr.utils.process_img import get_rotate_crop_image
 
@@ -127,17 +127,17 @@ class OcrReader:
         width, height = _size(corners)
         text, score = self._read_line(line)
         if height > width:
-            text, score = max((text, score), self._read_line(np.rot90(line, 2)), key=lambda reading: reading[1])
+            text, score = max((text, score), self._read_line(np.rot90(line, 2)), key=lambda scored: scored[1])
         x, y = corners.mean(axis=0).tolist()
         along, down = (corners[1] - corners[0]).tolist()
         return Line(text.strip(), x, y, width, height, math.atan2(down, along), score)
 
     def _read_line(self, line: Pixels) -> tuple[str, float]:
-        """Read one cut-out line with every language's model; the surest reading stands."""
-        return max((one.read(line) for one in self._recognisers), key=lambda reading: reading[1])
+        """Read one cut-out line with the model of each language, and return the most certain text and its score."""
+        return max((one.read(line) for one in self._recognisers), key=lambda scored: scored[1])
 
     def _detect(self, bgr: Pixels) -> list[Floats]:
-        """Find the corners of each line, in pixels of the picture."""
+        """Return the four corners of each line, in pixels of the picture."""
         import cv2
         import numpy as np
 
@@ -152,7 +152,7 @@ class OcrReader:
         return [np.asarray(one, dtype=np.float32) for one in corners]
 
     def _map(self, bgr: Pixels) -> Floats:
-        """Tell of each pixel how surely it is text, tile by tile, each believed in its inner part."""
+        """Return the probability of text for each pixel, tile by tile; of each tile the inner part is used."""
         import cv2
         import numpy as np
 
@@ -178,8 +178,8 @@ class _Recogniser:
         self._decode = CTCLabelDecode(character=model.get_rt_info()["framework"]["character"].value.splitlines())
         self._model = core.compile_model(model, "CPU")
 
-    def rest(self) -> None:
-        """Let go of working memory."""
+    def free_memory(self) -> None:
+        """Free the working memory."""
         self._model.release_memory()
 
     def read(self, line: Pixels) -> tuple[str, float]:
@@ -200,7 +200,7 @@ class _Recogniser:
 
 
 def _detection_scale(height: int, width: int) -> float:
-    """Return by how much a picture is enlarged for detection: its shorter side fills a tile, its longer one a few."""
+    """Return the scale of a picture for detection: its shorter side fills one tile, its longer side a few."""
     longest, shortest = max(height, width), min(height, width)
     if longest <= CANVAS_PX:
         return min(CANVAS_PX / longest, MOST_ENLARGED)
@@ -208,7 +208,7 @@ def _detection_scale(height: int, width: int) -> float:
 
 
 def _tiles(length: int) -> list[tuple[int, int, int]]:
-    """Part a side into tiles that overlap: where each starts, and from where to where it is believed."""
+    """Divide a side into overlapping tiles: the start of each, and the start and end of the part that is used."""
     if length <= CANVAS_PX:
         return [(0, 0, length)]
     count = math.ceil((length - TILE_OVERLAP_PX) / (CANVAS_PX - TILE_OVERLAP_PX))
@@ -218,13 +218,13 @@ def _tiles(length: int) -> list[tuple[int, int, int]]:
 
 
 def _size(corners: Floats) -> tuple[float, float]:
-    """Return width and height of a box that may be tilted."""
+    """Return width and height of a box, which may be tilted, by its corners."""
     (a, b, c, d) = corners.tolist()
     return max(math.dist(a, b), math.dist(d, c)), max(math.dist(a, d), math.dist(b, c))
 
 
 def _without_margins(bgr: Pixels) -> Pixels:
-    """Cut off what has the colour of the top left corner all around, but for a little."""
+    """Cut off margins in the colour of the top left corner, except a few pixels."""
     import numpy as np
 
     paper = bgr[0, 0]
@@ -238,7 +238,7 @@ def _without_margins(bgr: Pixels) -> Pixels:
 
 
 def _normal(bgr: Any) -> Floats:
-    """Scale 0-255 to -1..1, colours first."""
+    """Scale 0-255 to -1..1, with the colour channels as first dimension."""
     import numpy as np
 
     scaled: Floats = bgr.transpose(2, 0, 1).astype(np.float32) * np.float32(2 / 255) - np.float32(1)

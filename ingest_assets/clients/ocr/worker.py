@@ -1,6 +1,6 @@
-"""Pictures in, the text in them out: the process in which OCR runs (`worker_loop`), 400 MB of it.
+"""Run OCR in a process of its own, which needs 400 MB: read pictures from its input, write their text to its output.
 
-Its arguments are the languages to read, and `--models FOLDER` where their models lie.
+Its arguments are the languages to read, and `--models FOLDER` for their models (see `clients.pictures.worker_loop`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ingest_assets.clients.pictures.worker_loop import Answer, Look, serve
 if TYPE_CHECKING:
     from ingest_assets.clients.ocr.reader import Pixels
 
-# Longest side that lines are cut from, RapidOCR's own: a page of A4 at 170 dots per inch, print of 8 points 19 px high.
+# Longest side of a picture for OCR, as in RapidOCR: A4 at 170 dots per inch, where print of 8 points is 19 px high.
 MAX_SIDE_PX = 2_000
 
 
@@ -42,7 +42,7 @@ def _reader(arguments: list[str]) -> Look:
 
 
 def _pixels(picture: bytes) -> Pixels:
-    """Decode, blue first."""
+    """Decode a picture to BGR pixels."""
     import cv2
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""Boxes of figures on a PDF page in, a picture of each out, drawn as a viewer shows it."""
+"""Draw the figures of a PDF page as pictures, as a viewer shows them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from pypdfium2 import PdfPage
 
 DOTS_PER_INCH = 150  # labels of 7 points are 15 px high
-PIXEL_BUDGET = 2_000_000  # half a page of A4 at 150 dots per inch, and two times what vision models look at
+PIXEL_BUDGET = 2_000_000  # half a page of A4 at 150 dots per inch, and twice the resolution that vision models use
 
 
 def draw(page: PdfPage, figures: Sequence[Figure], *, page_number: int) -> list[PlacedPicture]:
-    """Draw each figure; one that turns out to be of one colour is left out."""
+    """Draw each figure; skip those that have a single colour."""
     drawn = (_picture(_rendered(page, one.box), one, page_number=page_number) for one in figures)
     return [PlacedPicture(picture, one.box) for picture, one in zip(drawn, figures, strict=True) if picture]
 

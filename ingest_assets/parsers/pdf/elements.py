@@ -1,4 +1,4 @@
-"""A page's paragraphs and pictures in, elements in reading order out."""
+"""Build the elements of a page in reading order from its paragraphs, tables and pictures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ingest_assets.records import Element, ElementType
 class _Placed(NamedTuple):
     element: Element
     box: Box | None
-    """None where the page's frame is turned: pictures are not placed by it."""
+    """None for turned text, which does not define where a picture belongs."""
 
 
 def page_elements(
@@ -31,7 +31,10 @@ def page_elements(
     page_number: int,
     titles: Mapping[str, int],
 ) -> tuple[Element, ...]:
-    """Type the paragraphs of a page and put each picture before what stands below it; `titles` are the outline's."""
+    """Return the elements of a page; `titles` are the levels of the titles that the outline has on it.
+
+    Each picture comes before the first text that is below it in its column.
+    """
     running = running_rows(flows, typography)
     edges = [Element(kind, row.text, page_number) for row, kind in running]
     content = [[row for row in flow if not any(row is edge for edge, _ in running)] for flow in flows]
@@ -39,7 +42,7 @@ def page_elements(
     words = typography.words | _words(content)
     found = paragraphs(content, words=words)
     notes = footnotes(found, body=typography.body)
-    # A stamp across the page, or a word up its side, heads nothing; most of the text stands in the first flow.
+    # A stamp across the page or a word along its side is not a heading. The first flow has most of the text.
     turns = {0, *(row.turn for row in flows[0][:1])} if flows else {0}
     levels = [heading_level(each, typography, titles) if each.turn in turns else 0 for each in found]
     placed = [
@@ -62,13 +65,13 @@ def page_elements(
 
 
 def _words(content: Sequence[Flow]) -> Words:
-    """Collect the words of a page, where a hyphen at a line's end asks for them."""
+    """Collect the words of a page if a line ends with a hyphen; only then they are needed."""
     rows = [row.text for flow in content for row in flow]
     return words_of("\n".join(rows)) if any(row.endswith("-") for row in rows) else frozenset()
 
 
 def _tables(paragraph: Paragraph, page_number: int) -> list[_Placed]:
-    """Return a table as one element, or several where it is long."""
+    """Return a table as one element, or as several if it is long."""
     box = (paragraph.x0, paragraph.y0, paragraph.x1, paragraph.y1)
     return [_Placed(Element(ElementType.TABLE, table, page_number), box) for table in pipe_tables(paragraph.table)]
 
@@ -85,7 +88,7 @@ def _placed(paragraph: Paragraph, level: int, page_number: int, *, is_note: bool
 
 
 def _place(box: Box, placed: Sequence[_Placed]) -> int:
-    """Return where a picture belongs: before the first text that stands below it in its column."""
+    """Return the place of a picture: before the first text that is below it in its column."""
     left, bottom, right, top = box
     after_last = None
     for index, (_, other) in enumerate(placed):

@@ -1,8 +1,8 @@
-"""A page's drawn paths and words in, the boxes of its charts and drawings out.
+"""Find the charts and drawings of a page by its drawn paths and its words.
 
-Paths that lie close together are one cluster, found on a coarse grid, so that the work grows with the number of paths
-and never with its square. A cluster is a figure where there is something in it that tables, underlines and backgrounds
-do not have: curves, slanting lines and triangles, or bars of many sizes without words in them. Nothing is drawn here.
+Paths that are close together form a cluster. Clusters are found on a coarse grid, so that the time grows linearly with
+the number of paths. A cluster is a figure if it has what tables, underlines and backgrounds do not have: curves,
+slanted lines and triangles, or bars of different sizes without words in them. `drawings.py` draws the figures.
 """
 
 from __future__ import annotations
@@ -14,37 +14,37 @@ from typing import NamedTuple
 
 from ingest_assets.parsers.pdf.objects import Box, PathObject
 
-MAX_FIGURES = 6  # of a page; the largest
+MAX_FIGURES = 6  # of a page; only the largest are kept
 
-_CELL_PT = 6.0  # paths less than two to three cells apart belong together: a chart's bars, a diagram's boxes
-_MOST_CELLS = 150  # along a side, however large the page
-_RULE_PT = 2.5  # thinner are rules, axes and underlines
-_LONG_RULE = 0.5  # of the page's width: it divides the page and joins nothing
-_BACKGROUND = 0.5  # of the page: a frame or a colour behind everything
-_MOSTLY = 0.4  # of a path's box on the page; less is a stroke whose tip is counted and never drawn
-_FAR, _IN_TEXT = 0.2, 0.15  # of the page; of its cells with words: a diagram's own frame has fewer
-_MIN_SIDES_PT = (60.0, 45.0)  # smaller are icons, logos and formulas
+_CELL_PT = 6.0  # paths within two to three cells belong together: the bars of a chart, the boxes of a diagram
+_MOST_CELLS = 150  # along a side, for pages of any size
+_RULE_PT = 2.5  # thinner paths are rules, axes and underlines
+_LONG_RULE = 0.5  # of the page's width; a longer rule divides the page and must not join clusters
+_BACKGROUND = 0.5  # of the page; a larger path is a frame or a background colour
+_MOSTLY = 0.4  # of a path's box must be on the page; otherwise PDFium counts the tip of a stroke that is not drawn
+_FAR, _IN_TEXT = 0.2, 0.15  # of the page's side; of a path's cells with words: the frame of a diagram has fewer
+_MIN_SIDES_PT = (60.0, 45.0)  # smaller drawings are icons, logos and formulas
 _MIN_AREA_PT = 6_000.0
-_MIN_FREE = 5  # curves or bars; arrows, bullets and rounded boxes around text stay below it
+_MIN_FREE = 5  # curves or bars; arrows, bullets and rounded boxes around text have fewer
 _GRAPH_SEGMENTS = 24  # a rounded rectangle has 17
 _RECTANGLE_SEGMENTS = (4, 5)
-_MOST_TEXT = 0.4  # of its area: a flow chart has 0.3, a shaded table more
-_MOST_PICTURE = 0.5  # of its area: the picture is read as one already
-_MOST_PAIRS = 500_000  # of rectangles and words that are compared: 50 ms
-_PIECE = 0.1  # of a figure's area; a larger image in it may have text of its own
-_LABEL_PT = 14.0  # words so near are labels: a line of print
+_MOST_TEXT = 0.4  # of a figure's area: a flow chart has 0.3, a shaded table more
+_MOST_PICTURE = 0.5  # of a figure's area: with more, the image is read as a picture already
+_MOST_PAIRS = 500_000  # pairs of rectangles and words to compare; they take 50 ms
+_PIECE = 0.1  # of a figure's area; a larger image in it may contain text
+_LABEL_PT = 14.0  # one line of print; words within it are labels of the figure
 
 
 class Figure(NamedTuple):
-    """Where a drawing stands on its page."""
+    """A drawing and its place on the page."""
 
     box: Box
     has_words: bool
-    """There is text in it, which stands in the page's text layer."""
+    """It contains text of the page's text layer."""
 
 
 class _Grid:
-    """The page in squares, from its lower left corner."""
+    """A page divided into squares, from its lower left corner."""
 
     def __init__(self, page: Box) -> None:
         self._left, self._bottom, right, top = page
@@ -53,7 +53,7 @@ class _Grid:
         self.rows = int((top - self._bottom) / self._cell) + 1
 
     def cells(self, box: Box, *, beside: int = 0) -> tuple[int, int, int, int]:
-        """Return first column, first row, and the ones behind the last, of a box with some cells around it."""
+        """Return first column, first row, column after the last and row after the last of a box and `beside` cells."""
         x0, x1 = (int((x - self._left) / self._cell) for x in box[::2])
         y0, y1 = (int((y - self._bottom) / self._cell) for y in box[1::2])
         return (
@@ -64,9 +64,9 @@ class _Grid:
         )
 
     def counts(self, boxes: Iterable[Box], *, beside: int = 0) -> list[list[int]]:
-        """Count for each cell, row by row, the boxes that it is touched by; a box costs the same at any size."""
+        """Count for each cell, row by row, the boxes that touch it; the time does not depend on the sizes of boxes."""
         steps = [[0] * (self.columns + 1) for _ in range(self.rows + 1)]
-        for box in boxes:  # its four corners are marked; sums along rows and columns fill it
+        for box in boxes:  # its four corners are marked; sums along rows and columns fill the box
             x0, y0, x1, y1 = self.cells(box, beside=beside)
             steps[y0][x0] += 1
             steps[y0][x1] -= 1
@@ -80,7 +80,7 @@ class _Grid:
 
 
 class _Text:
-    """Where the words of a page stand."""
+    """The cells of a page that have words."""
 
     def __init__(self, words: Sequence[Box], grid: _Grid) -> None:
         self._grid = grid
@@ -90,7 +90,7 @@ class _Text:
             self._sums.append(list(map(add, line, self._sums[-1])))
 
     def share(self, box: Box) -> float:
-        """Return which share of a box's cells words stand in."""
+        """Return the share of a box's cells that have words."""
         x0, y0, x1, y1 = self._grid.cells(box)
         cells = (x1 - x0) * (y1 - y0)
         covered = self._sums[y1][x1] - self._sums[y0][x1] - self._sums[y1][x0] + self._sums[y0][x0]
@@ -113,12 +113,12 @@ def figures(paths: Iterable[PathObject], *, words: Sequence[Box], images: Sequen
 
 
 def is_part_of_any(found: Sequence[Figure], image: Box) -> bool:
-    """Tell an image that is a small piece of a drawing (a shadow, a symbol): it is drawn with it."""
+    """Tell whether an image is a small part of a drawing (a shadow, a symbol), with which it is drawn."""
     return any(_area(image) < _PIECE * _area(figure.box) and _common(image, figure.box) == image for figure in found)
 
 
 def _shown(path: PathObject, page: Box) -> PathObject | None:
-    """Cut a path off at the page's edges; None where it is mostly outside, a background, or divides the page."""
+    """Cut a path off at the page's edges; None if it is mostly outside, is a background, or divides the page."""
     box = _common(path.box, page)
     if box is None or _area(box) > _BACKGROUND * _area(page) or _area(box) < _MOSTLY * _area(path.box):
         return None
@@ -128,16 +128,16 @@ def _shown(path: PathObject, page: Box) -> PathObject | None:
 
 
 def _lies_under(box: Box, text: _Text, page: Box) -> bool:
-    """Tell a path that reaches far into running text: a background, a frame, or a curve whose end is clipped off.
+    """Tell whether a path reaches far into running text: a background, a frame, or a curve with a clipped end.
 
-    PDFium's boxes know of no clipping, and of the tips of thick strokes that are cut off in drawing.
+    PDFium's boxes ignore clipping, and they include tips of thick strokes that are not drawn.
     """
     reaches = max((box[2] - box[0]) / (page[2] - page[0]), (box[3] - box[1]) / (page[3] - page[1]))
     return reaches > _FAR and text.share(box) > _IN_TEXT
 
 
 def _clusters(paths: Sequence[PathObject], grid: _Grid) -> Iterator[list[PathObject]]:
-    """Group the paths whose boxes touch on the grid."""
+    """Group paths whose boxes touch on the grid."""
     names = _connected(grid.counts((path.box for path in paths), beside=1))
     groups: dict[int, list[PathObject]] = {}
     for path in paths:
@@ -147,7 +147,7 @@ def _clusters(paths: Sequence[PathObject], grid: _Grid) -> Iterator[list[PathObj
 
 
 def _connected(counts: Sequence[Sequence[int]]) -> list[list[int]]:
-    """Give each cell that is touched the number of its connected region, and all others 0."""
+    """Return for each cell the number of its connected region, from 1; 0 for cells that no path touches."""
     rows, columns = len(counts), len(counts[0])
     names, last = [[0] * columns for _ in counts], 0
     for start in ((row, column) for row in range(rows) for column in range(columns)):
@@ -164,7 +164,7 @@ def _connected(counts: Sequence[Sequence[int]]) -> list[list[int]]:
 
 
 def _figure(cluster: Sequence[PathObject], *, words: Sequence[Box], text: _Text, images: Sequence[Box]) -> Box | None:
-    """Return the box of a cluster that is a figure."""
+    """Return the box of a cluster, or None if it is not a figure."""
     boxes = [path.box for path in cluster]
     box = _around(boxes)
     wide, high = _MIN_SIDES_PT
@@ -178,20 +178,20 @@ def _figure(cluster: Sequence[PathObject], *, words: Sequence[Box], text: _Text,
 
 
 def _is_free(path: PathObject) -> bool:
-    """Tell a curve, a slanting line or a triangle from the rules and rectangles of a table."""
+    """Tell a curve, a slanted line or a triangle from the rules and rectangles of a table."""
     if _is_rule(path.box):
         return False
     return path.segments not in _RECTANGLE_SEGMENTS
 
 
 def _is_graph(path: PathObject) -> bool:
-    """Tell a curve that is a drawing by itself: a chart may have a frame and one line."""
+    """Tell whether a curve is a drawing by itself: a chart may have only a frame and one line."""
     left, bottom, right, top = path.box
     return path.segments >= _GRAPH_SEGMENTS and right - left >= _MIN_SIDES_PT[0] and top - bottom >= _RULE_PT
 
 
 def _has_bars(cluster: Sequence[PathObject], *, words: Sequence[Box]) -> bool:
-    """Tell the bars of a chart from the cells of a table: most have no words in them, and sizes differ."""
+    """Tell the bars of a chart from the cells of a table: most have no words in them, and their sizes differ."""
     areas = [path.box for path in cluster if not _is_rule(path.box)]
     if len(areas) * len(words) > _MOST_PAIRS:
         return False
@@ -201,7 +201,7 @@ def _has_bars(cluster: Sequence[PathObject], *, words: Sequence[Box]) -> bool:
 
 
 def _labelled(box: Box, *, words: Sequence[Box], page: Box) -> Figure:
-    """Add the labels that stand at a figure's edges, and a margin."""
+    """Extend a figure by the labels at its edges and by a margin."""
     near = _grown(box, _LABEL_PT)
     labels = [word for word in words if _common(word, near) and word[2] - word[0] < (box[2] - box[0]) / 2]
     whole = _grown(_around([box, *labels]), _RULE_PT)
@@ -209,7 +209,7 @@ def _labelled(box: Box, *, words: Sequence[Box], page: Box) -> Figure:
 
 
 def _merged(boxes: Sequence[Box]) -> list[Box]:
-    """Join boxes that overlap: parts of one drawing."""
+    """Join boxes that overlap, because they are parts of one drawing."""
     joined: list[Box] = []
     for box in boxes:
         apart = [other for other in joined if not _common(other, box)]
@@ -227,7 +227,7 @@ def _holds(box: Box, word: Box) -> bool:
 
 
 def _covered(box: Box, others: Iterable[Box]) -> float:
-    """Return which share of a box others cover, counting twice where they overlap."""
+    """Return the share of a box that others cover, counting their overlaps twice."""
     return sum(_area(common) for other in others if (common := _common(box, other))) / _area(box)
 
 

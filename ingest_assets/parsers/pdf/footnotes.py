@@ -1,7 +1,7 @@
-"""The paragraphs of a page in, which of them are footnotes out.
+"""Find the footnotes among the paragraphs of a page.
 
-A footnote is set smaller than the text, begins with its mark and has nothing of the text below it in its column. What
-stands below a footnote and is as small goes on with it.
+A footnote is smaller than the body text, begins with its mark and has no body text below it in its column. Small text
+below a footnote continues it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from ingest_assets.parsers.page_layout.paragraphs import Paragraph
 
-_SMALLER = 0.93  # times the body size: 10 points of text and 9 of notes are 0.9
+_SMALLER = 0.93  # times the body size: notes of 9 points below text of 10 points are 0.9
 _MARK = re.compile(
     r"\d{1,2}(?:[.)\]]\s*(?=[^\d\s.,:%/])|\s*(?=[^\W\d_]|[„“\"「(]))|[*∗†‡§¶]{1,3}\)?\s?(?=\w)|[¹²³⁰⁴-⁹]+"
 )
@@ -30,7 +30,7 @@ def footnotes(paragraphs: Sequence[Paragraph], *, body: float) -> set[int]:
 
 
 def _is_above_text(paragraph: Paragraph, paragraphs: Sequence[Paragraph], body: float) -> bool:
-    """Tell whether text stands below a paragraph in its column."""
+    """Tell whether body text is below a paragraph in its column."""
     return any(
         other.y1 <= paragraph.y0 + paragraph.size / 2
         and other.size >= _SMALLER * body

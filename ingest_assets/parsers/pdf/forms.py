@@ -1,7 +1,7 @@
-"""A page's form fields and typed-on notes in, runs of text out.
+"""Read the values of form fields and the text annotations of a page as runs of text.
 
-What a person filled in stands in annotations, not in the page's content. As runs with the place of their field, the
-values come out beside their labels.
+Values that a person filled in are in annotations, not in the content of the page. They become runs with the place of
+their field, so that they are read beside their labels.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from ingest_assets.parsers.page_layout.words import clean
 if TYPE_CHECKING:
     from pypdfium2 import PdfPage
 
-_MAX_ANNOTATIONS = 5_000  # per page; the longest tax forms hold some hundreds
+_MAX_ANNOTATIONS = 5_000  # per page; the longest tax forms have some hundreds
 _MAX_VALUE_BYTES = 200_000
 _HIDDEN = 2  # annotation flag
 _PASSWORD = 1 << 13  # field flag
-_DEFAULT_SIZE = 9.0  # points, where the field's font fits itself to the box
+_DEFAULT_SIZE = 9.0  # points, if the size of the field's font is automatic
 
 
 def form_runs(page: PdfPage, *, beside: Sequence[Run]) -> list[Run]:
-    """Read filled-in values, ticks and free text; in content order they follow the label they stand beside."""
+    """Read values, ticks and free text; their `order` is that of the label left of them."""
     import pypdfium2.raw as raw
 
     runs: list[Run] = []
@@ -40,7 +40,7 @@ def form_runs(page: PdfPage, *, beside: Sequence[Run]) -> list[Run]:
 
 
 def _runs(page: PdfPage, annotation: Any, beside: Sequence[Run]) -> Iterator[Run]:
-    """Stack the lines of a value in the box of its annotation."""
+    """Yield the lines of an annotation's text, one below the other in its box."""
     import pypdfium2.raw as raw
 
     kind = raw.FPDFAnnot_GetSubtype(annotation)
@@ -94,7 +94,7 @@ def _font_size(form: Any, annotation: Any) -> float:
 
 
 def _string(fill: Callable[[Any, int], int]) -> str:
-    """Call one of PDFium's functions for a UTF-16 string twice: for its length and for its text."""
+    """Call a PDFium function that fills a buffer with UTF-16 twice: for the length and for the text."""
     import pypdfium2.raw as raw
 
     length = min(fill(None, 0), _MAX_VALUE_BYTES)

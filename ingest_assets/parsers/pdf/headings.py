@@ -1,7 +1,7 @@
-"""A paragraph and how its document is set in, the level of a heading out.
+"""Decide whether a paragraph is a heading, and of which level.
 
-A PDF does not say what a heading is, unless it has an outline. It is what is set larger than most of the document's
-text, or in bold, italics or capitals on a line of its own.
+A PDF does not mark headings, unless it has an outline. A heading is text that is larger than most of the document's
+text, or bold, italic or in capitals on a line of its own.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from ingest_assets.parsers.page_layout.typography import (
 from ingest_assets.parsers.pdf.outline import outline_level
 
 _SLIGHTLY_LARGER = 1.05  # times the body size: enough for a numbered line of its own
-_SMALL_CAPITALS = 0.7  # times the body size: a line of small capitals is set so
-_MAX_BOLD_WORDS = 20  # two lines; longer is a sentence that matters
+_SMALL_CAPITALS = 0.7  # times the body size: small capitals are at least so large
+_MAX_BOLD_WORDS = 20  # two lines; a longer bold text is an emphasised sentence
 _MAX_BOLD_ROWS = 3
-_MAX_ITALIC_WORDS = 8  # italics also set quotations, captions and terms apart
+_MAX_ITALIC_WORDS = 8  # longer italics are quotations or captions
 _CAPTION = re.compile(
     r"(?:fig(?:ure|\.)|table|listing|algorithm|abb(?:ildung|\.)|tab(?:elle|\.)|tableau|figura|tabla)"
     r"\s*[\dA-Z]{1,3}(?:[.\-]\d+)*\s*[.:]",
@@ -34,7 +34,7 @@ _CAPTION = re.compile(
 
 
 def heading_level(paragraph: Paragraph, typography: Typography, on_page: Mapping[str, int]) -> int:
-    """Return the level of a title, 1 the outermost, or 0 for what is none; `on_page` is what the outline has there."""
+    """Return the level of a heading, 1 for the outermost, or 0 for other text; `on_page` is the page's outline."""
     text, body = paragraph.text, typography.body
     is_long = len(text) > MAX_HEADING_CHARS
     if paragraph.is_tabular or is_long or not WORD.search(text) or not body or _CAPTION.match(text):
@@ -49,7 +49,7 @@ def heading_level(paragraph: Paragraph, typography: Typography, on_page: Mapping
 
 
 def _level_in_body_size(paragraph: Paragraph, typography: Typography) -> int:
-    """Return the level of a heading that is as large as the text: bold, italic or numbered, on lines of its own."""
+    """Return the level of a heading in body size (bold, italic or numbered, on lines of its own), or 0."""
     text, body, number = paragraph.text, typography.body, NUMBER.match(paragraph.text)
     if paragraph.size < 0.9 * body or paragraph.rows > _MAX_BOLD_ROWS or text.endswith((",", ";")):
         return 0

@@ -1,10 +1,10 @@
-"""The text layer of a PDF page in, whether it can be read out.
+"""Decide whether the text layer of a PDF page has readable text.
 
-A PDF may hold glyphs with no letters behind them: a subset font without a table of characters, or with a wrong one,
-looks right on paper and copies as "7KH TXLFN EURZQ". It is told by what the characters are and how often, not by a
-dictionary, so that it holds for every language that is written in Latin letters; of other scripts only characters
-that are no text at all speak against a layer. The thresholds lie far from both sides of what was measured on the pages
-of real PDFs and on the same pages made unreadable (docs/decisions/pictures.md).
+A PDF may have glyphs without letters: text in a subset font that has no table of characters, or a wrong one, looks
+right on paper and is copied as "7KH TXLFN EURZQ". The test uses the kinds and frequencies of characters instead of a
+dictionary, so that it works for every language in Latin letters. In other scripts only characters that are not text
+count against a layer. The thresholds are far from all values that were measured on pages of real PDFs and on the same
+pages made unreadable (docs/decisions/pictures.md).
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from ingest_assets.parsers.pdf.text_runs import page_text
 if TYPE_CHECKING:
     from pypdfium2 import PdfTextPage
 
-# Replacement characters, private use and controls, but for what PDFium marks a hyphen with and Word its bullets.
+# Replacement characters, private use and controls, except PDFium's mark of a hyphen and the bullets of Word.
 _NO_TEXT = re.compile("[\x00\x01\x03-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd\ue000-\uf0a6\uf0a8-\uf0b6\uf0b8-\uf8ff]")
 _SPACE = re.compile(r"\s+")
 _MAX_NO_TEXT = 0.2
-# The letters that make up half and more of every European language, in one order or another.
+# The letters that make up at least half of a text in any European language.
 _COMMON = "eainorst"
 _MIN_COMMON = 0.35
 _MAX_ACCENTED = 0.5  # Vietnamese, which has the most, stays below
-_MIN_LETTERS = 100  # of a few words nothing can be said by frequencies
-_ASKED = 64  # characters of a page that are asked whether the font knows their letter
+_MIN_LETTERS = 100  # frequencies say nothing about a shorter text
+_ASKED = 64  # characters of a page for which PDFium is asked whether the font maps them to a letter
 _WORD = re.compile(r"[^\W\d_]+(?:['’.-][^\W\d_]+)*")
 _VOWEL = re.compile("[aeiouyAEIOUY]")
 _EDGES = " .,;:!?()[]{}<>'\"“”‘’«»-–—…*/|"
 
 
 def is_legible(textpage: PdfTextPage) -> bool:
-    """Tell whether the characters of a page are its letters."""
+    """Tell whether the text layer of a page has the letters that are shown."""
     text = page_text(textpage)
     characters = len(_SPACE.sub("", text))
     if not characters:
@@ -45,7 +45,7 @@ def is_legible(textpage: PdfTextPage) -> bool:
 
 
 def is_language(text: str) -> bool:
-    """Tell whether Latin letters are as frequent as a language has them; other scripts and a few words always are."""
+    """Tell whether the frequencies of Latin letters are those of a language; True for other scripts and short texts."""
     folded = text.lower()
     if not folded.isascii():
         folded = unicodedata.normalize("NFD", folded)
@@ -56,7 +56,7 @@ def is_language(text: str) -> bool:
 
 
 def looks_like_words(text: str) -> bool:
-    """Tell whether most words hold letters only, in one case, and a vowel where they are Latin."""
+    """Tell whether most words have only letters, in one case, and a vowel if they are Latin."""
     words = [word for word in (token.strip(_EDGES) for token in text.split()) if len(word) > 2 and not word.isdigit()]
     return 2 * sum(map(_is_word, words)) >= len(words)
 
@@ -70,14 +70,14 @@ def _is_word(word: str) -> bool:
 
 
 def _is_mojibake(text: str) -> bool:
-    """Tell whether most letters are accented ones: Cyrillic or Greek, taken for Western European."""
+    """Tell whether most letters are accented: Cyrillic or Greek text that was decoded as Western European."""
     letters = [letter for letter in text if letter.isalpha()] if not text.isascii() else []
     accented = sum("\xc0" <= letter <= "\xff" for letter in letters)
     return len(letters) >= _MIN_LETTERS and accented > _MAX_ACCENTED * len(letters)
 
 
 def _is_known(textpage: PdfTextPage) -> bool:
-    """Tell whether the fonts know the letters of most characters; where they do not, PDFium makes up one."""
+    """Tell whether the fonts map most characters to letters; for the others PDFium invents one."""
     import pypdfium2.raw as raw
 
     count = textpage.count_chars()

@@ -1,8 +1,8 @@
-"""A page's objects in, its image objects out, with lines that PDFium would drop mended on the way.
+"""List the images and drawn paths of a page, and repair text objects that PDFium would skip.
 
-PDFium leaves out a line of text whose box has no width. Vertical writing in a font that is neither in the file nor on
-the host has such boxes, and most of a Japanese page would be lost without a word (pdfminer.six: samples/jo.pdf).
-Leaned over by a thousandth, the box has a width and the line is read; nothing is written back.
+PDFium skips a line of text whose box has no width. Vertical writing in a font that is neither in the file nor on the
+host has such boxes, so that most of a Japanese page would be lost without a warning (pdfminer.six: samples/jo.pdf).
+Such a line is slanted by a thousandth: then its box has a width, and the line is read. The file is not changed.
 """
 
 from __future__ import annotations
@@ -13,51 +13,51 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from pypdfium2 import PdfPage
 
-MAX_OBJECTS = 50_000  # a map or a plot drawn in vectors holds more; its pictures would stand at the front
-MAX_PATHS = 10_000  # finding a figure of so many and drawing it takes half a second
+MAX_OBJECTS = 50_000  # a vector map or plot has more; its pictures, if any, come first
+MAX_PATHS = 10_000  # to find and draw a figure of so many takes half a second
 MAX_SEGMENTS = 200_000  # of all paths together
-_MAX_DEPTH = 4  # forms in forms; figures of papers use two
-_LOOKED_AT = 40  # text objects of a page or form that are asked for their width and visibility: most are alike
+_MAX_DEPTH = 4  # of forms in forms; figures of papers use two
+_LOOKED_AT = 40  # text objects of a page or form whose width and visibility are checked: most are alike
 
 Box = tuple[float, float, float, float]
 """Left, bottom, right, top in points."""
 
 
 class ImageObject(NamedTuple):
-    """A picture on a page, not read yet."""
+    """A picture on a page, not decoded."""
 
     handle: Any
     box: Box
 
 
 class PathObject(NamedTuple):
-    """A line or an area that is drawn."""
+    """A drawn line or area."""
 
     box: Box
     segments: int
-    """Strokes that it is made of: 2 for a line, 4 or 5 for a rectangle."""
+    """Number of its segments: 2 for a line, 4 or 5 for a rectangle."""
     handle: Any = None
     outer: tuple[Any, ...] = ()
     """The forms around it, outermost first."""
 
 
 class PageObjects(NamedTuple):
-    """What is drawn on a page, but for its text."""
+    """What is drawn on a page, except text."""
 
     images: list[ImageObject]
-    """In the order in which they are drawn."""
+    """In drawing order."""
     is_scan_with_text: bool
-    """Its text is invisible: what a program read from a scan."""
+    """Its text is invisible: the result of OCR, laid over the scan."""
     is_empty: bool
-    """Nothing but text is drawn: no image, line or area."""
+    """The page has no image, line or area."""
     paths: list[PathObject]
-    """Lines and areas in the order in which they are drawn; none where they are too many."""
+    """Lines and areas in drawing order; empty if there are too many."""
     has_too_many_paths: bool
     """There are more than `MAX_PATHS`, or they have more than `MAX_SEGMENTS`."""
 
 
 def walk(page: PdfPage) -> PageObjects:
-    """List the images of a page; call it before the text is loaded."""
+    """List the objects of a page; call it before the text is loaded, because it repairs text objects."""
     found = _Walk(page)
     too_many = found.segments > MAX_SEGMENTS or len(found.paths) > MAX_PATHS
     return PageObjects(
@@ -86,7 +86,7 @@ class _Walk:
             self._lean([text for text in texts if self._is_flat(text)])
 
     def _visit(self, parent: Any, count: Any, get: Any, *, outer: list[Any]) -> list[Any]:
-        """Collect the images below an object, and return its own text objects; `outer` are the forms around it."""
+        """Collect the images and paths in a page or form, and return its text objects; `outer` are the forms around."""
         raw, texts = self._raw, []
         kind_of, text, path, image, form = (
             raw.FPDFPageObj_GetType,
@@ -126,7 +126,7 @@ class _Walk:
         return left.value, bottom.value, right.value, top.value
 
     def _placed(self, handle: Any, outer: list[Any]) -> Box:
-        """Return an object's box on the page: each form around it has a matrix of its own."""
+        """Return an object's box on the page, through the matrices of the forms around it."""
         box = self._box(handle)
         m = self._raw.FS_MATRIX()
         for form in reversed(outer):
@@ -144,5 +144,5 @@ class _Walk:
     def _lean(self, texts: list[Any]) -> None:
         for handle in texts:
             _, bottom, _, _ = self._box(handle)
-            # x grows by 1/1000 of the height above the line's foot
+            # x grows by 1/1000 of the height above the bottom of the line
             self._raw.FPDFPageObj_Transform(handle, 1, 0, 0.001, 1, -0.001 * bottom, 0)

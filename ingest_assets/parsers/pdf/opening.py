@@ -1,7 +1,7 @@
-"""A path in, an open PDFium document out, or the reason why not.
+"""Open a PDF with PDFium, or say why it cannot be opened.
 
-PDFium says little more than "format error" or "password", and says "password" of files that it cannot decompress, so
-the reason is looked for in the bytes.
+PDFium reports little more than "format error" or "password", and reports "password" also for files that it cannot
+decompress. Therefore the reason is found in the bytes of the file.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def opened(path: Path, *, limits: Limits) -> Iterator[PdfDocument]:
 
 
 def _open_form(pdf: PdfDocument) -> None:
-    """Make the values of form fields readable; pypdfium2's own way warns of every XFA form, which is not at fault."""
+    """Make the values of form fields readable; pypdfium2's own method would warn about every XFA form."""
     import pypdfium2.raw as raw
     from pypdfium2 import PdfFormEnv
 
@@ -58,7 +58,7 @@ def _open_form(pdf: PdfDocument) -> None:
 
 
 def _reason(path: Path, error: PdfiumError) -> str:
-    """Say why PDFium does not open a file."""
+    """Return why PDFium does not open a file, and what to do."""
     import pypdfium2.raw as raw
 
     if path.stat().st_size == 0:
@@ -71,7 +71,7 @@ def _reason(path: Path, error: PdfiumError) -> str:
 
 
 def _contains(path: Path, word: bytes) -> bool:
-    """Search a file of any size block by block."""
+    """Tell whether a file contains `word`, reading it in blocks."""
     tail = b""
     with path.open("rb") as file:
         while block := file.read(_BLOCK_BYTES):

@@ -1,8 +1,8 @@
-"""PDF in, one part per page out, read with PDFium.
+"""Read a PDF with PDFium, one part per page.
 
-Page by page, every handle closed before the next is opened, so that memory does not grow with the file. How the
-document is set (body size, titles, running headers) is measured once on a spread of pages, so that the parts are the
-same wherever reading starts. A page without a text layer that can be read comes out as one picture, of the whole page.
+All handles of a page are closed before the next page is opened, so that memory does not grow with the file. How the
+document is typeset (body size, titles, running headers) is measured once on a sample of pages, so that the parts are
+the same at whichever page reading starts. A page without a readable text layer becomes one picture of the whole page.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from ingest_assets.parsers.page_layout.rows import Flow
 from ingest_assets.parsers.page_layout.runs import Run
 from ingest_assets.parsers.page_layout.typography import Typography, survey
 from ingest_assets.parsers.page_layout.unruled_tables import with_unruled_tables
-from ingest_assets.parsers.pdf import upright as pdf_upright
 from ingest_assets.parsers.pdf.drawings import draw
 from ingest_assets.parsers.pdf.elements import page_elements
 from ingest_assets.parsers.pdf.figures import Figure, figures, is_part_of_any
@@ -34,6 +33,7 @@ from ingest_assets.parsers.pdf.ruled_tables import with_ruled_tables
 from ingest_assets.parsers.pdf.rules import read_rules
 from ingest_assets.parsers.pdf.scans import picture_of
 from ingest_assets.parsers.pdf.text_runs import read_runs
+from ingest_assets.parsers.pdf.upright import open_upright
 from ingest_assets.records import Part
 
 if TYPE_CHECKING:
@@ -42,14 +42,14 @@ if TYPE_CHECKING:
 VERSION = "9"
 PART = "page"
 
-# Six places in the document, two pages each, since left and right pages have other headers.
+# Six places in the document with two pages each, because left and right pages have different headers.
 _SAMPLE_PLACES = 6
-# PDFium keeps what it has parsed until the document is closed: 12 MB per 1,000 pages of the 400-page manual. Opened
-# again, it goes through all pages before the next one: a document of many thousand pages is not opened too often.
+# PDFium keeps all parsed objects until the document is closed: 12 MB per 1,000 pages of a 400-page manual. Therefore it
+# is closed and opened again after some pages; at most 20 times, because PDFium then passes all pages before the next.
 _REOPEN_PAGES, _MOST_REOPENED = 50, 20
-# Less than two lines of invisible text over a whole scan is a stamp or a title, and not what a program read from it.
+# Less than two lines of invisible text over a scan is a stamp or a title. It is not the text of the page from OCR.
 _MIN_HIDDEN_CHARS = 100
-_SOUP = "there are no letters behind the glyphs of its text; the page is read by OCR instead"
+_ILLEGIBLE = "there are no letters behind the glyphs of its text; the page is read by OCR instead"
 _TOO_FINE = f"a drawing of more than {MAX_PATHS:,} lines and areas on it is left out; its text is read"
 
 
@@ -57,7 +57,7 @@ class _Page(NamedTuple):
     flows: list[Flow]
     has_pictures: bool = False
     is_scan: bool = False
-    """Its text can only be had from a picture of it."""
+    """Its text can be read only from a picture of the page."""
     problem: str = ""
     figures: tuple[Figure, ...] = ()
     """Charts and drawings made of lines and areas."""
@@ -94,7 +94,7 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Hold Python's cycle collector off: a page makes thousands of tuples and no cycle, and it would take a fifth."""
+    """Switch Python's cycle collector off: a page makes thousands of tuples and no cycle; it would use a fifth."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -105,27 +105,27 @@ def _uncollected() -> Iterator[None]:
 
 
 def _sample(pages: int) -> list[int]:
-    """Return page numbers spread evenly over a document."""
+    """Return page numbers that are spread evenly over a document of so many pages."""
     last = max(pages - 1, 1)
     places = (1 + round(place * (last - 1) / (_SAMPLE_PLACES - 1)) for place in range(_SAMPLE_PLACES))
     return sorted({number for place in places for number in (place, place + 1) if number <= pages})
 
 
 def _text(pdf: PdfDocument, number: int, *, limits: Limits) -> _Page:
-    """Read the text of a page into rows in reading order, and whether there are pictures on it."""
+    """Read the text of a page into rows in reading order, and find out whether it has pictures."""
     from pypdfium2 import PdfiumError
 
     if limits.before_part:
         limits.before_part(number)
     try:
-        with closing(pdf_upright.opened(pdf, number)) as page:
+        with closing(open_upright(pdf, number)) as page:
             return _text_of(page, walk(page), number, limits=limits)
     except PdfiumError as error:
         return _broken(pdf, number, error)
 
 
 def _with_pictures(pdf: PdfDocument, number: int, known: _Page | None, *, limits: Limits) -> _Page:
-    """Read a page with its pictures, and its text where that is not known yet."""
+    """Read a page with its pictures; `known` is the page without pictures, if it has been read for the sample."""
     from pypdfium2 import PdfiumError
 
     if known and not known.has_pictures and not known.figures and not known.is_scan:
@@ -133,7 +133,7 @@ def _with_pictures(pdf: PdfDocument, number: int, known: _Page | None, *, limits
     if limits.before_part:
         limits.before_part(number)
     try:
-        with closing(pdf_upright.opened(pdf, number)) as page:
+        with closing(open_upright(pdf, number)) as page:
             objects = walk(page)
             text = known or _text_of(page, objects, number, limits=limits)
             if text.is_scan:
@@ -156,7 +156,7 @@ def _text_of(page: PdfPage, objects: PageObjects, number: int, *, limits: Limits
         rules = read_rules(objects)
         runs = read_runs(textpage, bars=rules.down)
         if runs and not is_legible(textpage):
-            return _Page([], is_scan=True, warnings=(f"page {number}: {_SOUP}",))
+            return _Page([], is_scan=True, warnings=(f"page {number}: {_ILLEGIBLE}",))
     runs.extend(form_runs(page, beside=runs))
     if not runs:
         return _Page([], is_scan=not objects.is_empty)
@@ -176,7 +176,7 @@ def _text_of(page: PdfPage, objects: PageObjects, number: int, *, limits: Limits
 
 
 def _figures(page: PdfPage, objects: PageObjects, runs: list[Run]) -> tuple[Figure, ...]:
-    """Find what is drawn beside the text."""
+    """Find the charts and drawings of a page."""
     if objects.is_scan_with_text:
         return ()
     words = [(run.x0, run.y0, run.x1, run.y1) for run in runs if run.turn == 0]
@@ -203,7 +203,7 @@ def _broken(pdf: PdfDocument, number: int, error: PdfiumError) -> _Page:
 
 
 def _refuse_broken(pdf: PdfDocument, sample: dict[int, _Page], *, limits: Limits) -> None:
-    """Refuse a document with not one page that can be read."""
+    """Refuse a document in which no page can be read."""
     if any(not page.problem for page in sample.values()):
         return
     for number in range(1, len(pdf) + 1):

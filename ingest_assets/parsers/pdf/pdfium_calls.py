@@ -1,8 +1,8 @@
-"""Character numbers in, what PDFium knows of each character out, for a whole page at once.
+"""Ask PDFium about many characters of a page at once, fast.
 
-PDFium answers about one character per call, and a call through ctypes with its usual conversions costs Python as much
-as the answer. Called by address, with plain integers and from `map`, a call costs a fifth of that; the structures that
-it fills in lie in one buffer and are read together.
+PDFium answers for one character per call, and ctypes with its usual conversions takes most of the time of a call.
+Called by address, with plain integers and from `map`, a call takes a fifth of that time. The structures that PDFium
+fills are in one buffer and are read together.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _POINTER, _INT = ctypes.c_void_p, ctypes.c_int
 
 
 class Characters:
-    """The characters of one text page; it must stay open meanwhile."""
+    """The characters of one text page, which must stay open as long as this object is used."""
 
     def __init__(self, textpage: PdfTextPage) -> None:
         self._page = ctypes.cast(textpage.raw, _POINTER).value
         self._call = _functions()
 
     def loose_boxes(self, indices: Sequence[int]) -> array[float]:
-        """Return left, top, right and bottom of each character, as wide as its advance and as high as its font."""
+        """Return left, top, right and bottom of each character, with the width of its advance and the font's height."""
         return self._filled(4, self._call.loose_box, indices)
 
     def matrices(self, indices: Sequence[int]) -> array[float]:
@@ -40,18 +40,18 @@ class Characters:
         return list(map(self._call.size, repeat(self._page), indices))
 
     def fonts(self, indices: Sequence[int]) -> list[int]:
-        """Return the handle of each character's font; 0 where there is none. It is valid while the page is open."""
+        """Return the handle of each character's font, or 0. It is valid while the page is open."""
         objects = map(self._call.text_object, repeat(self._page), indices)
         return [(self._call.font(handle) or 0) if handle else 0 for handle in objects]
 
     def font_name(self, font: int) -> str:
-        """Return the name of a font; empty where it has none."""
+        """Return the name of a font, or ""."""
         name = ctypes.create_string_buffer(128)  # longer names exist only in broken files
         length = self._call.font_name(font, ctypes.addressof(name), len(name)) if font else 0
         return name.value.decode("utf-8", "replace") if 0 < length <= len(name) else ""
 
     def tight_box(self, index: int) -> tuple[float, float, float, float]:
-        """Return left, bottom, right and top of the ink of a character."""
+        """Return left, bottom, right and top of a character's ink."""
         edges = (ctypes.c_double * 4)()
         start = ctypes.addressof(edges)
         self._call.char_box(self._page, index, start, start + 16, start + 8, start + 24)
@@ -59,7 +59,7 @@ class Characters:
         return left, bottom, right, top
 
     def _filled(self, width: int, call: Any, indices: Sequence[int]) -> array[float]:
-        """Let a function fill in a structure of `width` numbers for each character; zeros where it fails."""
+        """Call a function that fills a structure of `width` floats for each character; zeros if it fails."""
         numbers: array[float] = array("f", bytes(4 * width * len(indices)))
         start, _ = numbers.buffer_info()
         step = 4 * width
@@ -78,7 +78,7 @@ class _Functions(NamedTuple):
     font_name: Any
 
 
-@cache  # each is a class of its own, which takes longer to make than a page takes to read
+@cache  # to make these takes longer than to read a page: ctypes makes a class for each
 def _functions() -> _Functions:
     import pypdfium2.raw as raw
 
@@ -94,6 +94,6 @@ def _functions() -> _Functions:
 
 
 def _function(function: Any, result: Any, *arguments: Any) -> Any:
-    """Return a C function that takes plain numbers and keeps the interpreter's lock: it answers in nanoseconds."""
+    """Return a C function that takes plain numbers and does not release the GIL, because it needs nanoseconds."""
     address = ctypes.cast(function, _POINTER).value or 0
     return ctypes.PYFUNCTYPE(result, *arguments)(address)

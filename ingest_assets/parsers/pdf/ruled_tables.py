@@ -1,8 +1,8 @@
-"""A page's rules and runs in, its ruled tables out: every cell with its text, the runs that are in none left over.
+"""Find tables that are drawn with rules, and replace their runs by one run that holds the table.
 
-Rules that touch make a grid. Where no rule parts two neighbours in it they are one cell, and its text stands in each
-place that it covers, as in tables of other formats. Many tables have rules between groups of rows only: a row of the
-grid whose cells hold as many lines as each other, of figures, is as many rows.
+Rules that touch form a grid. Two neighbours without a rule between them are one cell, and its text is repeated in each
+place that it covers, as in tables of other formats. Many tables have rules only between groups of rows: if the cells of
+one row of the grid have equal numbers of lines of figures, it is split into that many rows.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from ingest_assets.parsers.page_layout.runs import TABLE_MARK, Rows, Run
 from ingest_assets.parsers.page_layout.table_cells import Cell, are_formulas, lines_of, rows_of
 from ingest_assets.parsers.pdf.rules import Rule, Rules
 
-_NEAR = 3.0  # points: rules that end so near to another touch it
-_COVERS = 0.6  # of a cell's side: a rule along so much of it parts it from its neighbour
+_NEAR = 3.0  # points; rules within it touch
+_COVERS = 0.6  # of a cell's side; a rule along so much of it separates the cell from its neighbour
 _MAX_CELLS = 10_000
-_MIN_FILLED = 0.45  # of the cells: a form's boxes and the grid behind a plot are emptier
-_MAX_CELL_CHARS = 1_500  # more is text in a frame
+_MIN_FILLED = 0.45  # of the cells have text, at least; the boxes of a form and the grid of a plot have less
+_MAX_CELL_CHARS = 1_500  # a cell with more is text in a frame
 _WORDS = re.compile(r"\w{2}|\d")  # labels of points and axes are single letters and signs
 
 
 class _Grid(NamedTuple):
     xs: list[float]
-    """Where columns begin and end, from the left."""
+    """Edges of the columns, from the left."""
     ys: list[float]
-    """Where rows begin and end, from the top."""
+    """Edges of the rows, from the top."""
     rules: Rules
 
 
 def with_ruled_tables(runs: list[Run], rules: Rules) -> list[Run]:
-    """Put one run, which holds the table, in the place of all that stand in a ruled table; turned text stands in none.
+    """Replace the upright runs in each ruled table by one run that holds the table.
 
-    It is as high as a line and stands where the table begins, so that columns and paragraphs are found around it.
+    The run has the height of a line and the place of the table's first line, so that page layout works around it.
     """
     left = runs
     for grid in _grids(rules):
@@ -46,10 +46,10 @@ def with_ruled_tables(runs: list[Run], rules: Rules) -> list[Run]:
         first = min(run.order for run in inside)
         numbers = {run.order for run in inside}
         size, top = median_low([run.size for run in inside]), max(run.y1 for run in inside)
-        stand_in = Run(TABLE_MARK, grid.xs[0], top - size, grid.xs[-1], top, size, order=first, spaced=True, table=rows)
+        table = Run(TABLE_MARK, grid.xs[0], top - size, grid.xs[-1], top, size, order=first, spaced=True, table=rows)
         place = next(i for i, run in enumerate(left) if run.order == first)
         left = [run for run in left[:place] if run.order not in numbers or run.table] + [
-            stand_in,
+            table,
             *(run for run in left[place:] if run.order not in numbers or run.table),
         ]
     return left
@@ -61,7 +61,7 @@ def _is_inside(run: Run, grid: _Grid) -> bool:
 
 
 def _grids(rules: Rules) -> list[_Grid]:
-    """Group rules that touch; the largest group first."""
+    """Group rules that touch into grids; the largest grid first."""
     groups: list[tuple[list[Rule], list[Rule]]] = [([rule], []) for rule in rules.across]
     for rule in rules.down:
         crossed = [group for group in groups if any(_touch(other, rule) for other in group[0])]
@@ -83,9 +83,9 @@ def _touch(across: Rule, down: Rule) -> bool:
 
 
 def _grid(across: list[Rule], down: list[Rule], shades: Sequence[Rule]) -> _Grid:
-    """Lay out a grid; tables that are open at their sides end where the rules across them do.
+    """Make a grid; a table without vertical rules at its sides ends where its horizontal rules end.
 
-    An area of colour across all of it, as of a header, parts rows as a rule does.
+    The edge of a coloured area across the whole table, as of a header, separates rows as a rule does.
     """
     left, right = min(rule.start for rule in across), max(rule.end for rule in across)
     foot, top = min(rule.start for rule in down), max(rule.end for rule in down)
@@ -108,7 +108,7 @@ def _distinct(places: Iterable[float]) -> list[float]:
 
 
 def _rows(grid: _Grid, runs: Sequence[Run]) -> Rows:
-    """Put the runs into the cells of a grid; nothing comes out where it is no table."""
+    """Put the runs into the cells of a grid; return nothing if it is not a table."""
     height, width = len(grid.ys) - 1, len(grid.xs) - 1
     owner = _owners(grid, height, width)
     held: dict[int, list[Run]] = {}
@@ -128,7 +128,7 @@ def _rows(grid: _Grid, runs: Sequence[Run]) -> Rows:
 
 
 def _is_table(owner: Sequence[int], width: int, held: Mapping[int, Sequence[Run]]) -> bool:
-    """Tell a table from the frames and axes of a drawing: its cells are rectangles, and most hold words or figures."""
+    """Tell a table from frames and axes of a drawing: its cells are rectangles, and most have words or figures."""
     cells: dict[int, list[int]] = {}
     for place, cell in enumerate(owner):
         cells.setdefault(cell, []).append(place)
@@ -152,7 +152,7 @@ def _is_rectangle(places: Sequence[int], width: int) -> bool:
 
 
 def _owners(grid: _Grid, height: int, width: int) -> list[int]:
-    """Return, for each place of a grid row by row, the first place of the cell that it belongs to."""
+    """Return for each place of a grid, row by row, the first place of its cell."""
     owner = list(range(height * width))
 
     def first(place: int) -> int:
@@ -172,7 +172,7 @@ def _owners(grid: _Grid, height: int, width: int) -> list[int]:
 
 
 def _parts(rules: Iterable[Rule], at: float, start: float, end: float) -> bool:
-    """Tell whether rules run along most of one side of a cell."""
+    """Tell whether rules lie along most of one side of a cell."""
     covered = sum(max(0.0, min(rule.end, end) - max(rule.start, start)) for rule in rules if abs(rule.at - at) <= _NEAR)
     return covered >= _COVERS * (end - start)
 

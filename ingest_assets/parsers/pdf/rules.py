@@ -1,8 +1,8 @@
-"""A PDF page's drawn lines in, the horizontal and vertical ones out: what tables are ruled with.
+"""Find the horizontal and vertical rules of a PDF page, which tables are drawn with.
 
-A rule is drawn as a stroked line, as an edge of a stroked rectangle, as a rectangle so thin that it is a line, or as a
-dot with a pen as wide as the rule is long. What is slanted, curved or too short is a drawing's. A page with thousands
-of paths is a map or a plot, and holds no table.
+A rule is drawn as a stroked line, as an edge of a stroked rectangle, as a filled rectangle that is thin as a line, or
+as a dot with a pen as wide as the rule is long. Paths that are slanted, curved or too short belong to drawings. A page
+with thousands of paths is a map or a plot and has no table.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from typing import Any, NamedTuple, TypeAlias
 from ingest_assets.parsers.pdf.objects import PageObjects
 
 MAX_PATHS = 4_000  # a table of 40 rows and 10 columns whose cells have four borders each has 1,600
-MAX_PIECES = 10_000  # of rules: dashes, and borders of cells one by one
-MAX_RULES = 300  # either way, of a page: a line of text has some 80 on a page
-_MAX_SEGMENTS = 400  # of one path: whole grids are drawn as one
-_THIN = 3.0  # points: a filled area no thicker is a rule
-_MIN_LENGTH = 6.0  # points: less than a line of text is high
-_STRAIGHT = 0.5  # points between the ends of a line that counts as horizontal or vertical
-_SAME_LINE = 1.0  # points between pieces of one line, drawn from both of its sides
-_GAP = 3.0  # points between its dashes
+MAX_PIECES = 10_000  # of rules: dashes, and borders of single cells
+MAX_RULES = 300  # per direction and page; a page has about 80 lines of text
+_MAX_SEGMENTS = 400  # of one path; a whole grid may be one path
+_THIN = 3.0  # points; a filled area that is not thicker is a rule
+_MIN_LENGTH = 6.0  # points; less than the height of a line of text
+_STRAIGHT = 0.5  # points; the ends of a horizontal or vertical line differ by less
+_SAME_LINE = 1.0  # points; pieces of one line differ by less
+_GAP = 3.0  # points between the dashes of a line, at most
 
 _Matrix: TypeAlias = tuple[float, float, float, float, float, float]
 _Point: TypeAlias = tuple[float, float]
@@ -31,7 +31,7 @@ _IDENTITY: _Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
 
 class Rule(NamedTuple):
-    """A line: where it lies on the one axis, and from where to where it runs on the other, in points."""
+    """A line: its place on one axis, and its start and end on the other, in points."""
 
     at: float
     start: float
@@ -44,11 +44,11 @@ class Rules(NamedTuple):
     across: tuple[Rule, ...] = ()
     down: tuple[Rule, ...] = ()
     shades: tuple[Rule, ...] = ()
-    """Upper and lower edges of filled areas: they part rows of a table, and make none."""
+    """Upper and lower edges of filled areas: they can separate rows of a table, but not form a table."""
 
 
 def read_rules(objects: PageObjects) -> Rules:
-    """Read the rules of a page; none where it holds more paths than a table would."""
+    """Read the rules of a page; none if it has more paths than tables need."""
     import pypdfium2.raw as raw
 
     if len(objects.paths) > MAX_PATHS:
@@ -78,7 +78,7 @@ def read_rules(objects: PageObjects) -> Rules:
 
 
 def _joined(pieces: list[Rule]) -> tuple[Rule, ...]:
-    """Join pieces that lie on one line and touch: dashes, and the borders of one cell after the other."""
+    """Join pieces that touch on one line: dashes, and borders of neighbouring cells."""
     lines: list[list[Rule]] = []
     for piece in sorted(pieces):
         if lines and piece.at - lines[-1][0].at <= _SAME_LINE:
@@ -99,14 +99,14 @@ def _joined(pieces: list[Rule]) -> tuple[Rule, ...]:
 
 
 def _edges(outline: list[_Point]) -> Iterator[Rule]:
-    """Yield the upper and the lower edge of a filled area, unless it is a rule itself."""
+    """Yield the upper and the lower edge of a filled area, unless it is thin as a rule."""
     xs, ys = [x for x, _ in outline], [y for _, y in outline]
     if max(ys) - min(ys) > _THIN:
         yield from (Rule(y, min(xs), max(xs)) for y in (min(ys), max(ys)))
 
 
 def _lines(outline: list[_Point], pen: float) -> Iterator[tuple[_Point, _Point]]:
-    """Yield the straight lines that one stretch of a path shows; the pen is 0 where it is filled only."""
+    """Yield the straight lines of one outline; `pen` is its stroke width in points, 0 if it is only filled."""
     xs, ys = [x for x, _ in outline], [y for _, y in outline]
     width, height = max(xs) - min(xs), max(ys) - min(ys)
     x, y = (max(xs) + min(xs)) / 2, (max(ys) + min(ys)) / 2
@@ -120,14 +120,14 @@ def _lines(outline: list[_Point], pen: float) -> Iterator[tuple[_Point, _Point]]
 
 
 def _pen(handle: Any, matrix: _Matrix, raw: Any) -> float:
-    """Return how wide a path is stroked, in points on the page, at least a hair."""
+    """Return the stroke width of a path in points on the page, at least 0.01."""
     width = ctypes.c_float()
     raw.FPDFPageObj_GetStrokeWidth(handle, width)
     return max(width.value * hypot(matrix[0], matrix[1]), 0.01)
 
 
 def _outlines(handle: Any, matrix: _Matrix, raw: Any) -> Iterator[list[_Point]]:
-    """Yield each stretch of a path that is drawn without lifting the pen; one with a curve is left out."""
+    """Yield the points of each connected outline of a path that has no curve."""
     count = raw.FPDFPath_CountSegments(handle)
     if not 2 <= count <= _MAX_SEGMENTS:
         return

@@ -1,7 +1,7 @@
-"""A PDF page that has no text to read in, a picture of the whole page out.
+"""Draw a PDF page without readable text as one picture.
 
-The page is drawn as a viewer shows it, so that strips, masks, turned scans and letters drawn as curves all come out as
-one grey picture, which is read like any other. Its size is bounded before anything is drawn, whatever the page claims.
+The page is drawn as a viewer shows it. Strips, masks, turned scans and letters drawn as curves become one grey picture,
+which OCR reads like any other. Its size is limited before it is drawn, for any size that the page declares.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
     from PIL import Image
     from pypdfium2 import PdfPage
 
-DOTS_PER_INCH = 200  # print of 8 points is 22 px high; lines are cut from no more than 2,000 px of a page's height
-PIXEL_BUDGET = 10_000_000  # A3 at 200 dots per inch with room to spare; 10 MB of grey
-_MAX_SIDE_PX = 20_000  # of a page that is a mere strip; JPEG ends at 65,535
+DOTS_PER_INCH = 200  # print of 8 points is 22 px high; OCR uses at most 2,000 px of a page's height
+PIXEL_BUDGET = 10_000_000  # more than A3 at 200 dots per inch; 10 MB of grey
+_MAX_SIDE_PX = 20_000  # of a very narrow page; JPEG allows 65,535
 _ROUNDING = 0.999  # PDFium rounds sides up
-# Line art and type are a tenth of a byte a pixel as PNG; photos and paper are several times smaller as JPEG.
+# Bytes per pixel of a PNG: line art and type have 0.1; photos and paper have more, and are much smaller as JPEG.
 _PHOTO_BYTES = 0.25
 _JPEG_QUALITY = 90
 
 
 def picture_of(page: PdfPage, objects: PageObjects, *, page_number: int, limits: Limits) -> Picture | None:
-    """Draw a page; None where it is of one colour.
+    """Draw a page, or return None if it has a single colour.
 
     Raises:
-        BadInput: an image on it is larger than may be decoded.
+        BadInput: an image on it is over `limits.max_picture_pixels`.
     """
     for scan in objects.images:
         width, height = pixels_of(scan.handle)
@@ -70,7 +70,7 @@ def _drawn(page: PdfPage) -> Image.Image:
 
 
 def _encoded(image: Image.Image) -> tuple[bytes, str]:
-    """Encode as PNG, or as JPEG where that is much smaller."""
+    """Encode as PNG, or as JPEG if that is much smaller."""
     png = io.BytesIO()
     image.save(png, format="PNG", compress_level=1)
     if len(png.getvalue()) > _PHOTO_BYTES * image.width * image.height:

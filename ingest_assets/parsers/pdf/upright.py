@@ -1,7 +1,7 @@
-"""A page's number in, the page out as it is shown: one that a viewer turns is turned in the open document first.
+"""Open a page of a PDF upright, as a viewer shows it.
 
-PDFium gives places as they are before the turn (`/Rotate`: ISO 32000-1, 7.7.3.3). Turned back, tables, drawings and
-columns of a landscape page are found like those of any other.
+A page with `/Rotate` (ISO 32000-1, 7.7.3.3) is turned in the open document first, because PDFium returns places as they
+are before the rotation. Then tables, drawings and columns are found as on any other page.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfPage
 
 
-def opened(pdf: PdfDocument, number: int) -> PdfPage:
-    """Open a page by its number from 1, upright.
+def open_upright(pdf: PdfDocument, number: int) -> PdfPage:
+    """Open a page by its number, from 1; close it after use.
 
     Raises:
         PdfiumError: the page is broken.
@@ -30,7 +30,7 @@ def opened(pdf: PdfDocument, number: int) -> PdfPage:
         180: (-1, 0, 0, -1, right, top),
         270: (0, 1, -1, 0, top, -left),
     }[degrees]
-    # A page without content stays as it is.
+    # The call fails for a page without content, which is left unchanged.
     if raw.FPDFPage_TransFormWithClip(page.raw, raw.FS_MATRIX(*matrix), None):
         raw.FPDFPage_TransformAnnots(page.raw, *matrix)
         page.set_rotation(0)
