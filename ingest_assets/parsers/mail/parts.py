@@ -58,13 +58,10 @@ class Mail:
     fields: tuple[tuple[str, str], ...]
     bodies: tuple[Body, ...]
     attachments: Iterable[Attachment]
-    warnings: tuple[str, ...] = ()
 
 
 def parts(mail: Mail, *, builder: PartBuilder, documents: EmbeddedDocuments) -> Iterator[Part]:
     """Yield the full parts of a mail; the last part stays in the builder unless an attachment follows."""
-    for warning in mail.warnings:
-        builder.warn(warning)
     builder.add(ElementType.TITLE, mail.subject, level=1)
     for name, value in mail.fields:
         if value:

@@ -40,27 +40,8 @@ _ITEMS = {"li", "item", "listitem", "list-item"}
 _ROWS = {"tr", "row"}
 # Mark-up inside a sentence, which is never a paragraph of its own.
 _INLINE = {
-    "b",
-    "bold",
-    "i",
-    "italic",
-    "em",
-    "emphasis",
-    "strong",
-    "u",
-    "sup",
-    "sub",
-    "sc",
-    "xref",
-    "ext-link",
-    "uri",
-    "a",
-    "span",
-    "ref",
-    "hi",
-    "code",
-    "tt",
-    "monospace",
+    *("b", "bold", "i", "italic", "em", "emphasis", "strong", "u", "sup", "sub"),
+    *("sc", "xref", "ext-link", "uri", "a", "span", "ref", "hi", "code", "tt", "monospace"),
 }
 _CODE = {"programlisting", "screen", "literallayout"}
 _FIELD_CHARS = 80
