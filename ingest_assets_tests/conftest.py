@@ -14,9 +14,28 @@ from ingest_assets.errors import ConfigError
 ROOT = Path(__file__).resolve().parents[1]
 CORPUS = ROOT.parent / "shared" / "corpus" / "documents"
 
+_SOAKED = ("test_fuzz.py", "test_kill.py", "test_deaths.py", "test_fifty_runs_leave_nothing_behind")
+"""Tests that `make soak` repeats beside those of hypothesis: they draw random data or kill processes."""
+
 # The suite passes with the network off; nothing may try.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("DO_NOT_TRACK", "1")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the fast tests of all files first, and keep the fast and the slow tests of a file each in one process.
+
+    xdist hands out groups whole (`--dist loadgroup`), so fixtures of a module, such as a server, are made once.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+    for item in items:
+        speed = "slow" if item.get_closest_marker("slow") else "fast"
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False) or any(
+            name in item.nodeid for name in _SOAKED
+        ):
+            item.add_marker(pytest.mark.soak)
+        item.add_marker(pytest.mark.xdist_group(f"{item.nodeid.partition('::')[0]} {speed}"))
 
 
 @pytest.fixture(scope="session")

@@ -81,7 +81,7 @@ class Index:
                     return
 
     def _wait_for(self, change: Document) -> float:
-        return max(0.0, change["wallTime"].timestamp() + self.lag_s - time.time())
+        return max(0.0, float(change["wallTime"].timestamp()) + self.lag_s - time.time())
 
     def _apply(self, change: Document) -> None:
         if change["operationType"] == "delete":

@@ -130,12 +130,12 @@ def _make_cluster(folder: Path) -> None:
     subprocess.run([*map(str, command), *options], check=True, capture_output=True, timeout=START_S, **_ordinary_user())
 
 
-def _ordinary_user() -> dict[str, object]:
+def _ordinary_user() -> dict[str, Any]:
     return {"user": _NOBODY, "group": _NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
 
 
 def rows_of(url: str, statement: str, *values: object) -> list[Any]:
     """Ask or change something behind the store's back."""
     with psycopg.connect(url, autocommit=True) as connection:
-        cursor = connection.execute(statement, values)  # type: ignore[call-overload]
+        cursor = connection.execute(statement, values)
         return cursor.fetchall() if cursor.description else []

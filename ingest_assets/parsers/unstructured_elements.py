@@ -90,7 +90,7 @@ def load_html() -> None:
     from unstructured.partition.html import parser
     from unstructured.partition.text_type import is_bulleted_text
 
-    def by_bullet(text: str) -> type[Text]:
+    def by_bullet(text: str) -> Any:
         return ListItem if is_bulleted_text(text) and clean_bullets(text) else Text
 
     parser.derive_element_type_from_text = by_bullet

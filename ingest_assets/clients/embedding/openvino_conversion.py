@@ -92,7 +92,7 @@ def traced_graph(weights: Path) -> Any:
 
     from ingest_assets.clients.embedding.openvino_runtime import openvino
 
-    class MeanPooled(torch.nn.Module):
+    class MeanPooled(torch.nn.Module):  # type: ignore[misc]  # mypy does not follow torch
         def __init__(self) -> None:
             super().__init__()
             self.encoder = AutoModel.from_pretrained(weights, dtype=torch.float32, attn_implementation="sdpa").eval()

@@ -106,7 +106,7 @@ def _open(settings: Settings, place: Place, *, location: str) -> Handle:
     from chromadb.config import System
 
     system = System(settings)
-    server: Any = system.instance(ServerAPI)  # type: ignore[type-abstract]
+    server: Any = system.instance(ServerAPI)
     system.start()
     session = getattr(server, "_session", None)
     if session is not None:
