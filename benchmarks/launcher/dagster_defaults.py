@@ -1,4 +1,4 @@
-"""The project's own assets, checks and sensor under the executor that Dagster takes where nobody names one."""
+"""Define the project's own assets, checks and sensor with the executor that Dagster uses by default."""
 
 import dagster as dg
 

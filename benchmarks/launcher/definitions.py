@@ -1,4 +1,4 @@
-"""What is run: one trivial partitioned asset, under both executors, with the project's real definitions imported."""
+"""Define a trivial partitioned asset with both executors, after importing the project's real definitions."""
 
 import mmap
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 
-import ingest_assets.definitions  # noqa: F401 - its weight is part of what is measured
+import ingest_assets.definitions  # noqa: F401 - importing it is part of what is measured
 
 MB = 1 << 20
 keys = dg.StaticPartitionsDefinition([str(number) for number in range(100)])
@@ -25,7 +25,7 @@ def sleeping() -> None:
 
 @dg.asset
 def growing() -> None:
-    """Allocate 1 GB/s of shared memory, which no limit per process sees, and say how much it was."""
+    """Allocate 1 GB/s of shared memory, which no limit per process sees, and note how much it was."""
     said = mmap.mmap(os.open(Path(os.environ["DAGSTER_HOME"]) / "grown_mb", os.O_RDWR), 8)
     kept, began = [], time.perf_counter()
     while True:

@@ -1,12 +1,12 @@
-"""One real pass on a small host: demo, daemon, launcher, a run that is killed for memory and recovers.
+"""Pass two files through a small host: a sample, and a PDF whose run is killed for memory and recovers.
 
     benchmarks/launcher/guest.sh -- .venv/bin/python -m benchmarks.launcher.guest_pass MODELS [--daemon]
 
-MODELS is a folder of converted models (`INGEST_MODEL_CACHE`). A sample goes through `ingest add`, then a PDF of which a
-page needs more than the cap; with `--daemon`, a real `dagster-daemon` finds the two in the bucket instead. Its code
-server runs by itself: in emulation it takes longer to start than the daemon would wait. A bystander holds 300 MB all
-the while and must find them as they were. Nothing here is timed: it is for what holds. Each minute it prints what
-the runs' groups hold and how long they stall: a run that only reads its own code anew is then told from a slow one.
+MODELS is a folder of converted models (`INGEST_MODEL_CACHE`). A sample goes through `ingest add`, then a PDF of which
+one page needs more than the cap. With `--daemon`, a real `dagster-daemon` finds both in the bucket instead; its code
+server is started separately, because in emulation it takes longer to start than the daemon would wait. Meanwhile
+another process holds 300 MB and checks at the end that they are unchanged. Nothing is timed. Each minute the script
+prints what the runs' groups hold and how long they stall, which shows whether one is slow or only reads its code again.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Hostile files and one very long one, under small caps: how each ends, in how many attempts, at what peak.
+"""Ingest hostile files and a very long one under small caps; tell how each ends, in how many attempts, at what peak.
 
     python -m benchmarks.launcher.hostile ../shared/corpus/documents [--caps 1500 1000 700]
 
-For each cap a fresh home, whose launcher has that cap; the files go through `ingest add` one after another, as a person
-gives them. Beside the corpus's hostile files and its 870-page DOCX stands a PDF made here, one page of which needs some
-1.5 GB to be read. Peak and attempts are those in the instance's run records, seconds the sum over a file's runs.
+Each cap has a fresh home. The files go through `ingest add` one after another, as a person gives them: the corpus's
+hostile files, its 870-page DOCX, and a PDF made here with a page that needs some 1.5 GB to be read. Peak and attempts
+are read from the instance's run records; seconds are the sum over a file's runs.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Times a run from launch to end, beside Dagster's own launcher; times a death; measures the watchdog's overshoot.
+"""Time a run from launch to end beside Dagster's own launcher, time a death, measure the watchdog's overshoot.
 
     python -m benchmarks.launcher.run [--runs 5]
 
-All ways share one code server and the same instance settings; they take turns, so that a busy machine is busy for all.
-CPU seconds are those of the process that starts the run's processes, theirs, and of the launching call.
+All ways share one code server and the same instance settings. They take turns, so that other work on the machine slows
+all of them alike. CPU seconds are the sum of the run's processes, the process that starts them, and the launching call.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Times small files on their whole way: dropped into the bucket, found by the sensor, queued, launched, searchable.
+"""Time small files from the bucket through sensor, queue and launcher until they can be searched.
 
     python -m benchmarks.launcher.small_files [--files 200] [--default-files 10] [--phases]
 
-A real `dagster-daemon` with its code server works on a fresh home. First with this project's `dagster.yaml`, then with
-Dagster's defaults and one run at a time, on the same assets and files of the same size; both with the converted model
-in place. Times are those in the instance's run records.
+A real `dagster-daemon` with its code server works on a fresh home, first with this project's `dagster.yaml`, then with
+Dagster's defaults and one run at a time. Assets, sizes of files and the converted model are the same for both. Times
+are read from the instance's run records.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""The whole stack in one table: what web server, daemon, code server, warm process and run hold, idle and at the peak.
+"""Measure what web server, daemon, code server, warm process and run hold together, idle and at the peak.
 
     python -m benchmarks.launcher.stack ../shared/corpus/documents/pdf/pdf2image-memory-error-test-400p.pdf
 
-A fresh home with the shipped dagster.yaml, in which only the cap is set: to what a host of 4096 MB would give. The
-stack is `dagster dev`, as `make dev` and the container image start it. A small file is ingested first, so that the warm
-process is there; then, when nothing has run for a while, the document is dropped into the bucket, as a person does.
-Memory is the sum of PSS over all processes of the home, sampled until the run is over and its process gone.
+The home is fresh and has the shipped dagster.yaml, with the cap that a host of 4096 MB would give. The stack is
+`dagster dev`, as `make dev` and the container image start it. A small file is ingested first, so that the warm process
+exists. When nothing has run for a while, the document is copied into the bucket. Memory is the sum of PSS over all
+processes of the home, sampled until the run is over and its process is gone.
 """
 
 from __future__ import annotations

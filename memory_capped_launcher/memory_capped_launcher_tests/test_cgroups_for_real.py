@@ -46,7 +46,7 @@ def group() -> Iterator[Path]:
         group.mkdir()
         (group / "cgroup.subtree_control").write_text("+memory")
     except OSError as error:
-        pytest.skip(f"the memory controller at {ROOT} is not ours to hand down: {error.strerror}")
+        pytest.skip(f"the memory controller at {ROOT} may not be passed on by this user: {error.strerror}")
     yield group
     for service in groups(group):
         (group / service).rmdir()

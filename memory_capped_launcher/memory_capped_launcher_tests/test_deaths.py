@@ -161,7 +161,7 @@ def test_a_cold_run_keeps_every_promise(make_host: Callable[..., Host]) -> None:
 
 
 def test_files_from_before_a_reboot_are_cleared_away(host: Host) -> None:
-    """A socket that nobody listens at, a lock that nobody holds."""
+    """They are a socket without a listener and a lock without a holder."""
     run = host.create("ok")
     warm = host.home / "launcher/warm"
     host.run("ok")
@@ -211,14 +211,14 @@ def test_definitions_that_start_threads_are_run_cold(host: Host, tmp_path: Path)
     assert "started 1 threads" in said
 
 
-def test_a_warm_process_leaves_when_the_instance_is_gone(host: Host) -> None:
+def test_a_warm_process_ends_when_the_instance_is_gone(host: Host) -> None:
     host.run("ok")
     assert host.warm()
     shutil.rmtree(host.home / "launcher/warm")
     until(lambda: not host.processes(), "the end of the warm process", within_s=5)
 
 
-def test_a_warm_process_leaves_when_nobody_asks_any_more(make_host: Callable[..., Host]) -> None:
+def test_a_warm_process_ends_when_no_process_asks_it_any_more(make_host: Callable[..., Host]) -> None:
     host = make_host(warm_idle_s=patient(1.0))
     host.run("ok")
     until(lambda: not host.processes(), "the end of the warm process", within_s=6)

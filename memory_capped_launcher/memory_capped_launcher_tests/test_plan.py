@@ -45,7 +45,7 @@ def said(plan: HostPlan) -> str:
     return "\n".join(f"{problem.what}: {problem.todo}" for problem in plan.problems)
 
 
-def test_a_host_in_order_needs_nobody() -> None:
+def test_a_host_in_order_has_no_problems() -> None:
     assert plan().problems == []
 
 
@@ -165,7 +165,7 @@ def test_runs_that_monitoring_lets_wait_are_none(queue: dict[str, Any]) -> None:
     assert plan(queue=queue).problems == []
 
 
-def test_runs_that_nobody_is_in_charge_of_are_named() -> None:
+def test_runs_whose_supervisor_died_are_named() -> None:
     assert "r1, r2" in said(plan(orphaned=["r1", "r2"]))
     assert plan(runs=[RunEntry(run_id="r3", ticket=1, cap_mb=500)]).problems == []
 

@@ -85,7 +85,7 @@ def test_a_path_longer_than_a_sockets_address_works(tmp_path: Path) -> None:
     thread.join()
 
 
-def test_a_socket_that_nobody_listens_at_is_no_answer(tmp_path: Path) -> None:
+def test_a_socket_without_a_listener_is_no_answer(tmp_path: Path) -> None:
     protocol.listen(tmp_path / "socket", "s").close()
     with pytest.raises(LauncherUnavailableError, match="does not answer"):
         protocol.ask(tmp_path / "socket", "s", {}, timeout_s=1)

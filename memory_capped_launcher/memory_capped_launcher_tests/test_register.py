@@ -81,7 +81,7 @@ def test_only_one_supervisor_claims_a_run(register: Register) -> None:
     register.close("r1", lock)
 
 
-def test_nobody_is_asked_to_end_a_run_that_nobody_has(register: Register) -> None:
+def test_a_run_that_is_not_in_the_register_cannot_be_cancelled(register: Register) -> None:
     assert register.cancel("r1") is False
     lock = register.open(ENTRY)
     assert register.cancel("r1") is True

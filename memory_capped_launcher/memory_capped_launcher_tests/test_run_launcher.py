@@ -61,7 +61,7 @@ def test_out_of_memory_has_its_name_however_it_comes(host: Host, hoarder: str) -
     until(lambda: host.processes() == [host.warm()], "the end of everything but the warm process", within_s=3)
 
 
-def test_a_refused_allocation_is_out_of_memory_whoever_writes_it_down(host: Host) -> None:
+def test_a_refused_allocation_is_out_of_memory_whether_or_not_the_run_can_report_it(host: Host) -> None:
     """RLIMIT_DATA refuses while the traceback still holds all that was allocated: the run may be unable to say so."""
     for _ in range(5):
         assert outcome(host.run("hoard_in_python", memory_limit_mb="600")) == "out_of_memory"
