@@ -1,4 +1,4 @@
-"""A sequence in, lists of bounded length out, one in memory at a time."""
+"""Cut a sequence into lists of bounded length, holding one in memory at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can go wrong in, who must act out.
+"""The errors this project raises, grouped by who has to act on them.
 
 IngestError
 ├── BadInput        the file is at fault: record it by name, go on with the next

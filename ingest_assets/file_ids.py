@@ -1,8 +1,9 @@
-"""File keys in, Dagster partition keys out, and back.
+"""Turn file keys into Dagster partition keys, and back.
 
 A `file_id` is the file key made safe for everything a partition key passes through (`--partitions` splits on commas,
 ranges are written with three dots, slashes make nested paths) and still readable: `ann/reports/q3 final.pdf`
-becomes `ann:reports:q3 final.pdf`. Letters and digits of every script stay as they are; what hurts is percent-encoded.
+becomes `ann:reports:q3 final.pdf`. Letters and digits of every script stay as they are; characters that Dagster cannot
+carry are percent-encoded.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _EDGE_SPACE = re.compile(r"^\s|\s$|\.(?=\.)|(?<=\.)\.")
 
 
 def nfc(name: str) -> str:
-    """Compose the letters of a name: the form in which one name is always the same characters (Unicode's NFC)."""
+    """Return a name in composed letters (Unicode's NFC), so that equal names are equal strings."""
     return unicodedata.normalize("NFC", name)
 
 
@@ -53,7 +54,7 @@ def key_for(user_id: str, project_id: str, filename: str) -> str:
 
 
 def client_file_id(user_id: str, project_id: str, doc_id: str) -> str:
-    """Name a document whose chunks are handed in: by an empty folder, which no key of the bucket has.
+    """Name a document whose chunks a client hands in: with an empty folder, which no key of the bucket has.
 
     Raises:
         BadInput: as `key_for`.
@@ -63,7 +64,7 @@ def client_file_id(user_id: str, project_id: str, doc_id: str) -> str:
 
 
 def is_in_bucket(file_id: str) -> bool:
-    """Tell a file of the bucket from a document whose chunks were handed in."""
+    """Tell whether a file_id is of a file in the bucket, and not of a document whose chunks were handed in."""
     return "" not in file_id.split(":")
 
 
@@ -92,7 +93,7 @@ def is_valid(file_id: str) -> bool:
 
 
 def key_of(file_id: str) -> str:
-    """Turn a partition key back into the file key it came from."""
+    """Turn a partition key back into its file key."""
     return "/".join(unquote(segment) for segment in file_id.split(":"))
 
 

@@ -1,6 +1,6 @@
-"""The words of the store: the ledger's entry of a file, whose rows a question may see, what it answers and holds.
+"""Define the records of the store: a file's entry in the ledger, the scope of a search, its hits, the stored rows.
 
-Like `records.py` they hold plain values only, and encode to JSON without help.
+Like those of `records.py` they hold plain values only and encode to JSON without further code.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class State(StrEnum):
     PARTIAL = "partial"
     """Published without the parts that could not be read."""
     EMPTY = "empty"
-    """Read whole, and there is no text in it."""
+    """Read completely, and it contains no text."""
     FAILED = "failed"
 
 
@@ -37,14 +37,14 @@ class Origin(StrEnum):
     """Where a document's chunks come from."""
 
     BUCKET = "bucket"
-    """From a file that was read here: the document is what the file holds."""
+    """From a file that this project read: the document is the file's content."""
     CLIENT = "client"
-    """Cut elsewhere and handed in one by one: the document is what has been handed in."""
+    """Cut by a client and handed in one by one: the document is all that was handed in."""
 
 
 @dataclass(frozen=True, slots=True)
 class StageCost:
-    """What one stage took in the run that made its result."""
+    """Time and memory of one stage in the run that made its result."""
 
     stage: str
     """Name of the asset."""
@@ -68,11 +68,11 @@ class FileRecord:
     sha256: str = ""
     media_type: str = ""
     pages: int = 0
-    """Pages, slides or sheets; 0 where the format flows."""
+    """Pages, slides or sheets; 0 where the format has no pages."""
     pages_read: int = 0
-    """Those of which every part was read."""
+    """Pages of which every part was read."""
     pages_by_ocr: int = 0
-    """Those whose text was read from a picture of the page."""
+    """Pages whose text was read from a picture of the page."""
     parts: int = 0
     quarantined: tuple[int, ...] = ()
     """Numbers of the parts that could not be read."""
@@ -81,12 +81,12 @@ class FileRecord:
     elements: int = 0
     pictures: int = 0
     decorations: int = 0
-    """Pictures that show nothing: tiny, of one colour, or on most pages."""
+    """Pictures without content: tiny, of one colour, or on most pages."""
     tables: int = 0
     characters: int = 0
     """Of the elements' text, before captions stand in it."""
     languages: tuple[str, ...] = ()
-    """ISO 639-1, the language of most words first; those of less than a tenth of them are left out."""
+    """ISO 639-1, the language of most words first; languages of less than a tenth of the words are not listed."""
     chunks: int = 0
     embedded: int = 0
     reused: int = 0
@@ -110,14 +110,14 @@ class FileRecord:
     """Parts in memory at once in the run that made this; 0 where no run did."""
     origin: Origin = Origin.BUCKET
     chunks_digest: str = ""
-    """Digest of the kept chunks that were published; empty where there are none, as of chunks handed in one by one."""
+    """Digest of the kept chunks that were published; empty where none are kept, as for chunks that clients hand in."""
     duplicates: int = 0
-    """Chunks of the document that were taken out of the store because their text stands in it once already."""
+    """Chunks that were removed from the store because it holds the same text already."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose rows a question may see. Never empty: there is no way to say "everybody's"."""
+    """The user and project whose rows a search may see. Neither is ever empty: no scope means "everybody's"."""
 
     user_id: str
     project_id: str
@@ -142,26 +142,26 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """What an answer may be built on, for systems that search the store by themselves."""
+    """Whether an answer may rest on a chunk, for systems that search the store by themselves."""
 
     rag_strict: bool
     """Text, place and owner are complete and agree with each other, so that an answer may rest on the chunk."""
     source_only: bool
-    """No model wrote a word of it: no caption stands in its text."""
+    """No model wrote any of the text: it contains no caption."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredChunk:
-    """A row of the store as it really is, in force or not, sound or not."""
+    """A row of the store exactly as it is, also if it is damaged or not in force."""
 
     name: str
-    """What the store calls the row; unique in it."""
+    """The store's own name for the row; unique in the store."""
     chunk: Chunk
     vector: Vector | None
     """None where the row has none."""
     model: str
     dimension: int
-    """What the row says of its vector."""
+    """Length of the vector, as the row states it."""
     generation: int
     """The generation that wrote the row."""
     in_force: bool
@@ -180,7 +180,7 @@ class StoredChunk:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What the store really holds of one file, counted from its rows."""
+    """What the store holds of one file, counted from the rows themselves."""
 
     rows: int
     wrong_dimension: int = 0
@@ -188,5 +188,5 @@ class Audit:
     not_unit: int = 0
     wrong_model: int = 0
     stray: int = 0
-    """Rows of the file that belong to no generation in force."""
+    """Rows of the file that belong to a generation that is not in force."""
     problems: tuple[str, ...] = field(default=())

@@ -1,7 +1,7 @@
-"""The words of the pipeline: frozen records, in the order a file travels.
+"""Define the records that move between the stages, in the order a file travels.
 
-They cross every boundary (stage to stage, process to process, run to artifact), so they hold plain values only
-and encode to JSON without help (`artifacts.py`).
+They are frozen and cross every boundary (stage to stage, process to process, run to artifact), so they hold plain
+values only and encode to JSON without further code (`artifacts/`).
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BucketObject:
-    """What the bucket says of one object, without reading it."""
+    """What the bucket tells about one object without reading it."""
 
     key: str
     """Object key below the bucket's prefix: `user_id/project_id/filename`."""
     size_bytes: int
     version: str
-    """Changes whenever the object is written: an ETag, or what a file system knows instead."""
+    """Changes whenever the object is written: an ETag, or the times and the number that a file system gives a file."""
     modified_at: float
     """Seconds since the epoch."""
 
@@ -58,7 +58,7 @@ class SourceFile:
     media_type: str
     """Found from the content, not from the name."""
     version: str
-    """What the bucket calls this version: it changes whenever the object is written."""
+    """The bucket's name for this version: it changes whenever the object is written."""
 
 
 class ElementType(StrEnum):
@@ -84,7 +84,7 @@ class Element:
     text: str
     """Plain text, NFC; a table is a Markdown pipe table whose first row is its header; empty for a picture."""
     page_number: int | None = None
-    """Page, slide or sheet, from 1; None where the format flows."""
+    """Page, slide or sheet, from 1; None where the format has no pages."""
     level: int = 0
     """Depth of a title, 1 the outermost; 0 for everything else."""
     section: tuple[str, ...] = ()
@@ -106,11 +106,11 @@ class Picture:
     page_number: int | None = None
     """The first page it stands on."""
     data: bytes = b""
-    """The encoded picture while it travels from the parser; empty once it is kept."""
+    """The encoded picture on its way from the parser; empty once it has been stored."""
     is_page: bool = False
-    """It is the page itself, whose text can be had in no other way."""
+    """The picture is the page itself; its text can only be read from the picture."""
     has_text_layer: bool = False
-    """The words in it stand in the document's text already: it is described, not read."""
+    """The words in the picture stand in the document's text already: it is described, not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +122,9 @@ class Part:
     elements: tuple[Element, ...] = ()
     pictures: tuple[Picture, ...] = ()
     page_number: int | None = None
-    """Page, slide or sheet that this part is, or is a piece of; None where the format flows."""
+    """Page, slide or sheet that this part is or belongs to; None where the format has no pages."""
     problem: str = ""
-    """Why this part could not be read; then it is quarantined and holds no elements."""
+    """Why this part could not be read; a part with a problem is quarantined and holds no elements."""
     warnings: tuple[str, ...] = ()
     """What was left out of a part that was read, for the person who owns the file."""
     last_row: int = 0
@@ -143,18 +143,18 @@ class Caption:
     """Text read from the picture."""
     page_number: int | None
     model: str
-    """Who said so."""
+    """Names of the models that described and read the picture."""
     problem: str = ""
     """Why it could not be captioned."""
     confidence: float | None = None
-    """How sure the model is of the text: mean over its characters, 0 to 1; None where it found none."""
+    """How sure the model is of the text: mean over its characters, 0 to 1; None where it found no text."""
     is_doubtful: bool = False
-    """The text is kept although the model is not sure enough of it to be trusted unseen."""
+    """The model is not sure of the text; it is kept, and a person should check it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """What is embedded: a stretch of a document's text, with what is needed to cite it.
+    """A stretch of a document's text, which is embedded, with the pages and the section to cite.
 
     The document's text is every element's text in reading order, captions where their pictures stood, joined by blank
     lines. `text` is `prefix` (a repeated table header, or nothing) followed by characters `start` to `end` of it.
@@ -175,7 +175,7 @@ class Chunk:
 
     @property
     def text_is_whole(self) -> bool:
-        """Whether the text is what its hash says."""
+        """Whether the text matches its hash."""
         return hashlib.sha256(self.text.encode("utf-8", "surrogatepass")).hexdigest() == self.text_sha256
 
 
@@ -187,4 +187,4 @@ class EmbeddedChunk:
     vector: Vector
     model: str
     reused: bool = False
-    """True where the store had this text's vector for this model already."""
+    """True if the store already had a vector of this text by this model."""

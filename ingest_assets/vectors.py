@@ -1,7 +1,7 @@
-"""A vector in, what is wrong with it out: the one check, of embedders that answer and of stores that keep.
+"""Check a vector: its length, finite numbers, norm 1. Embedders' answers and stores' rows pass the same check.
 
-A vector that is not of norm 1 does not fail: it moves the file's chunks up or down every list of results. So it is
-refused at the door rather than found by a reader.
+A vector of another norm raises no error later: it only moves its chunk up or down in every list of results. So it is
+refused before it is stored.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ingest_assets.records import EmbeddedChunk, Vector
 
 NORM_TOLERANCE = 1e-3
-"""float32 models end within 1e-6 of norm 1, bf16 ones within 4e-4; what is further off was never normalised."""
+"""float32 models give norms within 1e-6 of 1, bf16 ones within 4e-4; a vector further off was never normalised."""
 
 
 class Fault(StrEnum):
@@ -37,7 +37,7 @@ def fault(vector: Vector, *, dimension: int) -> Fault | None:
 
 
 def refuse_unsound(embedded: EmbeddedChunk, *, dimension: int) -> None:
-    """Raise where a chunk's vector is not fit to be searched.
+    """Raise if a chunk's vector is unsound.
 
     Raises:
         ValueError: the vector is not finite, not of norm 1 ± 1e-3, or not of length `dimension`.

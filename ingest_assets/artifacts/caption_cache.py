@@ -1,10 +1,11 @@
-"""A picture's hash in, what was made of it before out: equal pictures are looked at once per store, whoever owns them.
+"""Remember the captions of pictures by their hash, so that equal pictures are captioned once for all files and users.
 
     ROOT/.captions.sqlite    readings: a caption per picture, models and way of looking; holders: the files that show it
 
-Only somebody who has a picture's bytes can ask by their hash. A caption goes with the last file that shows its picture:
-a file that is purged, shows it no more or was captioned by other models lets go of it, so that the cache is never
-larger than what the files' own captions hold. Losing it costs nothing but work: a damaged one is begun anew.
+Only a file that holds a picture's bytes can ask by their hash, so nothing leaks from one user to another. A caption is
+removed with the last file that shows its picture: when a file is purged, no longer shows it, or was captioned by other
+models, it no longer counts. So the cache is never larger than the files' own captions. A lost or damaged cache costs
+only work: an empty one takes its place.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from ingest_assets.errors import OutsideError
 from ingest_assets.records import Caption, Picture
 
 _NAME = ".captions.sqlite"
-_WAIT_S = 30.0  # for another process' sentence; each takes milliseconds
+_WAIT_S = 30.0  # for another process's transaction; each takes milliseconds
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS readings (picture TEXT, kind TEXT, row BLOB, PRIMARY KEY (picture, kind)) WITHOUT ROWID;
@@ -33,10 +34,10 @@ CREATE INDEX IF NOT EXISTS holders_of ON holders (picture, kind);
 
 
 class CaptionCache:
-    """What one file asks for and leaves behind. Use a `with` block; it costs nothing until the first picture."""
+    """The cache, as one file uses it. Use a `with` block; it costs nothing until the first picture."""
 
     def __init__(self, root: Path, file_id: str, *, model: str = "") -> None:
-        """Look into the cache of an artifacts' folder for a file; `model` names all that decides what is said."""
+        """Open the cache in an artifacts' folder for a file; `model` names everything that decides the captions."""
         self._path, self._file, self._model = root / _NAME, file_id, model
         self._shown: set[tuple[str, str]] = set()
         self._opened: sqlite3.Connection | None = None
@@ -48,13 +49,13 @@ class CaptionCache:
         self._close()
 
     def noting(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
-        """Pass pictures on, and note that the file shows them."""
+        """Yield the pictures unchanged, and remember that the file shows them."""
         for picture in pictures:
             self._shown.add((picture.sha256, self._kind(picture)))
             yield picture
 
     def find(self, picture: Picture) -> Caption | None:
-        """Return the caption that these models gave to a picture of the same bytes.
+        """Return the caption that these models gave a picture of the same bytes before; None if there is none.
 
         Raises:
             OutsideError: the disk is full or cannot be written.
@@ -70,7 +71,7 @@ class CaptionCache:
         return None
 
     def keep(self, picture: Picture, caption: Caption) -> None:
-        """Keep what was made of a picture.
+        """Keep the caption of a picture.
 
         Raises:
             OutsideError: the disk is full or cannot be written.
@@ -81,7 +82,7 @@ class CaptionCache:
             rows.execute("INSERT OR IGNORE INTO holders VALUES (?, ?, ?)", (self._file, *key))
 
     def settle(self) -> None:
-        """Let go of what the file does not show any more, now that all its pictures have been noted.
+        """Remove captions of pictures that the file no longer shows; call it after all its pictures passed `noting`.
 
         Raises:
             OutsideError: the disk is full or cannot be written.
@@ -103,7 +104,7 @@ class CaptionCache:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        """Do all that is done in the block, or nothing of it."""
+        """Run the block in one transaction."""
         try:
             rows = self._opened = self._opened or self._open()
             with rows:
@@ -116,7 +117,7 @@ class CaptionCache:
             raise OutsideError(f"{self._path}: {error}; is the disk full? The file may be removed") from error
 
     def _open(self) -> sqlite3.Connection:
-        """Open the file, or begin a new one where it is damaged."""
+        """Open the database, or replace it by an empty one if it is damaged."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         try:
             return self._prepared()

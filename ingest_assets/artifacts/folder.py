@@ -1,12 +1,13 @@
-"""Sequences of records in, slices of zstd JSON lines out; written window by window, read window by window.
+"""Keep sequences of records on disk, as slices of zstd JSON lines that are written and read window by window.
 
     ROOT/ASSET/FILE/FINGERPRINT/00000001-00000016.jsonl.zst    one slice: the records of one window, one a line
     ROOT/ASSET/FILE/FINGERPRINT/attachments/SHA256             pictures, once each
     ROOT/ASSET/FILE/current.json                               the manifest of the sequence in force
 
-Every file is written under a temporary name and renamed, and the manifest comes last, so a reader sees the old sequence
-or the new one. A run that is killed leaves finished slices behind; the next one with the same fingerprint goes on after
-them. `zstdcat *.jsonl.zst | jq` and DuckDB's `read_json` open them; no pickle, so a code change never orphans data.
+Every file is written under a temporary name and renamed, and the manifest is written last, so a reader sees the old
+sequence or the new one. A killed run leaves its finished slices; the next run with the same fingerprint continues after
+them. `zstdcat *.jsonl.zst | jq` and DuckDB's `read_json` open them. Nothing is pickled, so a change of the code never
+makes data unreadable.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Artifacts:
             if current is not None and current.fingerprint == pending.fingerprint:
                 if not _fits_now(current, pending):
                     return current, False
-                # The manifest goes first: what a kill leaves behind is then a draft like any other.
+                # The manifest is removed first: after a kill, the rest is then a draft like any other.
                 (folder / "current.json").unlink()
                 shutil.rmtree(folder / pending.fingerprint[:16], ignore_errors=True)
             return self._replace(folder, pending, record_type), True
@@ -83,14 +84,14 @@ class Artifacts:
         return Stored(manifest=manifest, folder=folder, record_type=record_type)
 
     def manifest(self, asset: str, file_id: str) -> Manifest | None:
-        """Return the manifest of the sequence in force; one that cannot be read is none, and is made again."""
+        """Return the manifest of the sequence in force; None if there is none or it cannot be read."""
         try:
             return msgspec.json.decode((self._folder(asset, file_id) / "current.json").read_bytes(), type=Manifest)
         except (FileNotFoundError, msgspec.MsgspecError):
             return None
 
     def forget(self, asset: str, file_id: str) -> None:
-        """Take the sequence in force out of force: it cannot be read, and the next run makes it again."""
+        """Remove a sequence that cannot be read; the next run makes it again."""
         manifest = self.manifest(asset, file_id)
         folder = self._folder(asset, file_id)
         (folder / "current.json").unlink(missing_ok=True)
@@ -98,7 +99,7 @@ class Artifacts:
             shutil.rmtree(folder / manifest.fingerprint[:16], ignore_errors=True)
 
     def record_in_progress(self, asset: str, file_id: str) -> int:
-        """Return the number of the record that an attempt was at when it ended without a result."""
+        """Return the number of the record that an attempt was making when it ended without a result."""
         current = self.manifest(asset, file_id)
         in_force = current.fingerprint[:16] if current else ""
         folder = self._folder(asset, file_id)
@@ -111,19 +112,19 @@ class Artifacts:
         return count_records(newest) + 1
 
     def delete(self, file_id: str) -> None:
-        """Remove everything that was kept for a file; for a key that no file can have that is nothing."""
+        """Remove everything that is kept for a file; nothing is kept for a key that no file can have."""
         if not self._root.is_dir() or not _is_one_name(file_id):
             return
         for asset in sorted(path.name for path in self._root.glob("[!.]*")):
             folder = self._folder(asset, file_id)
-            # The manifest goes first: what a killed delete leaves behind is then nobody's current result.
+            # The manifest is removed first: after a kill, no damaged result is in force.
             (folder / "current.json").unlink(missing_ok=True)
             shutil.rmtree(folder, ignore_errors=True)
         with self.caption_cache(file_id) as captions:
             captions.settle()
 
     def caption_cache(self, file_id: str, *, model: str = "") -> CaptionCache:
-        """Say what was made of a file's pictures before, in any file."""
+        """Open the cache of captions for a file."""
         return CaptionCache(self._root, file_id, model=model)
 
     def _make(self, folder: Path, pending: Pending[T], record_type: type[T]) -> Manifest:

@@ -1,7 +1,7 @@
-"""What attempts at files needed in, the same out for the next file: a short memory on disk, one file per media type.
+"""Remember how much memory attempts at files needed, so that the next file starts with a window that fits.
 
-Kept beside the artifacts and not in the ledger: it also tells of attempts that ended without a record, and losing it
-costs nothing but a few attempts that are larger than they need be.
+One file per media type holds the newest attempts. They lie in the artifacts' folder and not in the ledger because
+attempts that ended without a record count too. Losing them costs only a few attempts with too large a window.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from ingest_assets.artifacts.slices import write_whole
 from ingest_assets.local_files import locked
 from ingest_assets.stages.first_window import Experience
 
-_KEPT = 400  # a look-alike is found among the newest; reading them takes a millisecond
+_KEPT = 400  # similar files are found among the newest; reading them takes a millisecond
 
 
 class History:
-    """The newest experiences of each media type."""
+    """The newest attempts of each media type."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def of(self, media_type: str) -> list[Experience]:
-        """Return what is known of a media type, oldest first; a damaged line is left out."""
+        """Return the attempts at files of a media type, oldest first; a damaged line is skipped."""
         found = []
         with suppress(FileNotFoundError):
             for line in self._path(media_type).read_bytes().splitlines():
@@ -34,11 +34,11 @@ class History:
         return found
 
     def media_types(self) -> list[str]:
-        """Return the media types of which something is known."""
+        """Return the media types that have attempts."""
         return sorted(path.stem.replace("+", "/", 1) for path in self._folder.glob("*.jsonl"))
 
     def add(self, experience: Experience) -> None:
-        """Keep an experience.
+        """Add an attempt.
 
         Raises:
             OutsideError: the disk is full or cannot be written.

@@ -16,18 +16,18 @@ UNREAD_UNDER_CAP = "unread_under_cap_mb"
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a finished sequence is: enough to decide whether to make it again."""
+    """The summary of a finished sequence, from which it is decided whether to make it again."""
 
     fingerprint: str
     digest: str
-    """sha256 of the records, whatever the window: equal digests mean equal content."""
+    """sha256 of the records, independent of the window: equal digests mean equal content."""
     records: int
     counts: dict[str, int]
     """Totals of the tally, such as elements or pictures."""
     preview: str = ""
     warnings: tuple[str, ...] = ()
     resumed: int = 0
-    """How many records an earlier, unfinished attempt had left."""
+    """How many records came from an earlier, unfinished attempt."""
     seconds: float = 0.0
     peak_memory_mb: float = 0.0
 
@@ -42,7 +42,7 @@ class Tally:
 
 
 class Summary:
-    """Adds up records to a manifest."""
+    """Sums up records into a manifest."""
 
     def __init__(self, tally: Callable[..., Tally]) -> None:
         self._tally = tally
@@ -64,7 +64,7 @@ class Summary:
         return line
 
     def manifest(self, *, fingerprint: str, resumed: int, facts: dict[str, int]) -> Manifest:
-        """Return what is known now that all records are counted."""
+        """Return the manifest of all records added so far."""
         return Manifest(
             fingerprint=fingerprint,
             digest=self._digest.hexdigest(),

@@ -38,10 +38,10 @@ class Pending(_Of[T]):
     fingerprint: str
     """Hash of all that the sequence depends on."""
     produce: Callable[[Draft[T]], Iterator[T]]
-    """Yields the records after those that the draft kept."""
+    """Yields the records that follow those which the draft kept."""
     tally: Callable[[T], Tally] = field(default=lambda _: Tally())
     resume_token: str = ""
-    """Finished records of an attempt with the same token are kept; empty where `produce` cannot go on after them."""
+    """Finished records of an attempt with the same token are kept; empty if `produce` cannot continue after them."""
     window: int = 16
     """How many records are in memory at once, and in one slice."""
     cap_mb: int = 0
@@ -51,7 +51,7 @@ class Pending(_Of[T]):
 
 
 class Draft(_Of[T]):
-    """A sequence in the making: what an earlier attempt left, and a place for attachments."""
+    """A sequence that is being made: the records that an earlier attempt left, and a place for attachments."""
 
     def __init__(self, folder: Path, *, record_type: type[T], resume_token: str) -> None:
         self._folder = folder
@@ -62,10 +62,10 @@ class Draft(_Of[T]):
             write_whole(token, resume_token.encode())
         (folder / IN_PROGRESS).unlink(missing_ok=True)
         self.facts: dict[str, int] = {}
-        """Counts that no record tells, for the manifest: the pages a file says it has."""
+        """Counts for the manifest that come from no record, such as the number of pages that a file claims."""
 
     def kept(self) -> Iterator[T]:
-        """Yield the records that are finished already."""
+        """Yield the records that an earlier attempt finished."""
         yield from read_slices(self._folder, self._record_type)
 
     def mark(self, number: int) -> None:
@@ -73,7 +73,7 @@ class Draft(_Of[T]):
         (self._folder / IN_PROGRESS).write_text(str(number))
 
     def attach(self, name: str, data: bytes) -> None:
-        """Keep bytes beside the records."""
+        """Store bytes under a name, next to the records."""
         write_whole(self._folder / "attachments" / name, data)
 
 
@@ -104,7 +104,7 @@ class Stored(_Of[T]):
             raise
 
     def untouched(self) -> Iterator[T]:
-        """Yield the records in order; a damaged sequence stays in force, for whoever only looks.
+        """Yield the records in order, for callers that change nothing: a damaged sequence stays in force.
 
         Raises:
             OutsideError: some are missing or damaged.
@@ -125,5 +125,5 @@ class Stored(_Of[T]):
         return OutsideError(f"{self.folder}: {what}; materialise {self.asset} again")
 
     def attachment(self, name: str) -> bytes:
-        """Return the bytes that were kept under a name."""
+        """Return the bytes that were stored under a name."""
         return (self.folder / "attachments" / name).read_bytes()

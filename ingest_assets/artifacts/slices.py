@@ -1,4 +1,4 @@
-"""Records in, slices of zstd JSON lines out, and back: the files that an artifact is made of.
+"""Write records as slices of zstd JSON lines, and read them back: the files that an artifact consists of.
 
 Every file is written under a temporary name, flushed and renamed, so a reader never sees half of one.
 """
@@ -30,7 +30,7 @@ def read_slices(folder: Path, record_type: type[T]) -> Iterator[T]:
 
 
 def count_records(folder: Path) -> int:
-    """Count the records of a folder's slices by their names."""
+    """Count the records of a folder's slices from the names of the files."""
     return max((int(path.name.split(".")[0].split("-")[1]) for path in folder.glob(_SLICE)), default=0)
 
 
@@ -43,7 +43,7 @@ def write_slice(folder: Path, lines: list[bytes], *, first: int) -> None:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all.
+    """Write a file so that readers see all of it or nothing.
 
     Raises:
         OutsideError: the disk is full or cannot be written.
