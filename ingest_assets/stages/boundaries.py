@@ -1,8 +1,8 @@
-"""Text in, its words out, each with the strength of the boundary before it: where a chunk may begin, and how well.
+"""Split text into words, and say how good a place for a cut the boundary before each word is.
 
 Words are counted by one stated rule, so that "500 words" bounds the length of a text in any script. Sentences are
-found by a small rule of our own: it needs no model or download, never changes under us (chunk ids depend on it), and
-when it errs, a chunk begins half a sentence early or late, which the overlap covers.
+found by a small rule of this project: it needs no model or download, and it does not change with a library's release
+(chunk ids depend on it). When it errs, a chunk begins half a sentence early or late, which the overlap covers.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import NamedTuple
 
 
 class Strength(IntEnum):
-    """How good a place to cut the start of a word is; a chunk is cut at the strongest within reach."""
+    """How good a place for a cut is; a chunk is cut at the strongest place within reach."""
 
     KEEP = 0
     """Inside a table that fits into one chunk, or between a table's header and its first row."""
     WORD = 1
     HEADING = 2
-    """Between a title and what stands under it."""
+    """Between a title and the text under it."""
     SENTENCE = 3
     """A sentence, a row of a table, a line of code."""
     PARAGRAPH = 4
@@ -35,8 +35,8 @@ class Span(NamedTuple):
     strength: Strength
 
 
-# Scripts written without spaces. A Chinese or Japanese character carries about as much as half an English word, but
-# makes at least one word piece; Thai, Lao, Khmer and Burmese words have about four characters.
+# Scripts written without spaces. A Chinese or Japanese character means about as much as half an English word, but is at
+# least one word piece of the model; Thai, Lao, Khmer and Burmese words have about four characters.
 _IDEOGRAPH = (
     "\u3001-\u303f\uff01-\uff0f\uff1a-\uff20"  # their punctuation
     "\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
@@ -46,7 +46,7 @@ _UNSPACED = "\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff"
 _WORD = re.compile(rf"[{_IDEOGRAPH}]|[{_UNSPACED}]{{1,4}}|[^\s{_IDEOGRAPH}{_UNSPACED}]{{1,40}}")
 
 _CLOSERS = "\"'”’»)\\]}」』）】》"
-# A space must follow the marks of Latin, Greek and Cyrillic; Chinese, Arabic, Urdu and Hindi ones stand alone.
+# In Latin, Greek and Cyrillic a space must follow the mark; in Chinese, Arabic, Urdu and Hindi none need follow.
 _SENTENCE_END = re.compile(
     rf"(?P<mark>[.!?…]+)[{_CLOSERS}]*\s+|[。！？｡؟۔।॥]+[{_CLOSERS}]*\s*|(?P<blank>\n[^\S\n]*\n\s*)"
 )
@@ -73,9 +73,9 @@ def count_words(text: str) -> int:
 
 
 def spans(text: str, *, first: Strength, by_line: bool = False) -> Iterator[Span]:
-    """Yield the words of a text in order; `first` is the strength before its first one.
+    """Yield the words of a text in order; `first` is the strength before the first word.
 
-    `by_line`: lines take the place of sentences (tables, code).
+    With `by_line`, the ends of lines count instead of the ends of sentences (tables, code).
     """
     ends = _line_ends(text) if by_line else _sentence_ends(text)
     position, at_position = next(ends, (len(text), Strength.WORD))
@@ -104,7 +104,7 @@ def _sentence_ends(text: str) -> Iterator[tuple[int, Strength]]:
 
 
 def _ends_sentence(text: str, mark: str, start: int, end: int) -> bool:
-    """Tell a full stop from an abbreviation's or an initial's, by the word before it and the letter behind it."""
+    """Tell whether a mark ends a sentence or an abbreviation, by the word before it and the letter after it."""
     behind = text[end : end + 8].lstrip(_OPENERS)
     if behind and behind[0].islower():
         return False

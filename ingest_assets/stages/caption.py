@@ -22,10 +22,10 @@ from ingest_assets.records import Caption, Picture
 # Goes up whenever the same picture yields another caption.
 VERSION = "4"
 
-# Below it a text is kept, but called doubtful: see the table in docs/decisions/pictures.md.
+# Below this confidence a text is kept and marked as doubtful: see the table in docs/decisions/pictures.md.
 SURE = 0.92
 
-# How the problem of a picture begins that was left out on purpose; nobody need act on it.
+# Prefix of the problem of a picture that is left out on purpose; no action is needed.
 DECORATION = "decoration"
 REPEATED = f"{DECORATION}: it stands on most pages; not read"
 
@@ -46,7 +46,7 @@ class PictureText:
     text: str
     """Paragraphs, with blank lines between them; empty where there is none."""
     confidence: float | None = None
-    """Mean over the characters that were found, 0 to 1; None without any."""
+    """Mean over the characters that were found, 0 to 1; None if there are none."""
 
 
 class Captioner(Protocol):
@@ -69,7 +69,7 @@ class Captioner(Protocol):
 
 
 class Describer(Protocol):
-    """A model that says what pictures show."""
+    """A model that describes pictures."""
 
     @property
     def model(self) -> str:
@@ -77,7 +77,7 @@ class Describer(Protocol):
         ...
 
     def describe(self, picture: bytes) -> str:
-        """Say in a sentence what one encoded picture (PNG or JPEG) shows.
+        """Describe one encoded picture (PNG or JPEG) in a sentence.
 
         Raises:
             BadInput: this picture cannot be described; the next one may.
@@ -88,14 +88,14 @@ class Describer(Protocol):
 
 
 class Known(Protocol):
-    """What was made of pictures before, by the same models, in any file."""
+    """Captions that the same models gave to pictures before, in any file."""
 
     def find(self, picture: Picture) -> Caption | None:
-        """Return the caption of a picture of the same bytes."""
+        """Return the caption of a picture with the same bytes."""
         ...
 
     def keep(self, picture: Picture, caption: Caption) -> None:
-        """Keep a caption for the next such picture."""
+        """Keep a caption for the next picture with the same bytes."""
         ...
 
 
@@ -187,7 +187,7 @@ def _read(picture: Picture, blank: Caption, data: bytes, *, captioner: Captioner
 
 
 def _described(read: Caption, data: bytes, describer: Describer, *, model: str) -> Caption:
-    """Add what the picture shows; where that cannot be said, what was read from it stays."""
+    """Add the description; if there is none, the text that was read stays."""
     try:
         sentence = _clean(describer.describe(data))
     except BadInput as error:
@@ -211,6 +211,6 @@ def _decoration(picture: Picture) -> str:
 
 
 def _clean(text: str) -> str:
-    """Tidy up: NFC, no space around lines, one empty line at most between paragraphs."""
+    """Normalise a text: NFC, no space around lines, at most one empty line between paragraphs."""
     lines = (line.strip() for line in unicodedata.normalize("NFC", text).splitlines())
     return _GAP.sub("\n\n", "\n".join(lines)).strip("\n")

@@ -28,7 +28,7 @@ class Built:
     file_id: str
     chunks: int
     changed: bool
-    """False where it stood there already as it is."""
+    """False if it was there already."""
 
 
 @dataclass(slots=True)

@@ -1,9 +1,9 @@
-"""Parts and captions in, chunks out: 150 to 500 words that begin and end where the document does.
+"""Cut a document into chunks of 150 to 500 words, at the boundaries of its sections, paragraphs and sentences.
 
-A cut is made at the strongest boundary within reach (section, then paragraph, then sentence, then word). Among equals
-the text itself decides, by the hash of what follows the cut, as in content-defined chunking (Muthitacharoen et al.,
-"A low-bandwidth network file system", 2001): after an edit the cuts fall into step again within a few chunks, so the
-rest of a long document keeps its texts, ids and vectors (benchmarks/retrieval/README.md, table 3).
+A cut is made at the strongest boundary within reach (section, then paragraph, then sentence, then word). Among equal
+boundaries the text itself decides, by the hash of what follows the cut, as in content-defined chunking (Muthitacharoen
+et al., "A low-bandwidth network file system", 2001). So a few chunks after an edit the cuts are the same as before, and
+the rest of a long document keeps its texts, ids and vectors (benchmarks/retrieval/README.md, table 3).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from ingest_assets.errors import ConfigError
 from ingest_assets.records import Caption, Chunk, Part
 from ingest_assets.stages.boundaries import Strength
-from ingest_assets.stages.passages import Reading, Word, passages
+from ingest_assets.stages.passages import Word, WordWindow, passages
 
 VERSION = "1"
 """Goes up whenever the same parts yield other chunks."""
@@ -31,9 +31,9 @@ class ChunkSizes:
     max_words: int = 500
     """With the overlap and a repeated table header."""
     min_words: int = 150
-    """Where the document allows: a shorter document is one chunk, and no table that fits is broken for it."""
+    """Not always reached: a shorter document is one chunk, and a table that fits is never cut to reach it."""
     overlap_words: int = 50
-    """Repeated from the end of the chunk before, at most."""
+    """Words repeated from the end of the chunk before, at most."""
 
     def __post_init__(self) -> None:
         if not (1 <= self.min_words <= self.max_words and 0 <= self.overlap_words <= self.max_words // 2):
@@ -48,10 +48,9 @@ def chunk(
 ) -> Iterator[Chunk]:
     """Cut a document into chunks, in reading order, holding about one chunk's words and one element at a time.
 
-    Headers and footers of pages are left out. The same elements give the same chunks however they are grouped into
-    parts.
+    Headers and footers of pages are left out. The same elements give the same chunks, in whatever parts they come.
     """
-    reading = Reading(passages(parts, captions=captions, max_words=sizes.max_words))
+    reading = WordWindow(passages(parts, captions=captions, max_words=sizes.max_words))
     seen: Counter[str] = Counter()
     begin = index = 0
     while reading.fill(begin + sizes.max_words + sizes.min_words + 1) > begin:
@@ -81,14 +80,15 @@ def chunk(
 
 
 def _chunk_id(file_id: str, text_sha256: str, *, occurrence: int) -> str:
-    """Name a chunk by owner and content: a second equal text of the file has another id, on every run the same."""
+    """Name a chunk by file and content; a second chunk of equal text gets an id of its own, the same in every run."""
     return hashlib.sha256(f"{file_id}\0{text_sha256}\0{occurrence}".encode()).hexdigest()[:32]
 
 
-def _overlap_start(reading: Reading, begin: int, sizes: ChunkSizes) -> int:
-    """Return where the chunk starts whose own words start at `begin`: with a sentence, if one is near enough.
+def _overlap_start(reading: WordWindow, begin: int, sizes: ChunkSizes) -> int:
+    """Return where a chunk with its overlap starts; its own words start at `begin`.
 
-    All words before `begin` are of the chunk before, and no more than the overlap. A table repeats whole rows only.
+    It starts with a sentence, if one is near enough. All words before `begin` belong to the chunk before, and there are
+    no more of them than the overlap. Of a table only whole rows are repeated.
     """
     words = reading.words
     start = next((i for i in range(begin) if words[i].opens), begin)
@@ -104,7 +104,7 @@ def _cut(words: Sequence[Word], begin: int, *, used: int, sizes: ChunkSizes) -> 
     first, last = begin + max(1, sizes.min_words - used), begin + sizes.max_words - used
     if len(words) <= last:
         return len(words)
-    # What follows should be enough for a chunk of its own: up to the next section or table, at least up to the end.
+    # Enough words for another chunk should follow: up to the next section or table, or at least up to the end.
     goal = next((i for i in range(last + 1, len(words)) if _is_goal(words[i])), len(words))
     furthest = ((goal - sizes.min_words, Strength.SENTENCE), (len(words) - sizes.min_words, Strength.WORD))
     tables = [i for i in range(first, len(words)) if _begins_whole_table(words[i])]
@@ -131,7 +131,7 @@ def _begins_whole_table(word: Word) -> bool:
 
 
 def _strands(words: Sequence[Word], cut: int, tables: Sequence[int], sizes: ChunkSizes) -> bool:
-    """Tell whether a cut leaves too few words before a table that they cannot share a chunk with."""
+    """Tell whether a cut leaves too few words before a table with which they do not fit into one chunk."""
     room = sizes.max_words - sizes.overlap_words
     return any(
         cut < table < cut + sizes.min_words and table - cut + words[table].passage.whole_words > room

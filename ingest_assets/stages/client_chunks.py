@@ -1,4 +1,4 @@
-"""Lines of JSON in, a client's chunks out, or why a line is none; one line in memory at a time."""
+"""Read a client's chunks from lines of JSON, holding one line in memory at a time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated, BinaryIO
 import msgspec
 
 MAX_LINE_BYTES = 1_000_000
-"""A chunk's text is some kilobytes; what is longer than this is a document."""
+"""A chunk's text has some kilobytes; a longer line holds a whole document."""
 MAX_TEXT_CHARS = 100_000
 _ID = msgspec.Meta(min_length=1, max_length=256)  # an index of PostgreSQL holds some 2,700 bytes of both
 
@@ -45,7 +45,7 @@ class ClientChunk:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A line that is no chunk."""
+    """A line that is not a chunk, and why."""
 
     line: int
     reason: str
@@ -54,7 +54,7 @@ class Refused:
 
 
 def client_chunks(stream: BinaryIO) -> Iterator[ClientChunk | Refused]:
-    """Read chunks, one JSON object a line; empty lines are passed over."""
+    """Read chunks, one JSON object a line; empty lines are skipped."""
     number = 0
     while line := stream.readline(MAX_LINE_BYTES + 1):
         number += 1
@@ -100,7 +100,7 @@ def _problem(read: _Line) -> str:
 
 
 def _names(line: bytes) -> _Names:
-    """Return what can be told of a line that is no chunk."""
+    """Return the ids in a line that is not a chunk, if they can be read."""
     try:
         return msgspec.json.decode(line, type=_Names)
     except (msgspec.MsgspecError, UnicodeDecodeError):

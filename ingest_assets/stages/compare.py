@@ -1,9 +1,9 @@
 """Compare the bucket's listing with the ledger and say which files are new, changed or gone.
 
-Decided from our own ledger, never from Dagster's record of materialisations: a key that was deleted and added again
-still looks materialised there. What cannot be seen is not gone: files below a place that cannot be read stay, and in a
-bucket that neither has its mark nor holds a file that the ledger knows (an empty mount point, another volume) nothing
-is gone at all.
+The ledger of this project decides, never Dagster's record of materialisations: a key that was deleted and added again
+still looks materialised there. A file that cannot be seen is not taken for gone: files below a place that cannot be
+read stay known. In a bucket that has no mark and holds no file that the ledger knows (an empty mount point, another
+volume), no file at all is taken for gone.
 """
 
 from __future__ import annotations

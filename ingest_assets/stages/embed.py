@@ -1,7 +1,7 @@
-"""Chunks in, chunks with vectors out, in the same order; what the store has a vector for is not embedded again.
+"""Give each chunk its vector; texts whose vector the store already has are not embedded again.
 
-A vector is known by its model and the hash of its text, so an edited page embeds its own chunks and no others, and a
-text that stands twice in a window is embedded once.
+A vector is looked up by its model and the hash of its text. So after an edit only the edited chunks are embedded, and a
+text that occurs twice in a window is embedded once.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Embedder(Protocol):
 
     @property
     def model(self) -> str:
-        """Everything that vectors must share to be comparable: name, weights, the way of reading long texts."""
+        """Name everything that vectors must share to be comparable: model, weights, how long texts are read."""
         ...
 
     @property
@@ -36,7 +36,7 @@ class Embedder(Protocol):
         ...
 
     def embed(self, texts: Sequence[str]) -> Vector:
-        """Return one float32 row of L2 norm 1 per text, in the same order; no part of a text is left out of it.
+        """Return one float32 row of L2 norm 1 per text, in the same order; each text is read to its end.
 
         Raises:
             OutsideError: the model cannot answer now.
@@ -63,7 +63,7 @@ def embed(
     rest = iter(chunks)
     while held := list(islice(rest, window)):
         answer = known([chunk.text_sha256 for chunk in held])
-        # A damaged vector in the store is made again, not handed on and not an error for ever.
+        # A damaged vector in the store is computed again, so that it is neither copied nor an error for ever.
         found = {
             text_sha256: vector
             for text_sha256, vector in answer.items()

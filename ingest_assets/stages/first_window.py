@@ -1,7 +1,7 @@
-"""How earlier files fared in, the window to begin with for a new one out.
+"""Choose the first window size for a file from how similar files did.
 
-Only files that look alike are asked: of the same media type and of about the same size, and of about as many pages
-where both are known. What they could not do under a cap as small as today's is not tried again.
+Files are similar if they have the same media type, about the same size, and about the same number of pages where both
+are known. A window with which a similar file ran out of memory, under a cap as small as today's, is not tried again.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 SIZE_FACTOR = 2.0
-"""Files look alike within this factor of bytes, and of pages."""
-_HEADROOM = 0.9  # of the cap: RLIMIT_DATA refuses there
+"""Files are similar if neither has more than this many times the bytes, or pages, of the other."""
+_HEADROOM = 0.9  # of the cap: RLIMIT_DATA refuses memory from there on
 
 
 @dataclass(frozen=True, slots=True)
 class Experience:
-    """How one attempt at a file went."""
+    """How one attempt at a file ended, and how much memory it took."""
 
     media_type: str
     size_bytes: int
     pages: int
-    """0 where the format flows, or where it was not known."""
+    """0 if the format has no pages, or if the number was not known."""
     pictures: int
     window: int
     cap_mb: int
@@ -33,9 +33,9 @@ class Experience:
 def first_window(
     history: Iterable[Experience], *, media_type: str, size_bytes: int, pages: int = 0, cap_mb: int, largest: int
 ) -> int:
-    """Return the largest window, at most `largest`, that no file which looks alike failed with.
+    """Return the largest window, at most `largest`, with which no similar file ran out of memory.
 
-    A look-alike that succeeded close to the cap counts as one that needs half of its window.
+    A similar file whose peak was above today's cap counts as one that needs half of its window.
     """
     window = largest
     for one in history:

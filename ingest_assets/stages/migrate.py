@@ -1,7 +1,7 @@
-"""A store in, everything in it in another store out, file by file; no vector is computed again.
+"""Copy everything from one store to another, file by file, with the vectors as they are.
 
-A file's record gets the bucket's version last, so a file whose record is the same on both sides has been copied whole:
-a second call goes on where the first one stopped, and costs one look per file where nothing is left.
+A file's record gets the bucket's version last, so a file whose record is the same on both sides has been copied
+completely. A second call continues where the first one stopped, and only compares records if nothing is left to copy.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ class Moved:
     file_id: str
     chunks: int
     copied: bool
-    """False where it was there already."""
+    """False if it was there already."""
 
 
 def migrate(source: StoreReading, target: StoreEditing) -> Iterator[Moved]:
-    """Copy every file of the source that the target does not hold as it is there; leave the target's others alone.
+    """Copy every file of the source that is missing or different in the target; do not touch the target's other files.
 
     Raises:
         OutsideError: a store is away, or rows of a file are damaged in the source: `ingest repair` mends them.
     """
     for file_id in owners_of(source):
         record = source.file(file_id)
-        if record is None:  # rows that belong to no file are nobody's to move
+        if record is None:  # rows that belong to no file are not copied
             continue
         if _as_kept(target.file(file_id)) == _as_kept(record):
             yield Moved(file_id, record.chunks, copied=False)
@@ -104,5 +104,5 @@ def _damaged(record: FileRecord, what: str) -> OutsideError:
 
 
 def _as_kept(record: FileRecord | None) -> FileRecord | None:
-    """A record but for the generation, which each store counts by itself."""
+    """Return a record without its generation, which each store counts by itself."""
     return record and replace(record, generation=0)

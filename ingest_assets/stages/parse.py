@@ -1,8 +1,8 @@
-"""A file in, its parts out, each element under its section and each picture once.
+"""Read a file part by part, give each element its section, and keep each picture once.
 
-The parser sees one part at a time and knows nothing of the ones before. What needs memory of the document is here:
-the titles above an element, and which pictures have been seen. Both are rebuilt from the parts that an earlier attempt
-finished, so a run that goes on after a crash yields what one run would have.
+The parser sees one part at a time and remembers nothing of those before. This module remembers what concerns the whole
+document: the titles above an element, and the pictures already seen. Both are rebuilt from the parts that an earlier
+attempt finished, so a run that continues after a crash yields the same parts as one that was never interrupted.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def parse(
 ) -> Iterator[Part]:
     """Yield the parts after the finished ones; `keep` takes each new picture's bytes under its sha256.
 
-    Parts in `limits.unread` are not read: they come out with their problem.
+    Parts in `limits.unread` are not read: they are yielded with their problem.
 
     Raises:
         BadInput: the file as a whole cannot be read.
@@ -86,7 +86,7 @@ class _Headings:
         self._titles: list[tuple[int, str]] = []
 
     def place(self, element: Element) -> Element:
-        """Give an element its section; a title stands below those of a smaller level."""
+        """Give an element its section; a title belongs below the titles of smaller levels before it."""
         if element.type is ElementType.TITLE:
             level = max(1, element.level)
             self._titles = [title for title in self._titles if title[0] < level]
@@ -97,7 +97,7 @@ class _Headings:
 
 
 def _count(pictures: Sequence[Picture]) -> int:
-    """Count what `max_pictures` bounds: a page that is a picture is bounded by `max_pages`, and alone in its part."""
+    """Count the pictures that `max_pictures` limits: not those that are whole pages, which `max_pages` limits."""
     return sum(not picture.is_page for picture in pictures)
 
 

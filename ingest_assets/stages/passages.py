@@ -1,7 +1,7 @@
-"""Parts and captions in, the words of the document's text out, each knowing the passage it stands in.
+"""Turn a document's parts and captions into one stream of words, each with the passage it belongs to.
 
 A document's text is the text of its elements in reading order, joined by blank lines; captions stand where their
-pictures stood. It is never held whole: `Reading` keeps the words that the next cut may touch.
+pictures stood. The text is never in memory as a whole: `WordWindow` holds the words that the next cut may need.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ingest_assets.stages.boundaries import Strength, count_words, spans
 SEPARATOR = "\n\n"
 _LEFT_OUT = (ElementType.HEADER, ElementType.FOOTER)
 _BY_LINE = (ElementType.TABLE, ElementType.CODE)
-_HEADER_SHARE = 4  # a header of more than a quarter of a chunk is not repeated: it would crowd out the rows
+_HEADER_SHARE = 4  # a header longer than a quarter of a chunk is not repeated: it would leave little room for rows
 _TABLE_HEADER = re.compile(r"[^\n]*\n(?:[|\s:-]*-[|\s:-]*(?:\n|$))?")
 
 
@@ -31,18 +31,18 @@ class Passage:
     """Characters of the document before it."""
     page_number: int | None
     section: tuple[str, ...]
-    """Titles above it; a title's own is the last."""
+    """Titles above it; for a title, its own text is the last."""
     first: Strength
-    """How good a place its beginning is for a cut."""
+    """How good a place for a cut its beginning is."""
     by_line: bool = False
     is_table: bool = False
     header: str = ""
-    """First rows of a table that is too long for one chunk, to be repeated."""
+    """First rows of a table that is too long for one chunk; they are repeated in each chunk."""
     header_words: int = 0
     rows_start: int = 0
-    """Where a table's rows begin behind its header, in characters of `text`."""
+    """Where a table's rows begin after its header, in characters of `text`."""
     whole_words: int = 0
-    """Words of a table that fits into one chunk and must not be cut; 0 for everything else."""
+    """Number of words of a table that fits into one chunk and must not be cut; 0 for everything else."""
 
 
 class Word(NamedTuple):
@@ -52,7 +52,7 @@ class Word(NamedTuple):
     end: int
     strength: Strength
     opens: bool
-    """It begins a sentence, a row or more."""
+    """The word begins a sentence, a row or a larger unit."""
     passage: Passage
 
 
@@ -91,7 +91,7 @@ def _passage(element: Element, text: str, *, start: int, first: Strength, max_wo
     plain = Passage(text, start, element.page_number, section, first, by_line=element.type in _BY_LINE)
     if element.type is not ElementType.TABLE:
         return plain
-    # Counting stops above the limit: a table may have a million words.
+    # Stop counting above the limit: a table may have a million words.
     words = sum(1 for _ in islice(spans(text, first=first), max_words + 1))
     match = _TABLE_HEADER.match(text)
     rows_start = match.end() if match else 0
@@ -125,20 +125,20 @@ def words(passage: Passage) -> Iterator[Word]:
         )
 
 
-class Reading:
-    """The words around the next cut, and what a chunk needs to know about them. Positions count from its first word."""
+class WordWindow:
+    """The words around the next cut, read on as needed. Positions count from the first word held."""
 
     def __init__(self, read: Iterable[Passage]) -> None:
         self.words: list[Word] = []
         self._rest = (word for passage in read for word in words(passage))
 
     def fill(self, count: int) -> int:
-        """Read on until this many words are here, or all; return how many are."""
+        """Read on until this many words are held, or the document ends; return how many are held."""
         self.words.extend(islice(self._rest, max(0, count - len(self.words))))
         return len(self.words)
 
     def forget(self, count: int) -> None:
-        """Drop words from the front."""
+        """Drop words from the beginning."""
         del self.words[:count]
 
     def text(self, first: int, end: int) -> str:
@@ -153,14 +153,14 @@ class Reading:
         return tuple(sorted({p.page_number for p in self._passages(first, end) if p.page_number is not None}))
 
     def section(self, first: int, end: int) -> tuple[str, ...]:
-        """Return the section that most of the words stand in; of equals, the first."""
+        """Return the section of most of the words; of equal ones, the first."""
         counts: dict[tuple[str, ...], int] = {}
         for word in self.words[first:end]:
             counts[word.passage.section] = counts.get(word.passage.section, 0) + 1
         return max(counts, key=lambda section: counts[section])
 
     def header_above(self, position: int) -> tuple[str, int]:
-        """Return the table header to repeat before a word that stands among the rows, and its count of words."""
+        """Return the table header to repeat before a word that stands in the rows, and its number of words."""
         word = self.words[position]
         among_rows = word.start - word.passage.start >= word.passage.rows_start > 0
         return (word.passage.header, word.passage.header_words) if among_rows else ("", 0)

@@ -1,8 +1,8 @@
-"""Chunks that somebody else cut in, an answer to each out: inserted, identical, conflict or rejected.
+"""Store chunks that a client has cut, and answer each one: inserted, identical, conflict or rejected.
 
-A chunk is known by its document (`doc_id`) and the client's own `chunk_id`. Handing in the same one again changes
-nothing, handing in another text under the same id changes nothing either and is reported; the order in which chunks
-come does not matter. Each batch of a document becomes visible at once.
+A chunk is identified by its document (`doc_id`) and the client's own `chunk_id`. The same chunk again changes nothing.
+Another text under the same id changes nothing either, and is reported. The order of the chunks does not matter. Each
+batch of a document becomes visible at once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ BATCH = 256
 """Chunks in memory at once."""
 MEDIA_TYPE = "application/x-ndjson"
 _TRIES = 5
-"""Of a batch whose document another client adds to at the same moment."""
+"""Tries to add a batch while another client adds to the same document."""
 
 
 class Status(StrEnum):
@@ -36,15 +36,15 @@ class Status(StrEnum):
 
     INSERTED = "inserted"
     IDENTICAL = "identical"
-    """It is there already."""
+    """The store has it already."""
     CONFLICT = "conflict"
-    """Its id is there with other content, which was kept as it was."""
+    """The store has other content under its id, and keeps that."""
     REJECTED = "rejected"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of one chunk, in the order in which they came."""
+    """What became of one chunk. Answers come in the order of the chunks."""
 
     line: int
     doc_id: str
@@ -62,10 +62,10 @@ def add_chunks(
 ) -> Iterator[Answer]:
     """Put chunks into the store, batch by batch, and answer each.
 
-    `opened` gives the store and the embedder in use, which may be others at the next batch; `now` the time in UTC.
+    `opened` returns the store and the embedder in use, which may change between batches; `now` returns the UTC time.
 
     Raises:
-        OutsideError: the store or the embedder is away; what was answered before is kept.
+        OutsideError: the store or the embedder is away; chunks that were answered before are stored.
     """
     for batch in batches(items, BATCH):
         store, embedder = opened()
@@ -110,7 +110,7 @@ def _add_to(
 def _compare(
     items: Sequence[ClientChunk], there: dict[str, Chunk], *, file_id: str
 ) -> tuple[list[Answer], list[Chunk]]:
-    """Answer each chunk, and gather those that are new."""
+    """Answer each chunk, and collect the new ones."""
     answers, new = [], []
     there = dict(there)
     for item in items:

@@ -1,7 +1,6 @@
-"""A record and its embedded chunks in, the record as the store keeps it out.
+"""Publish a file's embedded chunks in the store, and decide its state: succeeded, partial or empty.
 
-The store makes the chunks the file's only ones at once (`stores/contract.py`); what is decided here is the name of the
-end that the file comes to.
+The store replaces the file's chunks in one step (`stores/contract.py`).
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from ingest_assets.stores.contract import Publishing
 def publish(record: FileRecord, chunks: Iterable[EmbeddedChunk], *, store: Publishing) -> FileRecord:
     """Publish a file's chunks and return its ledger entry: succeeded, partial or empty.
 
-    A file of which parts could not be read is partial even where nothing else was found in it: its emptiness is not
-    known. The old chunks stay in force where anything is raised.
+    A file with unreadable parts is partial even if nothing else was found in it: it may not be empty. If
+    anything is raised, the old chunks stay in force.
 
     Raises:
         ValueError: a vector or a chunk id is not fit to be stored.
@@ -27,7 +26,7 @@ def publish(record: FileRecord, chunks: Iterable[EmbeddedChunk], *, store: Publi
     """
     if record.quarantined or record.unread_pictures:
         return store.replace(replace(record, state=State.PARTIAL), chunks)
-    # The state stands in the same write as the generation, so the first chunk is looked at before.
+    # State and generation are written together, so whether there is a first chunk must be known before.
     iterator = iter(chunks)
     first = next(iterator, None)
     if first is None:

@@ -1,7 +1,7 @@
-"""Parts in, the pictures that stand on most pages out: letterheads, logos and backgrounds, which are decoration.
+"""Find the pictures that stand on most pages: letterheads, logos and backgrounds, which are decoration.
 
-Told when all pages are known, so that no window sees another answer than the whole; what is held is a number per
-distinct picture.
+This is decided when all pages are known, so the window does not change the answer. Only one number per distinct picture
+is held in memory.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from collections.abc import Iterable
 
 from ingest_assets.records import Part
 
-# On two or three pages of three a picture may well be what the document is about.
+# In a document of two or three pages, a picture on most of them may be what the document is about.
 MIN_PAGES = 4
 
 
 def repeated(parts: Iterable[Part]) -> frozenset[str]:
     """Return the sha256 of each picture that stands on more than half of a document's pages, and on four at least.
 
-    Pages that are pictures themselves are no decoration; parts without a page number are of no page.
+    Pages that are pictures themselves are not counted as decoration; parts without a page number belong to no page.
     """
     pages: set[int] = set()
     standing: Counter[str] = Counter()

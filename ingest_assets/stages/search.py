@@ -1,4 +1,4 @@
-"""A question in, the nearest chunks of one user's project out."""
+"""Find the chunks of one user's project that are nearest in meaning to a question."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ingest_assets.stages.embed import Embedder
 from ingest_assets.stores.contract import Searching
 
 MAX_RESULTS = 100
-"""Answers to one question: more than a person reads or a prompt holds."""
+"""Results of one question: more than a person reads or a prompt holds."""
 MAX_QUERY_CHARACTERS = 10_000
 """A question, not a document: the model reads some 1,000 characters of it."""
 

@@ -1,4 +1,4 @@
-"""The beginning of a document in, its summary out: its first sentences, or words, as many as fit."""
+"""Make a document's summary from its first sentences."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ MAX_CHARS = 300
 
 
 def summary_of(text: str) -> str:
-    """Cut at the last sentence that fits; where none does, at the last word."""
+    """Return as many first sentences as fit into 300 characters; if none fits, as many words."""
     if len(text) <= MAX_CHARS:
         return text.strip()
     head = text[:MAX_CHARS]

@@ -26,11 +26,11 @@ _LOOKS = 5
 """Give up after five tries: a file that is published that often while it is examined will not settle."""
 
 Kept: TypeAlias = Callable[[FileRecord], Iterable[Chunk] | None]
-"""Gives the chunks that a record was published from; None where they are not kept."""
+"""Returns the chunks that a record was published from; None if they are not kept."""
 
 
 class Problem(StrEnum):
-    """What can be wrong between ledger, artifacts and rows."""
+    """A way in which ledger, artifacts and rows can disagree."""
 
     ORPHANED = "rows of a file that the ledger does not know"
     NO_CHUNKS = "a record without chunks"
@@ -62,19 +62,19 @@ _OF_VECTORS = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong."""
+    """One disagreement."""
 
     problem: Problem
     file_id: str
     row: str = ""
-    """Name of the row in the store; empty where it is about the file, or about a row that is not there."""
+    """Name of the row in the store; empty if the finding is about the file or about a missing row."""
     chunk_id: str = ""
     detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What was found of one file."""
+    """The findings about one file."""
 
     file_id: str
     record: FileRecord | None
@@ -169,7 +169,7 @@ def _of_row(row: StoredChunk, record: FileRecord | None, *, first: str | None) -
 
 
 def faults_of(row: StoredChunk, record: FileRecord) -> Iterator[tuple[Problem, str]]:
-    """Say what is wrong with one row in force, by itself and against its file's record."""
+    """Yield what is wrong with one row in force, alone and compared with its file's record."""
     if not row.chunk.text_is_whole:
         yield Problem.WRONG_HASH, ""
     for name, there, wanted in (
@@ -217,7 +217,7 @@ def _of_chunks(record: FileRecord, chunks: Iterable[Chunk] | None, current: dict
 
 
 def _missing(record: FileRecord, missing: Sequence[Chunk], texts: Collection[str]) -> Iterator[Finding]:
-    """Name the chunks that have no row and were not taken out as duplicates: of texts here, then of texts elsewhere."""
+    """Name the chunks without a row that were not removed as duplicates of texts in this file or in another."""
     repeated = min(record.duplicates, sum(chunk.text_sha256 in texts for chunk in missing))
     lacking = [chunk for chunk in missing if not repeated or chunk.text_sha256 not in texts]
     if len(lacking) > record.duplicates - repeated:
@@ -226,7 +226,7 @@ def _missing(record: FileRecord, missing: Sequence[Chunk], texts: Collection[str
 
 
 def content_of(chunk: Chunk) -> str:
-    """Hash all of a chunk but its name, so that thousands can be compared without their texts."""
+    """Hash everything in a chunk except its id, so that thousands can be compared without holding their texts."""
     whole = (
         chunk.text,
         chunk.text_sha256,
