@@ -1,1 +1,1 @@
-"""Files in an upload bucket in, searchable chunks in the team's own vector store out."""
+"""Turn the files of an upload bucket into searchable chunks in the team's own vector store."""

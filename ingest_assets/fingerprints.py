@@ -38,7 +38,7 @@ def chunk_sizes_of(settings: Settings) -> ChunkSizes:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprints:
-    """What each stage's result depends on besides its input: code version, settings, model."""
+    """The fingerprint of each stage: what its result depends on besides its input (code version, settings, model)."""
 
     receive: str
     parse: str
@@ -48,7 +48,7 @@ class Fingerprints:
 
     @property
     def whole(self) -> str:
-        """Fingerprint of the whole way, as the ledger keeps it."""
+        """Fingerprint of all stages together, which the ledger keeps."""
         return fingerprint(self)
 
 
@@ -74,7 +74,7 @@ def fingerprint_of(settings: Settings, record: FileRecord) -> str:
 
 
 def receive_fingerprint(settings: Settings) -> str:
-    """Say what a file's reference depends on besides its bytes; also of files that no parser reads."""
+    """Return the fingerprint of a file's reference; it exists also for files that no parser reads."""
     return fingerprint(receive_stage.VERSION, media_type.VERSION, settings.max_file_mb)
 
 

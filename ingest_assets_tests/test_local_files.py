@@ -1,4 +1,4 @@
-"""A lock file lets one process at a time through, and a hash is that of the bytes."""
+"""Test that a lock lets one process at a time through, and that a hash is that of the bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that need more memory than their run may have: real files, the real model, the real cap."""
+"""Test files that need more memory than the cap of their run, with real files, the real model and a real cap."""
 
 from __future__ import annotations
 

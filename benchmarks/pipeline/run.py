@@ -1,4 +1,4 @@
-"""The whole way of a file: seconds and peak memory of a run, and what a second pass over unchanged files costs.
+"""Measure the seconds and peak memory of whole runs, and of a second pass over unchanged files.
 
     .venv/bin/python benchmarks/pipeline/run.py ../shared/corpus/documents/pdf/pdf2image-memory-error-test-400p.pdf
 

@@ -1,4 +1,4 @@
-"""A long text with one edit in, how many of its chunks change out."""
+"""Measure how many chunks of a long text change after one edit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Similarities of questions and chunks in, the measures of the two sets out."""
+"""Compute the measures of the two retrieval sets from the similarities of questions and chunks."""
 
 from __future__ import annotations
 

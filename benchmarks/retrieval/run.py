@@ -1,4 +1,4 @@
-"""The two retrieval sets in, the tables of README.md out: how well chunks are found, by the way they are embedded.
+"""Measure how well chunks are found, by the way they are embedded, and print the tables of README.md.
 
 The whole path is measured: parser, parse, chunk, embed, exact cosine search. `run.py` measures the way that is in
 force, `run.py --all` all ways beside it; vectors are kept in --cache from run to run.

@@ -1,4 +1,4 @@
-"""A retrieval set's folder in, questions, labels and the chunks of our own pipeline out, placed in the raw files."""
+"""Read a retrieval set: its questions, its labels, and the chunks of this project placed in the raw files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ways to read a chunk that is longer than the model's window, each behind the embedder's own protocol."""
+"""Embed chunks longer than the model's window in several ways, each behind the protocol of an embedder."""
 
 from __future__ import annotations
 

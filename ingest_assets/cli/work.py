@@ -88,12 +88,12 @@ def work_on(settings: Settings, *, max_files: int | None, until_empty: bool) -> 
 def _pending(workshop: Workshop, instance: dg.DagsterInstance) -> tuple[Changes, list[Arrival], list[str]]:
     """Look twice, as the sensor does from tick to tick; leave out files that other processes are working on."""
     from ingest_assets.defs.busy_files import files_in_runs
-    from ingest_assets.defs.sensors import look, sweep_dead_runs
+    from ingest_assets.defs.sensors import compare_bucket, sweep_dead_runs
 
     sweep_dead_runs(instance)
     busy = files_in_runs(instance)  # first: a run that ends between the two looks is then in the ledger
-    first = look(workshop, instance, seen={}, missed=[])
-    changes = look(workshop, instance, seen=first.unsettled, missed=sorted(first.missing))
+    first = compare_bucket(workshop, instance, seen={}, missed=[])
+    changes = compare_bucket(workshop, instance, seen=first.unsettled, missed=sorted(first.missing))
     arrivals = [arrival for arrival in changes.arrivals if arrival.file_id not in busy]
     return changes, arrivals, [file_id for file_id in changes.gone if file_id not in busy]
 

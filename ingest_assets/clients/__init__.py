@@ -1,1 +1,1 @@
-"""Models behind the stages' protocols: embedders and captioners."""
+"""Run the models that the stages ask for: embedders, and readers and describers of pictures."""

@@ -1,10 +1,10 @@
-"""A stretch of text in, the language that it is in out.
+"""Detect the language of a short text.
 
-Most scripts are of one language among those that are told apart here, and tell it by themselves. For the others
-langdetect is asked (MIT; its profiles of letter triples, by Nakatani Shuyo, are Apache-2.0). It is a dependency of
-`unstructured`, works offline, and reads its 55 profiles only when it is first needed (0.36 s of processor time, 40 MB).
-It draws samples at random; its generator is seeded, so that the same text always has the same language. On one short
-sentence it may take a language for its neighbour: German for Dutch.
+For most scripts only one language is considered here, so the script alone decides. For the others langdetect is asked
+(MIT; its profiles of letter triples, by Nakatani Shuyo, are Apache-2.0). It is a dependency of `unstructured`, works
+offline, and reads its 55 profiles only when it is first needed (0.36 s of processor time, 40 MB). It draws samples at
+random; its generator is seeded, so that the same text always gets the same language. On one short sentence it may
+confuse similar languages, such as German and Dutch.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SURE = 0.5  # langdetect's own probability: below it, it wavers between several
 
 
 def language_of(text: str) -> str:
-    """Return the language of most of a text as ISO 639-1, or nothing where it cannot be told."""
+    """Return the language of most of a text as ISO 639-1; an empty string if it is not sure."""
     letters = sum(map(str.isalpha, text))
     for language, script in _SCRIPTS:
         if letters and len(script.findall(text)) >= _MIN_SHARE * letters:
@@ -38,7 +38,7 @@ def language_of(text: str) -> str:
 
 
 def forget_profiles() -> None:
-    """Give back the memory of the profiles; the next text that needs them reads them again."""
+    """Free the memory of the profiles; the next text that needs them reads them again."""
     _profiles.cache_clear()
 
 

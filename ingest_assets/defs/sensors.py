@@ -52,7 +52,7 @@ def upload_bucket(context: dg.SensorEvaluationContext, workshop: Shop) -> dg.Sen
     sweep_dead_runs(context.instance)
     before = json.loads(context.cursor) if context.cursor else {"seen": {}, "missed": []}
     busy = files_in_runs(context.instance)  # first: a run that ends between the two looks is then in the ledger
-    changes = look(workshop, context.instance, seen=before["seen"], missed=before["missed"])
+    changes = compare_bucket(workshop, context.instance, seen=before["seen"], missed=before["missed"])
     busy |= files_not_settled(context.instance)
     waiting = [arrival for arrival in changes.arrivals if arrival.file_id not in busy]
     arrivals = waiting[:MAX_REQUESTS]
@@ -144,7 +144,9 @@ def _note_unless_known(workshop: Workshop, run: dg.DagsterRun, end: str) -> None
         workshop.ends.note(file_id, OutsideError(f"run {run.run_id[:8]} {end}"), version=seen.version)
 
 
-def look(workshop: Workshop, instance: dg.DagsterInstance, *, seen: dict[str, str], missed: list[str]) -> Changes:
+def compare_bucket(
+    workshop: Workshop, instance: dg.DagsterInstance, *, seen: dict[str, str], missed: list[str]
+) -> Changes:
     """Compare the bucket with the ledger and the partitions.
 
     A bucket that may be marked is: one with nothing to lose, or one that holds a known file and so is the right one.

@@ -1,4 +1,4 @@
-"""What the command line does while the bucket, or a folder in it, is away or may not be read."""
+"""Test the command line while the bucket, or a folder in it, is away or may not be read."""
 
 from __future__ import annotations
 

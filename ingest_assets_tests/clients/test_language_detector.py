@@ -1,4 +1,4 @@
-"""Languages are told by script, or by letter triples, and the same way each time."""
+"""Test that languages are detected by script or by letter triples, with the same result each time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words are counted in every script, and sentences end where a reader would end them."""
+"""Test that words are counted in every script, and that sentences end where a reader would end them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chunks hold the whole document, within their sizes, cut where the document itself is parted."""
+"""Test that chunks hold the whole document, within their sizes, and are cut at its own boundaries."""
 
 from __future__ import annotations
 

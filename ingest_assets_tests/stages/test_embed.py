@@ -1,4 +1,4 @@
-"""Every chunk gets its own vector, in order; nothing is embedded twice; a wrong answer stops the run."""
+"""Test that every chunk gets its vector in order, nothing is embedded twice, and a wrong answer stops the run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A document's languages are those of most of its words."""
+"""Test that a document's languages are those of most of its words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The names of a file's ends, on a real store."""
+"""Test the states in which a publication leaves a file, on a real store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions, on a real store with a deterministic embedder."""
+"""Test searches on a real store with a deterministic embedder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The snippet beside a search result shows the sentences that answer the question."""
+"""Test that the snippet of a search result shows the sentences that answer the question."""
 
 from __future__ import annotations
 

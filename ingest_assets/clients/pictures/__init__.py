@@ -1,1 +1,1 @@
-"""Say what a picture shows: BLIP, or a service that speaks the API of OpenAI."""
+"""Describe what pictures show, with BLIP or a service that has the API of OpenAI."""

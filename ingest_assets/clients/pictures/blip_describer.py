@@ -1,4 +1,4 @@
-"""A picture in, the sentence that BLIP says about it out.
+"""Describe pictures with BLIP.
 
 BLIP runs in a process of its own (`blip_worker`), started at the first picture: torch is imported there and nowhere
 else, and its memory is given back before embedding needs as much.
@@ -14,7 +14,7 @@ from ingest_assets.clients.pictures.worker_process import WorkerProcess
 
 HUB_NAME = "Salesforce/blip-image-captioning-base"
 
-# Waiting threads sleep at once: those that spin take the processor from each other where others work, too, and a
+# Waiting threads sleep at once. Threads that spin take processor time from each other on a busy machine, and a
 # caption then takes four times as long (docs/decisions/pictures.md).
 _ENVIRONMENT = {
     "OMP_WAIT_POLICY": "PASSIVE",
@@ -22,7 +22,7 @@ _ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "TRANSFORMERS_VERBOSITY": "error",
-    "HF_HUB_OFFLINE": "1",  # what is wanted has been fetched by then
+    "HF_HUB_OFFLINE": "1",  # the weights have been fetched before the worker starts
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
 }
 
@@ -33,7 +33,7 @@ class BlipDescriber:
     def __init__(self, model: str = HUB_NAME, *, time_limit_s: float = 120.0, start_limit_s: float = 300.0) -> None:
         """Take the model's name on the hub, or its folder; weights are looked for at the first picture.
 
-        A picture takes 2 s on two free cores, and loading ten: the limits are for what never ends.
+        A picture takes 2 s on two free cores, and loading ten: the limits only stop what would never end.
         """
         self._model = model
         self._worker = WorkerProcess(
@@ -64,7 +64,7 @@ class BlipDescriber:
         self.close()
 
     def describe(self, picture: bytes) -> str:
-        """Say in a sentence what one encoded picture shows.
+        """Describe one encoded picture in a sentence.
 
         Raises:
             BadInput: it is damaged, crashes the worker, or takes longer than the time limit.

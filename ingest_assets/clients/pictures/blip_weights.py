@@ -1,8 +1,8 @@
-"""A BLIP model's name or folder in, where its weights lie and how much memory they want out.
+"""Find the weights of a BLIP model, and say how much memory they need.
 
-Whether they are on disk is told without torch, transformers or the network, in less than a millisecond: every
-fingerprint asks. A name is looked up in the model hub's cache, as `huggingface_hub` lays it out: `refs/main` names the
-commit, `snapshots/COMMIT` holds the files.
+Looking for them needs no torch, transformers or network and takes less than a millisecond, because every fingerprint
+asks. A name is looked up in the model hub's cache, in the layout of `huggingface_hub`: `refs/main` names the commit,
+`snapshots/COMMIT` holds the files.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from ingest_assets.errors import ConfigError
 WEIGHTS = "model.safetensors"
 _NEEDED = (WEIGHTS, "config.json", "preprocessor_config.json")
 _WORDS = ("tokenizer.json", "vocab.txt")
-"""Either holds the tokenizer's words."""
+"""The tokenizer's words are in one of these."""
 _FETCHED = [WEIGHTS, "*.json", "vocab.txt"]
-"""Not the hub's copies of the weights for other libraries."""
+"""Without the copies of the weights that the hub keeps for other libraries."""
 _LIBRARIES = ("torch", "transformers")
 
 # Measured with weights of the real size: the process holds 410 MB and maps its weights from their file. What is mapped
@@ -30,7 +30,7 @@ _LIMIT_SHARE = 0.9
 
 
 def on_disk(model: str) -> Path | None:
-    """Return the folder that holds a model, given by name or folder; None where it is not on this machine."""
+    """Return the folder that holds a model, given by name or folder; None if it is not on this machine."""
     folder = Path(model) if Path(model).is_dir() else _in_cache(model)
     return folder if folder is not None and _is_whole(folder) else None
 
@@ -41,7 +41,7 @@ def can_run(model: str) -> bool:
 
 
 def find_weights(model: str) -> Path:
-    """Return the folder that holds a model, fetched from the hub where that is allowed.
+    """Return the folder that holds a model; fetch it from the hub if need be and allowed.
 
     Raises:
         ConfigError: it is nowhere.
@@ -57,7 +57,7 @@ def find_weights(model: str) -> Path:
 
 
 def identity(model: str) -> str:
-    """Name a model: by its name on the hub, or its folder's and the size of the weights in it."""
+    """Name a model by its name on the hub, or by its folder's name and the size of the weights."""
     folder = Path(model)
     if not folder.is_dir():
         return model
@@ -67,7 +67,7 @@ def identity(model: str) -> str:
 
 
 def needed_cap_mb(model: str) -> int:
-    """Say what cap a run needs in which this model and OCR look at pictures, in MB; 0 where it is not on disk."""
+    """Return the cap that a run with this model and OCR needs, in MB; 0 if the model is not on disk."""
     folder = on_disk(model)
     if folder is None:
         return 0

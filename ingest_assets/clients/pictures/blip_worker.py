@@ -1,4 +1,4 @@
-"""Pictures in, a sentence about each out: the process in which BLIP runs (`worker_loop`).
+"""Run BLIP in a process of its own (`worker_loop`), which answers each picture with a sentence.
 
 BLIP (Li et al., "BLIP: Bootstrapping Language-Image Pre-training", 2022) sees 384 x 384 pixels. Weights stay float32,
 as they are published: transformers maps them from their file, so that only 380 MB are held, where bfloat16 has to be
@@ -14,7 +14,7 @@ from pathlib import Path
 from ingest_assets.clients.pictures.bounded_pixels import decode
 from ingest_assets.clients.pictures.worker_loop import Answer, Look, serve
 
-# Twice what BLIP sees: its own resampling has the last word.
+# Twice the side that BLIP sees, so that its own resampling decides the result.
 MAX_SIDE_PX = 768
 
 # A caption has about ten words; a model that never ends its sentence is stopped.
@@ -41,8 +41,8 @@ def _describer(folder: Path) -> Look:
         seen = prepare(images=image, return_tensors="pt")
         with torch.inference_mode():  # greedy: the same picture gives the same sentence
             pieces = model.generate(**seen, max_new_tokens=MAX_WORD_PIECES, num_beams=1, do_sample=False)
-        said = pieces[0][1:]  # without the mark that begins a caption, which the tokenizer does not know
-        return {"caption": str(words.decode(said, skip_special_tokens=True)).strip()}
+        sentence = pieces[0][1:]  # without the mark that begins a caption, which the tokenizer does not know
+        return {"caption": str(words.decode(sentence, skip_special_tokens=True)).strip()}
 
     return describe
 

@@ -1,4 +1,4 @@
-"""An encoded picture in, its pixels out: upright, opaque on white, no larger than asked for, with little memory."""
+"""Decode a picture with little memory: upright, opaque on white, no larger than asked for."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def decode(picture: bytes, *, max_side_px: int) -> Image.Image:
         image.draft(None, bounds)  # a JPEG decodes to a half or a quarter at once
         factor = max(image.size) // max_side_px
         if factor > 1 and image.mode in {"L", "LA", "RGB", "RGBA"}:
-            image = image.reduce(factor)  # before what copies it: 40 million pixels take 160 MB
+            image = image.reduce(factor)  # before the steps that copy it: 40 million pixels take 160 MB
         if image.mode not in {"L", "RGB"} or image.has_transparency_data:
             image = flatten(image)
         image.thumbnail(bounds, reducing_gap=2.0)
-        image.load()  # what is damaged is named here, where its metadata are not looked at
+        image.load()  # damaged pixels raise here; damaged metadata do not
         return _upright(image)
 
 

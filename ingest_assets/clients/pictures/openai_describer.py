@@ -1,7 +1,7 @@
-"""A picture in, what a vision model behind an OpenAI-compatible HTTP API says about it out.
+"""Describe pictures with a vision model behind an OpenAI-compatible HTTP API.
 
-One request a picture (`POST BASE_URL/chat/completions`), no streaming and no retries: those are the run's own, in one
-place. Pictures are sent as they are, or smaller where they are larger than such models look at.
+There is one request for each picture (`POST BASE_URL/chat/completions`), without streaming and without retries: Dagster
+retries the run. Pictures larger than such models look at are scaled down before they are sent.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ingest_assets.clients.pictures.bounded_pixels import decode
 from ingest_assets.errors import BadInput, ConfigError, OutsideError
 
 PROMPT = "Describe what this picture shows in one or two plain sentences. If it is a chart, say what it tells."
-"""A change to it changes captions: it is named in `model`."""
+"""A change of the prompt changes the captions, so `model` names its version."""
 _PROMPT_VERSION = "1"
 
 MAX_SIDE_PX = 2048  # what the models behind such APIs scale pictures down to themselves
@@ -37,7 +37,7 @@ class OpenAiDescriber:
 
     @property
     def model(self) -> str:
-        """Name the model and what it is asked; not where: the same model says the same elsewhere."""
+        """Name the model and the version of the prompt; not the URL: the same model answers the same elsewhere."""
         return f"openai/{self._model}-prompt{_PROMPT_VERSION}"
 
     def __enter__(self) -> Self:
@@ -49,7 +49,7 @@ class OpenAiDescriber:
         self.close()
 
     def describe(self, picture: bytes) -> str:
-        """Say what one encoded picture shows.
+        """Describe one encoded picture.
 
         Raises:
             BadInput: it is damaged, or the service refuses it.
@@ -65,7 +65,7 @@ class OpenAiDescriber:
             raise OutsideError(
                 f"vision model: {type(error).__name__} at INGEST_OPENAI_URL; is the service up?"
             ) from error
-        return self._said(answer)
+        return self._answered(answer)
 
     def close(self) -> None:
         """Close the connection; the next picture would open another."""
@@ -89,7 +89,7 @@ class OpenAiDescriber:
             "temperature": 0,
         }
 
-    def _said(self, answer: httpx.Response) -> str:
+    def _answered(self, answer: httpx.Response) -> str:
         status = answer.status_code
         if status in {400, 413, 415, 422}:
             raise BadInput(f"picture: refused by the vision model ({status}: {self._message(answer)})")
@@ -111,7 +111,7 @@ class OpenAiDescriber:
             raise OutsideError("vision model: the service answered 200 with something that is no completion") from error
 
     def _message(self, answer: httpx.Response) -> str:
-        """Return what the service says is wrong, in short, and never the key that it may repeat."""
+        """Return the service's own message, shortened and without the key, which it may repeat."""
         try:
             message = str(answer.json()["error"]["message"])
         except (ValueError, LookupError, TypeError):
@@ -121,7 +121,7 @@ class OpenAiDescriber:
 
 
 def _sendable(picture: bytes) -> tuple[bytes, str]:
-    """Return a picture as it is sent, and its media type.
+    """Return a picture in the form in which it is sent, and its media type.
 
     Raises:
         BadInput: it is damaged.

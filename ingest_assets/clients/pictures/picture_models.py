@@ -45,7 +45,7 @@ class PictureModels:
 def open_picture_models(settings: Settings, *, cap_mb: int = 0) -> PictureModels:
     """Open what the settings name; under a cap that does not hold BLIP, pictures are read and not described.
 
-    They are named alike whatever the cap: a file is not out of date because another run had more memory.
+    The name is the same under any cap: a file is not out of date because another run had more memory.
     """
     if settings.captions == "off":
         return PictureModels(model_of(None, None))
@@ -74,10 +74,10 @@ def _service(settings: Settings) -> OpenAiDescriber:
 
 
 def uses_blip(settings: Settings) -> bool:
-    """Tell whether BLIP describes pictures; by `auto` only where all that it needs is on this machine."""
+    """Tell whether BLIP describes pictures; with `auto` only if its weights and libraries are on this machine."""
     return settings.captions == "blip" or (settings.captions == "auto" and blip_weights.can_run(settings.blip_model))
 
 
 def needed_cap_mb(settings: Settings) -> int:
-    """Say what cap a run needs to describe pictures, in MB; 0 where none does or the weights are not there yet."""
+    """Return the cap that a run needs to describe pictures, in MB; 0 if it does not, or the weights are not there."""
     return blip_weights.needed_cap_mb(settings.blip_model) if uses_blip(settings) else 0

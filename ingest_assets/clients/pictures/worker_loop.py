@@ -1,8 +1,8 @@
-"""Pictures in on stdin, what is made of them out on stdout: the loop of a process in which a model works.
+"""Answer pictures from stdin on stdout: the loop of a process in which a model runs.
 
-A model has a process of its own so that its memory is given back before embedding needs as much, and so that a picture
-that crashes a native decoder takes nobody else down. Messages are a length in 4 bytes and that many bytes: a picture on
-the way in, a JSON object on the way out. The process ends when its input does, or with its parent.
+A model has a process of its own so that its memory is freed before embedding needs as much, and so that a picture that
+crashes a native decoder ends only this process. A message is a length in 4 bytes and that many bytes: a picture comes
+in, a JSON object goes out. The process ends when its input ends, or when its parent dies.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LENGTH_BYTES = 4
 
 Answer: TypeAlias = dict[str, str | float | None]
 Look: TypeAlias = Callable[[bytes], Answer]
-"""What is said of one picture. It raises BadInput for one that cannot be read."""
+"""Makes the answer to one picture. It raises BadInput for a picture that cannot be read."""
 
 
 def serve(load: Callable[[], Look]) -> None:
@@ -35,12 +35,12 @@ def serve(load: Callable[[], Look]) -> None:
             look = look or load()
             write_message(answers, _encoded(_answer(look, picture)))
     except Exception as error:  # noqa: BLE001 - the process's outermost loop; its parent decides what it means
-        kind = "out_of_memory" if _is_want_of_memory(error) else "fatal"
-        write_message(answers, _encoded({kind: _said(error)}))
+        kind = "out_of_memory" if _is_out_of_memory(error) else "fatal"
+        write_message(answers, _encoded({kind: _named(error)}))
 
 
 def read_message(stream: IO[bytes]) -> bytes | None:
-    """Take one message; None at the end of the stream."""
+    """Read one message; None at the end of the stream."""
     length = stream.read(LENGTH_BYTES)
     if len(length) < LENGTH_BYTES:
         return None
@@ -48,7 +48,7 @@ def read_message(stream: IO[bytes]) -> bytes | None:
 
 
 def write_message(stream: IO[bytes], message: bytes) -> None:
-    """Give one message."""
+    """Write one message."""
     stream.write(len(message).to_bytes(LENGTH_BYTES, "big") + message)
     stream.flush()
 
@@ -59,17 +59,17 @@ def _answer(look: Look, picture: bytes) -> Answer:
     except BadInput as error:
         return {"problem": str(error)}
     except Exception as error:  # noqa: BLE001 - as above; OpenCV, OpenVINO and torch raise kinds of their own
-        if _is_want_of_memory(error):
-            return {"out_of_memory": f"not enough memory for a picture ({_said(error)})"}
-        return {"problem": f"picture: cannot be read ({_said(error)})"}
+        if _is_out_of_memory(error):
+            return {"out_of_memory": f"not enough memory for a picture ({_named(error)})"}
+        return {"problem": f"picture: cannot be read ({_named(error)})"}
 
 
-def _is_want_of_memory(error: Exception) -> bool:
+def _is_out_of_memory(error: Exception) -> bool:
     words = "alloc|out of memory|insufficient memory"
     return isinstance(error, MemoryError) or re.search(words, str(error), re.IGNORECASE) is not None
 
 
-def _said(error: Exception) -> str:
+def _named(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 

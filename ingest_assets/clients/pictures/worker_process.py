@@ -1,7 +1,7 @@
-"""A picture in, what a model in a process of its own says of it out.
+"""Run a model in a process of its own, and ask it about pictures one by one.
 
-The process (`worker_loop`) is started at the first picture and ended by `close`. A picture that crashes it, or keeps it
-busy past the time limit, costs that picture and a restart.
+The process (`worker_loop`) is started at the first picture and ended by `close`. If a picture crashes it, or takes
+longer than the time limit, that picture is refused and the process is started again.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class WorkerProcess:
             self._end()  # interrupted between question and answer: the next answer would be this picture's
             raise
         self.peak_memory_mb = max(self.peak_memory_mb, answer["peak_mb"])
-        return self._sound(answer)
+        return self._checked(answer)
 
     def close(self) -> None:
         """End the process; the next picture would start another."""
@@ -98,8 +98,8 @@ class WorkerProcess:
             process.wait()
         process.stdout.close()
 
-    def _sound(self, answer: dict[str, Any]) -> dict[str, Any]:
-        """Return an answer that says something of the picture."""
+    def _checked(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """Return the answer, or raise what it reports."""
         if "fatal" in answer:
             self.close()
             raise ConfigError(f"{self._name} cannot start: {answer['fatal']}")
@@ -111,10 +111,10 @@ class WorkerProcess:
         return answer
 
     def _died(self, return_code: int) -> Exception:
-        """Say who must act on a process that ended by itself."""
+        """Return the error for a process that ended by itself, by who must act on it."""
         if return_code in {-signal.SIGKILL, -signal.SIGTERM}:
             return OutsideError(
-                f"{self._name}: its process was killed (signal {-return_code}), probably for want of memory; "
+                f"{self._name}: its process was killed (signal {-return_code}), probably for lack of memory; "
                 "run the file again"
             )
         if return_code == -signal.SIGABRT:  # how C++ ends a process whose allocation was refused
@@ -126,7 +126,7 @@ class WorkerProcess:
 
 def _exchange(process: subprocess.Popen[bytes], picture: bytes, *, deadline: float) -> dict[str, Any]:
     assert process.stdin is not None and process.stdout is not None
-    with suppress(BrokenPipeError):  # it gave up before it had the whole picture, and may have said why
+    with suppress(BrokenPipeError):  # it ended before it had the whole picture; its answer may say why
         write_message(process.stdin, picture)
     descriptor = process.stdout.fileno()
     length = int.from_bytes(_receive(descriptor, LENGTH_BYTES, deadline=deadline), "big")

@@ -1,4 +1,4 @@
-"""The describer against a real HTTP server on loopback that answers as such services do."""
+"""Test the describer against a real HTTP server on loopback that answers as such services do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A BLIP model small enough for a test: the real code of transformers, random weights, some English words."""
+"""Make a BLIP model small enough for a test: the real code of transformers, random weights, some English words."""
 
 from __future__ import annotations
 
