@@ -1,8 +1,8 @@
-"""Texts that were read and what stands there in truth in, character error rates out.
+"""Compute character error rates of texts that were read against the true texts.
 
-The rate is the edit distance over the length of the truth, with white space, quotation marks, dashes and full-width
-forms folded. Where the truth comes in blocks, each is looked for wherever it fits best: the order of articles and
-advertisements on a newspaper's page is nobody's to say, that of the lines in each is.
+The rate is the edit distance divided by the length of the truth, with white space, quotation marks, dashes and
+full-width forms normalised. If the truth has several blocks, each is compared with the part of the text that fits it
+best: articles and advertisements on a newspaper page have no defined order, but the lines in each have.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ def folded(text: str) -> str:
 
 
 def error_rate(text: str, blocks: list[str]) -> float:
-    """Compare the whole text where the truth is one block, else the best place for each."""
+    """Return the error rate of a text, 0 for none; several blocks are each compared with the best part of the text."""
     read = folded(text)
     errors = sum(_distance(read, block, anywhere=len(blocks) > 1) for block in blocks)
     return errors / sum(map(len, blocks))
 
 
 def _distance(read: str, block: str, *, anywhere: bool) -> int:
-    """Return the edit distance, row by row of the truth; `anywhere`: to the part of the text that is nearest."""
+    """Return the edit distance of a block to the text, or to the nearest part of the text if `anywhere`."""
     letters = np.array([ord(letter) for letter in read], dtype=np.int32)
     places = np.arange(len(read) + 1)
     row = np.zeros_like(places) if anywhere else places.copy()

@@ -1,3 +1,5 @@
+"""The lines that OCR found are put into columns in reading order."""
+
 from __future__ import annotations
 
 from ingest_assets.clients.ocr.columns import columns

@@ -1,3 +1,5 @@
+"""The lines that OCR found become text with paragraphs, for any slant and resolution."""
+
 from __future__ import annotations
 
 import math

@@ -1,3 +1,5 @@
+"""The captioner reads pictures in a worker process, and survives its death."""
+
 from __future__ import annotations
 
 import io

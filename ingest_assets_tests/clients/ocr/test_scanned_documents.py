@@ -1,4 +1,4 @@
-"""A document with typed and scanned pages through parser, captioner and chunker."""
+"""A document with typed and scanned pages goes through parser, captioner and chunker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parts: numbering, the first part that is wanted, and the end of a document."""
+"""Parts are numbered from the first wanted one to the end of a document, without losing warnings."""
 
 from ingest_assets.parsers.building.part_builder import MAX_ELEMENT_CHARS, PartBuilder, split
 from ingest_assets.parsers.contract import Limits

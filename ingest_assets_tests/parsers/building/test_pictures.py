@@ -1,3 +1,5 @@
+"""Pictures become PNG or JPEG of bounded size, or a named refusal."""
+
 from __future__ import annotations
 
 import io

@@ -1,4 +1,4 @@
-"""Rows become Markdown that can be read alone."""
+"""Each pipe table has the header, so that it can be read alone."""
 
 from __future__ import annotations
 

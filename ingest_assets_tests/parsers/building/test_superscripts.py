@@ -1,4 +1,4 @@
-"""Raised numbers: 10 to the seventh is no hundred and seven."""
+"""Raised numbers are written as powers: 10^7 does not become 107."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The content says what a file is; its name only parts kinds of text."""
+"""The media type follows from the content; the file's name only decides between kinds of text."""
 
 from __future__ import annotations
 

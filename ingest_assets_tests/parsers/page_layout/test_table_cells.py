@@ -1,4 +1,4 @@
-"""Tables of the corpus, every cell against what a person sees."""
+"""Tables of the corpus are read with every cell that a person sees."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Characters and line ends of PDFs."""
+"""Characters of PDFs become readable Unicode, and words divided at line ends are joined."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PDFs written by hand, each of one kind, and what is read from them."""
+"""Write small PDFs by hand, one kind of content each, and read them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PDFs that others made: the corpus, with what must come out."""
+"""PDFs of the corpus, made by other people, are read with the phrases that its manifest expects."""
 
 from __future__ import annotations
 
@@ -9,17 +9,36 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 from ingest_assets.errors import BadInput
 from ingest_assets.records import ElementType
+from ingest_assets_tests.conftest import CORPUS
 from ingest_assets_tests.parsers.pdf.pdf_files import assert_in_order, elements, read, text_of
 
+MANIFEST = CORPUS / "MANIFEST.tsv"
+# Hundreds of pages: 10 to 15 seconds of processor time each.
+LONG = {"pdf/pdf2image-memory-error-test-400p.pdf", "pdf/GeoTopo-komprimiert.pdf"}
 
-def _expectations(corpus: Path) -> list[tuple[str, str, list[str]]]:
-    with (corpus / "MANIFEST.tsv").open(encoding="utf-8", newline="") as file:
+
+def _expectations() -> list[ParameterSet]:
+    """Return path, expected outcome and phrases of each PDF in the manifest; nothing without the corpus."""
+    if not MANIFEST.is_file():
+        return []
+    with MANIFEST.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     columns = ("ground_truth_phrase", "late_phrase_near_the_end")
-    return [(row["path"], row["expected_outcome"], [row[name] for name in columns if row[name]]) for row in rows]
+    return [
+        pytest.param(
+            row["path"],
+            row["expected_outcome"],
+            [row[name] for name in columns if row[name]],
+            id=row["path"],
+            marks=[pytest.mark.slow] if row["path"] in LONG else [],
+        )
+        for row in rows
+        if row["path"].startswith(("pdf/", "pdf_hostile/"))
+    ]
 
 
 def _normalised(text: str) -> str:
@@ -27,21 +46,23 @@ def _normalised(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).translate(hidden).split())
 
 
-def test_every_file_of_the_corpus_is_read_with_its_phrases_or_refused_by_name(corpus: Path) -> None:
-    seen = 0
-    for name, outcome, phrases in _expectations(corpus):
-        if not name.startswith(("pdf/", "pdf_hostile/")):
-            continue
-        seen += 1
-        try:
-            text = _normalised(text_of(corpus / name))
-        except BadInput:
-            assert "clear error" in outcome, name
-            continue
-        assert "error" not in outcome or "ok" in outcome, name
-        for phrase in phrases:
-            assert _normalised(phrase) in text, f"{name}: {phrase}"
-    assert seen > 20
+@pytest.mark.parametrize(("name", "outcome", "phrases"), _expectations())
+def test_a_file_of_the_corpus_is_read_with_its_phrases_or_refused_by_name(
+    name: str, outcome: str, phrases: list[str]
+) -> None:
+    try:
+        text = _normalised(text_of(CORPUS / name))
+    except BadInput:
+        assert "clear error" in outcome
+        return
+    assert "error" not in outcome or "ok" in outcome
+    for phrase in phrases:
+        assert _normalised(phrase) in text
+
+
+@pytest.mark.usefixtures("corpus")
+def test_the_corpus_has_its_pdfs() -> None:
+    assert len(_expectations()) > 20
 
 
 def test_the_columns_of_a_paper_are_read_in_order_and_its_headings_found(corpus: Path) -> None:
@@ -95,14 +116,15 @@ def test_memory_does_not_grow_with_pages(corpus: Path, tmp_path: Path) -> None:
         for _ in range(5):
             target.import_pages(source)
         target.save(many)
-    # The file's table of objects is five times as long: some 4 MB. Pages that were kept would be 50 MB.
+    # The file's table of objects is five times as long, which is 4 MB. Pages kept in memory would be 50 MB.
     assert _peak_kb(many) <= _peak_kb(once) + 10_000
 
 
 def _peak_kb(path: Path) -> int:
     code = (
-        "import sys; from pathlib import Path; from ingest_assets.parsers import contract, pdf\n"
-        "for part in pdf.read(Path(sys.argv[1]), limits=contract.Limits()): pass\n"
+        "import sys; from pathlib import Path\n"
+        "from ingest_assets.parsers import contract; from ingest_assets.parsers.pdf import parser\n"
+        "for part in parser.read(Path(sys.argv[1]), limits=contract.Limits()): pass\n"
         "print(Path('/proc/self/status').read_text().partition('VmHWM:')[2].split()[0])"  # getrusage's is inherited
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)

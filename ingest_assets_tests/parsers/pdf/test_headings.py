@@ -1,4 +1,4 @@
-"""Headings, footnotes, margins and outlines of PDFs, on small files made here, each of one kind."""
+"""Headings, footnotes, margins and outlines of PDFs are found in small files, one kind per file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures on pages of PDFs, on small files made here."""
+"""Pictures on pages of PDFs are read or skipped with a warning."""
 
 from __future__ import annotations
 

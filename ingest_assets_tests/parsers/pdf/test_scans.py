@@ -1,4 +1,4 @@
-"""Pages without a text layer that can be read: drawn as one picture, whatever they are made of."""
+"""A page without a readable text layer is drawn as one picture, for any kind of content."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from ingest_assets_tests.parsers.pdf.pdf_files import (
 
 SCAN = image_of(jpeg(), b"/ColorSpace/DeviceRGB/Filter/DCTDecode")
 WHOLE = b"q 595 0 0 842 0 0 cm /Im Do Q\n"
-# A subset font without a table of characters: its glyphs are numbered, and the numbers come out as letters.
-SOUP = "".join(chr(ord(letter) - 29) if letter > "A" else letter for letter in f"{PROSE} {SECOND} {PROSE}")
+# Text in a subset font without a table of characters: PDFium returns the numbers of glyphs as letters.
+ILLEGIBLE = "".join(chr(ord(letter) - 29) if letter > "A" else letter for letter in f"{PROSE} {SECOND} {PROSE}")
 
 
 def shown(part: Part) -> Image.Image:
@@ -66,7 +66,7 @@ def test_a_page_is_drawn_in_grey_at_200_dots_per_inch_as_it_is_shown(tmp_path: P
     assert shown(turned).size == (2339, 1653)
 
 
-def test_letters_drawn_as_curves_are_no_text_layer(tmp_path: Path) -> None:
+def test_letters_drawn_as_curves_are_not_a_text_layer(tmp_path: Path) -> None:
     (part,) = read(write(tmp_path / "a.pdf", [Page(content=b"72 72 m 200 300 l 300 72 l f")]))
     assert [element.type for element in part.elements] == [ElementType.IMAGE]
 
@@ -102,14 +102,14 @@ def test_a_page_with_text_keeps_it_and_its_pictures_are_those_on_it(tmp_path: Pa
     assert part.pictures[0].data == data
 
 
-def test_a_stamp_of_invisible_text_on_a_scan_is_not_what_stands_on_it(tmp_path: Path) -> None:
+def test_a_stamp_of_invisible_text_on_a_scan_is_not_its_text(tmp_path: Path) -> None:
     content = WHOLE + b"BT 3 Tr /F 10 Tf 72 20 Td (Scanned by ACME, page 7) Tj ET"
     (part,) = read(write(tmp_path / "a.pdf", [Page(image=SCAN, content=content)]))
     assert [picture.is_page for picture in part.pictures] == [True]
 
 
-def test_glyphs_without_letters_behind_them_are_drawn_and_said_to_be(tmp_path: Path) -> None:
-    lines = tuple(Line(SOUP, 60, 700 - 12 * row) for row in range(3))
+def test_glyphs_without_letters_are_drawn_with_a_warning(tmp_path: Path) -> None:
+    lines = tuple(Line(ILLEGIBLE, 60, 700 - 12 * row) for row in range(3))
     first, second = read(write(tmp_path / "a.pdf", [Page(lines), Page(tuple(column(PROSE, x=60)))]))
     assert [element.type for element in first.elements] == [ElementType.IMAGE]
     assert "page 1: there are no letters behind the glyphs" in first.warnings[0]
@@ -118,12 +118,12 @@ def test_glyphs_without_letters_behind_them_are_drawn_and_said_to_be(tmp_path: P
 
 @pytest.mark.parametrize("start", [2, 5, 8])
 def test_reading_from_a_later_page_yields_the_same_pictures(tmp_path: Path, start: int) -> None:
-    kinds = [Page(image=SCAN), Page(tuple(column(PROSE, x=60))), Page((Line(SOUP, 60, 700),) * 2)]
+    kinds = [Page(image=SCAN), Page(tuple(column(PROSE, x=60))), Page((Line(ILLEGIBLE, 60, 700),) * 2)]
     path = write(tmp_path / "a.pdf", [kinds[number % 3] for number in range(9)])
     assert read(path, start=start) == read(path)[start - 1 :]
 
 
-def test_a_page_that_must_not_be_looked_at_is_not_drawn(tmp_path: Path) -> None:
+def test_a_page_that_does_not_fit_in_memory_is_not_drawn(tmp_path: Path) -> None:
     path, touched = write(tmp_path / "a.pdf", [Page(image=SCAN)] * 3), list[int]()
     list(pdf.read(path, limits=Limits(unread=frozenset({1}), before_part=touched.append), start=2))
     assert set(touched) == {2, 3}

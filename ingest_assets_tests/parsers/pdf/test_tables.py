@@ -1,4 +1,4 @@
-"""Tables of PDFs, on small files made here, each of one kind; and what looks like a table and is none."""
+"""Tables of PDFs are found in small files, one kind per file; similar content is not read as a table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A page that a viewer turns is read as one that stands upright: text, tables, drawings, pictures, forms."""
+"""A page with a rotation is read like an upright page: text, tables, drawings, pictures, forms."""
 
 from __future__ import annotations
 
