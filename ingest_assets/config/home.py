@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from importlib.resources import files
 from pathlib import Path
 
@@ -12,10 +13,19 @@ from ingest_assets.config.settings import Settings
 from ingest_assets.errors import ConfigError
 
 _SHIPPED = files("ingest_assets.config") / "dagster.yaml"
+_MOVED = {
+    # since 0.1.0
+    "ingest_assets.launcher.run_launcher": "memory_capped_launcher.run_launcher",
+    "ingest_assets.clients.openvino_embedder": "ingest_assets.clients.embedding.openvino_embedder",
+    "ingest_assets.clients.openvino_runtime": "ingest_assets.clients.embedding.openvino_runtime",
+    "ingest_assets.parsers.text": "ingest_assets.parsers.text.plain",
+    "ingest_assets.stores.chroma": "ingest_assets.stores.chroma.store",
+}
+"""Modules that dagster.yaml of an earlier release names, and where they are now."""
 
 
 def prepare_home(settings: Settings) -> Path:
-    """Make the folder, give it the project's dagster.yaml if it has none, and name it to Dagster.
+    """Make the folder, give it the project's dagster.yaml or bring its own up to date, and name it to Dagster.
 
     Raises:
         ConfigError: the folder cannot be made.
@@ -23,12 +33,25 @@ def prepare_home(settings: Settings) -> Path:
     home = settings.home
     try:
         home.mkdir(parents=True, exist_ok=True)
-        if not (home / "dagster.yaml").exists():
+        if (home / "dagster.yaml").exists():
+            _follow_moves(home / "dagster.yaml")
+        else:
             (home / "dagster.yaml").write_bytes(_SHIPPED.read_bytes())
     except OSError as error:
         raise ConfigError(f"DAGSTER_HOME: cannot use the folder {home}: {error.strerror}") from error
     os.environ["DAGSTER_HOME"] = str(home)
     return home
+
+
+def _follow_moves(own: Path) -> None:
+    """Name in a home's dagster.yaml the modules of today for those of an earlier release; all else stays as it is."""
+    before = own.read_text(encoding="utf-8", errors="surrogateescape")
+    names = "|".join(map(re.escape, _MOVED))
+    after = re.sub(rf"(?<![\w.])(?:{names})(?![\w.])", lambda found: _MOVED[found[0]], before)
+    if after != before:
+        scratch = own.with_name("dagster.yaml.new")
+        scratch.write_text(after, encoding="utf-8", errors="surrogateescape")
+        scratch.replace(own)
 
 
 def changed_sections(home: Path) -> list[str] | None:
