@@ -123,8 +123,8 @@ class Scope:
     project_id: str
 
     def __post_init__(self) -> None:
-        if not self.user_id or not self.project_id:
-            raise ValueError("a scope names a user and a project; neither may be empty")
+        if not all(isinstance(name, str) and name for name in (self.user_id, self.project_id)):
+            raise ValueError("a scope names a user and a project, as texts; neither may be empty")
         # Owners are kept in composed letters (file_ids.py); a Mac or a person may type them in others.
         for name in ("user_id", "project_id"):
             object.__setattr__(self, name, normalize("NFC", getattr(self, name)))

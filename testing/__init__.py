@@ -1,1 +1,1 @@
-"""What tests and benchmarks both need: servers on loopback, damage, counted words."""
+"""Provide what tests and benchmarks share: servers on loopback, damage, counted words."""

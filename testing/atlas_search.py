@@ -1,4 +1,4 @@
-"""A mongod in, the part of Atlas that no server here has in front of it out: Vector Search, over the wire.
+"""Stand in for the part of Atlas that no local MongoDB has: answer Vector Search over the wire.
 
     python -m testing.atlas_search PORT MONGOD_PORT BUILD_S LAG_S
 

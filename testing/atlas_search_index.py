@@ -1,4 +1,4 @@
-"""A collection in, a search index on it as Atlas would answer from it out: for `atlas_search.py`."""
+"""Answer from a collection as a search index of Atlas would, for `atlas_search.py`."""
 
 from __future__ import annotations
 

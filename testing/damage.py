@@ -1,4 +1,4 @@
-"""A store and names of rows in, these rows gone behind its back out: what `validate` is there to find."""
+"""Remove rows behind a store's back, as damage that `validate` has to find."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def lose_rows(store: VectorStore, file_id: str, names: Iterable[str] | None = No
     """Delete rows of a file; all of them, unless some are named. The record stays as it is."""
     going = [row.name for row in store.rows(file_id)] if names is None else list(names)
     if isinstance(store, ChromaStore):
-        with store._turns.writing() as handle:
+        with store._access.writing() as handle:
             handle.chunks.delete(ids=going)
     elif isinstance(store, PgVectorStore):
         statement = store._client.tables.sql("DELETE FROM {chunks} WHERE file_id = %s AND chunk_id = ANY(%s)")

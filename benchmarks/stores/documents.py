@@ -1,4 +1,4 @@
-"""Numbers in, documents with vectors out: no two alike, and near to each other as texts of one subject are."""
+"""Make documents with vectors: no two alike, and as near to each other as texts of one subject are."""
 
 from __future__ import annotations
 

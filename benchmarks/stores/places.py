@@ -1,4 +1,4 @@
-"""A store's name in, a real one on loopback out, with the plain library's fastest way to write the same rows."""
+"""Start a real store on loopback, and write the same rows in its library's fastest plain way."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The stores: a first insert, a small change, filtered searches, and the memory of what walks through everything.
+"""Measure the stores: a first insert, a small change, filtered searches, and the memory of each job.
 
-    python benchmarks/stores/run.py [--stores chroma pgvector] [--rows 100000] [--parts insert search memory]
+    python -m benchmarks.stores.run [--stores chroma pgvector] [--rows 100000] [--parts insert search memory]
 
 Each store is the real one on loopback, started here. The plain way is the same library's fastest one for the same rows:
 COPY, unordered `insert_many`, `collection.add`, into a place prepared alike. Memory is the peak of a child process.
@@ -22,9 +22,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from documents import chunks_of, record_of, vector_of
-from places import STORES, Place, opened
 
+from benchmarks.stores.documents import chunks_of, record_of, vector_of
+from benchmarks.stores.places import STORES, Place, opened
 from ingest_assets.ledger_records import FileRecord, Scope
 from ingest_assets.records import EmbeddedChunk
 from ingest_assets.stages.migrate import migrate
@@ -128,7 +128,17 @@ def memory(name: str, new_place: Callable[[], Place], *, rows: int, actions: lis
 
 
 def _peak(place: Place, action: str, count: int) -> float:
-    command = [sys.executable, "-W", "ignore", __file__, "--child", *place.address, action, str(count)]
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "benchmarks.stores.run",
+        "--child",
+        *place.address,
+        action,
+        str(count),
+    ]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return float(json.loads(done.stdout.splitlines()[-1]))
 

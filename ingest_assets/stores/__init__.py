@@ -1,1 +1,1 @@
-"""Vector stores behind one contract."""
+"""Keep chunks and the ledger in a vector store: Chroma, PostgreSQL or MongoDB, behind one contract."""

@@ -1,4 +1,4 @@
-"""A file's record and rows in, the counts of what is there and what is wrong with it out; the same for every store."""
+"""Count what a store really holds of one file, and name what is wrong with it; the same for every store."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ingest_assets.vectors import Fault, fault
 
 
 def audit_of(record: FileRecord | None, rows: Iterable[StoredChunk]) -> Audit:
-    """Count a file's rows, those in force and the others, and what is wrong with those in force."""
+    """Count a file's rows, in force and not, and the faults of those in force."""
     counts: Counter[str] = Counter()
     indexes: Counter[int] = Counter()
     for row in rows:

@@ -1,4 +1,4 @@
-"""Chunks in, what every store keeps of one out, by the names that docs/stores.md lists; and back."""
+"""Translate a chunk into the fields that every store keeps of it (docs/stores.md lists them), and back."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BLANK: Row = {
 
 
 def described(embedded: EmbeddedChunk, record: FileRecord) -> dict[str, Any]:
-    """Return all of a chunk's row that decides whether the one there already will do, but for its text."""
+    """Return the fields of a chunk's row, without its text; a row with the same fields and text can stay."""
     chunk = embedded.chunk
     return {
         "file_id": record.file_id,
@@ -64,7 +64,7 @@ def chunk_of(row: Row) -> Chunk:
 
 
 def stored_of(row: Row, *, name: str, vector: Vector | None, in_force: bool) -> StoredChunk:
-    """Read a row as it really is, a stranger's too, which may lack anything."""
+    """Read a row as it really is; any field may be missing."""
     row = {**_BLANK, **row}
     strict, source = row["rag_strict"], row["source_only"]
     return StoredChunk(

@@ -68,5 +68,5 @@ def rows_of(project: Project, file_id: str) -> Iterator[tuple[Any, list[str]]]:
     """The chunks' collection itself and a file's rows in it, for somebody who tampers with them."""
     store = project.workshop.store
     assert isinstance(store, ChromaStore)
-    with store._turns.writing() as handle:
+    with store._access.writing() as handle:
         yield handle.chunks, row_names(handle, file_id)

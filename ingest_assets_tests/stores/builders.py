@@ -1,4 +1,4 @@
-"""Texts in, records and embedded chunks out: a deterministic embedder where vectors need no meaning."""
+"""Build records, chunks and vectors for tests; the same text always gets the same vector."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stores that the contract is tried on, each the real thing. Another store joins with a fixture and its name."""
+"""Provide every store that the contract is tested on, each on its real server. Another store joins with a fixture."""
 
 from __future__ import annotations
 

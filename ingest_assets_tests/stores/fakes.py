@@ -1,4 +1,4 @@
-"""A deterministic embedder that counts what it is asked for."""
+"""Provide a deterministic embedder that counts what it embeds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A folder in, a small file system in its place out, for as long as a block lasts."""
+"""Put a small file system in the place of a folder, as long as a block lasts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every store promises of replacing, noting and deleting, tried on each real one (`conftest.py`)."""
+"""Test what every store promises about replacing, noting and deleting, on each real one (`conftest.py`)."""
 
 from __future__ import annotations
 

@@ -1,15 +1,14 @@
-"""What every store promises of chunks handed in one by one, and of chunks by name."""
+"""Test what every store promises about chunks that are handed in one by one, and about chunks by id."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from ingest_assets.errors import OutsideError
-from ingest_assets.ledger_records import FileRecord, Origin, StoredChunk
 from ingest_assets.records import EmbeddedChunk
 from ingest_assets.stores.contract import VectorStore
 from ingest_assets_tests.stores.builders import (
@@ -24,20 +23,7 @@ from ingest_assets_tests.stores.builders import (
     vector_of,
     with_vector,
 )
-
-Opener = Callable[..., VectorStore]
-
-NOTES = record_of("notes.txt")
-TEXTS = texts_of("notes", 12)
-HANDED_IN = replace(NOTES, origin=Origin.CLIENT)
-
-
-def in_force(store: VectorStore, file_id: str) -> list[StoredChunk]:
-    return [row for row in store.rows(file_id) if row.in_force]
-
-
-def only(record: FileRecord, texts: list[str], *indexes: int) -> list[EmbeddedChunk]:
-    return [each for each in chunks_of(record, texts) if each.chunk.index in indexes]
+from ingest_assets_tests.stores.notes import HANDED_IN, NOTES, TEXTS, only
 
 
 def test_chunks_handed_in_one_by_one_stand_beside_each_other(store: VectorStore) -> None:

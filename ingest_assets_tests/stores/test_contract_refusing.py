@@ -1,4 +1,4 @@
-"""What every store promises of publications that it refuses, and of those that fail half way."""
+"""Test what every store promises about publications that it refuses, and about those that fail halfway."""
 
 from __future__ import annotations
 

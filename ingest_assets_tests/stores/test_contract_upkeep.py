@@ -1,16 +1,13 @@
-"""What every store promises to those who look after it: rows, owners, flags, spaces."""
+"""Test what every store promises about rows, owners, flags and spaces."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
 import pytest
 
-from ingest_assets.ledger_records import FileRecord, Flags, Origin, StoredChunk
-from ingest_assets.records import EmbeddedChunk
+from ingest_assets.ledger_records import Flags
 from ingest_assets.stores.contract import VectorStore
 from ingest_assets_tests.stores.builders import (
     DIMENSION,
@@ -23,21 +20,9 @@ from ingest_assets_tests.stores.builders import (
     texts_of,
     vector_of,
 )
+from ingest_assets_tests.stores.conftest import Opener
+from ingest_assets_tests.stores.notes import NOTES, TEXTS, in_force
 from testing.damage import lose_rows
-
-Opener = Callable[..., VectorStore]
-
-NOTES = record_of("notes.txt")
-TEXTS = texts_of("notes", 12)
-HANDED_IN = replace(NOTES, origin=Origin.CLIENT)
-
-
-def in_force(store: VectorStore, file_id: str) -> list[StoredChunk]:
-    return [row for row in store.rows(file_id) if row.in_force]
-
-
-def only(record: FileRecord, texts: list[str], *indexes: int) -> list[EmbeddedChunk]:
-    return [each for each in chunks_of(record, texts) if each.chunk.index in indexes]
 
 
 def test_rows_tell_all_that_is_kept(store: VectorStore) -> None:

@@ -1,4 +1,4 @@
-"""Everything in another store, or under another model, on every store."""
+"""Test on every store that everything can be copied into another store, or built anew under another model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Duplicates, flags and metadata, on every store."""
+"""Test on every store that duplicates go, flags are set and metadata are completed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A store belongs to one bucket, and what other applications keep in the same database is theirs."""
+"""Test that a store belongs to one bucket, and that other applications keep what is theirs."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_an_empty_store_of_the_release_before_opens(open_store: Opener) -> None:
 def _take_marks_away(store: object) -> None:
     """Make a store look as the release before left it."""
     if isinstance(store, ChromaStore):
-        with store._turns.writing() as handle:
+        with store._access.writing() as handle:
             for each in (handle.chunks, handle.files):
                 each.modify(metadata={"made_by": "-"})
     elif isinstance(store, PgVectorStore):
@@ -132,7 +132,7 @@ def test_chroma_refuses_another_applications_empty_collection(tmp_path: Path) ->
 @pytest.mark.slow
 def test_chroma_refuses_another_applications_collection_on_a_server(chroma_url: str) -> None:
     store = ChromaStore(chroma_url, database=new_database(chroma_url))
-    with store._turns.reading() as handle:
+    with store._access.reading() as handle:
         place = {"tenant": handle.place.tenant, "database": handle.place.database}
         handle.server.delete_collection("chunks", **place)
         theirs = collection(handle.server, handle.place, name="chunks", metadata={"made_by": "somebody else"})
@@ -149,13 +149,13 @@ def test_rows_of_another_application_in_a_shared_chroma_collection_are_never_rem
     store.prepare(LIBRARY)
     publish(store, NOTES, TEXTS)
     vector = [1.0] + [0.0] * (DIMENSION - 1)
-    with store._turns.writing() as handle:
+    with store._access.writing() as handle:
         handle.chunks.add(ids=["theirs"], embeddings=[vector], metadatas=[{"file_id": NOTES.file_id}], documents=["x"])
         handle.chunks.add(ids=["other"], embeddings=[vector], metadatas=[{"file_id": "their file"}], documents=["x"])
     assert [each.findings for each in validate(store, kept=lambda record: None)] == [()]
     publish(store, NOTES, TEXTS[:3])
     assert store.delete(NOTES.file_id) == 3
-    with store._turns.reading() as handle:
+    with store._access.reading() as handle:
         assert sorted(handle.chunks.get(include=[])["ids"]) == ["other", "theirs"]
 
 

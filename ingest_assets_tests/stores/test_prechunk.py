@@ -1,4 +1,4 @@
-"""Chunks that somebody else cut, each answered, on every store."""
+"""Test on every store that chunks which clients cut are answered one by one."""
 
 from __future__ import annotations
 

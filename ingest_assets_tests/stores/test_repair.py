@@ -1,4 +1,4 @@
-"""What disagrees is found and mended, on every store."""
+"""Test on every store that disagreements are found and repaired."""
 
 from __future__ import annotations
 

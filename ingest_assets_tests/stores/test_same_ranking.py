@@ -1,4 +1,4 @@
-"""Real texts, real questions, the real model: every store ranks as the exact comparison does."""
+"""Test with real texts, questions and model that every store ranks as the exact comparison does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`repair` moves files whose names are decomposed (NFD, as a Mac writes them) to their composed names."""
+"""Test that `repair` moves files with decomposed names (NFD, as a Mac writes them) to their composed names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every kind of damage, done to the rows behind the store's back: found by its name, and mended."""
+"""Damage rows in every way behind the store's back; each kind is found by its name and repaired."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def nothing_kept(record: FileRecord) -> None:
 
 def spoil(store: ChromaStore, **columns: Any) -> None:
     """Change one row."""
-    with store._turns.writing() as handle:
+    with store._access.writing() as handle:
         name = sorted(row_names(handle, NOTES.file_id))[0]
         if "documents" in columns:  # or Chroma would embed the new text by itself
             columns["embeddings"] = handle.chunks.get(ids=[name], include=["embeddings"])["embeddings"][0]
@@ -51,7 +51,7 @@ def spoil(store: ChromaStore, **columns: Any) -> None:
 
 def copy(store: ChromaStore, name: str, **changes: Any) -> None:
     """Put a second row beside one."""
-    with store._turns.writing() as handle:
+    with store._access.writing() as handle:
         first = sorted(row_names(handle, NOTES.file_id))[0]
         row = handle.chunks.get(ids=[first], include=["metadatas", "documents"])
         metadata = {**row["metadatas"][0], **changes}
@@ -59,7 +59,7 @@ def copy(store: ChromaStore, name: str, **changes: Any) -> None:
 
 
 def forget_the_record(store: ChromaStore) -> None:
-    with store._turns.writing() as handle:
+    with store._access.writing() as handle:
         handle.files.delete(ids=[NOTES.file_id])
 
 
@@ -130,6 +130,6 @@ def test_kept_chunks_that_cannot_be_read_are_forgotten_and_the_rows_serve(store:
 
 
 def test_a_row_that_somebody_else_wrote_stops_nothing(store: ChromaStore) -> None:
-    with store._turns.writing() as handle:
+    with store._access.writing() as handle:
         handle.chunks.add(ids=["mine"], embeddings=[vector_of("mine")], metadatas=[{"a": 1}], documents=["mine"])
     assert [each.findings for each in validate(store, kept=kept)] == [()]

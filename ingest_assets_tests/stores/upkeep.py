@@ -1,4 +1,4 @@
-"""What the tests of a store's upkeep share: one file of which chunks are kept, and short words for each stage."""
+"""Provide one file whose chunks are kept, and short functions for each stage of a store's upkeep."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A connection string in, one space's collections out, opened when they are first used.
+"""Open one space's collections in MongoDB, when they are first used.
 
-Opened late because runs are forked: a MongoClient has threads and sockets that no child may share.
+Late, because runs are forked: a MongoClient has threads and sockets that no child process may share.
 """
 
 from __future__ import annotations
@@ -25,36 +25,36 @@ if TYPE_CHECKING:
 SERVER_SELECTION_MS = 13_000
 """An election of a new primary takes up to twelve seconds (MongoDB's manual); longer means away."""
 REQUEST_TIMEOUT_MS = 120_000
-"""An operation with its retries. The slowest seen, counting 50,000 rows of one file, takes a second."""
+"""Limit of an operation with its retries. The slowest one, counting 50,000 rows of one file, takes a second."""
 _SNAPSHOT_WIRE_VERSION = 13
-"""MongoDB 5.0, the first whose ordinary reads can be of one moment."""
+"""MongoDB 5.0, the first version whose ordinary reads can be of one moment."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Handle:
-    """An open space."""
+class MongoCollections:
+    """The open collections of one space, and what the server can do."""
 
     where: str
     client: MongoClient[Row]
     chunks: Rows
     files: Rows
     scopes: Rows
-    """How many publications each scope has seen (`atlas_ledger.py`)."""
+    """The number of publications in each scope (`ledger.py`)."""
     spaces: Rows
     """One document, `current`: the space in use."""
     owner: Rows
     """One document, `bucket`: whose files the database holds (`ownership.py`)."""
     dimension: int
     transactional: bool
-    """The server has transactions and reads of one moment: replica sets and what is sharded over them."""
+    """The server has transactions and reads of one moment: replica sets and sharded clusters."""
     sharded: bool
-    """Readers may see what a transaction wrote on one shard before what it wrote on another."""
+    """Readers may see the writes of a transaction on one shard before those on another."""
 
     @contextmanager
     def moment(self) -> Iterator[ClientSession | None]:
-        """Yield a session whose reads are all of one moment, None where the server has no such thing."""
+        """Yield a session whose reads are all of one moment, None if the server cannot do that."""
         if not self.transactional:
             yield None
             return
@@ -62,15 +62,15 @@ class Handle:
             yield session
 
     def at_once(self, work: Callable[[ClientSession], T]) -> T:
-        """Do all of the work or nothing; it may be called again where two transactions met."""
+        """Do all of the work or nothing; `work` may be called again if two transactions conflict."""
         import pymongo
 
         with pymongo.timeout(self.client.options.timeout), self.client.start_session() as session:
             return session.with_transaction(work)
 
 
-class Place:
-    """Where a space is, and its collections once somebody asks."""
+class MongoPlace:
+    """A space of a database; its collections are opened at the first use."""
 
     def __init__(self, uri: str, *, database: str, space: str, dimension: int) -> None:
         if space and not re.fullmatch(r"[A-Za-z0-9_-]{1,60}", space):
@@ -78,44 +78,44 @@ class Place:
         self.where = where_of(uri, database)
         self.space = space
         self._uri, self._database, self._dimension = uri, database, dimension
-        self._handle: Handle | None = None
+        self._handle: MongoCollections | None = None
         self._opening = threading.Lock()
 
     @contextmanager
-    def asked(self) -> Iterator[Handle]:
-        """Yield the collections; what goes wrong with them is told in our words."""
+    def asked(self) -> Iterator[MongoCollections]:
+        """Yield the collections; errors are translated (`errors.py`)."""
         with translated(self.where):
-            handle = self._opened()
-            _require_server(handle.client)
-            yield handle
+            mongo = self._opened()
+            _require_server(mongo.client)
+            yield mongo
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections; the next call opens them again."""
         with self._opening:
             if self._handle is not None:
                 self._handle.client.close()
             self._handle = None
 
-    def _opened(self) -> Handle:
+    def _opened(self) -> MongoCollections:
         with self._opening:
             if self._handle is None:
                 self._handle = self._open()
             return self._handle
 
-    def _open(self) -> Handle:
+    def _open(self) -> MongoCollections:
         from pymongo import MongoClient
 
         try:
             client: MongoClient[Row] = MongoClient(self._uri, **self._options())
         except (ValueError, TypeError) as error:
-            raise unreadable(self.where, error) from None  # the chain would show the string, password and all
+            raise unreadable(self.where, error) from None  # the chain would show the string with its password
         try:
             _require_server(client)
             hello = client.admin.command("hello")
             database, suffix = client[self._database], f"_{self.space}" if self.space else ""
             sharded = hello.get("msg") == "isdbgrid"
             grouped = "setName" in hello or sharded
-            return Handle(
+            return MongoCollections(
                 where=self.where,
                 client=client,
                 chunks=database[f"chunks{suffix}"],
@@ -132,7 +132,7 @@ class Place:
             raise
 
     def _options(self) -> dict[str, Any]:
-        """Return what the promises of the store need, and limits of time where the connection string sets none."""
+        """Return the options that the store's promises need, and time limits where the connection string sets none."""
         limits = {"serverSelectionTimeoutMS": SERVER_SELECTION_MS, "timeoutMS": REQUEST_TIMEOUT_MS}
         given = self._uri.partition("?")[2].lower()
         free = {name: value for name, value in limits.items() if f"{name.lower()}=" not in given}

@@ -1,10 +1,10 @@
-"""A document of `files` in, which rows of the file are in force out, and the record that it holds.
+"""Decide from a file's entry in `files` which of its rows are in force, and read the record that it holds.
 
-- `incarnation` is made at random with the entry, so rows from before a deletion never belong to the file's next life;
-- rows of the generations `floor` to `generation` are in force, but for those of `dead` ones, whose attempt was killed
-  or overtaken, and those in `going`, which the last publication took out and has not removed yet.
+- `incarnation` is random and made with the entry, so rows from before a deletion never belong to a later entry;
+- rows of the generations `floor` to `generation` are in force, except those of `dead` generations, whose publication
+  was killed or overtaken, and those in `going`, which the last publication replaced and has not removed yet.
 
-Names of rows say both (`atlas_rows.py`), so the entry decides by names alone, here and on the server.
+Names of rows contain both (`rows.py`), so names alone are enough to decide, here and on the server.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
     from ingest_assets.stores.atlas.client import Row
 
 FIELDS = ("incarnation", "claimed", "generation", "floor", "dead", "going", "untidy", "gone")
-"""What of a document an entry needs."""
+"""Fields of a document of which an entry is made."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A file's ledger entry, but for what only its record says."""
+class MongoEntry:
+    """A file's ledger entry without its record."""
 
     file_id: str
     incarnation: str
     claimed: int
-    """The generation of the last attempt that began."""
+    """The generation of the last publication that began."""
     generation: int = 0
-    """The generation in force; 0 where none is."""
+    """The generation in force; 0 if there is none."""
     floor: int = 0
     dead: frozenset[int] = frozenset()
     going: frozenset[str] = frozenset()
     untidy: bool = False
-    """Rows that the last publication took out may still be there."""
+    """Rows that the last publication replaced may still be there."""
     gone: bool = False
     """Its deletion has begun, or its first publication has not ended; there is no record and no row in force."""
 
@@ -54,7 +54,7 @@ class Entry:
         )
 
     def rows(self) -> dict[str, Any]:
-        """Return the filter of the rows in force: what `holds` says, for the server."""
+        """Return the filter of the rows in force: the same as `holds`, for the server."""
         names: dict[str, Any] = {"$gt": f"{self.incarnation}/", "$lt": f"{self.incarnation}0"}  # 0 follows / in ASCII
         if self.going:
             names["$nin"] = sorted(self.going)
@@ -63,10 +63,10 @@ class Entry:
 
     @property
     def stamp(self) -> tuple[str, int]:
-        """Return what changes with everything that brings rows into force or takes them out."""
+        """Return a value that changes whenever other rows come into force."""
         return self.incarnation, self.generation
 
-    def followed_by(self, generation: int, *, lowest: int, going: Sequence[str]) -> Entry:
+    def followed_by(self, generation: int, *, lowest: int, going: Sequence[str]) -> MongoEntry:
         """Return the entry with another generation in force, whose oldest row is of generation `lowest`."""
         overtaken = range(self.generation + 1, generation)
         return replace(
@@ -75,15 +75,15 @@ class Entry:
             generation=generation,
             floor=lowest,
             dead=frozenset(each for each in (*self.dead, *overtaken) if each >= lowest),
-            going=frozenset(going if lowest < generation else ()),  # where every older row goes, the floor says so
+            going=frozenset(going if lowest < generation else ()),  # if every older row is replaced, the floor says so
             untidy=bool(going),
             gone=False,
         )
 
 
-def entry_of(row: Row) -> Entry:
+def entry_of(row: Row) -> MongoEntry:
     """Read an entry back."""
-    return Entry(
+    return MongoEntry(
         file_id=row["_id"],
         incarnation=row["incarnation"],
         claimed=row["claimed"],
@@ -97,7 +97,7 @@ def entry_of(row: Row) -> Entry:
 
 
 def record_of(row: Row) -> FileRecord | None:
-    """Read the record of an entry; None where it has none."""
+    """Read the record of an entry; None if it has none."""
     from bson.int64 import Int64
 
     if row["gone"]:

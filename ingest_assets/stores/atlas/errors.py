@@ -1,7 +1,7 @@
-"""pymongo's errors in, those of this project out: who must act, where, and which setting or command mends it.
+"""Translate pymongo's errors into this project's, with the setting or command that helps.
 
 A connection string holds a password, and some of pymongo's messages quote it. So a server is named by its hosts alone
-(`where_of`), and what pymongo says of a string that it could not read is not passed on.
+(`where_of`), and pymongo's message about a string that it could not read is not passed on.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _UNAUTHORIZED = 13
 _AUTHENTICATION_FAILED = 18
 _OUT_OF_TIME = 50
 _ATLAS = 8000
-"""Atlas's proxy gives this one code to a wrong password and to a missing right."""
+"""Atlas's proxy uses this code for a wrong password and for a missing right."""
 _DUPLICATE = 11000
 _DISK_FULL = 14031
 NO_SEARCH = frozenset({59, 31082, 40324, 6047401})
-"""No such command, search not enabled, no such stage, stage for Atlas only: what servers without search answer."""
+"""No such command, search not enabled, no such stage, stage for Atlas only: the answers of servers without search."""
 
 
 def where_of(uri: str, database: str) -> str:
@@ -37,7 +37,7 @@ def where_of(uri: str, database: str) -> str:
 
 @contextmanager
 def translated(where: str) -> Iterator[None]:
-    """Give pymongo's errors our names.
+    """Translate pymongo's errors into this project's.
 
     Raises:
         ConfigError: wrong connection string, user, password or rights; or no Vector Search on this server.
@@ -48,7 +48,7 @@ def translated(where: str) -> Iterator[None]:
     try:
         yield
     except errors.ConfigurationError as error:
-        raise unreadable(where, error) from None  # the chain would show the string, password and all
+        raise unreadable(where, error) from None  # the chain would show the string with its password
     except errors.BulkWriteError as error:
         raise _half_written(where, error) from error
     except errors.OperationFailure as error:
@@ -56,21 +56,21 @@ def translated(where: str) -> Iterator[None]:
     except errors.DocumentTooLarge as error:
         raise OutsideError(f"MongoDB at {where} takes no document of this size: {error}; smaller chunks do") from error
     except errors.PyMongoError as error:
-        said = str(error).partition(", Timeout:")[0].partition(" (configured timeouts:")[0]
+        message = str(error).partition(", Timeout:")[0].partition(" (configured timeouts:")[0]
         raise OutsideError(
-            f"MongoDB at {where} cannot be reached: {said}; is it up, and does it let this host in (MONGO_URI; on "
+            f"MongoDB at {where} cannot be reached: {message}; is it up, and does it let this host in (MONGO_URI; on "
             "Atlas the IP access list)? Try again later"
         ) from error
 
 
-def said_of(error: OperationFailure) -> str:
-    """Return what the server said, without the reply around it."""
+def message_of(error: OperationFailure) -> str:
+    """Return the server's message without the reply around it."""
     details = error.details or {}
     return str(details.get("errmsg") or str(error).partition(", full error")[0])
 
 
 def unreadable(where: str, error: Exception) -> ConfigError:
-    """Say that a connection string is none."""
+    """Return the error for a connection string that cannot be used."""
     known = re.search(r"DNS|SRV|dnspython|Unknown option|tls|ssl", str(error))
     about = f" ({known.group()})" if known else ""
     return ConfigError(
@@ -80,7 +80,7 @@ def unreadable(where: str, error: Exception) -> ConfigError:
 
 
 def _half_written(where: str, error: BulkWriteError) -> IngestError:
-    """Say why some rows of an unordered write were not taken, by the first of the reasons."""
+    """Return the error for an unordered write of which some rows were refused; it names the first reason."""
     details = error.details or {}
     failed = details.get("writeErrors") or details.get("writeConcernErrors") or [{}]
     first, done = failed[0], details.get("nInserted", 0) + details.get("nModified", 0)
@@ -99,21 +99,21 @@ _FULL = "its disk is full; free space or choose a larger cluster, then run it ag
 
 
 def _refused(where: str, error: OperationFailure) -> IngestError:
-    said = said_of(error)
+    message = message_of(error)
     if error.code in (_AUTHENTICATION_FAILED, _ATLAS):
-        return ConfigError(f"MongoDB at {where} knows no such user or password ({said}); mend them in MONGO_URI")
+        return ConfigError(f"MongoDB at {where} knows no such user or password ({message}); mend them in MONGO_URI")
     if error.code == _UNAUTHORIZED:
         return ConfigError(
-            f"MongoDB at {where} does not let this user do that ({said}); give it readWrite and dbAdmin on the "
+            f"MongoDB at {where} does not let this user do that ({message}); give it readWrite and dbAdmin on the "
             "database, or another user in MONGO_URI"
         )
     if error.code in NO_SEARCH:
         return ConfigError(
-            f"MongoDB at {where} has no Vector Search ({said}); it is part of Atlas. Set ATLAS_VECTOR=0 to search "
+            f"MongoDB at {where} has no Vector Search ({message}); it is part of Atlas. Set ATLAS_VECTOR=0 to search "
             "without an index"
         )
     if error.code == _DISK_FULL:
         return OutsideError(f"MongoDB at {where}: {_FULL}")
     if error.code == _OUT_OF_TIME:
-        return OutsideError(f"MongoDB at {where} was too slow ({said}); try again later")
-    return OutsideError(f"MongoDB at {where} failed: {said} (code {error.code}); try again, and look at its log")
+        return OutsideError(f"MongoDB at {where} was too slow ({message}); try again later")
+    return OutsideError(f"MongoDB at {where} failed: {message} (code {error.code}); try again, and look at its log")

@@ -1,7 +1,7 @@
-"""A vector in, the nearest chunks of a scope out, compared one by one on this side: no index, no approximation.
+"""Find the nearest chunks of a scope by comparing all of its vectors here: no index, no approximation.
 
-The scope's vectors come in batches and the best k so far are kept, so memory does not grow with the number of rows;
-the texts of the k are fetched at the end. All of it is of one moment (`atlas_read.settled`).
+The scope's vectors arrive in batches and the best k so far are kept, so memory does not grow with the number of rows;
+the texts of the k are fetched at the end. All of it is of one moment (`read.settled`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ingest_assets.batches import batches
 from ingest_assets.ledger_records import Hit, Scope
-from ingest_assets.stores.atlas.entry import Entry
+from ingest_assets.stores.atlas.entry import MongoEntry
 from ingest_assets.stores.atlas.read import settled
 from ingest_assets.stores.atlas.rows import unpacked, within
 from ingest_assets.stores.rows import chunk_of
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from pymongo.client_session import ClientSession
 
     from ingest_assets.records import Vector
-    from ingest_assets.stores.atlas.client import Handle, Row
+    from ingest_assets.stores.atlas.client import MongoCollections, Row
 
 _ROWS = 1000
 """Vectors held at once: 1.5 MB at 384 dimensions, twice while they are multiplied."""
 _DIGITS = 9
-"""Equal vectors must get equal scores wherever in a batch they stand; sums of float64 differ in the sixteenth digit."""
+"""Equal vectors must get equal scores at every place in a batch; sums of float64 differ in the sixteenth digit."""
 _FIELDS = {"file_id": 1, "index": 1, "embedding": 1}
 
 
@@ -39,21 +39,21 @@ class _Near(NamedTuple):
     name: str
 
 
-def nearest(handle: Handle, vector: Vector, *, k: int, scope: Scope) -> list[Hit]:
+def nearest(mongo: MongoCollections, vector: Vector, *, k: int, scope: Scope) -> list[Hit]:
     """Return the k nearest chunks in force, best first."""
 
-    def look(entries: dict[str, Entry], session: ClientSession | None) -> list[Hit]:
+    def look(entries: dict[str, MongoEntry], session: ClientSession | None) -> list[Hit]:
         best: list[_Near] = []
-        found = handle.chunks.find(within(scope), _FIELDS, session=session, batch_size=_ROWS) if entries else ()
+        found = mongo.chunks.find(within(scope), _FIELDS, session=session, batch_size=_ROWS) if entries else ()
         for rows in batches(found, _ROWS):
             best = heapq.nsmallest(k, [*best, *_ranked(searchable(rows, entries, vector.size), vector)])
-        return _hits(handle, best, session)
+        return _hits(mongo, best, session)
 
-    return settled(handle, within(scope), look)
+    return settled(mongo, within(scope), look)
 
 
-def searchable(rows: Sequence[Row], entries: Mapping[str, Entry], dimension: int) -> list[tuple[Row, Vector]]:
-    """Return the rows in force whose vectors can be compared at all, with these."""
+def searchable(rows: Sequence[Row], entries: Mapping[str, MongoEntry], dimension: int) -> list[tuple[Row, Vector]]:
+    """Return the rows in force that have a vector which can be compared, with that vector."""
     import numpy as np
 
     pairs = []
@@ -81,10 +81,10 @@ def _ranked(pairs: Sequence[tuple[Row, Vector]], query: Vector) -> list[_Near]:
     ]
 
 
-def _hits(handle: Handle, best: Sequence[_Near], session: ClientSession | None) -> list[Hit]:
+def _hits(mongo: MongoCollections, best: Sequence[_Near], session: ClientSession | None) -> list[Hit]:
     rows: dict[str, Any] = {}
     for names in batches([near.name for near in best], _ROWS):
-        found = handle.chunks.find({"_id": {"$in": names}}, {"embedding": 0}, session=session)
+        found = mongo.chunks.find({"_id": {"$in": names}}, {"embedding": 0}, session=session)
         rows |= {row["_id"]: row for row in found}
     here = [(near, rows[near.name]) for near in best if near.name in rows]
     return [Hit(chunk=chunk_of(row), filename=row["filename"], score=-near.distance) for near, row in here]

@@ -1,22 +1,22 @@
-"""A record and its embedded chunks in, a new generation in force out: how a file's rows change in MongoDB.
+"""Change a file's rows in MongoDB: write a new generation beside the old one, then bring it into force.
 
-The entry in the ledger decides what is in force (`atlas_ledger.py`), so it works the same on every server:
+The entry in the ledger decides what is in force (`ledger.py`), so it works the same on every server:
 
-1. the file is claimed, and what an earlier attempt left behind is removed;
-2. rows of chunks that are the same stay untouched, the others are written beside them, in force for nobody yet;
-3. a search index is waited for until it returns them, so that nobody finds neither the old nor the new;
+1. the file is claimed, and rows that an earlier publication left are removed;
+2. rows of chunks that are the same stay as they are; the others are written beside them, not in force yet;
+3. if there is a search index, wait until it returns the new rows, so that no search misses both old and new;
 4. the rows are counted as a reader will count them, and the publication is announced;
 5. the entry gets the new generation, in one write: now every reader sees the new rows and none of the old;
-6. the rows that went are removed.
+6. the rows that were replaced are removed.
 
-Killed before 5 the old generation is in force, after it the new one; what is left over is invisible either way.
+Killed before 5 the old generation is in force, after it the new one. Remaining rows are invisible in both cases.
 
-Where the server has transactions, announcement, 5 and 6 are one: a reader's view of one moment shows no row that went,
-a kill leaves none behind, and the majority is waited for once. Only up to `AT_ONCE` rows, since a transaction must end
-within a minute and holds what it changes in memory; and after a kill inside one, the next attempt waits until the
-server has ended it. Not over shards, where a reader may see the entry before the announcement. The writing itself is in
-no transaction on any server: it lasts as long as the document is long, and a search index sees rows only once they are
-committed.
+Where the server has transactions, the announcement, 5 and 6 are one transaction: a reader's view of one moment shows no
+replaced row, a kill leaves none, and the write waits for the majority once. Only up to `AT_ONCE` rows, since a
+transaction must end within a minute and holds its changes in memory; and after a kill inside one, the next publication
+waits until the server has ended it. Not over shards, where a reader may see the entry before the announcement. The rows
+themselves are never written in a transaction: that takes as long as the document is long, and a search index sees rows
+only once they are committed.
 """
 
 from __future__ import annotations
@@ -28,17 +28,25 @@ from typing import TYPE_CHECKING
 from ingest_assets.batches import batches
 from ingest_assets.ledger_records import FileRecord, Scope
 from ingest_assets.records import EmbeddedChunk
-from ingest_assets.stores.atlas import attempt as atlas_attempt
 from ingest_assets.stores.atlas import ledger
-from ingest_assets.stores.atlas.attempt import Attempt, Named, begin, checked, refuse_known, unwritten, write
-from ingest_assets.stores.atlas.entry import Entry
+from ingest_assets.stores.atlas import publication as atlas_publication
+from ingest_assets.stores.atlas.entry import MongoEntry
+from ingest_assets.stores.atlas.publication import (
+    NamedChunk,
+    Publication,
+    begin,
+    checked,
+    refuse_known,
+    unwritten,
+    write,
+)
 from ingest_assets.stores.atlas.remove import remove_rows
 from ingest_assets.stores.contract import Overtaken
 
 if TYPE_CHECKING:
     from pymongo.client_session import ClientSession
 
-    from ingest_assets.stores.atlas.client import Handle
+    from ingest_assets.stores.atlas.client import MongoCollections
     from ingest_assets.stores.atlas.search_index import SearchIndex
 
 AT_ONCE = 1000
@@ -46,7 +54,7 @@ AT_ONCE = 1000
 
 
 def publish(
-    handle: Handle,
+    mongo: MongoCollections,
     record: FileRecord,
     chunks: Iterable[EmbeddedChunk],
     *,
@@ -55,63 +63,67 @@ def publish(
     rewrite: Collection[str],
 ) -> FileRecord:
     """Make these chunks the file's only ones."""
-    attempt = begin(handle, record, adding=False, expecting=expecting, rewrite=rewrite)
-    waiting: list[Named] = []
-    for batch in batches(chunks, atlas_attempt.BATCH):
-        waiting += unwritten(handle, attempt, checked(handle, attempt, batch))
+    publication = begin(mongo, record, adding=False, expecting=expecting, rewrite=rewrite)
+    waiting: list[NamedChunk] = []
+    for batch in batches(chunks, atlas_publication.BATCH):
+        waiting += unwritten(mongo, publication, checked(mongo, publication, batch))
         if (
-            len(waiting) >= atlas_attempt.BATCH
+            len(waiting) >= atlas_publication.BATCH
         ):  # a write costs milliseconds however small: ten changes in a file are one
-            write(handle, attempt, waiting)
+            write(mongo, publication, waiting)
             waiting = []
-    write(handle, attempt, waiting)
-    return _commit(handle, attempt, index=index)
+    write(mongo, publication, waiting)
+    return _commit(mongo, publication, index=index)
 
 
 def extend(
-    handle: Handle, record: FileRecord, chunks: Iterable[EmbeddedChunk], *, index: SearchIndex | None
+    mongo: MongoCollections, record: FileRecord, chunks: Iterable[EmbeddedChunk], *, index: SearchIndex | None
 ) -> FileRecord:
     """Put these chunks beside those that the file has."""
-    attempt = begin(handle, record, adding=True)
-    for batch in batches(chunks, atlas_attempt.BATCH):
-        named = checked(handle, attempt, batch)
-        refuse_known(handle, attempt, named)
-        write(handle, attempt, named)
-    return _commit(handle, attempt, index=index)
+    publication = begin(mongo, record, adding=True)
+    for batch in batches(chunks, atlas_publication.BATCH):
+        named = checked(mongo, publication, batch)
+        refuse_known(mongo, publication, named)
+        write(mongo, publication, named)
+    return _commit(mongo, publication, index=index)
 
 
-def _commit(handle: Handle, attempt: Attempt, *, index: SearchIndex | None) -> FileRecord:
-    record, going = attempt.record, sorted(attempt.going.values())
-    after = attempt.before.followed_by(record.generation, lowest=attempt.lowest, going=going)
-    if index is not None and attempt.sample is not None:
-        index.wait_for_rows(handle, after, vector=attempt.sample, starts=attempt.starts)
-    count = _counted(handle, attempt, after)
-    record = replace(record, chunks=count, embedded=len(attempt.seen) - attempt.reused, reused=attempt.reused)
-    if handle.transactional and not handle.sharded and len(going) <= AT_ONCE:
+def _commit(mongo: MongoCollections, publication: Publication, *, index: SearchIndex | None) -> FileRecord:
+    record, outgoing = publication.record, sorted(publication.outgoing.values())
+    after = publication.before.followed_by(record.generation, lowest=publication.lowest, going=outgoing)
+    if index is not None and publication.sample is not None:
+        index.wait_for_rows(mongo, after, vector=publication.sample, starts=publication.starts)
+    count = _counted(mongo, publication, after)
+    record = publication.incoming.counted(count)
+    if mongo.transactional and not mongo.sharded and len(outgoing) <= AT_ONCE:
         clean = replace(after, going=frozenset(), untidy=False)
-        handle.at_once(lambda session: _turn(handle, clean, record, going, session))
+        mongo.at_once(lambda session: _turn(mongo, clean, record, outgoing, session))
     else:
-        _turn(handle, after, record, going)
-        if going:
-            ledger.tidied(handle, after)
+        _turn(mongo, after, record, outgoing)
+        if outgoing:
+            ledger.tidied(mongo, after)
     return record
 
 
-def _counted(handle: Handle, attempt: Attempt, after: Entry) -> int:
-    """Count the rows that will be in force; raise OutsideError unless the store holds what it was given."""
-    count, wanted = handle.chunks.count_documents(after.rows()), len(attempt.seen)
-    if count < wanted or (count > wanted and not attempt.adding):
+def _counted(mongo: MongoCollections, publication: Publication, after: MongoEntry) -> int:
+    """Count the rows that will be in force; raise Overtaken unless the store holds what it was given."""
+    count, wanted = mongo.chunks.count_documents(after.rows()), len(publication.incoming.seen)
+    if count < wanted or (count > wanted and not publication.adding):
         raise Overtaken(
-            f"{attempt.record.file_id}: {handle.where} holds {count} rows of generation {attempt.record.generation}, "
-            f"not {wanted}; is another host publishing this file? Run it again"
+            f"{after.file_id}: {mongo.where} holds {count} rows of generation {after.generation}, not {wanted}; "
+            "is another host publishing this file? Run it again"
         )
     return count
 
 
 def _turn(
-    handle: Handle, after: Entry, record: FileRecord, going: Sequence[str], session: ClientSession | None = None
+    mongo: MongoCollections,
+    after: MongoEntry,
+    record: FileRecord,
+    outgoing: Sequence[str],
+    session: ClientSession | None = None,
 ) -> None:
-    """Announce the new generation, bring it into force and remove what went, in this order or at once."""
-    ledger.announce(handle, Scope(record.user_id, record.project_id), session=session)
-    ledger.keep(handle, after, record, session=session)
-    remove_rows(handle, going, session)
+    """Announce the new generation, bring it into force and remove the replaced rows, in this order or at once."""
+    ledger.announce(mongo, Scope(record.user_id, record.project_id), session=session)
+    ledger.keep(mongo, after, record, session=session)
+    remove_rows(mongo, outgoing, session)

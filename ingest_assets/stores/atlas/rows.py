@@ -1,8 +1,8 @@
-"""Chunks in, rows of `chunks` out, and back.
+"""Translate chunks into documents of `chunks`, and back.
 
 A row's `_id` says which generation wrote it and what it holds: `incarnation/chunk_id/digest@generation`. So a list of
-ids, which MongoDB gives from an index without reading one row, is enough to tell what of a new version is there already
-and which rows are in force (`atlas_ledger.py`).
+ids, which MongoDB reads from an index without a row, is enough to tell which chunks of a new version are there already
+and which rows are in force (`entry.py`).
 
 Vectors are BSON's binary vectors of float32 (subtype 9), which Atlas Vector Search reads as it reads arrays. A vector
 of 384 takes 1.5 kB and 3 µs to read so, as an array of doubles 4.9 kB and 18 µs (1,000 vectors, pymongo 4.20).
@@ -17,7 +17,7 @@ import msgspec
 
 from ingest_assets.ledger_records import FileRecord, Scope, StoredChunk, utc_text
 from ingest_assets.records import EmbeddedChunk
-from ingest_assets.stores.filters import plain
+from ingest_assets.stores.incoming import plain
 from ingest_assets.stores.rows import described, stored_of
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def row_name(embedded: EmbeddedChunk, record: FileRecord, *, incarnation: str) -
 
 
 def parts_of(name: object) -> tuple[str, str, int]:
-    """Take a row's name apart: incarnation, chunk id with digest, generation; of a stranger's row "", "", 0."""
+    """Split a row's name into incarnation, chunk id with digest, and generation; "", "", 0 for a foreign row."""
     if not isinstance(name, str):
         return "", "", 0
     incarnation, _, rest = name.partition("/")
@@ -68,7 +68,7 @@ def new_row(embedded: EmbeddedChunk, record: FileRecord, *, name: str) -> Row:
 
 
 def stored_chunk_of(row: Row, *, in_force: bool) -> StoredChunk:
-    """Read a row as it really is, a stranger's too."""
+    """Read a row as it really is, also if fields are missing."""
     return stored_of(row, name=str(row["_id"]), vector=unpacked(row.get("embedding")), in_force=in_force)
 
 
@@ -80,7 +80,7 @@ def packed(vector: Vector) -> Any:
 
 
 def unpacked(value: Any) -> Vector | None:
-    """Return the vector of a row, None where there is none of ours."""
+    """Return the vector of a row; None if there is none in our form."""
     import numpy as np
     from bson.binary import VECTOR_SUBTYPE, Binary
 
@@ -90,5 +90,5 @@ def unpacked(value: Any) -> Vector | None:
 
 
 def within(scope: Scope) -> dict[str, Any]:
-    """Return the filter of a scope's rows and files; nothing but a text can get into it."""
+    """Return the filter of a scope's rows and files; only texts can get into it."""
     return {"user_id": {"$eq": plain(scope.user_id)}, "project_id": {"$eq": plain(scope.project_id)}}

@@ -1,56 +1,45 @@
-"""Turns at a Chroma store in, a file's ledger entry out, or kept.
+"""Read from a Chroma store until the answer is of one moment.
 
-An embedded store gives turns that exclude other processes (`chroma_embedded.py`), a server looks after itself
-(`chroma_server.py`).
+An embedded store is held still while it is read (`embedded.py`). A server is not (`server.py`): rows can go between two
+requests, and the read is then repeated.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from ingest_assets.stores.chroma.read import entry_in
-from ingest_assets.stores.chroma.rows import Entry, ledger_row
+from ingest_assets.errors import OutsideError
+from ingest_assets.stores.chroma.client import RowsMoved
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
+    from ingest_assets.stores.chroma.client import ChromaCollections
+    from ingest_assets.stores.chroma.embedded import EmbeddedChroma
+    from ingest_assets.stores.chroma.server import ServedChroma
 
-    from ingest_assets.stores.chroma.client import Handle
+    ChromaAccess: TypeAlias = EmbeddedChroma | ServedChroma
+
+READS = 100
+"""Reads of rows that a server is changing; the change that a read can meet lasts milliseconds."""
 
 T = TypeVar("T")
 
 
-class Turns(Protocol):
-    """Turns at a store: `chroma_embedded.py` and `chroma_server.py`."""
+def settled(access: ChromaAccess, read: Callable[[ChromaCollections], T]) -> T:
+    """Call `read` until no row goes away in the meantime, and return its answer.
 
-    @property
-    def location(self) -> str: ...
-    @property
-    def steady(self) -> bool: ...
-    def reading(self) -> AbstractContextManager[Handle]: ...
-    def writing(self) -> AbstractContextManager[Handle]: ...
-    def owning(self, file_id: str) -> AbstractContextManager[None]: ...
-    def compact(self) -> str: ...
-    def close(self) -> None: ...
-
-
-def ledger_entry(turns: Turns, file_id: str) -> Entry | None:
-    """Read a file's ledger entry, also where its deletion has begun."""
-    with turns.reading() as store:
-        return entry_in(store, file_id)
+    Raises:
+        OutsideError: rows went away during each of 100 reads.
+    """
+    for _ in range(READS):
+        try:
+            with access.reading() as store:
+                return read(store)
+        except RowsMoved:
+            continue
+    raise restless(access)
 
 
-def write_entry(turns: Turns, entry: Entry, *, known: bool) -> None:
-    """Keep a ledger entry, in one write."""
-    row, file_id = ledger_row(entry), entry.record.file_id
-    with turns.writing() as store:
-        if known:
-            store.files.update(ids=[file_id], metadatas=[row])
-        else:
-            store.files.add(ids=[file_id], embeddings=[[1.0]], metadatas=[row])  # Chroma keeps no row without a vector
-
-
-class Settled(Protocol):
-    """Reads until no row goes away meanwhile."""
-
-    def __call__(self, look: Callable[[Handle], T]) -> T: ...
+def restless(access: ChromaAccess) -> OutsideError:
+    """Say that the rows changed during every read."""
+    return OutsideError(f"{access.location}: the rows changed {READS} times while they were read; try again")

@@ -1,12 +1,12 @@
-"""A folder in, safe turns at the Chroma store in it out: to read, or to write.
+"""Let several processes read and write one embedded Chroma store safely.
 
-Chroma embedded is made for one process. Each process keeps the vector index in memory, never learns of rows that
+Embedded Chroma is made for one process. Each process keeps the vector index in memory, never learns of rows that
 another one wrote, and saves its own index over the other's (`rust/segment/src/local_hnsw.rs` of chromadb 1.5.9). Here
 a command line searches while a run writes, so
 
-- one process writes at a time and none reads meanwhile (`locks.py`), each turn a batch long;
-- every write counts up a stamp, and whoever finds another stamp than his own opens the store anew, some 40 ms;
-- a copy of each saved index is kept while it may be overwritten (`chroma_keep.py`), since Chroma saves in place.
+- one process writes at a time, and none reads while it does (`locks.py`); a turn lasts one batch;
+- every write increments a stamp, and a process that finds another stamp than its own opens the store again, some 40 ms;
+- a copy of each saved index is kept while Chroma may overwrite it (`index_backup.py`), since Chroma saves in place.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from ingest_assets.errors import OutsideError
-from ingest_assets.stores.chroma.client import Handle, Place, open_embedded, translated
+from ingest_assets.stores.chroma.client import ChromaCollections, open_embedded, translated
+from ingest_assets.stores.chroma.collections import ChromaPlace
 from ingest_assets.stores.chroma.index_backup import keep, restore, saved_indexes
 from ingest_assets.stores.chroma.locks import StoreLocks
 
@@ -29,20 +30,20 @@ _NO_STAMP = -1
 
 
 class EmbeddedChroma:
-    """Turns at a store in a folder. What is read in one turn is of one moment."""
+    """Access to a store in a folder. What is read in one turn is of one moment."""
 
     steady = True
 
-    def __init__(self, path: Path, place: Place) -> None:
+    def __init__(self, path: Path, place: ChromaPlace) -> None:
         self.location = str(path)
         self._path = path
         self._place = place
         self._locks = StoreLocks(path / "locks")
-        self._handle: Handle | None = None
+        self._handle: ChromaCollections | None = None
         self._stamp = _NO_STAMP
 
     @contextmanager
-    def reading(self) -> Iterator[Handle]:
+    def reading(self) -> Iterator[ChromaCollections]:
         """Hold the store still and yield it as it is now."""
         with translated(self.location), self._locks.shared() as lock:
             if self._handle is not None and _mark(lock) == (self._stamp, False):
@@ -52,12 +53,12 @@ class EmbeddedChroma:
             yield self._fresh(lock)
 
     @contextmanager
-    def writing(self) -> Iterator[Handle]:
-        """Hold the store alone and yield it for one write."""
+    def writing(self) -> Iterator[ChromaCollections]:
+        """Hold the store exclusively and yield it for one write."""
         with translated(self.location), self._locks.exclusive() as lock:
             handle = self._fresh(lock)
             stamp = self._stamp + 1
-            self._stamp = _NO_STAMP  # whatever goes wrong now, what is in memory is not trusted afterwards
+            self._stamp = _NO_STAMP  # if anything fails now, what is in memory is not trusted afterwards
             keep(self._path)
             _set_mark(lock, stamp, writing=True)
             yield handle
@@ -69,7 +70,7 @@ class EmbeddedChroma:
         return self._locks.owning(file_id)
 
     def compact(self) -> str:
-        """Run Chroma's own vacuum, which also cuts its log; nobody reads or writes meanwhile."""
+        """Run Chroma's own vacuum, which also shortens its log; no other process reads or writes during it."""
         with translated(self.location), self._locks.exclusive() as lock:
             self._fresh(lock)
             stamp = self._stamp + 1
@@ -84,12 +85,12 @@ class EmbeddedChroma:
         return sum(path.stat().st_size for path in self._path.rglob("*") if path.is_file()) / 1e6
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Close the store."""
         if self._handle is not None:
             self._release()
         self._handle, self._stamp = None, _NO_STAMP
 
-    def _fresh(self, lock: int) -> Handle:
+    def _fresh(self, lock: int) -> ChromaCollections:
         stamp, died = _mark(lock)
         if self._handle is not None and (stamp, died) == (self._stamp, False):
             return self._handle
@@ -100,13 +101,13 @@ class EmbeddedChroma:
         _set_mark(lock, stamp, writing=True)  # opening replays Chroma's log, which may save the index
         self._handle = open_embedded(str(self._path), self._place)
         self._release = weakref.finalize(self, _closed, self._handle)  # also where the caller forgets to close
-        # Where it saved nothing, what the others have in memory still holds, and they need not open anew in turn.
+        # Where it saved nothing, the indexes in other processes' memory are still right: they need not open again.
         self._stamp = stamp if saved_indexes(self._path) == before else stamp + 1
         _set_mark(lock, self._stamp, writing=False)
         return self._handle
 
 
-def _closed(handle: Handle) -> None:
+def _closed(handle: ChromaCollections) -> None:
     """Close a store and give its memory back.
 
     Without this a process that opens the store for each look at it grows by 100 MB a look, since Chroma's threads keep
@@ -125,7 +126,7 @@ def _vacuum(path: Path) -> None:
 
 
 def _mark(lock: int) -> tuple[int, bool]:
-    """Read the stamp from the lock file, and whether a writer holds the store, or died while he did."""
+    """Read the stamp from the lock file, and whether a writer holds the store or was killed while it did."""
     text = os.pread(lock, 32, 0).decode()
     return (int(text[:20]), text[20:21] == "w") if text else (0, False)
 

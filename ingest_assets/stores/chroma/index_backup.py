@@ -1,4 +1,4 @@
-"""A Chroma folder in, its vector indexes safe against `kill -9` out: kept before a write, restored after a crash.
+"""Keep a copy of Chroma's vector indexes before a write, and restore it after a crash.
 
 Chroma's rows and its log are in SQLite and survive a kill. Its vector index does not: it is saved in place, five files
 one after the other, whenever a thousand rows have been written, and a process killed in the middle leaves an index that
@@ -23,7 +23,7 @@ _SAVED = """
 
 
 def keep(path: Path) -> dict[str, str]:
-    """Keep a copy of each saved index that has none yet, and return them all. The caller holds the store alone."""
+    """Copy each saved index that has no copy yet; return all saved indexes. The caller holds the store exclusively."""
     indexes = saved_indexes(path)
     for segment, reach in indexes.items():
         kept = _kept(path, segment)
@@ -33,7 +33,7 @@ def keep(path: Path) -> dict[str, str]:
 
 
 def restore(path: Path) -> None:
-    """Put the last whole indexes back, after a writer died. The caller holds the store alone."""
+    """Put the last whole indexes back after a writer was killed. The caller holds the store exclusively."""
     for segment, reach in saved_indexes(path).items():
         index, kept = path / segment, _kept(path, segment)
         if not reach:
@@ -44,7 +44,7 @@ def restore(path: Path) -> None:
 
 
 def saved_indexes(path: Path) -> dict[str, str]:
-    """Return the vector indexes and how far into the log each reaches that was saved whole; empty if never."""
+    """Return each vector index with the log position up to which it was saved whole; "" if it never was."""
     database = path / "chroma.sqlite3"
     if not database.exists():
         return {}
@@ -68,7 +68,7 @@ def _reach_of(kept: Path) -> str:
 
 
 def _copy(source: Path, target: Path, *, reach: str) -> None:
-    """Copy an index so that the target is whole or not there."""
+    """Copy an index; afterwards the target is whole, or not there."""
     half = target.with_name(target.name + ".half")
     shutil.rmtree(half, ignore_errors=True)
     shutil.copytree(source, half, ignore=shutil.ignore_patterns(_REACH))

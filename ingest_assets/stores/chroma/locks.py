@@ -1,7 +1,7 @@
-"""A folder in, locks between processes and threads out, for stores that live in files.
+"""Lock an embedded Chroma store against other processes and threads.
 
-`flock` on a descriptor opened for each use: it also excludes threads of one process, and the kernel lets go of it when
-the holder is killed, so there is no stale lock to break. It needs a file system that has it (local disks do; some
+`flock` on a descriptor opened for each use also excludes threads of the same process, and the kernel releases it when
+the holder is killed, so no stale lock has to be broken. It needs a file system that supports it (local disks do; some
 network shares do not).
 """
 
@@ -37,15 +37,15 @@ class StoreLocks:
 
     @contextmanager
     def owning(self, file_id: str) -> Iterator[None]:
-        """Hold one file's rows, so that two attempts at the same file follow one another."""
-        # 4096 names: two files that share one wait for each other now and then, and the folder does not grow.
+        """Hold one file's rows, so that two publications of the same file follow one another."""
+        # 4,096 names: two files that share one may wait for each other, and the folder does not grow.
         name = "file-" + hashlib.sha256(file_id.encode()).hexdigest()[:3]
         with _locked(self._folder / name, fcntl.LOCK_EX):
             yield
 
     @contextmanager
     def _held(self, name: str, kind: int) -> Iterator[int]:
-        # Everybody passes the gate one by one, so readers that come in a stream cannot keep a writer out.
+        # All pass the gate one by one, so a stream of readers cannot keep a writer waiting for ever.
         with _locked(self._folder / "gate", fcntl.LOCK_EX):
             descriptor = _take(self._folder / name, kind)
         try:

@@ -1,15 +1,15 @@
-"""A record and its embedded chunks in, a new generation in force out: how a file's rows change in Chroma.
+"""Change a file's rows in Chroma: write a new generation beside the old one, then bring it into force.
 
 Chroma has no transactions, so each write leaves a store that can be read:
 
-1. what an earlier attempt left behind is undone;
-2. rows of chunks that are the same stay untouched, the others are written with `since` = the new generation, which no
-   reader sees yet; rows that go get `until` = the new generation, which no reader minds yet;
+1. rows that an interrupted publication left are removed;
+2. rows of chunks that are the same stay as they are. The others are written with `since` = the new generation, which no
+   reader sees yet. Rows to be removed get `until` = the new generation, which has no effect yet;
 3. the rows are counted in the store;
 4. the ledger entry gets the new generation, in one write: now every reader sees the new rows and none of the old;
-5. the rows that went are deleted.
+5. the rows to be removed are deleted.
 
-Killed before 4 the old generation is in force, after it the new one; what is left over is invisible either way.
+Killed before 4 the old generation is in force, after it the new one. Remaining rows are invisible in both cases.
 """
 
 from __future__ import annotations
@@ -17,40 +17,46 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from ingest_assets.batches import batches
 from ingest_assets.ledger_records import FileRecord, utc_text
 from ingest_assets.records import EmbeddedChunk
-from ingest_assets.stores.chroma.access import Turns, ledger_entry, write_entry
+from ingest_assets.stores.chroma.ledger import ledger_entry, write_entry
 from ingest_assets.stores.chroma.read import row_names
-from ingest_assets.stores.chroma.rows import OPEN, Entry, chunk_row, in_force, parts_of, row_id
+from ingest_assets.stores.chroma.rows import OPEN, ChromaEntry, chunk_row, in_force, parts_of, row_id
 from ingest_assets.stores.contract import ChunkKnown, Overtaken, require_generation
-from ingest_assets.vectors import fault, refuse_unsound
+from ingest_assets.stores.incoming import IncomingChunks
+from ingest_assets.vectors import fault
+
+if TYPE_CHECKING:
+    from ingest_assets.stores.chroma.access import ChromaAccess
 
 BATCH = 500
 """Rows per write: below Chroma's 5,461; readers of an embedded store wait for one batch, a quarter of a second."""
 
 
 @dataclass(slots=True)
-class _Attempt:
-    """What is known of one publication while it is written: ids, never rows."""
+class _Publication:
+    """The state of one publication while it is written: ids, never rows."""
 
-    record: FileRecord
-    """As it will be kept."""
-    before: Entry | None
-    going: dict[str, str] = field(default_factory=dict)
-    """Row ids of the generation in force that the new one has not asked for yet, by chunk id."""
-    seen: set[str] = field(default_factory=set)
-    """Chunk ids that have come so far."""
+    incoming: IncomingChunks
+    before: ChromaEntry | None
+    outgoing: dict[str, str] = field(default_factory=dict)
+    """Row ids of the generation in force whose chunk has not arrived again yet, by chunk id."""
     written: int = 0
-    reused: int = 0
     first_position: int = 0
-    """Place in the document of the first chunk that comes."""
+    """Place in the document of the first chunk that arrives."""
+
+    @property
+    def record(self) -> FileRecord:
+        """The record as it will be kept, except for its counts."""
+        return self.incoming.record
 
 
 @dataclass(frozen=True, slots=True)
-class _Named:
-    """A chunk with the id of the row that would hold it, and its place in the document."""
+class _NamedChunk:
+    """A chunk, the id that its row would have, and its place in the document."""
 
     name: str
     position: int
@@ -58,35 +64,34 @@ class _Named:
 
 
 def publish_generation(
-    turns: Turns,
+    access: ChromaAccess,
     record: FileRecord,
     chunks: Iterable[EmbeddedChunk],
     *,
     expecting: int | None,
     rewrite: Collection[str],
 ) -> FileRecord:
-    """Make these chunks the file's only ones. The caller owns the file's rows."""
-    attempt = _begin(turns, record, expecting=expecting, rewrite=rewrite)
-    _write_new(turns, attempt, chunks)
-    going = list(attempt.going.values())
-    _close_rows(turns, going, until=attempt.record.generation)
-    _count(turns, attempt)
-    kept = _commit(turns, attempt, chunks=len(attempt.seen))
-    remove_rows(turns, going)
+    """Make these chunks the file's only ones. The caller holds the lock of the file."""
+    publication = _begin(access, record, expecting=expecting, rewrite=rewrite)
+    _write_new(access, publication, chunks)
+    outgoing = list(publication.outgoing.values())
+    _close_rows(access, outgoing, until=publication.record.generation)
+    _count(access, publication)
+    kept = _commit(access, publication, chunks=len(publication.incoming.seen))
+    remove_rows(access, outgoing)
     return kept
 
 
-def add_generation(turns: Turns, record: FileRecord, chunks: Iterable[EmbeddedChunk]) -> FileRecord:
-    """Put chunks beside the file's own: a generation in which no row goes. The caller owns the file's rows."""
-    attempt = _begin(turns, record)
-    there = dict(attempt.going)
-    attempt.first_position = len(there)
-    if there and attempt.before is not None:
-        old = attempt.before.record
-        attempt.record = replace(attempt.record, model=old.model, dimension=old.dimension)
-    _write_new(turns, attempt, _refusing(chunks, there, file_id=record.file_id))
-    _count(turns, attempt)
-    return _commit(turns, attempt, chunks=len(there) + len(attempt.seen))
+def add_generation(access: ChromaAccess, record: FileRecord, chunks: Iterable[EmbeddedChunk]) -> FileRecord:
+    """Put chunks beside the file's own: a generation that removes no row. The caller holds the lock of the file."""
+    publication = _begin(access, record)
+    there = dict(publication.outgoing)
+    publication.first_position = len(there)
+    if there and publication.before is not None:
+        publication.incoming = IncomingChunks(publication.record, beside=publication.before.record)
+    _write_new(access, publication, _refusing(chunks, there, file_id=record.file_id))
+    _count(access, publication)
+    return _commit(access, publication, chunks=len(there) + len(publication.incoming.seen))
 
 
 def _refusing(chunks: Iterable[EmbeddedChunk], there: Mapping[str, str], *, file_id: str) -> Iterator[EmbeddedChunk]:
@@ -96,25 +101,26 @@ def _refusing(chunks: Iterable[EmbeddedChunk], there: Mapping[str, str], *, file
         yield embedded
 
 
-def _write_new(turns: Turns, attempt: _Attempt, chunks: Iterable[EmbeddedChunk]) -> None:
-    waiting: list[_Named] = []
+def _write_new(access: ChromaAccess, publication: _Publication, chunks: Iterable[EmbeddedChunk]) -> None:
+    waiting: list[_NamedChunk] = []
     for batch in batches(chunks, BATCH):
-        waiting += _new_rows(turns, attempt, batch)
-        if len(waiting) >= BATCH:  # a write costs some 20 ms however small: ten changes in a long file are one
-            _write(turns, attempt, waiting)
+        waiting += _new_rows(access, publication, batch)
+        if len(waiting) >= BATCH:  # a write of any size costs some 20 ms: ten changes in a long file are one
+            _write(access, publication, waiting)
             waiting = []
-    _write(turns, attempt, waiting)
+    _write(access, publication, waiting)
 
 
 def _begin(
-    turns: Turns, record: FileRecord, *, expecting: int | None = None, rewrite: Collection[str] = ()
-) -> _Attempt:
-    """Undo what an earlier attempt left, and note which rows are in force."""
-    before = ledger_entry(turns, record.file_id)
+    access: ChromaAccess, record: FileRecord, *, expecting: int | None = None, rewrite: Collection[str] = ()
+) -> _Publication:
+    """Remove what an interrupted publication left, and list the rows in force."""
+    before = ledger_entry(access, record.file_id)
     require_generation(record.file_id, before.record if before and not before.gone else None, expecting=expecting)
     generation = before.generation if before else 0
-    attempt = _Attempt(record=replace(record, generation=generation + 1), before=before)
-    with turns.reading() as store:
+    incoming = IncomingChunks(replace(record, generation=generation + 1))
+    publication = _Publication(incoming, before=before)
+    with access.reading() as store:
         names = row_names(store, record.file_id)
         closed = {"$and": [{"file_id": record.file_id}, {"until": {"$lt": OPEN}}]}
         found = store.chunks.get(where=closed, include=["metadatas"])
@@ -124,110 +130,102 @@ def _begin(
         row = {"since": parts_of(name)[2], "until": untils.get(name, OPEN)}
         if in_force(row, before):
             chunk_id = parts_of(name)[0]
-            # A second row of a chunk goes too; under its own name, which no chunk asks for.
-            attempt.going[name if name in rewrite or chunk_id in attempt.going else chunk_id] = name
+            # A second row of a chunk is removed too: it is listed by its own name, which no chunk id equals.
+            publication.outgoing[name if name in rewrite or chunk_id in publication.outgoing else chunk_id] = name
         else:
             stray.append(name)
-    remove_rows(turns, stray)
-    _close_rows(turns, [name for name in attempt.going.values() if name in untils], until=OPEN)
-    return attempt
+    remove_rows(access, stray)
+    _close_rows(access, [name for name in publication.outgoing.values() if name in untils], until=OPEN)
+    return publication
 
 
-def _new_rows(turns: Turns, attempt: _Attempt, batch: Sequence[EmbeddedChunk]) -> list[_Named]:
-    """Return what of a batch has no row yet, and leave alone what has one."""
-    named = _checked(attempt, batch)
-    broken = _broken(turns, attempt, named)
+def _new_rows(access: ChromaAccess, publication: _Publication, batch: Sequence[EmbeddedChunk]) -> list[_NamedChunk]:
+    """Return the chunks of a batch that have no row yet; rows of the others stay."""
+    named = _named(publication, batch)
+    broken = _broken(access, publication, named)
     new = []
     for each in named:
-        there = attempt.going.get(each.embedded.chunk.chunk_id, "")
+        there = publication.outgoing.get(each.embedded.chunk.chunk_id, "")
         if there and there not in broken and parts_of(there)[:2] == parts_of(each.name)[:2]:
-            del attempt.going[each.embedded.chunk.chunk_id]
+            del publication.outgoing[each.embedded.chunk.chunk_id]
         else:
             new.append(each)
     return new
 
 
-def _write(turns: Turns, attempt: _Attempt, rows: Sequence[_Named]) -> None:
+def _write(access: ChromaAccess, publication: _Publication, rows: Sequence[_NamedChunk]) -> None:
     created = utc_text()
     for batch in batches(rows, BATCH):
-        with turns.writing() as store:
+        with access.writing() as store:
             store.chunks.add(
                 ids=[each.name for each in batch],
                 embeddings=[each.embedded.vector for each in batch],
                 metadatas=[
-                    chunk_row(each.embedded, attempt.record, position=each.position) | {"created": created}
+                    chunk_row(each.embedded, publication.record, position=each.position) | {"created": created}
                     for each in batch
                 ],
                 documents=[each.embedded.chunk.text for each in batch],
             )
-    attempt.written += len(rows)
+    publication.written += len(rows)
 
 
-def _checked(attempt: _Attempt, batch: Sequence[EmbeddedChunk]) -> list[_Named]:
-    """Name the rows of a batch with their places in the document; raise ValueError where a chunk is not fit."""
-    named = []
-    for embedded in batch:
-        chunk, position = embedded.chunk, attempt.first_position + len(attempt.seen)
-        if position == 0:
-            attempt.record = replace(attempt.record, model=embedded.model, dimension=embedded.vector.size)
-        refuse_unsound(embedded, dimension=attempt.record.dimension)
-        if chunk.file_id != attempt.record.file_id:
-            raise ValueError(f"{attempt.record.file_id}: chunk {chunk.chunk_id} belongs to {chunk.file_id}")
-        if embedded.model != attempt.record.model:
-            raise ValueError(f"{chunk.file_id}: vectors of {attempt.record.model} and {embedded.model} in one file")
-        if chunk.chunk_id in attempt.seen:
-            raise ValueError(f"{chunk.file_id}: two chunks share the id {chunk.chunk_id}, the second at {position}")
-        attempt.seen.add(chunk.chunk_id)
-        attempt.reused += embedded.reused
-        named.append(_Named(row_id(embedded, attempt.record, position=position), position, embedded))
-    return named
+def _named(publication: _Publication, batch: Sequence[EmbeddedChunk]) -> list[_NamedChunk]:
+    """Check a batch, and give each chunk its place in the document and the name of its row."""
+    start = publication.first_position + len(publication.incoming.seen)
+    publication.incoming.check(batch)
+    record = publication.record
+    return [
+        _NamedChunk(row_id(embedded, record, position=position), position, embedded)
+        for position, embedded in enumerate(batch, start)
+    ]
 
 
-def _broken(turns: Turns, attempt: _Attempt, named: Sequence[_Named]) -> set[str]:
-    """Find rows that would do but for their vectors, so that a chunk embedded anew heals its row."""
+def _broken(access: ChromaAccess, publication: _Publication, named: Sequence[_NamedChunk]) -> set[str]:
+    """Find rows whose vector is damaged, so that a chunk that was embedded again replaces its row."""
     anew = [each.embedded.chunk.chunk_id for each in named if not each.embedded.reused]
-    ids = [attempt.going[chunk_id] for chunk_id in anew if chunk_id in attempt.going]
+    ids = [publication.outgoing[chunk_id] for chunk_id in anew if chunk_id in publication.outgoing]
     if not ids:
         return set()
-    with turns.reading() as store:
+    with access.reading() as store:
         found = store.chunks.get(ids=ids, include=["embeddings"])
     vectors = found["embeddings"] if found["embeddings"] is not None else ()
-    dimension = attempt.record.dimension
+    dimension = publication.record.dimension
     return {name for name, vector in zip(found["ids"], vectors, strict=True) if fault(vector, dimension=dimension)}
 
 
-def _count(turns: Turns, attempt: _Attempt) -> None:
+def _count(access: ChromaAccess, publication: _Publication) -> None:
     """Raise OutsideError unless the store holds what it was given."""
-    record = attempt.record
-    with turns.reading() as store:
+    record = publication.record
+    with access.reading() as store:
         names = row_names(store, record.file_id)
     new = sum(parts_of(name)[2] == record.generation for name in names)
-    wanted = len(attempt.seen) + len(attempt.going)
-    if len(names) != wanted or new != attempt.written:
+    wanted = len(publication.incoming.seen) + len(publication.outgoing)
+    if len(names) != wanted or new != publication.written:
         raise Overtaken(
-            f"{record.file_id}: {turns.location} holds {len(names)} rows with {new} of generation {record.generation}, "
-            f"not {wanted} with {attempt.written}; is another host publishing this file? Run it again"
+            f"{record.file_id}: {access.location} holds {len(names)} rows, {new} of generation {record.generation}, "
+            f"not {wanted} with {publication.written}; is another host publishing this file? Run it again"
         )
 
 
-def _commit(turns: Turns, attempt: _Attempt, *, chunks: int) -> FileRecord:
-    embedded = len(attempt.seen) - attempt.reused
-    record = replace(attempt.record, chunks=chunks, embedded=embedded, reused=attempt.reused)
-    now = ledger_entry(turns, record.file_id)
-    if (now and now.token) != (attempt.before and attempt.before.token):
-        raise Overtaken(f"{record.file_id}: another attempt was published at {turns.location} meanwhile; run again")
-    write_entry(turns, Entry(record=record, token=secrets.token_hex(8), gone=False), known=now is not None)
+def _commit(access: ChromaAccess, publication: _Publication, *, chunks: int) -> FileRecord:
+    record = publication.incoming.counted(chunks)
+    now = ledger_entry(access, record.file_id)
+    if (now and now.token) != (publication.before and publication.before.token):
+        raise Overtaken(
+            f"{record.file_id}: another publication came into force at {access.location} in the meantime; run again"
+        )
+    write_entry(access, ChromaEntry(record=record, token=secrets.token_hex(8), gone=False), known=now is not None)
     return record
 
 
-def _close_rows(turns: Turns, names: Sequence[str], *, until: int) -> None:
+def _close_rows(access: ChromaAccess, names: Sequence[str], *, until: int) -> None:
     for ids in batches(names, BATCH):
-        with turns.writing() as store:
+        with access.writing() as store:
             store.chunks.update(ids=ids, metadatas=[{"until": until}] * len(ids))
 
 
-def remove_rows(turns: Turns, ids: Sequence[str]) -> None:
+def remove_rows(access: ChromaAccess, ids: Sequence[str]) -> None:
     """Delete chunk rows."""
     for batch in batches(ids, BATCH):
-        with turns.writing() as store:
+        with access.writing() as store:
             store.chunks.delete(ids=list(batch))

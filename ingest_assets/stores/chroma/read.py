@@ -1,4 +1,4 @@
-"""An open Chroma store in, what its rows say out: a page of chunks, vectors by text."""
+"""Read chunks and vectors from the rows of an open Chroma store."""
 
 from __future__ import annotations
 
@@ -8,32 +8,26 @@ from typing import TYPE_CHECKING, Any
 from ingest_assets.batches import batches
 from ingest_assets.ledger_records import Origin
 from ingest_assets.records import Chunk
-from ingest_assets.stores.chroma.client import Moved
-from ingest_assets.stores.chroma.ownership import is_our_row
-from ingest_assets.stores.chroma.rows import Entry, entry_of, in_force, read
+from ingest_assets.stores.chroma.collections import is_our_row
+from ingest_assets.stores.chroma.ledger import entry_in, require_unmoved
+from ingest_assets.stores.chroma.rows import ChromaEntry, in_force, read
 from ingest_assets.stores.rows import chunk_of
 from ingest_assets.vectors import fault
 
 if TYPE_CHECKING:
     from ingest_assets.records import Vector
-    from ingest_assets.stores.chroma.client import Handle
+    from ingest_assets.stores.chroma.client import ChromaCollections
 
 _PAGE = 500
 """Rows read at once with their vectors: 2 MB at 384 dimensions with their text."""
 
 
-def entry_in(store: Handle, file_id: str) -> Entry | None:
-    """Read a file's ledger entry, also where its deletion has begun."""
-    rows = store.files.get(ids=[file_id], include=["metadatas"])["metadatas"]
-    return entry_of(rows[0]) if rows else None
-
-
-def row_names(store: Handle, file_id: str) -> list[str]:
+def row_names(store: ChromaCollections, file_id: str) -> list[str]:
     """Return the ids of all of a file's rows, in force or not."""
     return [name for name in store.chunks.get(where={"file_id": file_id}, include=[])["ids"] if is_our_row(name)]
 
 
-def page_of_chunks(store: Handle, file_id: str, *, limit: int, offset: int) -> list[Chunk]:
+def page_of_chunks(store: ChromaCollections, file_id: str, *, limit: int, offset: int) -> list[Chunk]:
     """Return the chunks in force from `offset` on, in document order."""
     entry = entry_in(store, file_id)
     if entry is not None and entry.record.origin is Origin.CLIENT:
@@ -44,7 +38,7 @@ def page_of_chunks(store: Handle, file_id: str, *, limit: int, offset: int) -> l
     else:
         where = {"where": places(file_id, offset, offset + limit)}
     found = store.chunks.get(**where, include=["metadatas", "documents"])
-    _stood_still(store, file_id, entry)
+    require_unmoved(store, file_id, entry)
     rows = zip(found["metadatas"] or (), found["documents"] or (), strict=True)
     current = [chunk_of(read(row, text)) for row, text in rows if in_force(row, entry)]
     return sorted(current, key=lambda chunk: (chunk.index, chunk.chunk_id))
@@ -55,30 +49,30 @@ def places(file_id: str, first: int, end: int) -> dict[str, Any]:
     return {"$and": [{"file_id": file_id}, {"position": {"$gte": first}}, {"position": {"$lt": end}}]}
 
 
-def _client_page(store: Handle, entry: Entry, *, limit: int, offset: int) -> list[str]:
-    """Name the rows of a page of a document whose chunks came one by one, in an order that is not the document's."""
+def _client_page(store: ChromaCollections, entry: ChromaEntry, *, limit: int, offset: int) -> list[str]:
+    """Name the rows of a page of a document whose chunks were handed in one by one, in any order."""
     found = store.chunks.get(where={"file_id": entry.record.file_id}, include=["metadatas"])
     rows = zip(found["ids"], found["metadatas"] or (), strict=True)
     current = sorted((row["index"], row["chunk_id"], name) for name, row in rows if in_force(row, entry))
     return [name for _, _, name in current[offset : offset + limit]]
 
 
-def named_chunks(store: Handle, file_id: str, chunk_ids: Sequence[str]) -> dict[str, Chunk]:
+def named_chunks(store: ChromaCollections, file_id: str, chunk_ids: Sequence[str]) -> dict[str, Chunk]:
     """Return the chunks in force that have one of these ids."""
     entry = entry_in(store, file_id)
     asked: dict[str, Any] = {"$and": [{"file_id": file_id}, {"chunk_id": {"$in": list(chunk_ids)}}]}
     found = store.chunks.get(where=asked, include=["metadatas", "documents"])
-    _stood_still(store, file_id, entry)
+    require_unmoved(store, file_id, entry)
     rows = zip(found["metadatas"] or (), found["documents"] or (), strict=True)
     return {row["chunk_id"]: chunk_of(read(row, text)) for row, text in rows if in_force(row, entry)}
 
 
-def vectors_of(store: Handle, *, model: str, hashes: Sequence[str]) -> dict[str, Vector]:
-    """Return the sound vectors of one model by text hash, those of unfinished publications too."""
+def vectors_of(store: ChromaCollections, *, model: str, hashes: Sequence[str]) -> dict[str, Vector]:
+    """Return the sound vectors of one model by text hash; rows of unfinished publications count too."""
     import numpy as np
 
     found = store.chunks.get(where={"text_sha256": {"$in": list(hashes)}}, include=["metadatas"])
-    # A text that stands in a thousand files has a thousand rows: one of them is read.
+    # A text that occurs in a thousand files has a thousand rows: one of them is read.
     chosen: dict[str, str] = {}
     for name, row in sorted(zip(found["ids"], found["metadatas"] or (), strict=True), key=lambda pair: pair[0]):
         if row["model"] == model:
@@ -93,9 +87,3 @@ def vectors_of(store: Handle, *, model: str, hashes: Sequence[str]) -> dict[str,
             if fault(vector, dimension=row["dimension"]) is None:
                 vectors[hash_of[name]] = vector
     return vectors
-
-
-def _stood_still(store: Handle, file_id: str, before: Entry | None) -> None:
-    after = entry_in(store, file_id)
-    if (after and after.token) != (before and before.token):
-        raise Moved(f"{file_id} was published meanwhile")

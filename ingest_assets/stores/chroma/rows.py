@@ -1,8 +1,8 @@
-"""Chunks and ledger entries in, Chroma rows out, and back.
+"""Translate chunks and ledger entries into Chroma rows, and back.
 
 A row's id says which generation wrote it and what it holds: `owner/chunk_id/digest@generation`. So a list of ids, which
-Chroma gives without reading one row, is enough to tell what of a new version is there already; and no id is ever
-written twice, which Chroma does ten times more slowly than a new one.
+Chroma returns without reading a row, is enough to tell which chunks of a new version are there already. And no id is
+written twice: Chroma writes an id again ten times more slowly than a new one.
 
 A chunk row is in force where `since <= generation of the file's ledger entry < until`.
 """
@@ -18,20 +18,20 @@ import msgspec
 
 from ingest_assets.ledger_records import FileRecord, Hit, Scope
 from ingest_assets.records import EmbeddedChunk
-from ingest_assets.stores.filters import plain
+from ingest_assets.stores.incoming import plain
 from ingest_assets.stores.rows import Row, chunk_of, described
 
 OPEN = 2**53
-"""`until` of a row that no later generation has closed. The largest integer that every JSON reader keeps exact."""
+"""`until` of a row that no later generation has removed. The largest integer that every JSON reader keeps exact."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ChromaEntry:
     """A file's ledger entry as Chroma holds it."""
 
     record: FileRecord
     token: str
-    """Another one with every publication: equal tokens mean that nothing was published in between."""
+    """Changes with every publication: equal tokens mean that nothing was published in between."""
     gone: bool
     """Its deletion has begun; none of its rows is in force."""
 
@@ -48,19 +48,19 @@ def row_id(embedded: EmbeddedChunk, record: FileRecord, *, position: int) -> str
 
 
 def parts_of(name: str) -> tuple[str, str, int]:
-    """Take a row's id apart: chunk id, digest, generation that wrote it."""
+    """Split a row's id into chunk id, digest and the generation that wrote it."""
     head, _, generation = name.rpartition("@")
     head, _, content = head.rpartition("/")
     return head.partition("/")[2], content, int(generation)
 
 
 def owner(file_id: str) -> str:
-    """Return what keeps the rows of two files apart where their chunk ids are equal."""
+    """Return the part of a row id that differs between two files, whose chunk ids may be equal."""
     return hashlib.sha256(file_id.encode()).hexdigest()[:16]
 
 
 def digest(embedded: EmbeddedChunk, record: FileRecord, *, position: int) -> str:
-    """Hash all of a row but its generations and its vector: equal means that the row there already will do.
+    """Hash all of a row except its generations and its vector; a row with the same hash can stay.
 
     Raises:
         ValueError: the text holds half a surrogate pair, which no store can write.
@@ -85,15 +85,15 @@ def _described(embedded: EmbeddedChunk, record: FileRecord, *, position: int) ->
     }
 
 
-def in_force(row: Row, entry: Entry | None) -> bool:
+def in_force(row: Row, entry: ChromaEntry | None) -> bool:
     """Tell whether a row belongs to the generation in force."""
     if entry is None or entry.gone:
         return False
-    return bool(row.get("since", 0) <= entry.generation < row.get("until", 0))  # a stranger's row has neither
+    return bool(row.get("since", 0) <= entry.generation < row.get("until", 0))  # a foreign row has neither
 
 
 def read(row: Row, text: str) -> Row:
-    """Return a row's values as every store has them: Chroma keeps no lists, and the text apart."""
+    """Return a row's values as every store has them; Chroma keeps no lists, and the text separately."""
     lists = {name: json.loads(row.get(name, "[]")) for name in ("pages", "section")}
     return {**row, **lists, "text": text, "generation": row.get("since", 0)}
 
@@ -103,8 +103,8 @@ def hit_of(row: Row, text: str, *, distance: float) -> Hit:
     return Hit(chunk=chunk_of(read(row, text)), filename=row["filename"], score=min(1.0, max(-1.0, 1.0 - distance)))
 
 
-def ledger_row(entry: Entry) -> dict[str, Any]:
-    """Return a ledger entry's metadata: the record whole, and beside it what a reader may filter by."""
+def ledger_row(entry: ChromaEntry) -> dict[str, Any]:
+    """Return a ledger entry's metadata: the whole record as JSON, and its plain fields for people who filter."""
     record = entry.record
     fields = msgspec.to_builtins(record).items()
     single = {name: value for name, value in fields if isinstance(value, str | int | float)}
@@ -116,10 +116,10 @@ def ledger_row(entry: Entry) -> dict[str, Any]:
     }
 
 
-def entry_of(row: Row) -> Entry:
+def entry_of(row: Row) -> ChromaEntry:
     """Read a ledger entry back."""
     record = msgspec.json.decode(row["record"], type=FileRecord)
-    return Entry(record=record, token=row["token"], gone=bool(row["gone"]))
+    return ChromaEntry(record=record, token=row["token"], gone=bool(row["gone"]))
 
 
 def scope_key(scope: Scope) -> str:

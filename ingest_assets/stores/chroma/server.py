@@ -1,8 +1,8 @@
-"""A URL in, turns at the Chroma server behind it out. The server looks after its own readers and writers.
+"""Read and write a Chroma server. The server coordinates its own readers and writers.
 
-Nothing holds a server still between two requests, so what is read in one turn may be of two moments: `chroma_search.py`
-looks twice. Two hosts that publish the same file at the same moment are not kept apart by a lock; the second to commit
-finds that the ledger has moved and gives up.
+Other clients may change rows between two requests, so an answer may mix two moments; `search.py` and `access.py` notice
+it. Two hosts that publish the same file at the same moment are not separated by a lock: the second to commit finds that
+the ledger has changed and gives up.
 """
 
 from __future__ import annotations
@@ -11,46 +11,47 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
-from ingest_assets.stores.chroma.client import Handle, Place, open_server, translated
+from ingest_assets.stores.chroma.client import ChromaCollections, open_server, translated
+from ingest_assets.stores.chroma.collections import ChromaPlace
 
 
 class ServedChroma:
-    """Turns at a store behind a URL."""
+    """Access to a store at a URL. What is read in one turn may be of two moments."""
 
     steady = False
 
-    def __init__(self, url: str, place: Place) -> None:
+    def __init__(self, url: str, place: ChromaPlace) -> None:
         self.location = url
         self._place = place
-        self._handle: Handle | None = None
+        self._handle: ChromaCollections | None = None
         self._opening = threading.Lock()
 
     @contextmanager
-    def reading(self) -> Iterator[Handle]:
+    def reading(self) -> Iterator[ChromaCollections]:
         """Yield the store."""
         with translated(self.location):
             yield self._opened()
 
-    def writing(self) -> AbstractContextManager[Handle]:
+    def writing(self) -> AbstractContextManager[ChromaCollections]:
         """Yield the store."""
         return self.reading()
 
     def owning(self, file_id: str) -> AbstractContextManager[None]:
-        """Do nothing: no lock reaches every host."""
+        """Do nothing: no lock reaches all hosts."""
         return nullcontext()
 
     def compact(self) -> str:
-        """Say what a client cannot do."""
+        """Return where a server is compacted; a client cannot do it."""
         return f"Chroma at {self.location}: a server is compacted where it runs, with `chroma vacuum`"
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         with self._opening:
             if self._handle is not None:
                 self._handle.close()
             self._handle = None
 
-    def _opened(self) -> Handle:
+    def _opened(self) -> ChromaCollections:
         with self._opening:
             if self._handle is None:
                 self._handle = open_server(self.location, self._place)

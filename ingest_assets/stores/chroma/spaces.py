@@ -1,21 +1,21 @@
-"""An open Chroma store in, which pair of collections is in use out.
+"""Read and set which pair of collections is in use.
 
-The name stands in the metadata of a collection of its own, so that changing it is one write.
+The name is in the metadata of a collection of its own, so that changing it is one write.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ingest_assets.stores.chroma.client import collection
+from ingest_assets.stores.chroma.collections import collection
 
 if TYPE_CHECKING:
-    from ingest_assets.stores.chroma.client import Handle
+    from ingest_assets.stores.chroma.client import ChromaCollections
 
 _POINTER = "space_in_use"
 
 
-def space_in_use(store: Handle) -> str:
+def space_in_use(store: ChromaCollections) -> str:
     """Return the name of the space in use; the first has none."""
     from chromadb.errors import NotFoundError
 
@@ -27,13 +27,13 @@ def space_in_use(store: Handle) -> str:
     return str((model.metadata or {}).get("space", ""))
 
 
-def use_space(store: Handle, space: str) -> None:
+def use_space(store: ChromaCollections, space: str) -> None:
     """Put another space in use."""
     collection(store.server, store.place, name=_POINTER).modify(metadata={"space": space})
 
 
-def drop_space(store: Handle) -> None:
-    """Remove the collections of the handle's own space."""
+def drop_space(store: ChromaCollections) -> None:
+    """Remove the collections of a space."""
     place = store.place
     for name in ("chunks", "files"):
         store.server.delete_collection(place.named(name), tenant=place.tenant, database=place.database)

@@ -1,46 +1,40 @@
-"""A folder or URL in, the vector store of `contract.py` on Chroma out.
+"""Keep chunks and the ledger in Chroma, as `contract.py` promises: in a folder or on a server.
 
 Two collections, as people who use Chroma expect: `chunks` (cosine; the text is the document) and `files`, the ledger. A
-new version of a file is written beside the old one and comes into force by one write (`chroma_publish.py`).
+new version of a file is written beside the old one and comes into force by one write (`publish.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from ingest_assets.batches import batches
-from ingest_assets.errors import OutsideError
 from ingest_assets.ledger_records import Audit, FileRecord, Flags, Hit, Scope, StoredChunk
 from ingest_assets.records import Chunk, EmbeddedChunk
 from ingest_assets.stores.audit import audit_of
-from ingest_assets.stores.chroma.access import Turns, ledger_entry, write_entry
-from ingest_assets.stores.chroma.all_rows import owners, walk
-from ingest_assets.stores.chroma.client import Moved, Place
+from ingest_assets.stores.chroma.access import READS, restless, settled
+from ingest_assets.stores.chroma.all_rows import owners_after, rows_of
+from ingest_assets.stores.chroma.collections import ChromaPlace
 from ingest_assets.stores.chroma.embedded import EmbeddedChroma
+from ingest_assets.stores.chroma.ledger import ledger_entry, page_of_records, write_entry
 from ingest_assets.stores.chroma.ownership import claim
 from ingest_assets.stores.chroma.publish import BATCH, add_generation, publish_generation, remove_rows
 from ingest_assets.stores.chroma.read import named_chunks, page_of_chunks, row_names, vectors_of
-from ingest_assets.stores.chroma.rows import Entry, entry_of, scope_key
-from ingest_assets.stores.chroma.search import Searcher
+from ingest_assets.stores.chroma.rows import ChromaEntry
+from ingest_assets.stores.chroma.search import ChromaSearch
 from ingest_assets.stores.chroma.server import ServedChroma
 from ingest_assets.stores.chroma.spaces import drop_space, space_in_use, use_space
 from ingest_assets.stores.contract import require_generation
-from ingest_assets.stores.filters import plain
+from ingest_assets.stores.incoming import noted, plain, require_search
 from ingest_assets.stores.ownership import StoreOwner
-from ingest_assets.vectors import fault
 
 if TYPE_CHECKING:
     from ingest_assets.records import Vector
-    from ingest_assets.stores.chroma.client import Handle
-
-_LOOKS = 100
-"""Looks at rows that a server is changing; the change that a look can meet lasts milliseconds."""
-
-T = TypeVar("T")
+    from ingest_assets.stores.chroma.access import ChromaAccess
 
 
 class ChromaStore:
@@ -56,17 +50,17 @@ class ChromaStore:
         space: str = "",
     ) -> None:
         """Take a folder, or `http://host:port` with its tenant, database and the headers that carry a key."""
-        place = Place(tenant=tenant, database=database, headers=headers or {}, space=space)
-        self._turns: Turns
+        place = ChromaPlace(tenant=tenant, database=database, headers=headers or {}, space=space)
+        self._access: ChromaAccess
         if location.startswith(("http://", "https://")):
-            self._turns = ServedChroma(location, place)
+            self._access = ServedChroma(location, place)
         else:
-            self._turns = EmbeddedChroma(Path(location), Place(space=space))
-        self._searcher = Searcher(self._turns)
+            self._access = EmbeddedChroma(Path(location), ChromaPlace(space=space))
+        self._searcher = ChromaSearch(self._access)
 
     def prepare(self, owner: StoreOwner | None = None, *, take_over: bool = False) -> None:
         """Make the collections and record whose files they hold; any number of times."""
-        claim(self._turns, owner, take_over=take_over)
+        claim(self._access, owner, take_over=take_over)
 
     def replace(
         self,
@@ -77,162 +71,142 @@ class ChromaStore:
         rewrite: Collection[str] = (),
     ) -> FileRecord:
         """Make these chunks the file's only ones, at once, and keep the record; return it as kept."""
-        with self._turns.owning(plain(record.file_id)):
-            return publish_generation(self._turns, record, chunks, expecting=expecting, rewrite=rewrite)
+        with self._access.owning(plain(record.file_id)):
+            return publish_generation(self._access, record, chunks, expecting=expecting, rewrite=rewrite)
 
     def add(self, record: FileRecord, chunks: Iterable[EmbeddedChunk]) -> FileRecord:
         """Put these chunks beside those that the file has, at once; return the record as kept."""
-        with self._turns.owning(plain(record.file_id)):
-            return add_generation(self._turns, record, chunks)
+        with self._access.owning(plain(record.file_id)):
+            return add_generation(self._access, record, chunks)
 
     def note(self, record: FileRecord) -> FileRecord:
         """Keep the record of an attempt that published nothing; the chunks and generation in force stay."""
-        with self._turns.owning(plain(record.file_id)):
+        with self._access.owning(plain(record.file_id)):
             if self._begun_deletion(record.file_id):
                 self._remove(record.file_id)
-            before = ledger_entry(self._turns, record.file_id)
+            before = ledger_entry(self._access, record.file_id)
             if before is None:
-                entry = Entry(record=replace(record, generation=0, chunks=0), token="", gone=False)
+                entry = ChromaEntry(record=noted(record, None), token="", gone=False)
             else:
-                old = before.record
-                kept = replace(record, generation=old.generation, chunks=old.chunks)
-                entry = replace(before, record=replace(kept, model=old.model, dimension=old.dimension))
-            write_entry(self._turns, entry, known=before is not None)
+                entry = replace(before, record=noted(record, before.record))
+            write_entry(self._access, entry, known=before is not None)
         return entry.record
 
     def delete(self, file_id: str, *, expecting: int | None = None) -> int:
-        """Remove a file's chunks and record; return how many rows went. Unknown file: 0.
+        """Remove a file's chunks and record; return the number of rows removed. Unknown file: 0.
 
-        The ledger entry is marked first, which makes every row invisible, and removed last: killed in between, the file
-        is gone for readers and a second call removes the rest.
+        The ledger entry is marked first, which makes every row invisible, and removed last. Killed in between, the
+        file is gone for readers, and a second call removes the rest.
         """
-        with self._turns.owning(plain(file_id)):
-            before = ledger_entry(self._turns, file_id)
+        with self._access.owning(plain(file_id)):
+            before = ledger_entry(self._access, file_id)
             require_generation(file_id, before.record if before and not before.gone else None, expecting=expecting)
             if before is not None and not before.gone:
                 marked = replace(before, token=before.token + "-gone", gone=True)
-                write_entry(self._turns, marked, known=True)
+                write_entry(self._access, marked, known=True)
             return self._remove(file_id)
 
     def vectors_for(self, model: str, text_sha256s: Sequence[str]) -> dict[str, Vector]:
-        """Return the vectors that are there already, by text hash."""
+        """Return the vectors that the store already has for these texts, by text hash."""
         found: dict[str, Vector] = {}
         for hashes in batches(dict.fromkeys(plain(each) for each in text_sha256s), BATCH):
-            found |= self._settled(partial(vectors_of, model=model, hashes=hashes))
+            found |= settled(self._access, partial(vectors_of, model=model, hashes=hashes))
         return found
 
     def search(self, vector: Vector, *, k: int, scope: Scope) -> list[Hit]:
         """Return the k nearest chunks of the scope's current generations, best first."""
-        if k < 1:
-            raise ValueError(f"a search asks for at least one answer, not {k}")
-        if found := fault(vector, dimension=vector.size):
-            raise ValueError(f"the vector of a query is {found}; mend the embedder")
+        require_search(vector, k=k)
         return self._searcher.nearest(vector, k=k, scope=scope)
 
     def file(self, file_id: str) -> FileRecord | None:
-        """Return the ledger's entry of a file."""
-        entry = ledger_entry(self._turns, plain(file_id))
+        """Return the record of a file."""
+        entry = ledger_entry(self._access, plain(file_id))
         return entry.record if entry and not entry.gone else None
 
     def files(self, scope: Scope | None = None, *, limit: int = 1000, offset: int = 0) -> list[FileRecord]:
-        """List the ledger by file_id; without a scope, for the operator."""
-        here: dict[str, Any] = {"gone": 0} if scope is None else {"$and": [{"scope": scope_key(scope)}, {"gone": 0}]}
-        with self._turns.reading() as store:
-            # Chroma gives ids in the order of their first write, so all are listed to give a page by name
-            ids = sorted(store.files.get(where=here, include=[])["ids"])[offset : offset + limit]
-            rows = store.files.get(ids=ids, include=["metadatas"])["metadatas"] if ids else []
-        return sorted((entry_of(row).record for row in rows or ()), key=lambda record: record.file_id)
+        """List records by file_id; all users' without a scope."""
+        with self._access.reading() as store:
+            return page_of_records(store, scope, limit=limit, offset=offset)
 
     def chunks(self, file_id: str, *, limit: int = 100, offset: int = 0) -> list[Chunk]:
         """List a file's current chunks in document order."""
-        return self._settled(lambda store: page_of_chunks(store, plain(file_id), limit=limit, offset=offset))
+        return settled(self._access, lambda store: page_of_chunks(store, plain(file_id), limit=limit, offset=offset))
 
     def chunks_named(self, file_id: str, chunk_ids: Sequence[str]) -> dict[str, Chunk]:
-        """Return those of a file's current chunks that have one of these ids, by id."""
+        """Return a file's current chunks that have one of these ids, by id."""
         found: dict[str, Chunk] = {}
         for ids in batches(dict.fromkeys(plain(each) for each in chunk_ids), BATCH):
-            found |= self._settled(partial(named_chunks, file_id=plain(file_id), chunk_ids=ids))
+            found |= settled(self._access, partial(named_chunks, file_id=plain(file_id), chunk_ids=ids))
         return found
 
     def audit(self, file_id: str) -> Audit:
         """Count what is really there, from the rows, not from the record."""
-        for _ in range(_LOOKS):
-            entry = ledger_entry(self._turns, plain(file_id))
-            audit = audit_of(entry.record if entry and not entry.gone else None, walk(self._settled, file_id))
-            after = ledger_entry(self._turns, file_id)
+        for _ in range(READS):
+            entry = ledger_entry(self._access, plain(file_id))
+            audit = audit_of(entry.record if entry and not entry.gone else None, rows_of(self._access, file_id))
+            after = ledger_entry(self._access, file_id)
             if (entry and entry.token) == (after and after.token):
                 gone = ("its deletion was begun and not finished",) if entry and entry.gone else ()
                 return replace(audit, problems=(*gone, *audit.problems))
-        raise self._restless()
+        raise restless(self._access)
 
     def rows(self, file_id: str) -> Iterator[StoredChunk]:
         """Yield every row of a file, in force or not."""
-        return walk(self._settled, plain(file_id))
+        return rows_of(self._access, plain(file_id))
 
     def owners(self, *, after: str = "", limit: int = 1000) -> list[str]:
-        """List, in order, the file_ids behind `after` that the ledger or any row names. Each call reads all row ids."""
-        return owners(self._settled, after=after, limit=limit)
+        """List in order the file_ids after `after` that the ledger or any row names. Each call reads all row ids."""
+        return owners_after(self._access, after=after, limit=limit)
 
     def flag(self, file_id: str, flags: Mapping[str, Flags]) -> int:
         """Set `rag_strict` and `source_only` of a file's rows, by name; return how many rows changed."""
-        with self._turns.owning(plain(file_id)):
+        with self._access.owning(plain(file_id)):
             for names in batches(there := self._own(file_id, flags), BATCH):
-                with self._turns.writing() as store:
+                with self._access.writing() as store:
                     store.chunks.update(ids=names, metadatas=[asdict(flags[name]) for name in names])
         return len(there)
 
     def compact(self) -> str:
-        """Give back space."""
-        return self._turns.compact()
+        """Free space on the disk."""
+        return self._access.compact()
 
     def current_space(self) -> str:
         """Return the space of this place that is in use; "" is the first."""
-        with self._turns.reading() as store:
+        with self._access.reading() as store:
             return space_in_use(store)
 
     def switch(self, space: str) -> None:
         """Make another space of this place the one in use, in one write."""
-        with self._turns.writing() as store:
+        with self._access.writing() as store:
             use_space(store, space)
 
     def drop(self) -> None:
         """Remove this object's own space with all that is in it."""
-        with self._turns.writing() as store:
+        with self._access.writing() as store:
             if space_in_use(store) == store.place.space:
-                raise ValueError(f"{self._turns.location}: the space in use cannot be dropped; switch to another first")
+                raise ValueError(
+                    f"{self._access.location}: the space in use cannot be dropped; switch to another first"
+                )
             drop_space(store)
         self.close()
 
     def close(self) -> None:
-        """Let go of connections and files."""
-        self._turns.close()
+        """Close connections and files; the next call opens them again."""
+        self._access.close()
 
     def _begun_deletion(self, file_id: str) -> bool:
-        entry = ledger_entry(self._turns, file_id)
+        entry = ledger_entry(self._access, file_id)
         return entry is not None and entry.gone
 
     def _remove(self, file_id: str) -> int:
-        with self._turns.reading() as store:
+        with self._access.reading() as store:
             names = row_names(store, file_id)
-        remove_rows(self._turns, names)
-        with self._turns.writing() as store:
+        remove_rows(self._access, names)
+        with self._access.writing() as store:
             store.files.delete(ids=[file_id])
         return len(names)
 
-    def _settled(self, look: Callable[[Handle], T]) -> T:
-        """Read until no row goes away meanwhile."""
-        for _ in range(_LOOKS):
-            try:
-                with self._turns.reading() as store:
-                    return look(store)
-            except Moved:
-                continue
-        raise self._restless()
-
-    def _restless(self) -> OutsideError:
-        return OutsideError(f"{self._turns.location}: the rows changed {_LOOKS} times while they were read; try again")
-
     def _own(self, file_id: str, names: Iterable[str]) -> list[str]:
         """Return those of these names that are rows of the file."""
-        there = set(self._settled(partial(row_names, file_id=file_id)))
+        there = set(settled(self._access, partial(row_names, file_id=file_id)))
         return [name for name in names if name in there]

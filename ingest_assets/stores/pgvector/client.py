@@ -1,7 +1,7 @@
-"""A server's address in, transactions on its tables out, from a pool of connections.
+"""Run transactions on a PostgreSQL server, over a pool of connections.
 
 Connections are opened when they are first needed, never at construction: a process that forks must hold none. Each
-transaction sets its own time limits, so that they hold behind a pooler too, which keeps no session.
+transaction sets its own time limits, so that they also hold behind a pooler, which keeps no session.
 """
 
 from __future__ import annotations
@@ -25,16 +25,15 @@ if TYPE_CHECKING:
 _CONNECTIONS = 4
 """A run needs one to publish and one to look vectors up; the API's threads search in milliseconds and take turns."""
 _PATIENCE_S = 15.0
-"""A server that restarts is back by then; who waits longer is told."""
+"""A server that restarts is back by then."""
 _SILENCE_S = 900
-"""A transaction in which nothing happens for so long has lost its client. The slowest embedder needs a third of it for
-one batch."""
+"""A transaction that is idle for so long has lost its client. The slowest embedder needs a third of it for a batch."""
 
 _DEFAULTS = {
     "connect_timeout": 10,
     "application_name": "ingest_assets",
     "client_encoding": "utf8",
-    # A host that vanished without a word is noticed within a minute.
+    # A host that disappears is noticed within a minute.
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
@@ -43,17 +42,17 @@ _DEFAULTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class TimeLimits:
     """How long the server may take, in seconds."""
 
     statement_s: float = 120.0
     """One statement: a batch written, a search, a wait for another writer of the file."""
 
 
-class Client:
+class PgClient:
     """Transactions on the tables of one space."""
 
-    def __init__(self, url: str, *, tables: Tables, limits: Limits) -> None:
+    def __init__(self, url: str, *, tables: Tables, limits: TimeLimits) -> None:
         self.location, parts = place_of(url)
         self.tables = tables
         self._limits = limits
@@ -70,7 +69,7 @@ class Client:
 
     @contextmanager
     def transaction(self, *, still: bool = False) -> Iterator[Connection[Any]]:
-        """Yield a connection in a transaction, committed at the end; `still`: all it reads is of one moment."""
+        """Yield a connection in a transaction, committed at the end; with `still` all reads are of one moment."""
         with translated(self.location), self._connection() as connection, connection.transaction():
             if still:
                 connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
@@ -83,20 +82,20 @@ class Client:
 
     @contextmanager
     def owning(self, file_id: str) -> Iterator[Connection[Any]]:
-        """Yield a transaction that has a file's rows to itself: two writers of one file follow one another."""
+        """Yield a transaction that holds the lock of a file: two writers of one file follow one another."""
         with self.transaction() as connection:
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (self.tables.lock_key(file_id),))
             yield connection
 
     @contextmanager
     def alone(self) -> Iterator[Connection[Any]]:
-        """Yield a connection of its own, without a transaction or a time limit: to prepare and to compact."""
+        """Yield a separate connection without a transaction or a time limit, to prepare and to compact."""
         with translated(self.location), self._direct() as connection:
             connection.execute("SELECT set_config('statement_timeout', '0', false)")
             yield connection
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections; the next call opens them again."""
         with self._opening:
             if self._pool is not None:
                 self._pool.close()
@@ -128,7 +127,7 @@ class Client:
                     f"{self.location}: all {_CONNECTIONS} connections were in use for {_PATIENCE_S:.0f} s; "
                     "try again later"
                 ) from error
-        # The pool cannot say why it got no connection, and waits longer after each attempt. Opening another one says
+        # The pool does not say why it got no connection, and waits longer after each attempt. A new pool either says
         # why, or finds that the server is back.
         self.close()
         pool = self._opened()
@@ -162,6 +161,6 @@ class Client:
         return connect(**self._arguments())
 
     def _arguments(self) -> dict[str, Any]:
-        # No prepared statements: a pooler may hand the next one to another session, and a plan that was made for one
-        # scope is wrong for the next.
+        # No prepared statements: a pooler may give the next one to another session, and a plan made for one scope is
+        # wrong for the next.
         return self._parts | {"autocommit": True, "prepare_threshold": None}

@@ -1,7 +1,7 @@
-"""PostgreSQL's errors in, the project's out: who must act, where, and with which setting or command.
+"""Translate PostgreSQL's errors into this project's, with the setting or command that helps.
 
-A connection that fails carries no error code (libpq gives none), so those are told apart by the server's words. The
-password stands in no message: places are named by `place_of`, and an address that cannot be read is not repeated.
+A failed connection carries no error code (libpq gives none), so those errors are told apart by the server's words. No
+message holds the password: servers are named by `place_of`, and an address that cannot be read is not repeated.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SETTING = "INGEST_PGVECTOR"
 """The setting that holds the server's address."""
 
-_REFUSED_AT_THE_DOOR = {
+_REFUSED_CONNECTIONS = {
     "password authentication failed": f"check user and password in {SETTING}",
     "no password supplied": f"put the password into {SETTING}",
     "no pg_hba.conf entry": "let this host in, in the server's pg_hba.conf",
@@ -29,9 +29,9 @@ _REFUSED_AT_THE_DOOR = {
     "server does not support SSL": f"take sslmode=require out of {SETTING}, or switch SSL on in the server",
     "certificate verify failed": f"check sslrootcert in {SETTING}",
 }
-"""Words of a refused connection, and what mends it; the rest is a server that is away."""
+"""Words of a refused connection, and what helps. With other words the server cannot be reached."""
 
-_OPERATORS_FAULT = {
+_FOR_THE_OPERATOR = {
     "InsufficientPrivilege": "grant this user the right, or let the tables' owner run `ingest prepare`",
     "UndefinedTable": "run `ingest prepare`",
     "UndefinedColumn": "run `ingest prepare`",
@@ -41,7 +41,7 @@ _OPERATORS_FAULT = {
     "UntranslatableCharacter": "the database must be of encoding UTF8: CREATE DATABASE … ENCODING 'UTF8'",
 }
 
-_SERVERS_FAULT = {
+_FOR_THE_SERVER = {
     "QueryCanceled": "it took longer than a statement may, or another writer held the file; try again",
     "LockNotAvailable": "another writer holds what it needs; try again",
     "DiskFull": "make room on the server's disk; nothing of this file was changed",
@@ -52,10 +52,10 @@ _SERVERS_FAULT = {
 
 
 def place_of(url: str) -> tuple[str, dict[str, Any]]:
-    """Return a server's address without its password, and all that the address says.
+    """Return a server's address without its password, and the parts of the address.
 
     Raises:
-        ConfigError: it is no address of a PostgreSQL server.
+        ConfigError: it is not an address of a PostgreSQL server.
     """
     from psycopg import ProgrammingError
     from psycopg.conninfo import conninfo_to_dict
@@ -63,7 +63,7 @@ def place_of(url: str) -> tuple[str, dict[str, Any]]:
     try:
         parts: dict[str, Any] = dict(conninfo_to_dict(url))
     except ProgrammingError:
-        # libpq's words repeat the part that it could not read, which may be the password
+        # libpq repeats the part that it could not read, which may be the password
         raise ConfigError(
             f"{SETTING} is no address of a PostgreSQL server; write postgresql://USER:PASSWORD@HOST:5432/DATABASE, "
             "with % codes for what is special in a URL"
@@ -74,13 +74,13 @@ def place_of(url: str) -> tuple[str, dict[str, Any]]:
 
 @contextmanager
 def translated(location: str) -> Iterator[None]:
-    """Give PostgreSQL's errors our names.
+    """Translate PostgreSQL's errors into this project's.
 
     Raises:
         BadInput: a name is too long for an index.
-        ConfigError: address, rights, extension or tables are not as they must be.
+        ConfigError: address, rights, extension or tables are wrong.
         OutsideError: the server is away, too slow, full, or gave up the transaction.
-        ValueError: a value cannot be sent, as a text with NUL in it.
+        ValueError: a value cannot be sent, such as a text with NUL in it.
     """
     from psycopg import Error
 
@@ -96,41 +96,41 @@ def translated(location: str) -> Iterator[None]:
 def _with_code(location: str, error: Error) -> IngestError | None:
     from psycopg import ProgrammingError
 
-    said, name = _said(error), type(error).__name__
-    if name == "ProgramLimitExceeded" and "index" in said:
-        return BadInput(f"{location}: {said}; the file's name is too long for an index, shorten it")
-    if name == "DataException" and "dimensions" in said:
-        return another_length(location, said)
-    if name == "FeatureNotSupported" and "extension" in said:
-        return ConfigError(f"{location}: {said}; install pgvector 0.8 or later on the server")
-    if name in _OPERATORS_FAULT:
-        return ConfigError(f"{location}: {said}; {_OPERATORS_FAULT[name]}")
-    if name in _SERVERS_FAULT or not isinstance(error, ProgrammingError):
-        return OutsideError(f"{location}: {said}; {_SERVERS_FAULT.get(name, 'try again later')}")
-    return None  # a statement of ours that is wrong: nobody outside can mend it
+    message, name = _message_of(error), type(error).__name__
+    if name == "ProgramLimitExceeded" and "index" in message:
+        return BadInput(f"{location}: {message}; the file's name is too long for an index, shorten it")
+    if name == "DataException" and "dimensions" in message:
+        return another_length(location, message)
+    if name == "FeatureNotSupported" and "extension" in message:
+        return ConfigError(f"{location}: {message}; install pgvector 0.8 or later on the server")
+    if name in _FOR_THE_OPERATOR:
+        return ConfigError(f"{location}: {message}; {_FOR_THE_OPERATOR[name]}")
+    if name in _FOR_THE_SERVER or not isinstance(error, ProgrammingError):
+        return OutsideError(f"{location}: {message}; {_FOR_THE_SERVER.get(name, 'try again later')}")
+    return None  # a wrong statement of this project: no setting can help
 
 
 def _without_code(location: str, error: Error) -> Exception | None:
     from psycopg import DataError, InterfaceError, OperationalError
 
-    said = _said(error)
+    message = _message_of(error)
     if isinstance(error, DataError):
-        return ValueError(f"{location}: {said}")
+        return ValueError(f"{location}: {message}")
     if not isinstance(error, OperationalError | InterfaceError):
         return None
-    advice = next((advice for words, advice in _REFUSED_AT_THE_DOOR.items() if words in said), "")
+    advice = next((advice for words, advice in _REFUSED_CONNECTIONS.items() if words in message), "")
     if advice:
-        return ConfigError(f"{location}: {said}; {advice}")
-    return OutsideError(f"{location} cannot be reached or hung up: {said}; is it there?")
+        return ConfigError(f"{location}: {message}; {advice}")
+    return OutsideError(f"{location} cannot be reached or hung up: {message}; is it there?")
 
 
-def _said(error: Error) -> str:
+def _message_of(error: Error) -> str:
     return " ".join(str(error).split())
 
 
-def another_length(location: str, said: str) -> ConfigError:
-    """Say that a vector does not fit the column."""
+def another_length(location: str, message: str) -> ConfigError:
+    """Return the error for vectors that do not fit the column."""
     return ConfigError(
-        f"{location} holds vectors of another length: {said}. One space holds one model's vectors; "
+        f"{location} holds vectors of another length: {message}. One space holds one model's vectors; "
         "prepare a new space for the new model, or go back to the old one"
     )

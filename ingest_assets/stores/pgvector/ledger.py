@@ -1,11 +1,11 @@
-"""A transaction in, the ledger's entries out, one or a page of them; and one written."""
+"""Read and write the entries of the ledger in PostgreSQL: one row of the table `files` for each file."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from ingest_assets.ledger_records import FileRecord, Scope
-from ingest_assets.stores.filters import plain
+from ingest_assets.stores.incoming import plain
 from ingest_assets.stores.pgvector.rows import LEDGER, ledger_row, record_of
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def entry_of(connection: Connection[Any], tables: Tables, file_id: str) -> FileR
 
 
 def write_entry(connection: Connection[Any], tables: Tables, record: FileRecord) -> None:
-    """Keep a file's record."""
+    """Write a file's record."""
     from psycopg.sql import SQL, Identifier, Placeholder
 
     names = [*LEDGER, "record"]
@@ -42,7 +42,7 @@ def write_entry(connection: Connection[Any], tables: Tables, record: FileRecord)
 def page_of_records(
     connection: Connection[Any], tables: Tables, scope: Scope | None, *, limit: int, offset: int
 ) -> list[FileRecord]:
-    """List records by file_id."""
+    """List records by file_id; all users' without a scope."""
     from psycopg.sql import SQL
 
     condition, values = ("true", []) if scope is None else (_SCOPE, [plain(scope.user_id), plain(scope.project_id)])

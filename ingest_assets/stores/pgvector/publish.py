@@ -1,8 +1,9 @@
-"""A record and its embedded chunks in, a new generation in force out: one transaction, seen whole or not at all.
+"""Change a file's rows in PostgreSQL in one transaction, so that readers see all of it or nothing.
 
-The rows that are there are compared with what comes, batch by batch: a chunk that is the same is not sent, one that
-only moved gets its new place and keeps its vector, the others are copied in. What did not come again is deleted, the
-rows are counted, and the record is written last. Only ids are held, so a document of any length takes the same memory.
+The rows in the table are compared with the chunks that arrive, batch by batch. A chunk that is the same is not sent.
+One that only moved gets its new place and keeps its vector. The others are copied in. Rows whose chunk did not arrive
+again are deleted, the rows are counted, and the record is written last. Only ids are held, so memory does not grow with
+the document.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from ingest_assets.errors import OutsideError
 from ingest_assets.ledger_records import FileRecord
 from ingest_assets.records import EmbeddedChunk
 from ingest_assets.stores.contract import ChunkKnown, require_generation
-from ingest_assets.stores.pgvector.client import Client
+from ingest_assets.stores.incoming import IncomingChunks
+from ingest_assets.stores.pgvector.client import PgClient
 from ingest_assets.stores.pgvector.errors import another_length
 from ingest_assets.stores.pgvector.ledger import entry_of, write_entry
 from ingest_assets.stores.pgvector.rows import COPIED, KEPT, PLACE, chunk_ids_of, copied, described
 from ingest_assets.stores.pgvector.writable_text import refuse_unwritable
-from ingest_assets.vectors import refuse_unsound
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -40,25 +41,24 @@ _MOVE = (
 
 
 @dataclass(slots=True)
-class _Attempt:
-    """What is known of one publication while it is written: ids, never rows."""
+class _Publication:
+    """The state of one publication while it is written: ids, never rows."""
 
-    client: Client
+    client: PgClient
     connection: Connection[Any]
-    record: FileRecord
-    """As it will be kept."""
+    incoming: IncomingChunks
     before: FileRecord | None
     there: set[str] = field(default_factory=set)
-    """Chunk ids of rows that the new generation has not asked for yet."""
-    open: bool = True
-    """The first chunk says which model and dimension the file's vectors have."""
-    seen: set[str] = field(default_factory=set)
-    """Chunk ids that have come so far."""
-    reused: int = 0
+    """Chunk ids of rows whose chunk has not arrived again yet."""
+
+    @property
+    def record(self) -> FileRecord:
+        """The record as it will be kept, except for its counts."""
+        return self.incoming.record
 
 
 def publish_generation(
-    client: Client,
+    client: PgClient,
     record: FileRecord,
     chunks: Iterable[EmbeddedChunk],
     *,
@@ -66,92 +66,75 @@ def publish_generation(
     rewrite: Collection[str],
 ) -> FileRecord:
     """Make these chunks the file's only ones."""
-    first, rest = _begun(record, chunks)
+    first, rest = _first_batch(record, chunks)
     with client.owning(record.file_id) as connection:
-        attempt = _attempt(client, connection, record)
-        require_generation(record.file_id, attempt.before, expecting=expecting)
-        attempt.there = _chunk_ids(attempt)
-        outdated = attempt.there.intersection(chunk_ids_of(record.file_id, list(rewrite)))
-        _delete(attempt, outdated)
-        attempt.there -= outdated
+        publication = _begin(client, connection, record)
+        require_generation(record.file_id, publication.before, expecting=expecting)
+        publication.there = _chunk_ids(publication)
+        outdated = publication.there.intersection(chunk_ids_of(record.file_id, list(rewrite)))
+        _delete(publication, outdated)
+        publication.there -= outdated
         for batch in chain([first], rest):
-            _check(attempt, batch)
-            _publish_batch(attempt, batch)
-        _delete(attempt, attempt.there)
-        _count(attempt, wanted=len(attempt.seen))
-        return _commit(attempt, count=len(attempt.seen))
+            _check(publication, batch)
+            _publish_batch(publication, batch)
+        _delete(publication, publication.there)
+        _count(publication, wanted=len(publication.incoming.seen))
+        return _commit(publication, count=len(publication.incoming.seen))
 
 
-def add_chunks(client: Client, record: FileRecord, chunks: Iterable[EmbeddedChunk]) -> FileRecord:
+def add_chunks(client: PgClient, record: FileRecord, chunks: Iterable[EmbeddedChunk]) -> FileRecord:
     """Put these chunks beside those that the file has."""
-    first, rest = _begun(record, chunks)
+    first, rest = _first_batch(record, chunks)
     with client.owning(record.file_id) as connection:
-        attempt = _attempt(client, connection, record)
-        attempt.there = _chunk_ids(attempt)
-        if attempt.before is not None:
-            old = attempt.before
-            attempt.record = replace(attempt.record, model=old.model, dimension=old.dimension)
-            attempt.open = not attempt.there
+        publication = _begin(client, connection, record)
+        publication.there = _chunk_ids(publication)
+        if publication.there and publication.before is not None:
+            publication.incoming = IncomingChunks(publication.record, beside=publication.before)
         for batch in chain([first], rest):
-            _check(attempt, batch)
-            _refuse_known(attempt, batch)
-            _copy(attempt, batch)
-        count = len(attempt.there) + len(attempt.seen)
-        _count(attempt, wanted=count)
-        return _commit(attempt, count=count)
+            _check(publication, batch)
+            _refuse_known(publication, batch)
+            _copy(publication, batch)
+        count = len(publication.there) + len(publication.incoming.seen)
+        _count(publication, wanted=count)
+        return _commit(publication, count=count)
 
 
-def _begun(record: FileRecord, chunks: Iterable[EmbeddedChunk]) -> tuple[list[EmbeddedChunk], Iterable[Any]]:
-    # The first batch is waited for before the transaction begins: most documents are embedded by then.
+def _first_batch(record: FileRecord, chunks: Iterable[EmbeddedChunk]) -> tuple[list[EmbeddedChunk], Iterable[Any]]:
+    # Wait for the first batch before the transaction begins: most documents are embedded whole by then.
     refuse_unwritable(record)
     rest = batches(chunks, BATCH)
     return next(rest, []), rest
 
 
-def _attempt(client: Client, connection: Connection[Any], record: FileRecord) -> _Attempt:
+def _begin(client: PgClient, connection: Connection[Any], record: FileRecord) -> _Publication:
     before = entry_of(connection, client.tables, record.file_id)
     generation = before.generation + 1 if before else 1
-    return _Attempt(client, connection, replace(record, generation=generation), before)
+    return _Publication(client, connection, IncomingChunks(replace(record, generation=generation)), before)
 
 
-def _chunk_ids(attempt: _Attempt) -> set[str]:
-    statement = attempt.client.tables.sql("SELECT chunk_id FROM {chunks} WHERE file_id = %s")
-    return {chunk_id for (chunk_id,) in attempt.connection.execute(statement, (attempt.record.file_id,))}
+def _chunk_ids(publication: _Publication) -> set[str]:
+    statement = publication.client.tables.sql("SELECT chunk_id FROM {chunks} WHERE file_id = %s")
+    return {chunk_id for (chunk_id,) in publication.connection.execute(statement, (publication.record.file_id,))}
 
 
-def _check(attempt: _Attempt, batch: Sequence[EmbeddedChunk]) -> None:
-    """Raise ValueError where a chunk is not fit to be kept."""
+def _check(publication: _Publication, batch: Sequence[EmbeddedChunk]) -> None:
+    """Raise ValueError or ConfigError where a chunk cannot be kept."""
+    tables = publication.client.tables
+    if batch and not publication.incoming.seen and batch[0].vector.size != tables.dimension:
+        first = batch[0]
+        what = f"{tables.named('chunks')} takes {tables.dimension} numbers, {first.model} gives {first.vector.size}"
+        raise another_length(publication.client.location, what)
+    publication.incoming.check(batch)
     for embedded in batch:
-        chunk, file_id = embedded.chunk, attempt.record.file_id
-        if attempt.open:
-            _open_with(attempt, embedded)
-        refuse_unsound(embedded, dimension=attempt.record.dimension)
-        if chunk.file_id != file_id:
-            raise ValueError(f"{file_id}: chunk {chunk.chunk_id} belongs to {chunk.file_id}")
-        if embedded.model != attempt.record.model:
-            raise ValueError(f"{file_id}: vectors of {attempt.record.model} and {embedded.model} in one file")
-        if chunk.chunk_id in attempt.seen:
-            raise ValueError(f"{file_id}: two chunks share the id {chunk.chunk_id}, the second at {len(attempt.seen)}")
-        refuse_unwritable(chunk)
-        attempt.seen.add(chunk.chunk_id)
-        attempt.reused += embedded.reused
+        refuse_unwritable(embedded.chunk)
 
 
-def _open_with(attempt: _Attempt, embedded: EmbeddedChunk) -> None:
-    attempt.open, dimension = False, embedded.vector.size
-    attempt.record = replace(attempt.record, model=embedded.model, dimension=dimension)
-    tables = attempt.client.tables
-    if dimension != tables.dimension:
-        said = f"{tables.named('chunks')} takes {tables.dimension} numbers, {embedded.model} gives {dimension}"
-        raise another_length(attempt.client.location, said)
-
-
-def _publish_batch(attempt: _Attempt, batch: Sequence[EmbeddedChunk]) -> None:
-    """Write what of a batch has no row yet, and move what stands elsewhere."""
-    known = _known(attempt, batch)
+def _publish_batch(publication: _Publication, batch: Sequence[EmbeddedChunk]) -> None:
+    """Write the chunks of a batch that have no row yet, and move the rows of those that have another place."""
+    known = _known(publication, batch)
     new, moved, outdated = [], [], []
     for embedded in batch:
-        row = described(embedded, attempt.record)
+        row = described(embedded, publication.record)
         there = known.get(row["chunk_id"])
         if there is None:
             new.append(embedded)
@@ -160,82 +143,83 @@ def _publish_batch(attempt: _Attempt, batch: Sequence[EmbeddedChunk]) -> None:
             new.append(embedded)
         elif any(there[name] != row[name] for name in PLACE):
             moved.append(row)
-    _delete(attempt, outdated)
-    _copy(attempt, new)
-    _move(attempt, moved)
-    attempt.there.difference_update(known)
+    _delete(publication, outdated)
+    _copy(publication, new)
+    _move(publication, moved)
+    publication.there.difference_update(known)
 
 
-def _known(attempt: _Attempt, batch: Sequence[EmbeddedChunk]) -> dict[str, Mapping[str, Any]]:
-    """Read the rows there are of a batch's chunks, and whether a chunk embedded anew should heal its vector."""
+def _known(publication: _Publication, batch: Sequence[EmbeddedChunk]) -> dict[str, Mapping[str, Any]]:
+    """Read the rows of a batch's chunks; `sound` is false where a new vector should replace a damaged one."""
     from psycopg.rows import dict_row
 
-    ids = [each.chunk.chunk_id for each in batch if each.chunk.chunk_id in attempt.there]
+    ids = [each.chunk.chunk_id for each in batch if each.chunk.chunk_id in publication.there]
     if not ids:
         return {}
     anew = [each.chunk.chunk_id for each in batch if not each.reused]
-    statement = attempt.client.tables.sql(
+    statement = publication.client.tables.sql(
         "SELECT chunk_id, {columns}, CASE WHEN chunk_id = ANY(%s) THEN {sound} ELSE true END AS sound"
         " FROM {chunks} WHERE file_id = %s AND chunk_id = ANY(%s)",
         columns=_names([*KEPT, *PLACE]),
     )
-    with attempt.connection.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(statement, (anew, attempt.record.file_id, ids))
+    with publication.connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(statement, (anew, publication.record.file_id, ids))
         return {row["chunk_id"]: row for row in rows}
 
 
-def _refuse_known(attempt: _Attempt, batch: Sequence[EmbeddedChunk]) -> None:
+def _refuse_known(publication: _Publication, batch: Sequence[EmbeddedChunk]) -> None:
     for embedded in batch:
-        if embedded.chunk.chunk_id in attempt.there:
-            raise ChunkKnown(f"{attempt.record.file_id}: it has a chunk of the id {embedded.chunk.chunk_id} already")
+        if embedded.chunk.chunk_id in publication.there:
+            raise ChunkKnown(
+                f"{publication.record.file_id}: it has a chunk of the id {embedded.chunk.chunk_id} already"
+            )
 
 
-def _copy(attempt: _Attempt, batch: Sequence[EmbeddedChunk]) -> None:
+def _copy(publication: _Publication, batch: Sequence[EmbeddedChunk]) -> None:
     if not batch:
         return
-    tables = attempt.client.tables
+    tables = publication.client.tables
     statement = tables.sql(
         "COPY {chunks} ({columns}) FROM STDIN (FORMAT BINARY)", columns=_names([*COPIED, "embedding"])
     )
-    with attempt.connection.cursor() as cursor, cursor.copy(statement) as copy:
+    with publication.connection.cursor() as cursor, cursor.copy(statement) as copy:
         copy.set_types([*COPIED.values(), tables.kind])
         for embedded in batch:
-            copy.write_row(copied(described(embedded, attempt.record), embedded.vector, tables))
+            copy.write_row(copied(described(embedded, publication.record), embedded.vector, tables))
 
 
-def _move(attempt: _Attempt, rows: Sequence[Mapping[str, Any]]) -> None:
+def _move(publication: _Publication, rows: Sequence[Mapping[str, Any]]) -> None:
     from psycopg.sql import SQL, Identifier
 
     if not rows:
         return
     changes = SQL(", ").join(SQL("{0} = new.{0}").format(Identifier(name)) for name in PLACE)
     types = SQL(", ").join(SQL("{} {}").format(Identifier(name), SQL(kind)) for name, kind in PLACE.items())
-    statement = attempt.client.tables.sql(_MOVE, places=changes, types=types)
+    statement = publication.client.tables.sql(_MOVE, places=changes, types=types)
     places = json.dumps([{name: row[name] for name in ("chunk_id", *PLACE)} for row in rows])
-    attempt.connection.execute(statement, (attempt.record.generation, places, attempt.record.file_id))
+    publication.connection.execute(statement, (publication.record.generation, places, publication.record.file_id))
 
 
-def _delete(attempt: _Attempt, chunk_ids: Iterable[str]) -> None:
-    statement = attempt.client.tables.sql("DELETE FROM {chunks} WHERE file_id = %s AND chunk_id = ANY(%s)")
+def _delete(publication: _Publication, chunk_ids: Iterable[str]) -> None:
+    statement = publication.client.tables.sql("DELETE FROM {chunks} WHERE file_id = %s AND chunk_id = ANY(%s)")
     for ids in batches(chunk_ids, BATCH):
-        attempt.connection.execute(statement, (attempt.record.file_id, ids))
+        publication.connection.execute(statement, (publication.record.file_id, ids))
 
 
-def _count(attempt: _Attempt, *, wanted: int) -> None:
+def _count(publication: _Publication, *, wanted: int) -> None:
     """Raise OutsideError unless the table holds what it was given."""
-    statement = attempt.client.tables.sql("SELECT count(*) FROM {chunks} WHERE file_id = %s")
-    (count,) = attempt.connection.execute(statement, (attempt.record.file_id,)).fetchone() or (0,)
+    statement = publication.client.tables.sql("SELECT count(*) FROM {chunks} WHERE file_id = %s")
+    (count,) = publication.connection.execute(statement, (publication.record.file_id,)).fetchone() or (0,)
     if count != wanted:
         raise OutsideError(
-            f"{attempt.record.file_id}: {attempt.client.location} holds {count} rows, not {wanted}; "
+            f"{publication.record.file_id}: {publication.client.location} holds {count} rows, not {wanted}; "
             "does a trigger or a rule of the table drop rows? Run it again"
         )
 
 
-def _commit(attempt: _Attempt, *, count: int) -> FileRecord:
-    fresh = len(attempt.seen) - attempt.reused
-    record = replace(attempt.record, chunks=count, embedded=fresh, reused=attempt.reused)
-    write_entry(attempt.connection, attempt.client.tables, record)
+def _commit(publication: _Publication, *, count: int) -> FileRecord:
+    record = publication.incoming.counted(count)
+    write_entry(publication.connection, publication.client.tables, record)
     return record
 
 

@@ -1,4 +1,4 @@
-"""A transaction in, what the tables say out: pages of chunks, rows as they are, vectors by text."""
+"""Read chunks, rows and vectors from PostgreSQL within a transaction."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ UNION
 (SELECT file_id FROM {files} WHERE file_id > %(after)s ORDER BY file_id LIMIT %(limit)s)
 ORDER BY file_id LIMIT %(limit)s
 """
-"""The index is asked for the next file once per file: a DISTINCT would read every row of the table."""
+"""Asks the index for the next file, once per file: a DISTINCT would read every row of the table."""
 
 _VECTORS = """
 SELECT wanted.hash, found.embedding FROM unnest(%s::text[]) AS wanted (hash)
@@ -42,7 +42,7 @@ CROSS JOIN LATERAL (
     SELECT embedding FROM {chunks} WHERE text_sha256 = wanted.hash AND model = %s AND {sound} LIMIT 1
 ) AS found
 """
-"""A text that stands in a thousand files has a thousand rows: one of them is read."""
+"""A text that occurs in a thousand files has a thousand rows: one of them is read."""
 
 
 def page_of_chunks(
@@ -56,21 +56,21 @@ def page_of_chunks(
 def chunks_by_id(
     connection: Connection[Any], tables: Tables, file_id: str, chunk_ids: Sequence[str]
 ) -> dict[str, Chunk]:
-    """Return those of a file's chunks that have one of these ids."""
+    """Return a file's chunks that have one of these ids."""
     statement = tables.sql(_CHUNKS + " AND c.chunk_id = ANY(%s)")
     rows = _rows(connection, statement, (file_id, list(chunk_ids)))
     return {row["chunk_id"]: chunk_of(row) for row in rows}
 
 
 def every_row(connection: Connection[Any], tables: Tables, file_id: str) -> Iterator[StoredChunk]:
-    """Yield every row of a file from a cursor of the server's, so that a page of them is held at a time."""
+    """Yield every row of a file from a cursor on the server, so that one page is in memory at a time."""
     from psycopg.rows import dict_row
 
     statement = tables.sql(
         "SELECT c.*, {in_force} AS in_force FROM {chunks} c LEFT JOIN {files} f USING (file_id)"
         ' WHERE c.file_id = %s ORDER BY c."index", c.chunk_id'
     )
-    # A name of its own: two listings may run in one transaction.
+    # A name for each cursor: two listings may run in one transaction.
     with connection.cursor(name=f"rows_{uuid4().hex}", row_factory=dict_row) as cursor:
         cursor.itersize = _PAGE
         cursor.execute(statement, (file_id,), binary=True)
@@ -79,7 +79,7 @@ def every_row(connection: Connection[Any], tables: Tables, file_id: str) -> Iter
 
 
 def owners_after(connection: Connection[Any], tables: Tables, *, after: str, limit: int) -> list[str]:
-    """List the file_ids behind `after` that a record or a row names."""
+    """List in order the file_ids after `after` that a record or a row names."""
     rows = connection.execute(tables.sql(_OWNERS), {"after": after, "limit": limit})
     return [file_id for (file_id,) in rows]
 

@@ -1,7 +1,7 @@
-"""Chunks and records in, rows out, and back.
+"""Translate chunks and records into rows of PostgreSQL, and back.
 
-A row's columns fall into what was embedded (`KEPT`: while it is the same, so is the vector) and where the chunk stands
-(`PLACE`: what an edit elsewhere in the document changes).
+A row's columns are of two kinds: what was embedded (`KEPT`: while it is the same, so is the vector) and where the chunk
+is in the document (`PLACE`: what an edit elsewhere in the document changes).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ COPIED: Mapping[str, str] = {
     "dimension": "int4",
     **PLACE,
 }
-"""What is sent of a new row, before its vector. `created` and the flags are the server's to fill."""
+"""Columns of a new row that are sent before its vector. The server fills `created` and the flags."""
 
 LEDGER = (
     "file_id",
@@ -81,21 +81,21 @@ LEDGER = (
     "origin",
     "updated_at",
 )
-"""Fields of the record that are columns too, for people who filter; `record` is the record whole."""
+"""Fields of the record that are also columns, for people who filter; the column `record` is the whole record."""
 
 
 def described(embedded: EmbeddedChunk, record: FileRecord) -> dict[str, Any]:
-    """Return all of a chunk's row but what the server fills in and its vector."""
+    """Return a chunk's row without its vector and without what the server fills in."""
     return rows.described(embedded, record) | {"text": embedded.chunk.text, "generation": record.generation}
 
 
 def copied(row: Row, vector: Vector, tables: Tables) -> list[Any]:
-    """Return a row in the order of `COPIED`, with its vector behind."""
+    """Return a row in the order of `COPIED`, followed by its vector."""
     return [*(row[name] for name in COPIED), tables.sent(vector)]
 
 
 def ledger_row(record: FileRecord) -> list[Any]:
-    """Return a record in the order of `LEDGER`, with the whole of it behind.
+    """Return a record in the order of `LEDGER`, followed by the whole record as JSON.
 
     JSON that is stored as it came (`json`, not `jsonb`) keeps every character; a column cannot hold NUL.
     """
@@ -132,12 +132,12 @@ def array_of(embedding: Any) -> Vector:
 
 
 def name_of(file_id: str, chunk_id: str) -> str:
-    """Name a row: chunk ids are unique in their file only."""
+    """Name a row; chunk ids are unique only within a file."""
     return f"{_owner(file_id)}/{chunk_id}"
 
 
 def chunk_ids_of(file_id: str, names: list[str]) -> list[str]:
-    """Return the chunk ids in names of a file's rows; a name of another file's row names nothing here."""
+    """Return the chunk ids in names of a file's rows; names of other files' rows are ignored."""
     owner = _owner(file_id) + "/"
     return [name.removeprefix(owner) for name in names if name.startswith(owner)]
 

@@ -1,12 +1,12 @@
-"""A connection in, tables and indexes as this release needs them out: numbered steps, each done once.
+"""Create and upgrade the tables and indexes in PostgreSQL, by numbered steps that are each done once.
 
-A step that is done is written down in `ingest_migrations`, in the transaction that did it, so a killed `prepare` leaves
-whole steps only. Steps are never changed once released; a new need is a new number.
+A step is recorded in `ingest_migrations` in the transaction that does it, so an interrupted `prepare` leaves only
+whole steps. Steps are never changed once released; a new need gets a new number.
 
-Rows of `chunks` are made to change place cheaply, since a paragraph inserted at the front of a document moves all the
-others. The vector and the text lie in the TOAST table (`toast_tuple_target`), half of each page is left free
-(`fillfactor`), and no index holds a column that says where in its document a chunk stands: then PostgreSQL writes the
-moved row beside the old one and touches no index (a "heap-only tuple"), least of all HNSW, where each entry costs a
+Rows of `chunks` are laid out to change place cheaply, since a paragraph inserted at the front of a document moves all
+the others. The vector and the text lie in the TOAST table (`toast_tuple_target`), half of each page is left free
+(`fillfactor`), and no index holds a column that says where in its document a chunk is. Then PostgreSQL writes the moved
+row beside the old one and touches no index (a "heap-only tuple"), above all not HNSW, where each entry costs a
 millisecond.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 _OLDEST_EXTENSION = (0, 8)
-"""The first pgvector that goes on searching until a filter has let k rows through."""
+"""The first pgvector that continues a search until k rows have passed the filter."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS {chunks} (
@@ -129,7 +129,7 @@ most."""
 
 
 def migrate(connection: Connection[Any], tables: Tables, *, location: str, upto: int = NEWEST) -> None:
-    """Do every step that is not done yet; any number of times, by any number of processes at once.
+    """Do every step that is not done yet; several processes may do so at once.
 
     Raises:
         ConfigError: the extension is missing or old, or the tables are of another model or a newer release.
@@ -183,7 +183,7 @@ def _refuse_foreign(connection: Connection[Any], tables: Tables, *, location: st
 
 
 def applied(connection: Connection[Any], tables: Tables) -> set[int] | None:
-    """Return the numbers of the steps done in this space; None where nothing was ever prepared."""
+    """Return the numbers of the steps done in this space; None if nothing was ever prepared."""
     if not exists(connection, tables.schema, "ingest_migrations"):
         return None
     rows = connection.execute(tables.sql("SELECT number FROM {ingest_migrations} WHERE space = %s"), (tables.space,))

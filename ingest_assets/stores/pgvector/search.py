@@ -1,9 +1,9 @@
-"""A vector in, the nearest chunks of a scope out: exactly where the scope is small, through HNSW where it is large.
+"""Find the nearest chunks of a scope in PostgreSQL: exactly where the scope is small, through HNSW where it is large.
 
-HNSW knows nothing of scopes: it yields the nearest rows of everybody's, and those of others are thrown away. An
-iterative scan (pgvector 0.8) goes on until k rows are left, but in a scope that is one of hundreds it walks through
-most of the index for them. So the rows of the scope are counted first, and a small one is compared row by row; and a
-scan that gave up before k rows is followed by the exact one.
+HNSW does not know scopes: it yields the nearest rows of all scopes, and the rows of others are dropped. An iterative
+scan (pgvector 0.8) continues until k rows are left, but in a scope that is one of hundreds it walks through most of the
+index for them. So the rows of the scope are counted first, and a small scope is compared row by row. A scan that ended
+before k rows is followed by the exact one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ingest_assets.ledger_records import Hit, Scope
-from ingest_assets.stores.pgvector.client import Client
+from ingest_assets.stores.pgvector.client import PgClient
 from ingest_assets.stores.pgvector.rows import hit_of
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _BREADTH = "800"
 """Candidates that HNSW keeps (`hnsw.ef_search`). Recall@10 in scopes of 8,000 and 20,000 rows of 100,000: 0.74 and 0.78
 with 100, 0.94 and 0.97 with 400, 0.995 and 0.993 with 800, for half as much time again."""
 _SPARE = 10
-"""Rows asked for beyond k: equal distances at the end, or a row that is not in force, cost no second look."""
+"""Rows asked for beyond k: equal distances at the end, or a row that is not in force, cost no second query."""
 
 _COUNT = "SELECT count(*) FROM (SELECT 1 FROM {chunks} WHERE user_id = %s AND project_id = %s LIMIT %s) AS few"
 
@@ -38,7 +38,7 @@ _NEAREST = (
 )
 
 
-def nearest(client: Client, vector: Vector, *, k: int, scope: Scope) -> list[Hit]:
+def nearest(client: PgClient, vector: Vector, *, k: int, scope: Scope) -> list[Hit]:
     """Return the k nearest chunks in force of a scope, best first."""
     wanted = k + _SPARE
     with client.transaction() as connection:
@@ -50,20 +50,20 @@ def nearest(client: Client, vector: Vector, *, k: int, scope: Scope) -> list[Hit
             if len(hits) >= k or (exact and len(near) < wanted):
                 break
             if len(near) < wanted:
-                exact = True  # the scan gave up
+                exact = True  # the scan ended early
             else:
                 wanted *= 4
     return sorted(hits, key=lambda hit: (-hit.score, hit.chunk.file_id, hit.chunk.index))[:k]
 
 
-def _rows_in(client: Client, connection: Connection[Any], scope: Scope) -> int:
+def _rows_in(client: PgClient, connection: Connection[Any], scope: Scope) -> int:
     statement = client.tables.sql(_COUNT)
     found = connection.execute(statement, (scope.user_id, scope.project_id, EXACT_ROWS + 1)).fetchone()
     return int(found[0]) if found else 0
 
 
 def _prefer(connection: Connection[Any], *, exact: bool) -> None:
-    # HNSW can be read as an index scan only, all other indexes also bit by bit.
+    # HNSW is read by index scans only; all other indexes also by bitmap scans.
     connection.execute(
         "SELECT set_config('enable_indexscan', %s, true), set_config('hnsw.iterative_scan', 'strict_order', true),"
         " set_config('hnsw.ef_search', %s, true)",
@@ -72,7 +72,7 @@ def _prefer(connection: Connection[Any], *, exact: bool) -> None:
 
 
 def _look(
-    client: Client, connection: Connection[Any], vector: Vector, *, scope: Scope, wanted: int
+    client: PgClient, connection: Connection[Any], vector: Vector, *, scope: Scope, wanted: int
 ) -> list[dict[str, Any]]:
     from psycopg.rows import dict_row
 

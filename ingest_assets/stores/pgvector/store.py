@@ -1,13 +1,12 @@
-"""A PostgreSQL server's address in, the vector store of `contract.py` on pgvector out.
+"""Keep chunks and the ledger in PostgreSQL with pgvector, as `contract.py` promises.
 
-Two tables, as people who use pgvector expect: `chunks` and `files`, the ledger. Everything that changes a file is one
+Two tables, as people who use pgvector expect: `chunks` and `files`, the ledger. Each change of a file is one
 transaction, so a search sees all of its old chunks or all of its new ones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ingest_assets.batches import batches
@@ -15,9 +14,9 @@ from ingest_assets.ledger_records import Audit, FileRecord, Flags, Hit, Scope, S
 from ingest_assets.records import Chunk, EmbeddedChunk
 from ingest_assets.stores.audit import audit_of
 from ingest_assets.stores.contract import require_generation
-from ingest_assets.stores.filters import plain
+from ingest_assets.stores.incoming import noted, plain, require_search
 from ingest_assets.stores.ownership import StoreOwner
-from ingest_assets.stores.pgvector.client import Client, Limits
+from ingest_assets.stores.pgvector.client import PgClient, TimeLimits
 from ingest_assets.stores.pgvector.errors import another_length
 from ingest_assets.stores.pgvector.ledger import entry_of, page_of_records, write_entry
 from ingest_assets.stores.pgvector.publish import BATCH, add_chunks, publish_generation
@@ -38,12 +37,11 @@ from ingest_assets.stores.pgvector.upkeep import (
     switch_space,
 )
 from ingest_assets.stores.pgvector.writable_text import refuse_unwritable
-from ingest_assets.vectors import fault
 
 if TYPE_CHECKING:
     from ingest_assets.records import Vector
 
-_LIMITS = Limits()
+_LIMITS = TimeLimits()
 
 
 class PgVectorStore:
@@ -57,11 +55,11 @@ class PgVectorStore:
         space: str = "",
         halfvec: bool = False,
         schema: str = "public",
-        limits: Limits = _LIMITS,
+        limits: TimeLimits = _LIMITS,
     ) -> None:
         """Take `postgresql://user:password@host:port/database`; `halfvec` keeps vectors at 16 bits a number."""
         tables = Tables(schema=schema, space=space, dimension=dimension, halfvec=halfvec)
-        self._client = Client(url, tables=tables, limits=limits)
+        self._client = PgClient(url, tables=tables, limits=limits)
 
     def prepare(self, owner: StoreOwner | None = None, *, take_over: bool = False) -> None:
         """Make the extension, tables and indexes, or bring them up to date, and record whose files they hold."""
@@ -89,15 +87,12 @@ class PgVectorStore:
         refuse_unwritable(record)
         with self._client.owning(plain(record.file_id)) as connection:
             before = entry_of(connection, self._client.tables, record.file_id)
-            kept = replace(record, generation=0, chunks=0)
-            if before is not None:
-                kept = replace(record, generation=before.generation, chunks=before.chunks)
-                kept = replace(kept, model=before.model, dimension=before.dimension)
+            kept = noted(record, before)
             write_entry(connection, self._client.tables, kept)
         return kept
 
     def delete(self, file_id: str, *, expecting: int | None = None) -> int:
-        """Remove a file's chunks and record; return how many rows went. Unknown file: 0."""
+        """Remove a file's chunks and record; return the number of rows removed. Unknown file: 0."""
         tables = self._client.tables
         with self._client.owning(plain(file_id)) as connection:
             require_generation(file_id, entry_of(connection, tables, file_id), expecting=expecting)
@@ -106,7 +101,7 @@ class PgVectorStore:
         return rows
 
     def vectors_for(self, model: str, text_sha256s: Sequence[str]) -> dict[str, Vector]:
-        """Return the vectors that are there already, by text hash."""
+        """Return the vectors that the store already has for these texts, by text hash."""
         found: dict[str, Vector] = {}
         for hashes in batches(dict.fromkeys(plain(each) for each in text_sha256s), BATCH):
             with self._client.transaction() as connection:
@@ -115,23 +110,20 @@ class PgVectorStore:
 
     def search(self, vector: Vector, *, k: int, scope: Scope) -> list[Hit]:
         """Return the k nearest chunks of the scope's current generations, best first."""
-        if k < 1:
-            raise ValueError(f"a search asks for at least one answer, not {k}")
-        if found := fault(vector, dimension=vector.size):
-            raise ValueError(f"the vector of a query is {found}; mend the embedder")
+        require_search(vector, k=k)
         tables = self._client.tables
         if vector.size != tables.dimension:
-            said = f"{tables.named('chunks')} takes {tables.dimension} numbers, the query has {vector.size}"
-            raise another_length(self._client.location, said)
+            message = f"{tables.named('chunks')} takes {tables.dimension} numbers, the query has {vector.size}"
+            raise another_length(self._client.location, message)
         return nearest(self._client, vector, k=k, scope=Scope(plain(scope.user_id), plain(scope.project_id)))
 
     def file(self, file_id: str) -> FileRecord | None:
-        """Return the ledger's entry of a file."""
+        """Return the record of a file."""
         with self._client.transaction() as connection:
             return entry_of(connection, self._client.tables, plain(file_id))
 
     def files(self, scope: Scope | None = None, *, limit: int = 1000, offset: int = 0) -> list[FileRecord]:
-        """List the ledger by file_id; without a scope, for the operator."""
+        """List records by file_id; all users' without a scope."""
         with self._client.transaction() as connection:
             return page_of_records(connection, self._client.tables, scope, limit=limit, offset=offset)
 
@@ -141,7 +133,7 @@ class PgVectorStore:
             return page_of_chunks(connection, self._client.tables, plain(file_id), limit=limit, offset=offset)
 
     def chunks_named(self, file_id: str, chunk_ids: Sequence[str]) -> dict[str, Chunk]:
-        """Return those of a file's current chunks that have one of these ids, by id."""
+        """Return a file's current chunks that have one of these ids, by id."""
         with self._client.transaction() as connection:
             return chunks_by_id(connection, self._client.tables, plain(file_id), chunk_ids)
 
@@ -152,12 +144,12 @@ class PgVectorStore:
             return audit_of(record, every_row(connection, self._client.tables, file_id))
 
     def rows(self, file_id: str) -> Iterator[StoredChunk]:
-        """Yield every row of a file, in force or not, by index and then by name; some hundred are held at a time."""
+        """Yield every row of a file, in force or not, by index and then by name; 500 are in memory at a time."""
         with self._client.transaction() as connection:
             yield from every_row(connection, self._client.tables, plain(file_id))
 
     def owners(self, *, after: str = "", limit: int = 1000) -> list[str]:
-        """List, in order, the file_ids behind `after` that the ledger or any row names; rows may have no entry."""
+        """List in order the file_ids after `after` that the ledger or any row names; rows may have no record."""
         with self._client.transaction() as connection:
             return owners_after(connection, self._client.tables, after=after, limit=limit)
 
@@ -166,7 +158,7 @@ class PgVectorStore:
         return flag_rows(self._client, plain(file_id), flags)
 
     def compact(self) -> str:
-        """Give back space, renew statistics and indexes; say in a sentence what was done. Readers may have to wait."""
+        """Free space, renew statistics and indexes; return a sentence about what was done."""
         return compact_tables(self._client)
 
     def current_space(self) -> str:
@@ -182,5 +174,5 @@ class PgVectorStore:
         drop_space(self._client)
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections; the next call opens them again."""
         self._client.close()

@@ -1,6 +1,6 @@
-"""A place in a database in, the names of its tables out, and statements about them.
+"""Name the tables of one space, and write statements about them.
 
-Names reach the server quoted by psycopg and values as parameters, never as text put together here.
+Names are quoted by psycopg and values are sent as parameters; no statement is put together from text here.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ if TYPE_CHECKING:
     from ingest_assets.records import Vector
 
 _SPACE = re.compile(r"[a-z0-9_]{0,40}")
-"""PostgreSQL cuts names at 63 bytes; the longest of ours has 17 more."""
+"""PostgreSQL cuts names at 63 bytes; our longest prefix has 17."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,62}")
 
 _LONGEST = {"vector": 2000, "halfvec": 4000}
-"""What an HNSW index takes (pgvector 0.8)."""
+"""Dimensions that an HNSW index takes (pgvector 0.8)."""
 
 
 _CHUNK = (
     'c.chunk_id, c.file_id, c."index", c.text, c.text_sha256, c."start", c."end", c.prefix, c.pages, c.section,'
     " c.words, c.filename"
 )
-"""What an answer is made of, of rows named `c`: the vector stays where it is."""
+"""Columns of an answer, of rows named `c`; the vector is not fetched."""
 
 _IN_FORCE = "(f.file_id IS NOT NULL AND c.generation <= f.generation)"
-"""Of rows `c` and records `f`: what no record stands behind, or is from after it, was written by nobody of ours."""
+"""Condition on rows `c` and records `f`. Rows without a record, or newer than it, were not written by this project."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tables:
-    """The tables of one space, and what their vectors are."""
+    """The tables of one space, and the type of their vectors."""
 
     schema: str
     space: str
@@ -69,7 +69,7 @@ class Tables:
 
     @property
     def _sound(self) -> str:
-        # pgvector takes neither NaN nor another length into a column; the norm is all that can be wrong.
+        # A column of pgvector accepts neither NaN nor another length; only the norm can be wrong.
         norm = "l2_norm" if self.halfvec else "vector_norm"
         return f"coalesce(abs({norm}(embedding) - 1) <= {NORM_TOLERANCE}, false)"
 
@@ -91,17 +91,17 @@ class Tables:
             "chunk": _CHUNK,
             "in_force": _IN_FORCE,
         }
-        said = {name: SQL(piece) for name, piece in pieces.items()}
-        return SQL(text).format(schema=Identifier(self.schema), **names, **said, **more)
+        message = {name: SQL(piece) for name, piece in pieces.items()}
+        return SQL(text).format(schema=Identifier(self.schema), **names, **message, **more)
 
     def sent(self, vector: Vector) -> Any:
-        """Return a vector as the server takes it."""
+        """Return a vector in the form that the server accepts."""
         import pgvector
 
         return pgvector.HalfVector(vector) if self.halfvec else pgvector.Vector(vector)
 
     def lock_key(self, file_id: str) -> int:
-        """Return the number that stands for a file of this space among the server's advisory locks."""
+        """Return the key of a file of this space among the server's advisory locks."""
         return lock_key(self.schema, self.named("chunks"), file_id)
 
 
@@ -115,10 +115,10 @@ _MADE_BESIDE_THEIR_TABLE = (
     "ix_vector_chunks",
     "ix_scope_files",
 )
-"""Indexes lie in their table's schema; PostgreSQL takes no other name for one that is being made."""
+"""An index is in its table's schema; PostgreSQL allows no schema in the name of one that is being made."""
 
 
 def lock_key(*words: str) -> int:
-    """Return 64 bits for some words; two that share them wait for each other, and no more."""
+    """Return 64 bits for some words; two files that share a key only wait for each other."""
     digest = hashlib.sha256("\n".join(words).encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big", signed=True)

@@ -1,4 +1,4 @@
-"""A client in, the store's upkeep done: rows removed and flagged, space given back, spaces switched and dropped."""
+"""Maintain the tables in PostgreSQL: set flags, free space, switch and drop spaces."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ingest_assets.batches import batches
 from ingest_assets.errors import ConfigError
 from ingest_assets.ledger_records import Flags
-from ingest_assets.stores.pgvector.client import Client
+from ingest_assets.stores.pgvector.client import PgClient
 from ingest_assets.stores.pgvector.rows import chunk_ids_of
 from ingest_assets.stores.pgvector.schema import exists
 from ingest_assets.stores.pgvector.tables import Tables
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 _BATCH = 1000
 _PAGE_BYTES = 8192
 _SMALL_BYTES = 8 * 2**20
-"""An index below it is not worth a rebuild, during which no search can use it."""
+"""A smaller index is not worth a rebuild, during which no search can use it."""
 _SLACK = 1.5
-"""Half as large again as a new one: below it a rebuild gives back less than the next files will take."""
+"""Times the size of a new index. Below it, a rebuild frees less than the next files will take."""
 
 _FLAG = (
     "UPDATE {chunks} AS c SET rag_strict = new.rag_strict, source_only = new.source_only"
@@ -31,7 +31,7 @@ _FLAG = (
 )
 
 
-def flag_rows(client: Client, file_id: str, flags: Mapping[str, Flags]) -> int:
+def flag_rows(client: PgClient, file_id: str, flags: Mapping[str, Flags]) -> int:
     """Set the flags of a file's rows by name; return how many rows had others before."""
     statement, changed = client.tables.sql(_FLAG), 0
     by_id = {chunk_id: flags[name] for name in flags for chunk_id in chunk_ids_of(file_id, [name])}
@@ -43,10 +43,10 @@ def flag_rows(client: Client, file_id: str, flags: Mapping[str, Flags]) -> int:
     return changed
 
 
-def compact_tables(client: Client) -> str:
-    """Rebuild the vector index where it has grown, vacuum and analyse the tables; say what was done.
+def compact_tables(client: PgClient) -> str:
+    """Rebuild the vector index if it has grown, vacuum and analyse the tables; return a sentence about it.
 
-    In this order: VACUUM mends the graph of HNSW around each row that went, which takes longer than a new index.
+    In this order: VACUUM repairs the graph of HNSW around each deleted row, which takes longer than a new index.
     """
     tables = client.tables
     with client.alone() as connection:
@@ -63,16 +63,16 @@ def compact_tables(client: Client) -> str:
     return f"{index}; {what}; {max(freed, 0):.1f} MB given back"
 
 
-def current_space(client: Client) -> str:
-    """Return the space in use; the first, where nothing was prepared yet."""
-    with client.alone() as connection:  # also where this object's own space is not ready
+def current_space(client: PgClient) -> str:
+    """Return the space in use; the first if nothing was prepared yet."""
+    with client.alone() as connection:  # works also if this object's own space is not ready
         if not exists(connection, client.tables.schema, "ingest_space"):
             return ""
         found = connection.execute(client.tables.sql("SELECT space FROM {ingest_space}")).fetchone()
     return str(found[0]) if found else ""
 
 
-def switch_space(client: Client, space: str) -> None:
+def switch_space(client: PgClient, space: str) -> None:
     """Make another space the one in use."""
     with client.transaction() as connection:
         known = client.tables.sql("SELECT 1 FROM {ingest_migrations} WHERE space = %s")
@@ -82,7 +82,7 @@ def switch_space(client: Client, space: str) -> None:
         connection.execute(client.tables.sql(write), (space,))
 
 
-def drop_space(client: Client) -> None:
+def drop_space(client: PgClient) -> None:
     """Remove the tables of a space that is not in use."""
     tables = client.tables
     with client.transaction() as connection:
@@ -94,7 +94,7 @@ def drop_space(client: Client) -> None:
 
 
 def _size(connection: Connection[Any], tables: Tables) -> int:
-    # Through the catalogue: a name written as text would have to be quoted by hand.
+    # From the catalogue: in a name written as text the quotes would have to be added by hand.
     found = connection.execute(
         "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c"
         " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relname = ANY(%s)",
@@ -118,7 +118,7 @@ def _worth_rebuilding(connection: Connection[Any], tables: Tables) -> bool:
 
 
 def _bytes_of_an_entry(tables: Tables) -> float:
-    """Return the share of a page that HNSW takes for a row: its vector and 32 neighbours, as many as fit on a page."""
+    """Return the bytes that HNSW takes for a row: a page holds as many vectors with 32 neighbours as fit."""
     vector = tables.dimension * (2 if tables.halfvec else 4)
     entry = 88 + vector + 208  # the element's head, and the neighbours' tuple of its lowest layer (src/hnsw.h)
     return _PAGE_BYTES / max(1, (_PAGE_BYTES - 32) // entry)

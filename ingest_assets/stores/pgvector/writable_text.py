@@ -1,7 +1,7 @@
-"""A record or a chunk in, ValueError out where PostgreSQL cannot hold its text.
+"""Refuse texts that PostgreSQL cannot hold.
 
-Its `text` takes every character but NUL, and no half of a surrogate pair. The parsers leave both out; chunks that
-others hand in may bring them. A record's free texts (`summary`, `error`) are kept as JSON, which holds everything.
+Its type `text` accepts every character except NUL and halves of surrogate pairs. The parsers leave both out; chunks
+that clients hand in may contain them. A record's free texts (`summary`, `error`) are JSON, which holds everything.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from ingest_assets.records import Chunk
 
 
 def refuse_unwritable(item: FileRecord | Chunk) -> None:
-    """Raise where a text that becomes a column is none for PostgreSQL.
+    """Refuse a record or chunk with a text that cannot become a column.
 
     Raises:
         ValueError: it holds NUL or half a surrogate pair.

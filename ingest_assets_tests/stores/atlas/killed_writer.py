@@ -1,10 +1,9 @@
-"""A MongoDB and the number of a write in, a process that is killed at that write out: for `test_atlas_kill.py`.
+"""Write to MongoDB and die at a chosen write (`killing.py`).
 
     python -m ingest_assets_tests.stores.atlas.killed_writer URI DATABASE VECTOR_SEARCH AT_ONCE
 
-Each line `replace|edit|add|delete N before|after` on standard input is done by a child of its own, forked before any
-store is open. A write is a command that changes something, as the driver sends it. The answer is the child's exit: -9,
-or 0 where it made fewer than N writes.
+A request is `replace|edit|add|delete N before|after`; no store is open when a child is forked. A write is a command
+that changes something, as the driver sends it.
 """
 
 from __future__ import annotations
@@ -17,11 +16,12 @@ from dataclasses import replace
 from pymongo import monitoring
 
 from ingest_assets.records import EmbeddedChunk
-from ingest_assets.stores.atlas import attempt as atlas_attempt
+from ingest_assets.stores.atlas import publication as atlas_publication
 from ingest_assets.stores.atlas import publish as atlas_publish
 from ingest_assets.stores.atlas import remove as atlas_remove
 from ingest_assets.stores.atlas.store import AtlasStore
 from ingest_assets_tests.stores.builders import DIMENSION, chunks_of, record_of
+from ingest_assets_tests.stores.killing import serve
 
 ROWS_PER_WRITE = 4
 """Small, so that a document of a dozen chunks is written and removed in several writes."""
@@ -39,19 +39,15 @@ WRITES = ("insert", "update", "delete", "findAndModify", "commitTransaction")
 
 def main() -> None:
     uri, database, vector_search, at_once = sys.argv[1:]
-    atlas_attempt.BATCH = atlas_remove.NAMES = ROWS_PER_WRITE
+    atlas_publication.BATCH = atlas_remove.NAMES = ROWS_PER_WRITE
     atlas_publish.AT_ONCE = int(at_once)
-    for line in sys.stdin:
-        action, nth, moment = line.split()
-        child = os.fork()
-        if child == 0:
-            monitoring.register(Killer(int(nth), moment))
-            store = AtlasStore(uri, database=database, dimension=DIMENSION, vector_search=vector_search == "1")
-            act(store, action)
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
-        sys.stdout.flush()
+
+    def killed(words: list[str]) -> None:
+        action, nth, moment = words
+        monitoring.register(Killer(int(nth), moment))
+        act(AtlasStore(uri, database=database, dimension=DIMENSION, vector_search=vector_search == "1"), action)
+
+    serve(killed)
 
 
 def act(store: AtlasStore, action: str) -> None:

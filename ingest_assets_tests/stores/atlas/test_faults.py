@@ -1,4 +1,4 @@
-"""Servers that drop connections, refuse writes, restart or stay away; wrong addresses, passwords and rights."""
+"""Test servers that drop connections, refuse writes, restart or stay away; wrong addresses, passwords and rights."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 
 from ingest_assets.errors import ConfigError, OutsideError
 from ingest_assets.records import EmbeddedChunk
-from ingest_assets.stores.atlas.attempt import BATCH
 from ingest_assets.stores.atlas.errors import where_of
+from ingest_assets.stores.atlas.publication import BATCH
 from ingest_assets.stores.atlas.store import AtlasStore
 from ingest_assets_tests.stores.builders import (
     DIMENSION,

@@ -1,15 +1,9 @@
-"""A writer to MongoDB is killed before and after every single write it makes, while another process searches."""
+"""Kill a writer to MongoDB before and after each of its writes, while another process searches."""
 
 from __future__ import annotations
 
-import json
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,12 +11,9 @@ import pytest
 from ingest_assets.stores.atlas.store import AtlasStore
 from ingest_assets_tests.stores.atlas.killed_writer import ADDED, EDITED, NEW, OLD, RECORD, act
 from ingest_assets_tests.stores.builders import DIMENSION, chunks_of, scope_of, vector_of
+from ingest_assets_tests.stores.killing import KilledAt, killed_writer, watching_reader
 from testing import mongo
 
-ROOT = Path(__file__).resolve().parents[3]
-CHILD_S = 120.0
-
-KilledAt = Callable[[str, int, str], bool]
 Place = tuple[str, str, str, str]
 """Connection string, database, whether it searches by index, and how many rows a transaction may remove."""
 
@@ -33,7 +24,7 @@ _databases = count()
 
 @pytest.fixture(params=["transactions", "steps", "standalone", "search", "search in steps"])
 def place(request: pytest.FixtureRequest) -> Place:
-    """Where an empty store is: turning a file over in one transaction or in steps, on either kind of server."""
+    """The place of an empty store that publishes in one transaction or in steps, on each kind of server."""
     database, at_once = f"killed{next(_databases)}", "0" if "steps" in request.param else "1000"
     if request.param.startswith("search"):
         return request.getfixturevalue("atlas_search_uri"), database, "1", at_once
@@ -51,49 +42,10 @@ def store(place: Place) -> Iterator[AtlasStore]:
     store.close()
 
 
-@contextmanager
-def process(name: str, place: Place) -> Iterator[subprocess.Popen[str]]:
-    """Run a module of this package until the block ends."""
-    command = [sys.executable, "-m", f"ingest_assets_tests.stores.atlas.{name}", *place]
-    child = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
-        yield child
-    finally:
-        child.kill()
-        child.communicate(timeout=CHILD_S)
-
-
 @pytest.fixture
 def killed_at(place: Place) -> Iterator[KilledAt]:
-    """Do an action in a child that is killed at its n-th write; tell whether it came to that."""
-    with process("killed_writer", place) as parent:
-        assert parent.stdin is not None and parent.stdout is not None
-        requests, replies = parent.stdin, parent.stdout
-
-        def killed_at(action: str, nth: int, moment: str) -> bool:
-            requests.write(f"{action} {nth} {moment}\n")
-            requests.flush()
-            ended = replies.readline()
-            assert ended in ("0\n", f"-{signal.SIGKILL.value}\n")
-            return ended != "0\n"
-
+    with killed_writer("atlas", *place) as killed_at:
         yield killed_at
-
-
-@contextmanager
-def watched(place: Place) -> Iterator[Callable[[], dict[str, int]]]:
-    """Search in another process until the block asks what was seen."""
-    with process("watching_reader", place) as reader:
-
-        def seen() -> dict[str, int]:
-            output, _ = reader.communicate(timeout=CHILD_S)
-            assert reader.returncode == 0
-            result: dict[str, int] = json.loads(output.splitlines()[-1])
-            return result
-
-        assert reader.stdout is not None
-        assert reader.stdout.readline() == "reading\n"
-        yield seen
 
 
 def every_row(store: AtlasStore) -> list[tuple[Any, ...]]:
@@ -121,7 +73,7 @@ def test_a_killed_publication_is_all_old_or_all_new(
     act(store, action)
     never_crashed = every_row(store)
     outcomes = []
-    with watched(place) as seen:
+    with watching_reader("atlas", *place) as seen:
         for nth, moment in moments():
             store.replace(RECORD, chunks_of(RECORD, OLD))
             if not killed_at(action, nth, moment):
@@ -143,7 +95,7 @@ def test_a_killed_publication_is_all_old_or_all_new(
 
 def test_a_killed_deletion_is_all_there_or_gone(store: AtlasStore, place: Place, killed_at: KilledAt) -> None:
     outcomes = []
-    with watched(place) as seen:
+    with watching_reader("atlas", *place) as seen:
         for nth, moment in moments():
             store.replace(RECORD, chunks_of(RECORD, OLD))
             if not killed_at("delete", nth, moment):

@@ -1,4 +1,4 @@
-"""The Vector Search index: made, waited for, mended; and late, unfinished or missing, which must not go unnoticed."""
+"""Test the Vector Search index: made, waited for, corrected; late, unfinished or missing, which is always reported."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ingest_assets.errors import ConfigError, OutsideError
 from ingest_assets.records import EmbeddedChunk
 from ingest_assets.stores.atlas import search as atlas_search
 from ingest_assets.stores.atlas import search_index as atlas_index
-from ingest_assets.stores.atlas.attempt import BATCH
+from ingest_assets.stores.atlas.publication import BATCH
 from ingest_assets.stores.atlas.store import AtlasStore
 from ingest_assets_tests.stores.builders import (
     DIMENSION,

@@ -1,4 +1,4 @@
-"""What is MongoDB's own: rows that stay, writers that meet, refusals, memory."""
+"""Test what only MongoDB does: rows that stay, writers that meet, refusals, memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from ingest_assets.errors import ConfigError
 from ingest_assets.ledger_records import Scope
 from ingest_assets.records import EmbeddedChunk
-from ingest_assets.stores.atlas.attempt import BATCH
+from ingest_assets.stores.atlas.publication import BATCH
 from ingest_assets.stores.atlas.rows import packed
 from ingest_assets.stores.atlas.store import AtlasStore
 from ingest_assets_tests.stores.atlas.test_writers import fail_nearby

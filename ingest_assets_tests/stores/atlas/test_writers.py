@@ -1,4 +1,4 @@
-"""Writers of one file at once in MongoDB, and those that fail half way."""
+"""Test writers of one file at the same time in MongoDB, and those that fail halfway."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from ingest_assets.errors import OutsideError
 from ingest_assets.records import EmbeddedChunk
-from ingest_assets.stores.atlas.attempt import BATCH
+from ingest_assets.stores.atlas.publication import BATCH
 from ingest_assets.stores.atlas.store import AtlasStore
 from ingest_assets_tests.stores.builders import (
     chunks_of,

@@ -1,10 +1,8 @@
-"""A store and the number of a write in, a process that is killed at that write out: for `test_chroma_kill.py`.
+"""Write to Chroma and die at a chosen write (`killing.py`).
 
     python -m ingest_assets_tests.stores.chroma.killed_writer LOCATION DATABASE
 
-Each line `replace|delete N before|after` on standard input is done by a child of its own, forked before any store is
-open, so that Chroma is imported once and not for every kill. The answer is the child's exit: -9, or 0 where it made
-fewer than N writes.
+A request is `replace|delete N before|after`; no store is open when a child is forked.
 """
 
 from __future__ import annotations
@@ -19,6 +17,7 @@ from chromadb.api.models.Collection import Collection
 from ingest_assets.stores.chroma import publish as chroma_publish
 from ingest_assets.stores.chroma.store import ChromaStore
 from ingest_assets_tests.stores.builders import chunks_of, record_of
+from ingest_assets_tests.stores.killing import serve
 
 ROWS_PER_WRITE = 4
 """Small, so that a document of a dozen chunks is written, closed and removed in several writes."""
@@ -31,19 +30,11 @@ NEW = ["only new 0", *OLD[:4], *[f"only new {number}" for number in range(1, 7)]
 
 def main() -> None:
     location, database = sys.argv[1:]
-    for line in sys.stdin:
-        action, nth, moment = line.split()
-        child = os.fork()
-        if child == 0:
-            _write(ChromaStore(location, database=database), action, nth=int(nth), moment=moment)
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
-        sys.stdout.flush()
+    serve(lambda words: _write(ChromaStore(location, database=database), *words))
 
 
-def _write(store: ChromaStore, action: str, *, nth: int, moment: str) -> None:
-    _die_at(nth, moment=moment)
+def _write(store: ChromaStore, action: str, nth: str, moment: str) -> None:
+    _die_at(int(nth), moment=moment)
     chroma_publish.BATCH = ROWS_PER_WRITE
     if action == "replace":
         store.replace(RECORD, chunks_of(RECORD, NEW))

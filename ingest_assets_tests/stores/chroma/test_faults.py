@@ -1,4 +1,4 @@
-"""What goes wrong around Chroma: servers away and restarted, a database that is not there, a full disk."""
+"""Test faults around Chroma: servers away and restarted, a database that is not there, a full disk."""
 
 from __future__ import annotations
 

@@ -1,14 +1,9 @@
-"""A writer is killed before and after every single write it makes, while another process searches."""
+"""Kill a writer to Chroma before and after each of its writes, while another process searches."""
 
 from __future__ import annotations
 
-import json
 import math
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -21,11 +16,7 @@ from ingest_assets.stores.chroma.rows import parts_of
 from ingest_assets.stores.chroma.store import ChromaStore
 from ingest_assets_tests.stores.builders import chunks_of, scope_of, texts_of, vector_of
 from ingest_assets_tests.stores.chroma.killed_writer import NEW, OLD, RECORD, ROWS_PER_WRITE
-
-ROOT = Path(__file__).resolve().parents[3]
-CHILD_S = 120.0
-
-KilledAt = Callable[[str, int, str], bool]
+from ingest_assets_tests.stores.killing import KilledAt, killed_writer, watching_reader
 
 pytestmark = pytest.mark.slow
 
@@ -36,7 +27,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
     if request.param == "embedded":
         return str(tmp_path / "store"), "default_database"
     store: ChromaStore = request.getfixturevalue("chroma_server")()
-    return store._turns.location, store._turns._place.database  # type: ignore[attr-defined]
+    return store._access.location, store._access._place.database  # type: ignore[attr-defined]
 
 
 @pytest.fixture
@@ -47,54 +38,15 @@ def store(place: tuple[str, str]) -> Iterator[ChromaStore]:
     store.close()
 
 
-@contextmanager
-def process(name: str, place: tuple[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """Run a module of this package until the block ends."""
-    command = [sys.executable, "-m", f"ingest_assets_tests.stores.chroma.{name}", *place]
-    child = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
-        yield child
-    finally:
-        child.kill()
-        child.communicate(timeout=CHILD_S)
-
-
 @pytest.fixture
 def killed_at(place: tuple[str, str]) -> Iterator[KilledAt]:
-    """Do an action in a child that is killed at its n-th write; tell whether it came to that."""
-    with process("killed_writer", place) as parent:
-        assert parent.stdin is not None and parent.stdout is not None
-        requests, replies = parent.stdin, parent.stdout
-
-        def killed_at(action: str, nth: int, moment: str) -> bool:
-            requests.write(f"{action} {nth} {moment}\n")
-            requests.flush()
-            ended = replies.readline()
-            assert ended in ("0\n", f"-{signal.SIGKILL.value}\n")
-            return ended != "0\n"
-
+    with killed_writer("chroma", *place) as killed_at:
         yield killed_at
-
-
-@contextmanager
-def watched(place: tuple[str, str]) -> Iterator[Callable[[], dict[str, int]]]:
-    """Search in another process until the block asks what was seen."""
-    with process("watching_reader", place) as reader:
-
-        def seen() -> dict[str, int]:
-            output, _ = reader.communicate(timeout=CHILD_S)
-            assert reader.returncode == 0
-            result: dict[str, int] = json.loads(output.splitlines()[-1])
-            return result
-
-        assert reader.stdout is not None
-        assert reader.stdout.readline() == "reading\n"
-        yield seen
 
 
 def every_row(store: ChromaStore) -> list[dict[str, Any]]:
     """Return all of the file's rows, in force or not, but for generations and the time of writing."""
-    with store._turns.reading() as handle:
+    with store._access.reading() as handle:
         names = row_names(handle, RECORD.file_id)
         found = handle.chunks.get(ids=names, include=["metadatas", "documents", "embeddings"]) if names else {}
         entry = entry_in(handle, RECORD.file_id)
@@ -133,7 +85,7 @@ def test_a_killed_replacement_is_all_old_or_all_new(
     store: ChromaStore, place: tuple[str, str], killed_at: KilledAt, never_crashed: ChromaStore
 ) -> None:
     outcomes = []
-    with watched(place) as seen:
+    with watching_reader("chroma", *place) as seen:
         for nth, moment in ((nth, moment) for nth in count(1) for moment in ("before", "after")):
             store.replace(RECORD, chunks_of(RECORD, OLD))
             if not killed_at("replace", nth, moment):
@@ -157,7 +109,7 @@ def test_a_killed_deletion_is_all_there_or_gone(
     store: ChromaStore, place: tuple[str, str], killed_at: KilledAt
 ) -> None:
     outcomes = []
-    with watched(place) as seen:
+    with watching_reader("chroma", *place) as seen:
         for nth, moment in ((nth, moment) for nth in count(1) for moment in ("before", "after")):
             store.replace(RECORD, chunks_of(RECORD, OLD))
             if not killed_at("delete", nth, moment):

@@ -1,4 +1,4 @@
-"""What is Chroma's own: ids, refusals, what a killed save leaves."""
+"""Test what only Chroma does: ids, refusals, what a killed save leaves."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ import pytest
 
 from ingest_assets.errors import ConfigError, OutsideError
 from ingest_assets.records import EmbeddedChunk
-from ingest_assets.stores.chroma.client import Handle
+from ingest_assets.stores.chroma.client import ChromaCollections
 from ingest_assets.stores.chroma.publish import BATCH
 from ingest_assets.stores.chroma.read import row_names
-from ingest_assets.stores.chroma.search import Searcher
+from ingest_assets.stores.chroma.search import ChromaSearch
 from ingest_assets.stores.chroma.store import ChromaStore
 from ingest_assets_tests.stores.builders import (
     DIMENSION,
@@ -51,13 +51,13 @@ def store(folder: Path) -> Iterator[ChromaStore]:
 
 
 def names_in(store: ChromaStore) -> set[str]:
-    with store._turns.reading() as handle:
+    with store._access.reading() as handle:
         return set(row_names(handle, NOTES.file_id))
 
 
 def spoil(store: ChromaStore, **columns: object) -> str:
     """Change one row behind the store's back; return its text."""
-    with store._turns.writing() as handle:
+    with store._access.writing() as handle:
         name = sorted(row_names(handle, NOTES.file_id))[0]
         handle.chunks.update(ids=[name], **{column: [value] for column, value in columns.items()})
         return str(handle.chunks.get(ids=[name])["documents"][0])
@@ -161,16 +161,16 @@ class Interrupted:
     steady = False
 
     def __init__(self, store: ChromaStore, happens: Callable[[], object]) -> None:
-        self._turns, self._happens = store._turns, happens
-        self.location, self.looks = store._turns.location, 0
+        self._access, self._happens = store._access, happens
+        self.location, self.looks = store._access.location, 0
 
     @contextmanager
-    def reading(self) -> Iterator[Handle]:
-        with self._turns.reading() as handle:
+    def reading(self) -> Iterator[ChromaCollections]:
+        with self._access.reading() as handle:
             yield replace(handle, chunks=self)
 
     def query(self, **query: Any) -> Any:
-        with self._turns.reading() as handle:
+        with self._access.reading() as handle:
             answer = handle.chunks.query(**query)
         self.looks += 1
         if self.looks <= 2:
@@ -188,7 +188,7 @@ def test_a_search_that_a_publication_overtakes_sees_the_new_document(chroma_serv
 
     republish()
     overtaken = Interrupted(reader, republish)
-    hits = Searcher(overtaken).nearest(vector_of("x"), k=50, scope=scope_of(NOTES))  # type: ignore[arg-type]
+    hits = ChromaSearch(overtaken).nearest(vector_of("x"), k=50, scope=scope_of(NOTES))  # type: ignore[arg-type]
     assert {hit.chunk.text for hit in hits} == set(texts_of("version 3", 12))
     assert overtaken.looks == 3
     reader.close()

@@ -1,10 +1,9 @@
-"""A store and the number of a moment in, a process that is killed at that moment out: for `test_pgvector_kill.py`.
+"""Write to PostgreSQL and die at a chosen moment (`killing.py`).
 
     python -m ingest_assets_tests.stores.pgvector.killed_writer URL
 
-Each line `replace|add|delete N` on standard input is done by a child of its own, forked before any connection is open.
-A moment lies before and after each statement that the child sends, `BEGIN` and `COMMIT` among them, and between the
-rows and the end of a COPY. The answer is the child's exit: -9, or 0 where it came to fewer than N moments.
+A request is `replace|add|delete N`; no connection is open when a child is forked. There is a moment before and after
+each statement that the child sends, `BEGIN` and `COMMIT` included, and between the rows and the end of a COPY.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ import psycopg
 from ingest_assets.stores.pgvector import publish as pgvector_publish
 from ingest_assets.stores.pgvector.store import PgVectorStore
 from ingest_assets_tests.stores.builders import DIMENSION, chunks_of, record_of, texts_of
+from ingest_assets_tests.stores.killing import serve
 
 ROWS_PER_WRITE = 4
 """Small, so that a document of a dozen chunks is looked up, copied and deleted in several statements."""
@@ -34,21 +34,13 @@ ADDED = [*OLD, *texts_of("added", 6)]
 
 def main() -> None:
     (url,) = sys.argv[1:]
-    for line in sys.stdin:
-        action, nth = line.split()
-        child = os.fork()
-        if child == 0:
-            _write(PgVectorStore(url, dimension=DIMENSION), action, nth=int(nth))
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
-        sys.stdout.flush()
+    serve(lambda words: _write(PgVectorStore(url, dimension=DIMENSION), *words))
 
 
-def _write(store: PgVectorStore, action: str, *, nth: int) -> None:
+def _write(store: PgVectorStore, action: str, nth: str) -> None:
     pgvector_publish.BATCH = ROWS_PER_WRITE
-    store.files()  # what opens the connections is no part of the change
-    _die_at(nth)
+    store.files()  # opening the connections is not part of the change
+    _die_at(int(nth))
     if action == "replace":
         store.replace(RECORD, chunks_of(RECORD, NEW))
     elif action == "add":

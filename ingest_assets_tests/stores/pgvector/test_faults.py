@@ -1,4 +1,4 @@
-"""What can happen to a PostgreSQL server while a file is written: the file is whole afterwards, and the store works."""
+"""Break a PostgreSQL server while a file is written: the file is whole afterwards, and the store works."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from ingest_assets.errors import OutsideError
 from ingest_assets.records import EmbeddedChunk
 from ingest_assets.stores.pgvector import client as pgvector_client
-from ingest_assets.stores.pgvector.client import Limits
+from ingest_assets.stores.pgvector.client import TimeLimits
 from ingest_assets.stores.pgvector.publish import BATCH
 from ingest_assets.stores.pgvector.store import PgVectorStore
 from ingest_assets_tests.stores.builders import DIMENSION, chunks_of, record_of, scope_of, texts_of, vector_of
@@ -115,7 +115,7 @@ def file_held(url: str, store: PgVectorStore) -> Iterator[None]:
 
 
 def test_a_writer_does_not_wait_for_ever_for_another_one(url: str, store: PgVectorStore) -> None:
-    hasty = PgVectorStore(url, dimension=DIMENSION, limits=Limits(statement_s=0.2))
+    hasty = PgVectorStore(url, dimension=DIMENSION, limits=TimeLimits(statement_s=0.2))
     with file_held(url, store):
         with pytest.raises(OutsideError, match="another writer held the file"):
             hasty.replace(NOTES, chunks_of(NOTES, texts_of("new", 3)))
@@ -128,7 +128,7 @@ def test_a_writer_does_not_wait_for_ever_for_another_one(url: str, store: PgVect
 
 
 def test_a_statement_that_takes_too_long_is_ended(url: str, store: PgVectorStore) -> None:
-    hasty = PgVectorStore(url, dimension=DIMENSION, limits=Limits(statement_s=0.2))
+    hasty = PgVectorStore(url, dimension=DIMENSION, limits=TimeLimits(statement_s=0.2))
     hasty.files()
     with psycopg.connect(url) as connection:
         connection.execute("LOCK TABLE chunks")

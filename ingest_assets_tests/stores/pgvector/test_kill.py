@@ -1,29 +1,20 @@
-"""A writer is killed before and after every statement it sends, while another process searches."""
+"""Kill a writer to PostgreSQL before and after each of its statements, while another process searches."""
 
 from __future__ import annotations
 
-import json
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
-from pathlib import Path
 
 import pytest
 
 from ingest_assets.ledger_records import StoredChunk
 from ingest_assets.stores.pgvector.store import PgVectorStore
 from ingest_assets_tests.stores.builders import DIMENSION, chunks_of, scope_of, vector_of
+from ingest_assets_tests.stores.killing import KilledAt, killed_writer, watching_reader
 from ingest_assets_tests.stores.pgvector.killed_writer import ADDED, NEW, OLD, RECORD
 from testing.postgres import Postgres
-
-ROOT = Path(__file__).resolve().parents[3]
-CHILD_S = 120.0
-
-KilledAt = Callable[[str, int], bool]
 
 pytestmark = pytest.mark.slow
 
@@ -54,48 +45,10 @@ def never_crashed(postgres_server: Postgres) -> Iterator[PgVectorStore]:
         yield store
 
 
-@contextmanager
-def process(name: str, url: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a module of this package until the block ends."""
-    command = [sys.executable, "-m", f"ingest_assets_tests.stores.pgvector.{name}", url]
-    child = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
-        yield child
-    finally:
-        child.kill()
-        child.communicate(timeout=CHILD_S)
-
-
 @pytest.fixture
 def killed_at(url: str) -> Iterator[KilledAt]:
-    """Do an action in a child that is killed at its n-th moment; tell whether it came to that."""
-    with process("killed_writer", url) as parent:
-        assert parent.stdin is not None and parent.stdout is not None
-        requests, replies = parent.stdin, parent.stdout
-
-        def killed_at(action: str, nth: int) -> bool:
-            requests.write(f"{action} {nth}\n")
-            requests.flush()
-            ended = replies.readline()
-            assert ended in ("0\n", f"-{signal.SIGKILL.value}\n")
-            return ended != "0\n"
-
+    with killed_writer("pgvector", url) as killed_at:
         yield killed_at
-
-
-@contextmanager
-def watched(url: str) -> Iterator[Callable[[], set[str]]]:
-    """Search in another process until the block asks what was seen."""
-    with process("watching_reader", url) as reader:
-
-        def seen() -> set[str]:
-            output, _ = reader.communicate(timeout=CHILD_S)
-            assert reader.returncode == 0
-            return set(json.loads(output.splitlines()[-1]))
-
-        assert reader.stdout is not None
-        assert reader.stdout.readline() == "reading\n"
-        yield seen
 
 
 def every_row(store: PgVectorStore) -> list[tuple[StoredChunk, list[float]]]:
@@ -151,9 +104,9 @@ def test_a_killed_replacement_is_all_old_or_all_new(
         assert every_row(store) == every_row(never_crashed), (nth, in_force)
         assert answers(store) == answers(never_crashed)
 
-    with watched(url) as seen:
+    with watching_reader("pgvector", url) as seen:
         outcomes = tried("replace", store=store, killed_at=killed_at, after=NEW, again=again)
-        assert seen() == {"old", "new"}
+        assert set(seen()) == {"old", "new"}
     turns_once(outcomes, moments=40)
 
 
@@ -167,9 +120,9 @@ def test_a_killed_addition_is_none_or_all(
             store.add(RECORD, list(chunks_of(RECORD, ADDED))[len(OLD) :])
         assert every_row(store) == every_row(never_crashed), nth
 
-    with watched(url) as seen:
+    with watching_reader("pgvector", url) as seen:
         outcomes = tried("add", store=store, killed_at=killed_at, after=ADDED, again=again)
-        assert seen() == {"old", "added"}
+        assert set(seen()) == {"old", "added"}
     turns_once(outcomes, moments=20)
 
 
@@ -179,7 +132,7 @@ def test_a_killed_deletion_is_all_there_or_gone(store: PgVectorStore, url: str, 
         store.delete(RECORD.file_id)
         assert (every_row(store), store.files(), store.owners()) == ([], [], []), nth
 
-    with watched(url) as seen:
+    with watching_reader("pgvector", url) as seen:
         outcomes = tried("delete", store=store, killed_at=killed_at, after=[], again=again)
-        assert seen() == {"old", "none"}
+        assert set(seen()) == {"old", "none"}
     turns_once(outcomes, moments=10)

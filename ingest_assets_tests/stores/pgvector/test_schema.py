@@ -1,4 +1,4 @@
-"""What an operator can get wrong with PostgreSQL, each told by name; and schemas that are brought up to date."""
+"""Test what an operator can do wrong with PostgreSQL, each reported by name; and upgrades of tables."""
 
 from __future__ import annotations
 

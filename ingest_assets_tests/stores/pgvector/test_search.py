@@ -1,4 +1,4 @@
-"""Filtered search through the index, half precision, and long documents in flat memory."""
+"""Test filtered search through the index, half precision, and flat memory for long documents."""
 
 from __future__ import annotations
 
@@ -23,20 +23,10 @@ from ingest_assets_tests.stores.builders import (
     vector_of,
     with_vector,
 )
+from ingest_assets_tests.stores.notes import NOTES
 from testing.postgres import rows_of
 
 pytestmark = pytest.mark.slow
-
-NOTES = record_of("notes.txt")
-TEXTS = texts_of("notes", 12)
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[PgVectorStore]:
-    store = PgVectorStore(url, dimension=DIMENSION)
-    store.prepare()
-    yield store
-    store.close()
 
 
 def crowd(store: PgVectorStore, others: int) -> None:

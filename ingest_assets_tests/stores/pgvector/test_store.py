@@ -1,11 +1,10 @@
-"""What is PostgreSQL's own: which rows are written, what the tables hold, writers that meet."""
+"""Test what only PostgreSQL does: which rows are written, what the tables hold, writers that meet."""
 
 from __future__ import annotations
 
 import hashlib
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -27,20 +26,10 @@ from ingest_assets_tests.stores.builders import (
     vector_of,
     with_vector,
 )
+from ingest_assets_tests.stores.notes import NOTES, TEXTS
 from testing.postgres import rows_of
 
 pytestmark = pytest.mark.slow
-
-NOTES = record_of("notes.txt")
-TEXTS = texts_of("notes", 12)
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[PgVectorStore]:
-    store = PgVectorStore(url, dimension=DIMENSION)
-    store.prepare()
-    yield store
-    store.close()
 
 
 def test_importing_the_store_imports_neither_psycopg_nor_numpy() -> None:

@@ -1,4 +1,4 @@
-"""A database in, whether searches ever saw half a document out: the reader of `test_pgvector_kill.py`.
+"""Search PostgreSQL while a writer is killed (`killing.py`).
 
 python -m ingest_assets_tests.stores.pgvector.watching_reader URL
 """
@@ -9,7 +9,7 @@ import sys
 
 from ingest_assets.stores.pgvector.store import PgVectorStore
 from ingest_assets_tests.stores.builders import DIMENSION
-from ingest_assets_tests.stores.chroma.watching_reader import watch
+from ingest_assets_tests.stores.killing import watch
 from ingest_assets_tests.stores.pgvector.killed_writer import ADDED, NEW, OLD, RECORD
 
 if __name__ == "__main__":
