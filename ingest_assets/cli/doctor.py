@@ -100,7 +100,8 @@ def _bucket_problems(bucket: Bucket) -> Iterator[HostProblem]:
             if isinstance(place, UnreadablePlace) and not place.is_empty:
                 yield HostProblem(f"in the bucket: {place.reason}", todo)
     except OutsideError as error:
-        yield HostProblem(str(error), "mount the bucket, or run `ingest prepare` where there never was one")
+        what, _, todo = str(error).partition(". ")
+        yield HostProblem(what, todo or "make it readable for the service's user")
 
 
 def _seen(settings: Settings, *, caps: RunCaps | None) -> list[LearntWindow]:

@@ -7,6 +7,7 @@ this module repeats its own, each attempt smaller than the one before, until the
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -110,10 +111,8 @@ def _run(
         job.get_definition(), tags={**tags, **own}, job_code_origin=job.get_python_origin()
     )
     try:
-        instance.launch_run(run.run_id, None)  # type: ignore[arg-type]
-    except Exception as error:  # Dagster's launch raises whatever a launcher does, and has noted it in the run
-        raise OutsideError(f"{file_id}: its run could not be started: {error}") from error
-    try:
+        with _interrupt_held_back():
+            _launch(instance, run.run_id, file_id)
         _follow(instance, run.run_id, on_progress)
     except KeyboardInterrupt:
         instance.run_launcher.terminate(run.run_id)
@@ -122,6 +121,26 @@ def _run(
     ended = instance.get_run_by_id(run.run_id)
     assert ended is not None, "a run that ended is in the instance"
     return ended
+
+
+def _launch(instance: dg.DagsterInstance, run_id: str, file_id: str) -> None:
+    try:
+        instance.launch_run(run_id, None)  # type: ignore[arg-type]
+    except Exception as error:  # Dagster's launch raises whatever a launcher does, and has noted it in the run
+        raise OutsideError(f"{file_id}: its run could not be started: {error}") from error
+
+
+@contextmanager
+def _interrupt_held_back() -> Iterator[None]:
+    """Raise a KeyboardInterrupt at the end of the block: Dagster takes one in a launch for a launch that failed."""
+    interrupts: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if interrupts:
+        raise KeyboardInterrupt
 
 
 def _follow(instance: dg.DagsterInstance, run_id: str, on_progress: Callable[[RunProgress], None]) -> None:

@@ -28,12 +28,18 @@ def setting_rows(settings: Settings) -> list[SettingRow]:
     return [
         SettingRow(
             name=str(field.validation_alias),
-            value=redacted(str(value)) if (value := getattr(settings, name)) is not None else "",
+            value=_text(getattr(settings, name)),
             meaning=field.description or "",
             came_from=source_of(str(field.validation_alias)),
         )
         for name, field in Settings.model_fields.items()
     ]
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    return redacted(str(int(value) if isinstance(value, bool) else value))
 
 
 def show_settings(rows: Sequence[SettingRow], *, as_json: bool) -> None:
@@ -42,7 +48,8 @@ def show_settings(rows: Sequence[SettingRow], *, as_json: bool) -> None:
         return print_json(rows)
     out = console()
     for row in rows:
-        out.print(f"[bold]{row.name}[/bold]={safe(row.value)}  [dim]{row.came_from}[/dim]", soft_wrap=True)
+        value = safe(row.value) or "[dim](not set)[/dim]"
+        out.print(f"[bold]{row.name}[/bold] = {value}  [dim]{safe(row.came_from)}[/dim]", soft_wrap=True)
         meaning = textwrap.fill(row.meaning, width=columns(), initial_indent=_INDENT, subsequent_indent=_INDENT)
         out.print(safe(meaning), soft_wrap=True)
     return None

@@ -103,6 +103,7 @@ def doctor(home: Path, *words: str, code: int, **settings: str) -> str:
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     shutil.copyfile(ROOT / "dagster.yaml", tmp_path / "dagster.yaml")
+    (tmp_path / "bucket").mkdir()
     return tmp_path
 
 
@@ -113,7 +114,7 @@ def test_the_shipped_settings_are_in_order_and_looking_changes_nothing(home: Pat
     assert said["plan"]["caps"]["at_once"] == 1
     assert said["plan"]["caps"]["timeout_s"] == 7000
     assert said["plan"]["host"]["total_mb"] > said["plan"]["caps"]["cap_mb"]
-    assert [path.name for path in home.iterdir()] == ["dagster.yaml"]
+    assert sorted(path.name for path in home.iterdir()) == ["bucket", "dagster.yaml"]
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from ingest_assets_tests.cli.command_line import INGEST, OWNER, Home
@@ -132,6 +133,23 @@ def test_a_killed_add_is_taken_up_by_the_next(ingest: Home) -> None:
     assert "succeeded" in ingest("add", path, *OWNER)
     (hit,) = ingest.json("search", "word", *OWNER, "-k", "1")
     assert hit["filename"] == "book.md"
+
+
+def test_an_interrupted_add_leaves_a_cancelled_run(ingest: Home) -> None:
+    path = ingest.file("a.txt", "The lamp is lit at dusk.")
+    process = subprocess.Popen(
+        [str(INGEST), "add", path, *OWNER], env=ingest.environment, start_new_session=True, stderr=subprocess.DEVNULL
+    )
+    runs = ingest.folder / "home/history/runs"
+    deadline = time.monotonic() + 120
+    while not [shard for shard in runs.glob("*.db") if shard.name != "index.db"] and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait() == 130
+    with dg.DagsterInstance.from_config(str(ingest.folder / "home")) as instance:
+        (run,) = instance.get_runs()
+    assert run.status is dg.DagsterRunStatus.CANCELED
+    assert "succeeded" in ingest("add", path, *OWNER)
 
 
 def test_a_password_is_never_shown(ingest: Home) -> None:
