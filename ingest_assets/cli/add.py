@@ -208,7 +208,7 @@ def _live(quiet: bool) -> Iterator[Progress]:
     """Show a line per file. No refresh thread: the process that runs are forked from must not copy one."""
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         TextColumn("{task.fields[step]}"),
         TimeElapsedColumn(),
     )

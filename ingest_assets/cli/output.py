@@ -81,7 +81,7 @@ def fitting_table(layout: Sequence[TableColumn], rows: Sequence[Sequence[str]]) 
     from rich.text import Text
 
     widths = [
-        max([len(column.name), *(Text.from_markup(row[place]).cell_len for row in rows)])
+        max([len(column.name), *(Text.from_markup(row[place], emoji=False).cell_len for row in rows)])
         for place, column in enumerate(layout)
     ]
     # Half of the width is enough for a name: one long name must not cost every row its figures.

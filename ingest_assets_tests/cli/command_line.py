@@ -27,20 +27,27 @@ class Home:
             "COLUMNS": "200",
         }
 
-    def __call__(self, *words: str, code: int = 0, **settings: str) -> str:
+    def run(self, *words: str, code: int = 0, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end and expect this exit code."""
         done = subprocess.run(
             [*self.by, str(INGEST), *words],
             env={**self.environment, **settings},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
         assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout if code == 0 else done.stdout + done.stderr
+        return done
 
-    def json(self, *words: str, code: int = 0) -> Any:
-        return json.loads(self(*words, "--json", code=code))
+    def __call__(self, *words: str, code: int = 0, **settings: str) -> str:
+        """Return what a person reads: the output, and after a failure the errors behind it."""
+        done = self.run(*words, code=code, **settings)
+        return done.stdout + done.stderr if code else done.stdout
+
+    def json(self, *words: str, code: int = 0, **settings: str) -> Any:
+        """Return what a program reads."""
+        return json.loads(self.run(*words, "--json", code=code, **settings).stdout)
 
     def file(self, name: str, content: str | bytes) -> str:
         path = self.folder / name

@@ -76,3 +76,11 @@ def test_lines_of_a_report_break_between_words(monkeypatch: pytest.MonkeyPatch) 
         "  by a",
         "  very_long_unbroken_word",
     ]
+
+
+def test_a_name_is_never_read_as_markup_or_emoji(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    _, row = printed(capsys, a_record("[red]:cat:[/red] a long enough name.txt"))
+    assert row.startswith("[red]:cat:[/red] a long enough name.txt")

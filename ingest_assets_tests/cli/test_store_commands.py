@@ -97,7 +97,9 @@ def test_chunks_that_were_cut_elsewhere_are_answered_and_stay(ingest: Home) -> N
     path = ingest.file("chunks.ndjson", "\n".join(map(json.dumps, lines)))
     told = ingest("put-chunks", path, *OWNER, code=1)
     assert "1 inserted, 0 identical, 1 conflict, 1 rejected" in told
-    answers = [json.loads(line) for line in ingest("put-chunks", path, *OWNER, "--json", code=1).splitlines()]
+    answers = [
+        json.loads(line) for line in ingest.run("put-chunks", path, *OWNER, "--json", code=1).stdout.splitlines()
+    ]
     assert [answer["status"] for answer in answers] == ["identical", "conflict", "rejected"]
     assert ingest.json("search", "fog horn", *OWNER, "-k", "1")[0]["filename"] == "manual"
     assert "0 files processed, 0 removed" in ingest("work", INGEST_SETTLE_S="0")
