@@ -155,6 +155,7 @@ def test_an_interrupted_add_leaves_a_cancelled_run(ingest: Home) -> None:
 
 def test_a_password_is_never_shown(ingest: Home) -> None:
     url = "https://bob:S3cret@127.0.0.1:9"
+    (ingest.folder / "home").mkdir()
     assert "S3cret" not in ingest("config", INGEST_CHROMA=url)
     assert "S3cret" not in ingest("status", code=3, INGEST_CHROMA=url)
 
