@@ -5,7 +5,7 @@ advertisement, and the download of a spaCy model, which a blank English pipeline
 search for a verb, by which `unstructured` tells narrative from other text; both are the same type here.
 
 The library reads its switches from the environment only. They are set here and not in the settings, because they must
-hold wherever the library is loaded, also where no settings are (a parser in a test or in somebody's script).
+hold wherever the library is loaded, also in a test or script that uses a parser without settings.
 
 Import the library inside a parser's `read` only: it takes a second and some 190 MB.
 """

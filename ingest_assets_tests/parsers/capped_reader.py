@@ -94,13 +94,13 @@ def in_a_child(path: Path, name: str, limits: Limits) -> str:
         os._exit(0)
     os.close(sending)
     with os.fdopen(receiving, "rb") as told:
-        said = told.read().decode()
+        report = told.read().decode()
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         return json.dumps(asdict(Reading(finding=f"killed by {signal.Signals(os.WTERMSIG(status)).name}")))
-    if status or not said:
-        return json.dumps(asdict(Reading(finding=f"ended with {os.waitstatus_to_exitcode(status)}, and said nothing")))
-    return said
+    if status or not report:
+        return json.dumps(asdict(Reading(finding=f"ended with {os.waitstatus_to_exitcode(status)} without a report")))
+    return report
 
 
 def reading(path: Path, name: str, limits: Limits) -> Reading:

@@ -69,7 +69,7 @@ def simplify(root: etree._Element) -> None:
 def _spell(symbol: etree._Element) -> None:
     """Write a character of a symbol font as text.
 
-    Unknown ones are put into the private use area, of which `building/cleaning.py` translates some.
+    An unknown one is written as its private use character; `building/cleaning.py` translates some of these.
     """
     written = symbol.get(W + "char", "")
     code = int(written, 16) if re.fullmatch("[0-9A-Fa-f]{2,4}", written) else 0

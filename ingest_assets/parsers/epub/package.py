@@ -1,8 +1,8 @@
 """Open an EPUB book and list its chapters in reading order.
 
 `META-INF/container.xml` names the package document, whose spine gives the order and whose manifest lists the members
-(EPUB 3.3). The table of contents (NCX or nav) names chapters that have no heading. A locked book is refused: one of
-which `META-INF/encryption.xml` lists a chapter. A book of which only fonts are encrypted is read.
+(EPUB 3.3). The table of contents (NCX or nav) names chapters that have no heading. A book is refused as
+locked if `META-INF/encryption.xml` lists a chapter; a book with encrypted fonts only is read.
 """
 
 from __future__ import annotations

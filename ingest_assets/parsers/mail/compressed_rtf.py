@@ -1,7 +1,7 @@
 """Decompress the RTF of an Outlook message (LZFu, MS-OXRTFCP).
 
 The package `compressed-rtf` 1.0.7 gives the same result on 600 complete inputs. It is not used, because it raised a
-bare `Exception` on 304 of 600 damaged ones, of which this module reads what is there.
+bare `Exception` on 304 of 600 damaged ones, where this module returns the text before the damage.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ from ingest_assets_tests.parsers.reading import file, parts_of, texts_of
 def test_escapes_are_the_characters_that_are_meant(tmp_path: Path) -> None:
     source = json.dumps([{"city": "München", "say": 'the "lamp"\nis \\ lit', "sign": "😀"}])
     assert "\\u" in source
-    said = '[{"city": "München", "say": "the "lamp" is \\ lit", "sign": "😀"}]'
-    assert texts_of(json_text, file(tmp_path, source)) == [said]
+    decoded = '[{"city": "München", "say": "the "lamp" is \\ lit", "sign": "😀"}]'
+    assert texts_of(json_text, file(tmp_path, source)) == [decoded]
 
 
 def test_half_an_escape_stays_as_it_is(tmp_path: Path) -> None:
