@@ -21,7 +21,7 @@ from ingest_assets.parsers.pdf import parser as pdf
         ("text/html", False),
     ],
 )
-def test_what_may_hold_a_pdf_is_read_anew_when_pdfs_are(
+def test_a_container_is_read_again_when_the_pdf_parser_changes(
     media_type: str, depends: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parser = parser_for(media_type, filename="a")

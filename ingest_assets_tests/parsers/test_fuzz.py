@@ -77,12 +77,12 @@ def damaged(data: bytes, changes: list[tuple[float, str, bytes]], *, inside: boo
     return out.getvalue()
 
 
-def test_what_is_no_refusal_is_a_finding(tmp_path: Path, reader: CappedReader) -> None:
+def test_an_exception_that_is_not_a_refusal_is_a_finding(tmp_path: Path, reader: CappedReader) -> None:
     assert "FileNotFoundError" in reader.read(tmp_path / "missing.txt").finding
 
 
 @pytest.mark.parametrize("family", [*FAMILIES, *MADE])
-def test_only_parts_or_a_refusal_come_of_a_damaged_file(
+def test_a_damaged_file_gives_parts_or_a_refusal(
     family: str, corpus: Path, tmp_path: Path, reader: CappedReader
 ) -> None:
     wholes = MADE.get(family) or {name: (corpus / name).read_bytes() for name in FAMILIES[family]}

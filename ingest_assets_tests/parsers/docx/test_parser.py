@@ -88,11 +88,11 @@ def test_merged_and_nested_cells(tmp_path: Path) -> None:
         (f"<w:tbl><w:tr><w:tc><w:p>{run('alone')}</w:p></w:tc></w:tr></w:tbl>", ["alone"]),
     ],
 )  # fmt: skip
-def test_text_is_found_where_word_hides_it(tmp_path: Path, xml: str, texts: list[str]) -> None:
+def test_text_is_read_wherever_word_stores_it(tmp_path: Path, xml: str, texts: list[str]) -> None:
     assert texts_of(docx, body(tmp_path, xml)) == texts
 
 
-def test_symbols_are_spelt_and_furniture_is_read_where_word_hides_it(tmp_path: Path) -> None:
+def test_symbols_and_headers_are_read_wherever_word_stores_them(tmp_path: Path) -> None:
     document = python_docx.Document()
     symbols = (
         '<w:r><w:sym w:font="Symbol" w:char="F061"/><w:t xml:space="preserve"> = 5 </w:t><w:sym w:char="F0B0"/></w:r>'
@@ -144,7 +144,7 @@ def test_a_drawing_that_cannot_be_read_is_a_warning(tmp_path: Path) -> None:
     assert "EMF" in part.warnings[0]
 
 
-def test_bold_lines_are_headings_where_no_style_is(tmp_path: Path) -> None:
+def test_bold_lines_are_headings_in_a_document_without_heading_styles(tmp_path: Path) -> None:
     made = python_docx.Document()
     for text, bold in (
         ("Keeping the light", True),

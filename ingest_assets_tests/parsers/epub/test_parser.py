@@ -83,7 +83,7 @@ def test_pictures_of_the_book_stand_where_they_are_set(tmp_path: Path) -> None:
     assert len(parts_of(epub, path)[0].pictures) == 2
 
 
-def test_an_empty_element_swallows_nothing(tmp_path: Path) -> None:
+def test_an_empty_xhtml_element_does_not_contain_the_rest_of_the_page(tmp_path: Path) -> None:
     body = '<script src="x.js"/><a id="top"/><p>All<span class="x"/> of it.</p><title/><p>And this.</p>'
     assert texts_of(epub, book(tmp_path, page(body)))[2:] == ["All of it.", "And this."]
 

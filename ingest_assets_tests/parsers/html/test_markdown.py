@@ -47,7 +47,7 @@ def test_structure(tmp_path: Path) -> None:
     ]
 
 
-def test_an_embedded_picture_is_kept_and_a_remote_one_is_its_words(tmp_path: Path) -> None:
+def test_an_embedded_picture_is_kept_and_a_remote_one_is_its_alternative_text(tmp_path: Path) -> None:
     uri = f"data:image/png;base64,{base64.b64encode(png()).decode()}"
     (part,) = parts_of(markdown, file(tmp_path, f"![inline]({uri})\n\n![a duck](https://example.org/x.png)\n"))
     assert [(element.type.value, element.text) for element in part.elements] == [
@@ -82,7 +82,7 @@ def test_a_rule_at_the_start_is_not_front_matter(tmp_path: Path) -> None:
     assert texts_of(markdown, file(tmp_path, "---\n\nJust text, with: colon.\n")) == ["Just text, with: colon."]
 
 
-def test_signs_of_formulas_are_no_mark_up(tmp_path: Path) -> None:
+def test_characters_of_formulas_are_not_mark_up(tmp_path: Path) -> None:
     source = "With $a*b*c$ and $p_i^*<x$ it costs $5 and $6 *now* in $HOME/$USER."
     source += "\n\n$$\n\\{x\\} \\\\ y\n$$\n\nSo $$x^2$$ (eq1)\n"
     assert texts_of(markdown, file(tmp_path, source)) == [

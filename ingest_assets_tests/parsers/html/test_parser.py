@@ -138,7 +138,7 @@ def test_elements_of_impossible_names_are_read(tmp_path: Path) -> None:
     assert " ".join(texts_of(html, file(tmp_path, source))).replace(".", "").split() == ["One", "twothree", "four"]
 
 
-def test_a_rule_parts_words_and_a_formula_is_its_signs(tmp_path: Path) -> None:
+def test_a_rule_separates_words_and_a_formula_is_its_characters(tmp_path: Path) -> None:
     source = page("One<hr>two <p>Let <math><mi>a</mi><mo>+</mo><mi>b</mi></math> be.</p>")
     assert " ".join(texts_of(html, file(tmp_path, source))) == "One two Let a+b be."
 
@@ -174,7 +174,7 @@ def test_numbers_of_lists_are_written_as_browsers_do(count: int, kind: str, writ
     assert html_lists.label(count, kind) == written
 
 
-def test_references_to_control_characters_are_nothing(tmp_path: Path) -> None:
+def test_references_to_control_characters_are_removed(tmp_path: Path) -> None:
     source = "<html><body><p>a&#1;b&#x1F;c&#xfffe;d&#13;e&#x100;</p><select>x</select>&#2;tail<hr>&#3;y</body></html>"
     assert texts_of(html, file(tmp_path, source)) == ["abcd eĀ", "tail y"]
 

@@ -41,7 +41,7 @@ def test_of_two_alternatives_nothing_is_lost(tmp_path: Path, plain: str, rich: s
     assert texts_of(mail, file(tmp_path, bytes(made)))[5:] == read
 
 
-def test_a_stub_beside_a_page_of_html_is_not(tmp_path: Path) -> None:
+def test_a_stub_of_plain_text_beside_html_is_not_read(tmp_path: Path) -> None:
     made = message("Your program cannot show HTML.")
     made.add_alternative(f"<h1>News</h1><p>{'Long words. ' * 100}</p>", subtype="html")
     elements = elements_of(mail, file(tmp_path, bytes(made)))[5:]
@@ -60,6 +60,8 @@ def test_a_stub_beside_a_page_of_html_is_not(tmp_path: Path) -> None:
         ("cp1251", "none", "Это письмо написано по-русски, и его нужно прочитать."),
     ],
 )
-def test_a_text_is_decoded_as_it_is_meant(tmp_path: Path, charset: str, declared: str, text: str) -> None:
+def test_a_text_is_decoded_also_with_a_wrong_or_unknown_charset(
+    tmp_path: Path, charset: str, declared: str, text: str
+) -> None:
     head = f"Subject: s\nContent-Type: text/plain; charset={declared}\nContent-Transfer-Encoding: base64\n\n"
     assert texts_of(mail, file(tmp_path, head.encode() + base64.b64encode(text.encode(charset))))[-1] == text

@@ -12,7 +12,7 @@ from ingest_assets_tests.parsers.office97.office_files import blip, word
 from ingest_assets_tests.parsers.reading import elements_of, file, parts_of, png
 
 
-def test_words_text_is_put_together_from_its_pieces(tmp_path: Path) -> None:
+def test_the_text_of_a_word_document_is_assembled_from_its_pieces(tmp_path: Path) -> None:
     field = "\x13 HYPERLINK \x13 INNER \x14x\x15 \x14the link\x15"
     main = f"First line\x0bsecond.\rA {field} here.\r" + "a\x07b\x07\x07c\x07Größe 😀\x07\x07" + "After.\r"
     path = file(tmp_path, word(main.replace("😀", "\ud83d\ude00"), footnotes="\x02 A note.\r"), "a.doc")

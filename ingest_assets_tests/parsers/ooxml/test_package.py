@@ -47,7 +47,7 @@ def test_a_document_type_definition_is_refused(document: Path, tmp_path: Path, p
         parts_of(docx, path)
 
 
-def test_one_hidden_in_utf16_is_refused_too(document: Path, tmp_path: Path) -> None:
+def test_a_document_type_definition_in_utf16_is_refused(document: Path, tmp_path: Path) -> None:
     xml = f'<?xml version="1.0" encoding="utf-16"?>{LAUGHS}<Types/>'.encode("utf-16")
     with pytest.raises(BadInput, match="document type definition"):
         parts_of(docx, rewritten(document, tmp_path / "new.docx", {"word/styles.xml": xml}))
@@ -79,7 +79,7 @@ def test_too_many_members_are_refused(tmp_path: Path) -> None:
         parts_of(docx, file(tmp_path, directory + end))
 
 
-def test_names_that_climb_out_are_never_written(document: Path, tmp_path: Path) -> None:
+def test_members_with_names_outside_the_package_are_never_written(document: Path, tmp_path: Path) -> None:
     inner = tmp_path / "inner"
     inner.mkdir()
     path = rewritten(document, inner / "climb.docx", {"../../climbed.xml": b"<x/>", "/tmp-climbed.xml": b"<x/>"})

@@ -33,6 +33,6 @@ def test_a_billion_repeated_rows_are_a_hundred(tmp_path: Path) -> None:
     assert "is repeated 1,000,000,000 times; 100 of them were kept" in part.warnings[0]
 
 
-def test_an_int_of_a_million_digits_is_no_count(tmp_path: Path) -> None:
+def test_a_count_of_a_million_digits_is_ignored(tmp_path: Path) -> None:
     body = sheet("S", row("x", attributes=f'table:number-rows-repeated="{"9" * 1_000_000}"'))
     assert parts_of(ods, odf(tmp_path, body, kind="spreadsheet"))[0].elements

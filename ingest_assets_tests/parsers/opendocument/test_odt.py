@@ -87,7 +87,7 @@ def test_parts_are_the_same_from_any_start(tmp_path: Path) -> None:
     assert parts_of(ods, path, start=7) == parts[6:]
 
 
-def test_xml_that_breaks_off_costs_what_follows(tmp_path: Path) -> None:
+def test_the_text_before_a_break_in_the_xml_is_kept(tmp_path: Path) -> None:
     path = odf(tmp_path, "".join(p(f"Paragraph {number}.") for number in range(500)))
     with zipfile.ZipFile(path) as archive:
         content = archive.read("content.xml")
@@ -96,7 +96,7 @@ def test_xml_that_breaks_off_costs_what_follows(tmp_path: Path) -> None:
     assert "damaged or truncated" in parts[-1].problem
 
 
-def test_deep_lists_and_sections_end(tmp_path: Path) -> None:
+def test_deep_lists_and_sections_are_read_or_refused(tmp_path: Path) -> None:
     deep = "<text:list><text:list-item>" * 120 + p("Deep.") + "</text:list-item></text:list>" * 120
     assert texts_of(odt, odf(tmp_path, deep)) == ["Deep."]
     with pytest.raises(BadInput, match="damaged"):

@@ -104,7 +104,7 @@ def test_deep_groups_and_endless_notes_end(tmp_path: Path) -> None:
     assert time.perf_counter() - start < 10
 
 
-def test_raw_bytes_that_claim_gigabytes_take_what_is_there(tmp_path: Path) -> None:
+def test_raw_bytes_that_claim_gigabytes_are_read_to_the_end_of_the_file(tmp_path: Path) -> None:
     assert parts_of(rtf, file(tmp_path, rb"{\rtf1 Text.\par{\pict\pngblip\bin2000000000 abc"))[0].elements
 
 

@@ -60,7 +60,7 @@ def test_a_quote_that_never_closes_swallows_no_rows_between_tabs(tmp_path: Path)
     assert table.splitlines()[2:] == ["| 1 | two lines |", "| 2 | x |", "| 3 | y |"]
 
 
-def test_what_is_kept_from_being_a_number_is_text(tmp_path: Path) -> None:
+def test_a_cell_quoted_against_excel_is_text(tmp_path: Path) -> None:
     assert texts_of(tabular, file(tmp_path, 'city,code\nLeipzig,="04109"\n'))[0].endswith("| Leipzig | 04109 |")
 
 
@@ -85,7 +85,7 @@ def test_a_column_of_prose_is_one_column(tmp_path: Path) -> None:
     ]
 
 
-def test_a_title_over_tables_of_several_widths_makes_no_prose_of_them(tmp_path: Path) -> None:
+def test_a_title_over_tables_of_several_widths_does_not_turn_them_into_prose(tmp_path: Path) -> None:
     source = "Bank statement\nAccount;DE12\nFrom;01.01\nTo;31.01\n\nDate;Text;Amount;Balance\n1;a;2;3\n2;a;2;3\n"
     assert "| Date | Text | Amount | Balance |" in "\n".join(texts_of(tabular, file(tmp_path, source)))
 
@@ -124,7 +124,7 @@ def test_an_open_quote_over_megabytes_is_named(tmp_path: Path) -> None:
         parts_of(tabular, file(tmp_path, 'a,b\n1,"' + "x y z\n" * 400_000))
 
 
-def test_a_wide_header_over_narrow_rows_is_no_bomb(tmp_path: Path) -> None:
+def test_a_wide_header_is_cut_to_narrow_rows(tmp_path: Path) -> None:
     source = ",".join(f"c{number}" for number in range(9_000)) + "\n" + "1,2\n" * 9_000
     path = file(tmp_path, source)
     assert sum(map(len, texts_of(tabular, path))) < 6 * len(source)

@@ -20,7 +20,7 @@ def test_escapes_are_the_characters_that_are_meant(tmp_path: Path) -> None:
     assert texts_of(json_text, file(tmp_path, source)) == [decoded]
 
 
-def test_half_an_escape_stays_as_it_is(tmp_path: Path) -> None:
+def test_an_incomplete_escape_stays_as_it_is(tmp_path: Path) -> None:
     assert texts_of(json_text, file(tmp_path, r'["\q \u12 \ud83d x"]')) == [r'["\q \u12 x"]']
 
 

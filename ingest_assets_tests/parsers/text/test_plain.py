@@ -83,10 +83,10 @@ def test_records_of_a_log_stay_lines(tmp_path: Path, start: str) -> None:
     assert texts_of(text, file(tmp_path, "\n".join(rows))) == ["\n".join(rows)]
 
 
-def test_some_nuls_in_a_log_are_nothing(tmp_path: Path) -> None:
+def test_some_nuls_in_a_log_are_removed(tmp_path: Path) -> None:
     log = "The lamp was lit at eight, the wind came from the west.\n" * 40 + "\0\0\0\0It burned until six, ça va.\n"
     assert texts_of(text, file(tmp_path, log))[-1].endswith("It burned until six, ça va.")
 
 
-def test_characters_that_cannot_be_shown_go(tmp_path: Path) -> None:
+def test_characters_that_cannot_be_shown_are_removed(tmp_path: Path) -> None:
     assert texts_of(text, file(tmp_path, "cafe\u0301 \uf0b7 a\u00adb\u200b \x1b[0m")) == ["café • ab"]

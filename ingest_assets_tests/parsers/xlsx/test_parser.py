@@ -176,7 +176,7 @@ def test_a_long_list_is_a_table_of_one_column(tmp_path: Path) -> None:
     assert len(table.splitlines()) == 10
 
 
-def test_a_formula_whose_value_nobody_saved_is_read_as_it_stands(tmp_path: Path) -> None:
+def test_a_formula_without_a_saved_value_is_read_as_written(tmp_path: Path) -> None:
     workbook = openpyxl.Workbook()
     for row in (["a", "b", "sum"], [1, 2, "=A2+B2"], [3, None, "=A3"]):
         workbook.active.append(row)
