@@ -1,11 +1,13 @@
-"""PDF files in, a table of pages per second and peak memory out: this parser beside `unstructured` "fast".
+"""Measure pages per second and peak memory of the PDF parser beside `unstructured` with the strategy "fast".
+
+    python -m benchmarks.pdf.run [--baseline-python PYTHON]
 
 Each measurement is a fresh process that reads one file once. The libraries are imported before the clock starts. Time
-is the processor's, not the wall's: both read with one thread, and the machine may be shared. The peak is the resident
-set's high-water mark of the whole process, imports included, as the kernel counts it.
+is processor time, because both use one thread and the machine may be shared. The peak is the high-water mark of the
+resident memory of the whole process, imports included.
 
-"fast" reads text only. This parser is measured as it is used, pictures read and encoded, and again with a limit of no
-pictures, which is the same work as the baseline's.
+"fast" reads only text. This parser is measured with pictures read and encoded, as it is used, and without pictures,
+which is the work of the baseline.
 """
 
 from __future__ import annotations
@@ -104,7 +106,7 @@ def print_growth() -> None:
 
 
 def measure(name: str, path: Path) -> dict[str, Any]:
-    """Read a file with one of the parsers and say how long it took, how much memory, and what the text was."""
+    """Read a file with one of the parsers; return pages, seconds, peak memory and the path of the text."""
     read = {"ours": _ours, "text": _text, "unstructured": _unstructured}[name]()
     start = time.process_time()
     pages = 0
@@ -118,13 +120,13 @@ def measure(name: str, path: Path) -> dict[str, Any]:
 
 
 def _peak_kb() -> int:
-    """Return the high-water mark of this program's memory; getrusage's counts the process it was forked from too."""
+    """Return the high-water mark of this process's memory; that of getrusage includes the parent's."""
     status = Path("/proc/self/status").read_text()
     return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
 
 
 def concatenate(source: Path, target: Path, *, copies: int) -> None:
-    """Write a PDF that holds another several times over."""
+    """Write a PDF that repeats another one."""
     from pypdfium2 import PdfDocument
 
     with PdfDocument.new() as many, PdfDocument(source) as once:
@@ -147,7 +149,6 @@ def _ours(**limits: int) -> Any:
     import PIL.Image  # noqa: F401
     import pypdfium2  # noqa: F401
 
-    sys.path.insert(0, str(ROOT))
     from ingest_assets.parsers.contract import Limits
     from ingest_assets.parsers.pdf import parser as pdf
 
@@ -177,7 +178,8 @@ def _unstructured() -> Any:
 
 def _in_fresh_process(python: str, name: str, path: Path) -> dict[str, Any]:
     command = [python, str(Path(__file__).resolve()), "--measure", name, str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     text = Path(result["text"])
     result["text"] = text.read_text(encoding="utf-8")

@@ -1,11 +1,11 @@
-"""The corpus in, a table of text recall out: this project's parsers beside other readers.
+"""Compare the text recall of this project's parsers on the corpus with that of other readers.
 
-    python benchmarks/reading/quality.py --peers PYTHON [--unstructured PYTHON] [--docling PYTHON] [--pin FILE] [FILE …]
+    python -m benchmarks.reading.quality --peers PYTHON [--unstructured PYTHON] [--docling PYTHON] [--pin FILE] [FILE …]
 
-`--peers` is an interpreter with markitdown, kreuzberg and what references.py lists, `--unstructured` one with
-`unstructured[all-docs]`, `--docling` one with docling; what is not there is left out of the table. `--pin` writes the
-sample of the reference that the test suite checks itself against (`ingest_assets_tests/parsers/test_recall.py`):
-digests of runs of words, none of the documents' text.
+`--peers` is an interpreter with markitdown, kreuzberg and the libraries that references.py lists, `--unstructured` one
+with `unstructured[all-docs]`, `--docling` one with docling; readers without an interpreter are not in the table.
+`--pin` writes the sample of the reference for `ingest_assets_tests/parsers/test_recall.py`: digests of runs of words,
+without the text of the documents.
 """
 
 from __future__ import annotations
@@ -17,14 +17,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import readers
-
+from benchmarks.reading import readers
 from testing import words
 
 CORPUS = readers.ROOT / "../shared/corpus/documents"
-PICTURES = ("pdf_scanned/", "image/")  # their words are read by OCR, which has a measure of its own
-EQUAL = 0.005  # recall that is no further apart counts as equal
-_PINNED_RUNS = 100  # of a file: a recall of 97 % and one of 99 % can be told apart
+PICTURES = ("pdf_scanned/", "image/")  # they are read by OCR, which has its own benchmark
+EQUAL = 0.005  # a smaller difference of recall counts as equal
+_PINNED_RUNS = 100  # per file: enough to distinguish a recall of 97 % from 99 %
 
 
 def main() -> None:

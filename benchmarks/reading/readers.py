@@ -1,9 +1,9 @@
-"""A reader's name and files in, the text of each and what reading it took out, as lines of JSON.
+"""Read files with one of several readers, and print the text and the cost of each as a line of JSON.
 
-Run as a program, under the interpreter that has the library: for a measure of speed or memory once per file, for the
-texts alone for many files at once, since some readers take ten seconds to import.
-The libraries are imported before the clock starts. Time is the processor's, of all threads; the peak is the high-water
-mark of the process' memory as the kernel counts it, imports included.
+It runs as a program under the interpreter that has the reader's library: once per file to measure speed or memory, once
+for many files to get only their texts, because some readers take ten seconds to import. The libraries are imported
+before the clock starts. Time is processor time of all threads; the peak is the process's high-water mark of resident
+memory, imports included.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def kreuzberg(path: Path) -> Iterator[str]:
 
 
 def docling(path: Path) -> Iterator[str]:
-    """Read with docling; PDFs want models of it that are fetched from a hub."""
+    """Read with docling; for PDFs it needs models that it downloads."""
     from docling.document_converter import DocumentConverter
 
     yield DocumentConverter().convert(str(path)).document.export_to_text()
@@ -81,7 +81,6 @@ READERS: dict[str, Read] = {
 def prepare(name: str) -> None:
     """Import what a reader needs, so that the clock does not count it."""
     if name == "ours":
-        sys.path.insert(0, str(ROOT))
         import ingest_assets.parsers.families  # noqa: F401
     elif name == "unstructured":
         os.environ["UNSTRUCTURED_DISABLE_NOTICE"] = "1"
@@ -97,19 +96,22 @@ def prepare(name: str) -> None:
 
 
 def measured(name: str, path: Path, python: str) -> dict[str, Any]:
-    """Read a file in a process of its own; what fails has an `error` and no text."""
+    """Read a file in a process of its own; a failure has an `error` and no text."""
     return next(read_all(name, [path], python))
 
 
 def read_all(name: str, paths: Sequence[Path], python: str) -> Iterator[dict[str, Any]]:
-    """Read files one after the other, in as few processes as it takes: one that dies or hangs costs its file."""
+    """Read files one after the other in few processes; a process that dies or hangs loses only its current file."""
     left = list(paths)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     if name == "pdftotext" and not shutil.which("pdftotext"):
         yield from ({"error": "pdftotext is not installed", "text": ""} for _ in left)
         return
     while left:
         command = [python, str(Path(__file__).resolve()), name, *map(str, left)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+        )
         watch = threading.Timer(TIMEOUT_S * len(left), process.kill)
         watch.daemon = True
         watch.start()
@@ -126,13 +128,13 @@ def read_all(name: str, paths: Sequence[Path], python: str) -> Iterator[dict[str
 
 
 def peak_mb() -> float:
-    """Return the high-water mark of this program's memory; getrusage's counts the process it was forked from too."""
+    """Return the high-water mark of this process's memory; that of getrusage includes the parent's."""
     status = Path("/proc/self/status").read_text()
     return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1024
 
 
 def main(name: str, paths: Sequence[Path]) -> None:
-    """Read, and print what came out as a line of JSON for each file."""
+    """Read files, and print a line of JSON for each."""
     prepare(name)
     for path in paths:
         before = resource.getrusage(resource.RUSAGE_SELF)

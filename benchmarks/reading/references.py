@@ -1,10 +1,9 @@
-"""A file of the corpus in, the words that are in it out, as read with the tool that its manifest names for it.
+"""Read a file of the corpus with the tool that the corpus's manifest names for it; its text is the reference.
 
-The manifest's `phrase_checked_with` says with which tool the people who gathered the corpus looked into a file. That
-tool's text is the reference: chosen by others, before anything here was measured. Sheets of a workbook, shapes of a
-slide, pages of a book or PDF, subject and body of a mail are parted by form feeds: names and notes may stand between.
-Run as a program, under an interpreter with beautifulsoup4, lxml, openpyxl, python-docx, python-pptx, striprtf, odfpy
-and extract-msg.
+The column `phrase_checked_with` says which tool the people who collected the corpus used for a file. They chose it
+before anything here was measured. Form feeds separate sheets of a workbook, shapes of a slide, pages of a book or PDF,
+and subject and body of a mail, because names and notes may be between them. It runs as a program under an interpreter
+with beautifulsoup4, lxml, openpyxl, python-docx, python-pptx, striprtf, odfpy and extract-msg.
 """
 
 from __future__ import annotations
@@ -36,10 +35,10 @@ def pdftotext(path: Path, _: str) -> str:
 
 
 def decoded(path: Path, phrase: str) -> str:
-    """Decode with the first encoding that shows the manifest's phrase; of XML, with its entities as characters.
+    """Decode with the first encoding that shows the manifest's phrase; replace the entities of XML.
 
     Raises:
-        ValueError: none does.
+        ValueError: no encoding shows the phrase.
     """
     for encoding in ENCODINGS:
         try:
@@ -52,7 +51,7 @@ def decoded(path: Path, phrase: str) -> str:
 
 
 def docx(path: Path, _: str) -> str:
-    """Every paragraph of the document's body, in its final version; what is drawn twice for old readers counts once."""
+    """Return each paragraph of the body in its final version; alternative content for old readers counts once."""
     from lxml import etree
 
     with zipfile.ZipFile(path) as archive:
@@ -92,7 +91,7 @@ def html_text(data: bytes | str, encoding: str | None = None) -> str:
 
 
 def html_page(path: Path, phrase: str) -> str:
-    """A page's body, decoded by the first encoding that shows the phrase."""
+    """Return the body of a page, decoded with the first encoding that shows the phrase."""
     for encoding in ENCODINGS:
         try:
             text = html_text(path.read_bytes().decode(encoding))
@@ -182,7 +181,7 @@ TOOLS: dict[str, Callable[[Path, str], str]] = {
 
 
 def shows(text: str, phrase: str) -> bool:
-    """Tell whether a text has a phrase, as the corpus compares them: normalised, white space and marks left out."""
+    """Tell whether a text has a phrase, as the corpus compares them: normalised, without white space and marks."""
     plain, wanted = ("".join(_MARKS.sub("", unicodedata.normalize("NFKC", words)).split()) for words in (text, phrase))
     return wanted in plain
 

@@ -1,11 +1,11 @@
-"""Files of each family in, tables of pages per second and peak memory out: this project beside other readers.
+"""Measure pages per second and peak memory for files of each family: this project and other readers.
 
-    python benchmarks/reading/run.py --peers PYTHON --unstructured PYTHON [--only speed|ocr|long|whole] [--files N]
+    python -m benchmarks.reading.run --peers PYTHON --unstructured PYTHON [--only speed|ocr|long|whole] [--files N]
 
-Every measurement is a process of its own that reads one file once (`readers.py`). A page is a page, a slide or a sheet
-where the file has them, and 3,000 characters of its text where it flows. The third table reads long files under a cap
-of 1 GB of private memory (`RLIMIT_DATA`): two of them are of the corpus, or many times over; two are written here. The
-last one takes the same files to the vectors in the store.
+Each measurement is a process of its own that reads one file once (`readers.py`). A page is a page, slide or sheet if
+the file has them, else 3,000 characters of its text. The third table reads long files under a cap of 1 GB of private
+memory (`RLIMIT_DATA`); two of them come from the corpus (one of these repeated), two are written here. The last table
+takes the same files as far as the vectors in the store.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import readers
 import yaml
+
+from benchmarks.reading import readers
 
 CORPUS = readers.ROOT / "../shared/corpus/documents"
 FAMILIES = {
@@ -132,7 +133,7 @@ def _long_table() -> None:
 
 
 def _whole_table() -> None:
-    """Take the long files the whole way: `ingest add` under the cap, with the real model and an embedded Chroma."""
+    """Run `ingest add` on the long files under the cap, with the real model and an embedded Chroma."""
     print("| file | end | chunks | seconds | peak MB |")
     print("| --- | --- | --: | --: | --: |")
     with tempfile.TemporaryDirectory() as folder:
@@ -197,7 +198,7 @@ def _long_xlsx(path: Path) -> Path:
 
 
 def _read_capped(path: Path) -> dict[str, float]:
-    """Read a file under the cap, keeping nothing of it."""
+    """Read a file under the cap without keeping its text."""
     resource.setrlimit(resource.RLIMIT_DATA, (CAP_BYTES, CAP_BYTES))
     from ingest_assets.parsers.contract import Limits
     from ingest_assets.parsers.detection.media_type import detect
@@ -215,7 +216,7 @@ def _read_capped(path: Path) -> dict[str, float]:
 
 
 def _inner(what: str, path: Path) -> dict[str, Any]:
-    command = [sys.executable, str(Path(__file__).resolve()), "--inner", what, str(path)]
+    command = [sys.executable, "-m", "benchmarks.reading.run", "--inner", what, str(path)]
     environment = os.environ | {"PYTHONPATH": str(readers.ROOT)}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
