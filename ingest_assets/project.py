@@ -200,10 +200,18 @@ class Project:
         """Return the fingerprint that a file's record would have if it were ingested now."""
         return fingerprint_of(self.model_settings, record)
 
+    def received(self, file_id: str) -> SourceFile:
+        """Return the version of a file that was received last.
+
+        Raises:
+            OutsideError: there is none, or it is damaged.
+        """
+        (source,) = self.artifacts.read("raw_files", file_id, SourceFile)
+        return source
+
     def source(self, file_id: str) -> SourceFile | None:
         """Return the version of a file that was received last; None before the first."""
         try:
-            (source,) = self.artifacts.read("raw_files", file_id, SourceFile)
-        except (OutsideError, ValueError):
+            return self.received(file_id)
+        except (OutsideError, BadInput, ValueError):
             return None
-        return source

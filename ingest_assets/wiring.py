@@ -58,7 +58,7 @@ def open_store_at(settings: Settings, kind: str, location: str = "", *, space: s
     if kind == "chroma":
         from ingest_assets.stores.chroma.store import ChromaStore
 
-        place, headers = _without_password(location or settings.chroma)
+        place, headers = without_password(location or settings.chroma)
         tenant, database = settings.chroma_tenant, settings.chroma_database
         return ChromaStore(place, tenant=tenant, database=database, headers=headers, space=space)
     raise ConfigError(
@@ -121,7 +121,7 @@ def settings_of_space(settings: Settings, space: str) -> Settings:
     return settings
 
 
-def _without_password(url: str) -> tuple[str, dict[str, str]]:
+def without_password(url: str) -> tuple[str, dict[str, str]]:
     """Move a URL's user and password to a header, so that no message about the URL can show them."""
     parts = urlsplit(url)
     if "@" not in parts.netloc or not parts.scheme.startswith("http"):

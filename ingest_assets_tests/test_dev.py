@@ -23,8 +23,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from ingest_assets.config.settings import Settings
-from ingest_assets.defs.resources import Workshop
 from ingest_assets.ledger_records import FileRecord, State
+from ingest_assets.project import Project as Parts
 from ingest_assets_tests.conftest import ROOT
 from testing.servers import free_port
 
@@ -62,7 +62,7 @@ class Stack:
             "INGEST_SETTLE_S": "1",
         }
         settings = Settings.model_validate({"DAGSTER_HOME": home, "INGEST_MODEL_CACHE": model_cache})
-        self.workshop = Workshop(settings)
+        self.parts = Parts(settings)
 
     def answers(self) -> bool:
         try:
@@ -72,7 +72,7 @@ class Stack:
             return False
 
     def record(self, name: str) -> FileRecord | None:
-        return self.workshop.store.file(f"ann:p:{name}")
+        return self.parts.store.file(f"ann:p:{name}")
 
     def ended(self, name: str, state: State, *, generation: int = 1) -> bool:
         record = self.record(name)
@@ -98,7 +98,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> Iterat
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        stack.workshop.store.close()
+        stack.parts.store.close()
 
 
 def test_a_dropped_file_is_ingested_again_when_it_changes_and_purged_when_it_goes(stack: Stack) -> None:
@@ -107,7 +107,7 @@ def test_a_dropped_file_is_ingested_again_when_it_changes_and_purged_when_it_goe
     until(lambda: stack.ended("tides.md", State.SUCCEEDED), what="the file is in the store")
     path.write_text("# Tides\n\nThe tide table hangs in the kitchen now.\n")
     until(lambda: stack.ended("tides.md", State.SUCCEEDED, generation=2), what="the changed file is in the store")
-    (chunk,) = stack.workshop.store.chunks("ann:p:tides.md")
+    (chunk,) = stack.parts.store.chunks("ann:p:tides.md")
     assert "kitchen" in chunk.text
     path.unlink()
     until(lambda: stack.record("tides.md") is None, what="the deleted file is purged")

@@ -27,8 +27,8 @@ import dagster as dg
 import yaml
 
 from ingest_assets.config.settings import Settings
-from ingest_assets.defs.resources import Workshop
 from ingest_assets.ledger_records import FileRecord, State
+from ingest_assets.project import Project
 from memory_capped_launcher.outcomes import OUTCOME_TAG, PEAK_TAG
 from memory_capped_launcher.register import Register
 from testing.pdf_bomb import pdf
@@ -65,7 +65,7 @@ def main() -> None:
         assert bystander.stdout is not None
         bystander.stdout.readline()
         threading.Thread(target=tell_of_groups, daemon=True).start()
-        workshop = Workshop(Settings.model_validate(settings))
+        workshop = Project(Settings.model_validate(settings))
         take = under_the_daemon if "--daemon" in sys.argv else by_hand
         sample, exploding = take(home, environment, workshop)
         tell(home, [sample, exploding])
@@ -79,7 +79,7 @@ def main() -> None:
         sys.exit(bystander.returncode != 0 or not recovered or bool(left))
 
 
-def by_hand(home: Path, environment: dict[str, str], workshop: Workshop) -> tuple[FileRecord, FileRecord]:
+def by_hand(home: Path, environment: dict[str, str], workshop: Project) -> tuple[FileRecord, FileRecord]:
     """Add a sample and the PDF, and return the ends that they come to."""
     for path in (SAMPLE, explode(home)):
         ingest(environment, "add", str(path), "--user", "demo", "--project", "samples", check=path is SAMPLE)
@@ -88,7 +88,7 @@ def by_hand(home: Path, environment: dict[str, str], workshop: Workshop) -> tupl
     return records[0], records[1]
 
 
-def under_the_daemon(home: Path, environment: dict[str, str], workshop: Workshop) -> tuple[FileRecord, FileRecord]:
+def under_the_daemon(home: Path, environment: dict[str, str], workshop: Project) -> tuple[FileRecord, FileRecord]:
     """Drop both into the bucket of a home with a daemon, and wait for the ends that they come to."""
     place = {"host": "127.0.0.1", "port": PORT, "location_name": "ingest_assets"}
     (home / "workspace.yaml").write_text(yaml.safe_dump({"load_from": [{"grpc_server": place}]}))

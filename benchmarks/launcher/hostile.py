@@ -27,8 +27,8 @@ import yaml
 from ingest_assets.clients.embedding.openvino_conversion import converted
 from ingest_assets.config.settings import Settings
 from ingest_assets.defs.busy_files import PARTITION_TAG
-from ingest_assets.defs.resources import Workshop
 from ingest_assets.ledger_records import FileRecord, Scope
+from ingest_assets.project import Project
 from memory_capped_launcher.outcomes import OUTCOME_TAG, PEAK_TAG
 from memory_capped_launcher.register import Register
 from memory_capped_launcher.warm.protocol import ask
@@ -89,7 +89,7 @@ def measure(files: Path, *, cap_mb: int, models: Path) -> dict[str, Row]:
             runs = defaultdict(list)
             for record in instance.get_run_records(ascending=True):
                 runs[record.dagster_run.tags[PARTITION_TAG]].append(record)
-        store = Workshop(Settings.model_validate(settings)).store
+        store = Project(Settings.model_validate(settings)).store
         ledger = {one.filename: one for one in store.files(Scope("u", "p"), limit=1000)}
         store.close()
         if left := Register(home / "launcher").run_ids():

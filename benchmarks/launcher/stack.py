@@ -29,8 +29,8 @@ from pathlib import Path
 import yaml
 
 from ingest_assets.config.settings import Settings
-from ingest_assets.defs.resources import Workshop
 from ingest_assets.ledger_records import FileRecord
+from ingest_assets.project import Project
 from memory_capped_launcher.host.stack import Role, RoleMemory, stack_of, sum_up
 from memory_capped_launcher.limits import LauncherConfig
 from memory_capped_launcher.register import Register
@@ -95,7 +95,7 @@ def main() -> None:
         settings = Settings.model_validate({"DAGSTER_HOME": home})
         prepare(home)
         with stack(home):
-            workshop = Workshop(settings)
+            workshop = Project(settings)
             ingest(workshop, SMALL, b"The lamp was lit at dusk and put out at dawn.\n")
             idle, busy = Sampler(home), Sampler(home)
             time.sleep(IDLE_S)
@@ -140,7 +140,7 @@ def stack(home: Path) -> Iterator[None]:
         until(lambda: not stack_of(home), what="the end of the stack")
 
 
-def ingest(workshop: Workshop, name: str, content: bytes) -> FileRecord:
+def ingest(workshop: Project, name: str, content: bytes) -> FileRecord:
     """Drop a file into the bucket, under its name once it is whole, and wait until its run is over."""
     target = workshop.settings.home / "bucket/b/p" / name
     target.parent.mkdir(parents=True, exist_ok=True)

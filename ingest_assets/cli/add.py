@@ -28,7 +28,7 @@ from ingest_assets.project import Project
 if TYPE_CHECKING:
     import dagster as dg
 
-    from ingest_assets.defs.resources import Workshop
+    from ingest_assets.project import Project
 
 _NAMED = 5
 """Names of passed-over files that are told one by one."""
@@ -61,7 +61,7 @@ class _Adding:
         self._scope = scope
         self._bar = bar
         self._stack = stack
-        self._runs: tuple[Workshop, dg.DagsterInstance] | None = None
+        self._runs: tuple[Project, dg.DagsterInstance] | None = None
 
     def add(self, path: Path, name: str) -> ProcessedFile:
         """Put one file into the bucket and run it, or say that nothing about it changed."""
@@ -89,17 +89,14 @@ class _Adding:
         _show(self._bar, task, "waiting for its turn on this host")
         return run_to_its_end(workshop, instance, key, show=lambda step: _show(self._bar, task, step))
 
-    def _open_runs(self) -> tuple[Workshop, dg.DagsterInstance]:
+    def _open_runs(self) -> tuple[Project, dg.DagsterInstance]:
         from ingest_assets.cli.local_runs import open_instance
-        from ingest_assets.defs.resources import Workshop
 
-        workshop = Workshop(self._project.settings, space=self._project.space)
-        workshop.store = self._project.store  # it is open and prepared
-        return workshop, self._stack.enter_context(open_instance(self._project.settings))
+        return self._project, self._stack.enter_context(open_instance(self._project.settings))
 
 
 def run_to_its_end(
-    workshop: Workshop, instance: dg.DagsterInstance, key: str, *, show: Callable[[str], None]
+    workshop: Project, instance: dg.DagsterInstance, key: str, *, show: Callable[[str], None]
 ) -> FileRecord:
     """Run a file's job to its end and return what the ledger then says of this version.
 
@@ -114,7 +111,9 @@ def run_to_its_end(
     record, arrived = workshop.store.file(file_id), workshop.bucket.stat(key)
     if arrived is not None and (record is None or record.version != arrived.version):
         reason = f"its run {run.run_id[:8]} ended before it could say why; add it again"
-        workshop.ends.note(file_id, OutsideError(reason), version=arrived.version)
+        from ingest_assets.defs.failures import FailureRecorder
+
+        FailureRecorder(workshop, instance).note(file_id, OutsideError(reason), version=arrived.version)
         record = workshop.store.file(file_id)
     if record is None:
         raise BadInput(f"{key}: it was deleted during its run")

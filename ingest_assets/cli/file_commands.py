@@ -193,7 +193,7 @@ def remove(file: FileArgument, as_json: JsonOption = False) -> None:
             raise OutsideError(f"{record.key}: it is being ingested; remove it when its run has ended")
         if is_in_bucket(record.file_id):
             opened.bucket.delete(record.key)
-        rows = purge(record.file_id, workshop=opened, instance=instance)
+        rows = purge(record.file_id, project=opened, instance=instance)
     file_tables.show_removed(record.key, rows or 0, as_json=as_json)
 
 

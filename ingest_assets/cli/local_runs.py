@@ -20,13 +20,13 @@ import dagster as dg
 
 from ingest_assets.config.home import prepare_home
 from ingest_assets.config.settings import Settings
-from ingest_assets.defs.asking_process import PROCESS_TAG, this_process
 from ingest_assets.defs.busy_files import PARTITION_TAG
 from ingest_assets.defs.follow_ups import ended_out_of_memory, follow_up
-from ingest_assets.defs.partitions import files
-from ingest_assets.defs.resources import Workshop
+from ingest_assets.defs.partitions import FILES
+from ingest_assets.defs.requesting_process import PROCESS_TAG, this_process
 from ingest_assets.defs.sensors import sweep_dead_runs
 from ingest_assets.errors import OutsideError
+from ingest_assets.project import Project
 from memory_capped_launcher.dagster_private import InstanceRef, ReconstructableJob, ReconstructableRepository
 from memory_capped_launcher.register import Register
 from memory_capped_launcher.run_launcher import MemoryCappedRunLauncher
@@ -69,7 +69,7 @@ def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
 
 
 def run_file(
-    instance: dg.DagsterInstance, workshop: Workshop, file_id: str, *, on_progress: Callable[[RunProgress], None]
+    instance: dg.DagsterInstance, workshop: Project, file_id: str, *, on_progress: Callable[[RunProgress], None]
 ) -> dg.DagsterRun:
     """Run `ingest_file` for one file until it has ended, in smaller and smaller attempts if memory runs out.
 
@@ -77,10 +77,10 @@ def run_file(
         OutsideError: no process could be started.
     """
     sweep_dead_runs(instance)
-    instance.add_dynamic_partitions(files.name or "", [file_id])
+    instance.add_dynamic_partitions(FILES, [file_id])
     run = _run(instance, file_id, tags={}, on_progress=on_progress)
     while ended_out_of_memory(run):
-        then = follow_up(run, file_id=file_id, instance=instance, workshop=workshop)
+        then = follow_up(run, file_id=file_id, instance=instance, project=workshop)
         if then.tags is None:
             break
         run = _run(instance, file_id, tags=then.tags, on_progress=on_progress)

@@ -19,7 +19,7 @@ from ingest_assets.errors import BadInput
 if TYPE_CHECKING:
     import dagster as dg
 
-    from ingest_assets.defs.resources import Workshop
+    from ingest_assets.project import Project
     from ingest_assets.stages.compare import Arrival, Changes
 
 _LOOK_EVERY_S = 1.0
@@ -56,11 +56,11 @@ def work_on(settings: Settings, *, max_files: int | None, until_empty: bool) -> 
     """
     from ingest_assets.cli.local_runs import open_instance
     from ingest_assets.defs.purge import purge
-    from ingest_assets.defs.resources import Workshop
     from ingest_assets.file_ids import key_of
+    from ingest_assets.project import Project
     from ingest_assets.stages.compare import UNKNOWN_BUCKET
 
-    workshop, done = Workshop(settings), WorkDone()
+    workshop, done = Project(settings), WorkDone()
     with open_instance(settings) as instance:
         while True:
             changes, arrivals, gone = _pending(workshop, instance)
@@ -68,7 +68,7 @@ def work_on(settings: Settings, *, max_files: int | None, until_empty: bool) -> 
             if not changes.is_known_bucket:
                 done.unreadable = (UNKNOWN_BUCKET, *done.unreadable)
             for file_id in gone:
-                if purge(file_id, workshop=workshop, instance=instance) is not None:
+                if purge(file_id, project=workshop, instance=instance) is not None:
                     done.purged.append(key_of(file_id))
             done.left = len(changes.unsettled) + len(changes.arrivals)
             for arrival in arrivals:
@@ -85,7 +85,7 @@ def work_on(settings: Settings, *, max_files: int | None, until_empty: bool) -> 
                 time.sleep(_LOOK_EVERY_S)
 
 
-def _pending(workshop: Workshop, instance: dg.DagsterInstance) -> tuple[Changes, list[Arrival], list[str]]:
+def _pending(workshop: Project, instance: dg.DagsterInstance) -> tuple[Changes, list[Arrival], list[str]]:
     """Look twice, as the sensor does from tick to tick; leave out files that other processes are working on."""
     from ingest_assets.defs.busy_files import files_in_runs
     from ingest_assets.defs.sensors import compare_bucket, sweep_dead_runs
@@ -98,7 +98,7 @@ def _pending(workshop: Workshop, instance: dg.DagsterInstance) -> tuple[Changes,
     return changes, arrivals, [file_id for file_id in changes.gone if file_id not in busy]
 
 
-def _ingest(workshop: Workshop, instance: dg.DagsterInstance, arrival: Arrival, done: WorkDone) -> None:
+def _ingest(workshop: Project, instance: dg.DagsterInstance, arrival: Arrival, done: WorkDone) -> None:
     try:
         record = run_to_its_end(workshop, instance, arrival.key, show=lambda _: None)
     except BadInput:  # deleted during its run: the next look purges what was kept of it

@@ -1,4 +1,8 @@
-"""The way of a file, in five assets. This page is the graph: read it from top to bottom."""
+"""Define the five assets of a file, in the order in which it travels: this page is the graph.
+
+An arrow of the graph is what an asset reads of another. The reference to the file (`raw_files`) is read by all of them
+and upstream of all of them; an arrow from it to each would only hide the others.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -6,62 +10,62 @@ from functools import partial
 
 import dagster as dg
 
-from ingest_assets.artifacts.manifests import UNREAD_UNDER_CAP
 from ingest_assets.artifacts.sequences import Draft, Pending, Stored
 from ingest_assets.clients.language_detector import forget_profiles
-from ingest_assets.clients.pictures.picture_models import open_picture_models
-from ingest_assets.defs import tallies
-from ingest_assets.defs.ends import named_end
-from ingest_assets.defs.io_managers import Publication
-from ingest_assets.defs.ledger import record_of
-from ingest_assets.defs.partitions import files
-from ingest_assets.defs.resources import Workshop
+from ingest_assets.defs import metadata_counts
+from ingest_assets.defs.attempt_tags import attempt_of
+from ingest_assets.defs.captioning import caption_pictures
+from ingest_assets.defs.failures import records_failure
+from ingest_assets.defs.file_publication import FilePublication
+from ingest_assets.defs.file_record import record_of
+from ingest_assets.defs.partitions import FILES, files
 from ingest_assets.file_ids import key_of, require_file_id
 from ingest_assets.fingerprints import chunk_sizes_of, fingerprint, receive_fingerprint
 from ingest_assets.parsers.families import count_pages
+from ingest_assets.project import Project
 from ingest_assets.records import Caption, Chunk, Part, SourceFile
-from ingest_assets.stages.caption import caption
 from ingest_assets.stages.chunk import chunk
 from ingest_assets.stages.embed import CHUNKS_PER_PART, embed
 from ingest_assets.stages.parse import parse
-from ingest_assets.stages.repeated import repeated
 from ingest_assets.wiring import open_embedder
 
-Shop = dg.ResourceParam[Workshop]
+Parts = dg.ResourceParam[Project]
 
 
-@dg.asset(partitions_def=files, group_name="ingest", io_manager_key="artifacts")
-def raw_files(context: dg.AssetExecutionContext, workshop: Shop) -> Pending[SourceFile]:
-    """The reference to one file in the upload bucket: owner, name, size, sha256, media type. The bytes stay there."""
+@dg.asset(partitions_def=files, group_name="ingest", io_manager_key="ingest_artifacts")
+def raw_files(context: dg.AssetExecutionContext, ingest_project: Parts) -> Pending[SourceFile]:
+    """The reference to a file in the bucket: owner, name, size, sha256, media type. The bytes stay in the bucket."""
     require_file_id(context.partition_key)
     key = key_of(context.partition_key)
-    # Whoever names a file on Dagster's command line need not have waited for the sensor to add its partition.
-    context.instance.add_dynamic_partitions(files.name or "", [context.partition_key])
+    # Dagster's command line can name a file before the sensor has added its partition.
+    context.instance.add_dynamic_partitions(FILES, [context.partition_key])
     return Pending(
-        fingerprint=fingerprint(workshop.bucket.stat(key), receive_fingerprint(workshop.settings)),
-        produce=lambda _: iter([workshop.receive(key)]),
-        tally=tallies.of_source,
+        fingerprint=fingerprint(ingest_project.bucket.stat(key), receive_fingerprint(ingest_project.settings)),
+        produce=lambda _: iter([ingest_project.receive(key)]),
+        tally=metadata_counts.of_source,
     )
 
 
-@dg.asset(partitions_def=files, group_name="ingest", io_manager_key="artifacts")
-@named_end
-def parsed_documents(context: dg.AssetExecutionContext, workshop: Shop, raw_files: Stored[SourceFile]) -> Pending[Part]:
-    """The file's parts (page, slide, block of rows or text): elements in reading order, and each picture once."""
+@dg.asset(partitions_def=files, group_name="ingest", io_manager_key="ingest_artifacts")
+@records_failure
+def parsed_documents(
+    context: dg.AssetExecutionContext, ingest_project: Parts, raw_files: Stored[SourceFile]
+) -> Pending[Part]:
+    """The text of a file in reading order, part by part (page, slide, block of rows), and each picture once."""
     (source,) = raw_files
-    parser, attempt = workshop.parser(source), workshop.attempt(context, source)
+    parser, attempt = ingest_project.parser(source), attempt_of(context, ingest_project, source)
     unread = attempt.leaves_out("parsed_documents")
 
     def produce(draft: Draft[Part]) -> Iterator[Part]:
-        limits = replace(workshop.limits, unread=unread, before_part=draft.mark)
-        with workshop.unchanged_file(source) as path:
+        limits = replace(ingest_project.limits, unread=unread, before_part=draft.mark)
+        with ingest_project.unchanged_file(source) as path:
             draft.facts["pages"] = count_pages(parser, path, limits=limits)
             yield from parse(path, parser=parser, limits=limits, keep=draft.attach, finished=draft.kept())
 
     return Pending(
-        fingerprint=fingerprint(source.sha256, source.media_type, workshop.fingerprints(source).parse),
+        fingerprint=fingerprint(source.sha256, source.media_type, ingest_project.fingerprints(source).parse),
         produce=produce,
-        tally=tallies.of_part,
+        tally=metadata_counts.of_part,
         resume_token=source.version,
         window=attempt.window,
         cap_mb=attempt.cap_mb,
@@ -69,89 +73,60 @@ def parsed_documents(context: dg.AssetExecutionContext, workshop: Shop, raw_file
     )
 
 
-@dg.asset(partitions_def=files, group_name="ingest", io_manager_key="artifacts")
-@named_end
+@dg.asset(partitions_def=files, group_name="ingest", io_manager_key="ingest_artifacts")
+@records_failure
 def image_captions(
-    context: dg.AssetExecutionContext, workshop: Shop, raw_files: Stored[SourceFile], parsed_documents: Stored[Part]
+    context: dg.AssetExecutionContext, ingest_project: Parts, parsed_documents: Stored[Part]
 ) -> Pending[Caption]:
-    """What each distinct picture shows: a caption, the text read from it, its page, and which model said so."""
-    (source,) = raw_files
-    attempt, fingerprints = workshop.attempt(context, source), workshop.fingerprints(source)
-    unread = attempt.leaves_out("image_captions")
-
-    def produce(draft: Draft[Caption]) -> Iterator[Caption]:
-        pictures = (picture for part in parsed_documents for picture in part.pictures)
-        with (
-            open_picture_models(workshop.settings, cap_mb=attempt.cap_mb) as models,
-            workshop.artifacts.caption_cache(source.file_id, model=fingerprints.caption) as known,
-        ):
-            if models.left_out_under_mb and parsed_documents.manifest.counts.get("pictures"):
-                draft.facts[UNREAD_UNDER_CAP] = models.left_out_under_mb
-            yield from caption(
-                known.noting(pictures),
-                load=parsed_documents.attachment,
-                captioner=models.captioner,
-                describer=models.describer,
-                undescribed=models.undescribed,
-                known=known,
-                finished=draft.kept(),
-                unread=unread,
-                repeated=repeated(parsed_documents),
-            )
-            known.settle()
-
+    """What each distinct picture of a file shows: a caption, the text in it, its page, and the model that said so."""
+    source = ingest_project.received(context.partition_key)
+    attempt, model = attempt_of(context, ingest_project, source), ingest_project.fingerprints(source).caption
+    upstream = parsed_documents.manifest.digest
     return Pending(
-        fingerprint=fingerprint(parsed_documents.manifest.digest, fingerprints.caption),
-        produce=produce,
-        tally=tallies.of_caption,
-        resume_token=parsed_documents.manifest.digest,
+        fingerprint=fingerprint(upstream, model),
+        produce=lambda draft: caption_pictures(
+            draft, parsed_documents, project=ingest_project, file_id=source.file_id, attempt=attempt, model=model
+        ),
+        tally=metadata_counts.of_caption,
+        resume_token=upstream,
         window=attempt.window,
         cap_mb=attempt.cap_mb,
-        leaves_out=bool(unread),
+        leaves_out=bool(attempt.leaves_out("image_captions")),
     )
 
 
-@dg.asset(partitions_def=files, group_name="ingest", io_manager_key="artifacts")
-@named_end
+@dg.asset(partitions_def=files, group_name="ingest", io_manager_key="ingest_artifacts")
+@records_failure
 def chunks(
     context: dg.AssetExecutionContext,
-    workshop: Shop,
-    raw_files: Stored[SourceFile],
+    ingest_project: Parts,
     parsed_documents: Stored[Part],
     image_captions: Stored[Caption],
 ) -> Pending[Chunk]:
     """The text to embed, 150 to 500 words a chunk, captions where their pictures stood; with pages and section."""
-    (source,) = raw_files
-    captions = {row.picture: row for row in image_captions}
+    source = ingest_project.received(context.partition_key)
+    captions, sizes = {row.picture: row for row in image_captions}, chunk_sizes_of(ingest_project.settings)
     upstream = (parsed_documents.manifest.digest, image_captions.manifest.digest)
     return Pending(
-        fingerprint=fingerprint(source.file_id, *upstream, workshop.fingerprints(source).chunk),
-        produce=lambda _: chunk(
-            parsed_documents, file_id=source.file_id, captions=captions, sizes=chunk_sizes_of(workshop.settings)
-        ),
-        tally=tallies.of_chunk,
-        window=workshop.attempt(context, source).window,
+        fingerprint=fingerprint(source.file_id, *upstream, ingest_project.fingerprints(source).chunk),
+        produce=lambda _: chunk(parsed_documents, file_id=source.file_id, captions=captions, sizes=sizes),
+        tally=metadata_counts.of_chunk,
+        window=attempt_of(context, ingest_project, source).window,
     )
 
 
-@dg.asset(partitions_def=files, group_name="ingest", io_manager_key="vector_store")
-@named_end
-def embeddings(
-    context: dg.AssetExecutionContext,
-    workshop: Shop,
-    raw_files: Stored[SourceFile],
-    parsed_documents: Stored[Part],
-    image_captions: Stored[Caption],
-    chunks: Stored[Chunk],
-) -> Publication:
+@dg.asset(partitions_def=files, group_name="ingest", io_manager_key="ingest_vector_store")
+@records_failure
+def embeddings(context: dg.AssetExecutionContext, ingest_project: Parts, chunks: Stored[Chunk]) -> FilePublication:
     """The file in the vector store: one unit vector per chunk, and the file's record; searchable from here on."""
-    forget_profiles()  # the chunks' languages are told, and embedding needs the memory
-    (source,) = raw_files
-    attempt, fingerprints = workshop.attempt(context, source), workshop.fingerprints(source)
-    embedder = open_embedder(workshop.model_settings, window=attempt.window)
-    known, window = partial(workshop.store.vectors_for, embedder.model), CHUNKS_PER_PART * attempt.window
-    return Publication(
-        record=record_of(raw_files, parsed_documents, image_captions, chunks, fingerprints, window=attempt.window),
+    forget_profiles()  # the chunks' languages are known, and embedding needs the memory
+    source = ingest_project.received(context.partition_key)
+    attempt = attempt_of(context, ingest_project, source)
+    embedder = open_embedder(ingest_project.model_settings, window=attempt.window)
+    known, window = partial(ingest_project.store.vectors_for, embedder.model), CHUNKS_PER_PART * attempt.window
+    return FilePublication(
+        project=ingest_project,
+        record=record_of(chunks, project=ingest_project, source=source, window=attempt.window),
         embedded=lambda: embed(chunks, embedder=embedder, known=known, window=window),
         attempt=attempt,
     )

@@ -1,4 +1,4 @@
-"""An instance in, the files that somebody is working on out."""
+"""List the files that a queued or running run is about, so that nobody asks for them a second time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ _UNFINISHED = [
 
 
 def files_in_runs(instance: dg.DagsterInstance) -> set[str]:
-    """Return the files that a queued or running run is about."""
+    """Return the file_ids that unfinished runs name in their tags."""
     runs = instance.get_runs(filters=dg.RunsFilter(statuses=_UNFINISHED))
-    tags = [run.tags for run in runs]
-    return {tag[name] for tag in tags for name in (PARTITION_TAG, PURGED_FILE_TAG) if name in tag}
+    return {run.tags[name] for run in runs for name in (PARTITION_TAG, PURGED_FILE_TAG) if name in run.tags}

@@ -7,19 +7,17 @@ run gives one answer.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from ingest_assets.defs.attempts import attempt_from, tags_of
+from ingest_assets.defs.attempt_tags import attempt_from, tags_of
+from ingest_assets.defs.failures import FailureRecorder
 from ingest_assets.errors import BadInput, IngestError, OutsideError
 from ingest_assets.file_ids import key_of
+from ingest_assets.project import Project
 from ingest_assets.stages.attempts import Attempt, next_attempt
 from ingest_assets.stages.first_window import Experience
 from memory_capped_launcher.outcomes import CAP_TAG, OUTCOME_TAG, PEAK_TAG, RunOutcome
-
-if TYPE_CHECKING:
-    from ingest_assets.defs.resources import Workshop
 
 SETTLED_TAG = "ingest/settled"
 """What came of a failed run: it was repeated, or its failure stands in the ledger."""
@@ -41,20 +39,20 @@ def ended_out_of_memory(run: dg.DagsterRun) -> bool:
     return run.tags.get(OUTCOME_TAG) == RunOutcome.OUT_OF_MEMORY
 
 
-def follow_up(run: dg.DagsterRun, *, file_id: str, instance: dg.DagsterInstance, workshop: Workshop) -> FollowUp:
+def follow_up(run: dg.DagsterRun, *, file_id: str, instance: dg.DagsterInstance, project: Project) -> FollowUp:
     """Decide what is done next, and tell the ledger, the run and the memory prediction."""
-    seen, source = workshop.bucket.stat(key_of(file_id)), workshop.source(file_id)
+    seen, source = project.bucket.stat(key_of(file_id)), project.source(file_id)
     if seen is None or (source is not None and source.version != seen.version):
         return FollowUp(None, f"{key_of(file_id)}: deleted or replaced since; what is there now decides")
     stage = _stage_of(instance, run.run_id)
-    attempt = attempt_from(run.tags, window=workshop.settings.window_parts)
-    number = workshop.artifacts.record_in_progress(stage, file_id) if stage in _LEAVE_OUT else None
+    attempt = attempt_from(run.tags, window=project.settings.window_parts)
+    number = project.artifacts.record_in_progress(stage, file_id) if stage in _LEAVE_OUT else None
     then = next_attempt(attempt, stage=stage, number=number)
     if source is not None:
-        workshop.history.add(_experience(run, attempt, source.media_type, source.size_bytes))
+        project.history.add(_experience(run, attempt, source.media_type, source.size_bytes))
     said = _say(run, attempt, then, stage=stage)
     error: IngestError = BadInput(said) if isinstance(then, str) else OutsideError(said)
-    workshop.ends.note(file_id, error, version=seen.version)
+    FailureRecorder(project, instance).note(file_id, error, version=seen.version)
     instance.report_engine_event(said, run)
     instance.add_run_tags(run.run_id, {SETTLED_TAG: "failed" if isinstance(then, str) else "repeated"})
     return FollowUp(None if isinstance(then, str) else tags_of(then, before=run.tags), said)

@@ -10,7 +10,7 @@ import dagster as dg
 from ingest_assets.defs import assets
 from ingest_assets.defs.busy_files import files_in_runs
 from ingest_assets.defs.purge import purge
-from ingest_assets.defs.resources import Workshop
+from ingest_assets.project import Project
 from ingest_assets.stages.optimize import Duplicates
 from ingest_assets.stages.validate import count_problems
 from ingest_assets.upkeep import optimize_store as optimize
@@ -35,10 +35,10 @@ class PurgedFile(dg.Config):
 
 @dg.op
 def remove_what_is_kept(
-    context: dg.OpExecutionContext, config: PurgedFile, workshop: dg.ResourceParam[Workshop]
+    context: dg.OpExecutionContext, config: PurgedFile, ingest_project: dg.ResourceParam[Project]
 ) -> None:
     """Remove a deleted file's artifacts, partition, chunks and record, unless it is back in the bucket."""
-    rows = purge(config.file_id, workshop=workshop, instance=context.instance)
+    rows = purge(config.file_id, project=ingest_project, instance=context.instance)
     context.log.info(
         f"{config.file_id}: removed with {rows} chunks" if rows is not None else f"{config.file_id}: back, left alone"
     )
@@ -51,9 +51,9 @@ def purge_file() -> None:
 
 
 @dg.op
-def find_disagreements(context: dg.OpExecutionContext, workshop: dg.ResourceParam[Workshop]) -> None:
+def find_disagreements(context: dg.OpExecutionContext, ingest_project: dg.ResourceParam[Project]) -> None:
     """Compare ledger, kept chunks and store; fail where anything disagrees."""
-    looking = Workshop(workshop.settings, prepares=False)
+    looking = Project(ingest_project.settings, prepares=False)
     files, rows, counts = count_problems(validate(looking, busy=files_in_runs(context.instance)))
     context.add_output_metadata({"files": files, "rows": rows, **counts})
     if counts:
@@ -78,10 +78,12 @@ class RepairConfig(dg.Config):
 
 
 @dg.op
-def repair_files(context: dg.OpExecutionContext, config: RepairConfig, workshop: dg.ResourceParam[Workshop]) -> None:
+def repair_files(
+    context: dg.OpExecutionContext, config: RepairConfig, ingest_project: dg.ResourceParam[Project]
+) -> None:
     """Repair each file that disagrees, or say what would repair it."""
     files = embedded = 0
-    for repaired in repair(workshop, apply=config.apply, busy=files_in_runs(context.instance)):
+    for repaired in repair(ingest_project, apply=config.apply, busy=files_in_runs(context.instance)):
         files, embedded = files + 1, embedded + repaired.embedded
         context.log.info(f"{repaired.file_id}: {repaired.action.value} ({repaired.findings} findings)")
     context.add_output_metadata({"files": files, "embedded": embedded, "applied": config.apply})
@@ -104,14 +106,14 @@ class OptimizeConfig(dg.Config):
 
 @dg.op
 def optimize_files(
-    context: dg.OpExecutionContext, config: OptimizeConfig, workshop: dg.ResourceParam[Workshop]
+    context: dg.OpExecutionContext, config: OptimizeConfig, ingest_project: dg.ResourceParam[Project]
 ) -> None:
     """Remove duplicates, complete metadata, set flags, compact."""
     totals = Counter[str]()
-    for done in optimize(workshop, duplicates=config.duplicates, busy=files_in_runs(context.instance)):
+    for done in optimize(ingest_project, duplicates=config.duplicates, busy=files_in_runs(context.instance)):
         totals.update(files=1, duplicates=done.duplicates, completed=done.completed, flagged=done.flagged)
         totals.update(need_repair=done.needs_repair)
-    context.add_output_metadata({**totals, "compacted": workshop.store.compact()})
+    context.add_output_metadata({**totals, "compacted": ingest_project.store.compact()})
 
 
 @dg.job(

@@ -1,5 +1,8 @@
-"""One dynamic partition per file in the bucket; its key is the file's `file_id`."""
+"""Define the partitions of the assets: one per file in the bucket, named by the file's `file_id`."""
 
 import dagster as dg
 
-files = dg.DynamicPartitionsDefinition(name="files")
+FILES = "files"
+"""Name of the partitions in the instance."""
+
+files = dg.DynamicPartitionsDefinition(name=FILES)

@@ -9,15 +9,15 @@ have that name, so the bucket is not asked.
 
 import dagster as dg
 
-from ingest_assets.defs.partitions import files
+from ingest_assets.defs.partitions import FILES
 from ingest_assets.file_ids import is_in_bucket, is_valid, key_of
 from ingest_assets.project import Project
 
 
-def purge(file_id: str, *, workshop: Project, instance: dg.DagsterInstance) -> int | None:
+def purge(file_id: str, *, project: Project, instance: dg.DagsterInstance) -> int | None:
     """Remove artifacts, partition, chunks and record; return how many chunks went, None if the file is there again."""
-    if is_valid(file_id) and is_in_bucket(file_id) and workshop.bucket.stat(key_of(file_id)) is not None:
+    if is_valid(file_id) and is_in_bucket(file_id) and project.bucket.stat(key_of(file_id)) is not None:
         return None
-    workshop.artifacts.delete(file_id)
-    instance.delete_dynamic_partition(files.name or "", file_id)
-    return workshop.store.delete(file_id)
+    project.artifacts.delete(file_id)
+    instance.delete_dynamic_partition(FILES, file_id)
+    return project.store.delete(file_id)

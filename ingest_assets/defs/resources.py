@@ -1,54 +1,80 @@
-"""Settings in, Dagster's resources out. Each part opens itself in the process that first uses it."""
+"""Define the resources of the project's assets: the project itself and the IO managers of its artifacts and store.
 
-from __future__ import annotations
+One `Project` serves a whole process, however often Dagster makes its resources anew: each tick of a sensor would
+otherwise open the store again.
+"""
 
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from ingest_assets.config.settings import Settings
-from ingest_assets.defs.attempts import WINDOW_TAG, attempt_from
-from ingest_assets.defs.ends import NamedEnds
-from ingest_assets.defs.io_managers import ArtifactIOManager, VectorStoreIOManager
+from ingest_assets.defs.artifact_io_manager import ArtifactIOManager
+from ingest_assets.defs.io_managers import VectorStoreIOManager
+from ingest_assets.errors import ConfigError
 from ingest_assets.project import Project
-from ingest_assets.records import SourceFile
-from ingest_assets.stages.attempts import Attempt
-from memory_capped_launcher.outcomes import CAP_TAG
+from ingest_assets.stores.contract import VectorStore
 
 
-class Workshop(Project):
-    """A project as the assets use it: with what a run's tags say, and with names for how files ended."""
+class ProjectResource(dg.ConfigurableResource[Project]):
+    """The bucket, the artifacts, the vector store and the models, as the settings name them.
 
-    def __init__(self, settings: Settings, *, space: str | None = None, prepares: bool = True) -> None:
-        """Take what a `Project` takes."""
-        super().__init__(settings, space=space, prepares=prepares)
-        self._windows: dict[str, int] = {}
+    The values are shown here and set by environment variables; `ingest config` lists them all.
+    """
 
-    def attempt(self, context: dg.AssetExecutionContext, source: SourceFile) -> Attempt:
-        """Say how much of a file this run holds at once; where its tags do not, earlier files do, and it is tagged."""
-        tags = context.run.tags
-        if WINDOW_TAG not in tags and context.run.run_id not in self._windows:
-            window = self.first_window(source, cap_mb=int(tags.get(CAP_TAG) or 0))
-            context.instance.add_run_tags(context.run.run_id, {WINDOW_TAG: str(window)})
-            self._windows = {context.run.run_id: window}
-        return attempt_from(tags, window=self._windows.get(context.run.run_id, self.settings.window_parts))
+    bucket: str = Field(description="Drop files here, as USER/PROJECT/FILENAME. Set by INGEST_BUCKET.")
+    artifacts: str = Field(description="Folder of what the stages made of the files. Set by INGEST_ARTIFACTS.")
+    store: str = Field(description="Kind of the vector store: chroma, pgvector or atlas. Set by INGEST_STORE.")
+    opened: dg.ResourceDependency[Project]
 
-    @property
-    def ends(self) -> NamedEnds:
-        """Names the end of what fails."""
-        return NamedEnds(
-            bucket=self.bucket,
-            store=lambda: self.store,
-            source_of=self.source,
-            fingerprint_of=self.current_fingerprint,
+    def create_resource(self, context: dg.InitResourceContext) -> Project:
+        """Return the process's project.
+
+        Raises:
+            ConfigError: a value was changed in a run's configuration, where it has no effect.
+        """
+        changed = (
+            shown_settings(self.opened.settings).items()
+            - {
+                "bucket": self.bucket,
+                "artifacts": self.artifacts,
+                "store": self.store,
+            }.items()
         )
+        if changed:
+            names = ", ".join(sorted(name for name, _ in changed))
+            raise ConfigError(f"ingest_project: {names} cannot be changed for one run; set the environment variable")
+        return self.opened
+
+
+class ProjectVectorStore(VectorStoreIOManager):
+    """The vector store that the settings name. Each file's chunks are replaced all at once."""
+
+    project: dg.ResourceDependency[Project]  # the metaclass reads this: no `from __future__ import annotations` here
+
+    def open_store(self) -> VectorStore:
+        """Return the store that the project has open; its address may hold a password and is not shown here."""
+        return self.project.store
+
+    def close(self) -> None:
+        """Leave the store open: the project's other parts and the next run use it."""
+
+    def file_id_of(self, asset_key: dg.AssetKey, document: str) -> str:
+        """Return the partition's key, which is the file's id already."""
+        return document
+
+
+def shown_settings(settings: Settings) -> dict[str, str]:
+    """Return the settings that the resource shows; none of them can hold a password."""
+    return {"bucket": settings.bucket, "artifacts": str(settings.artifacts), "store": settings.store}
 
 
 def resources_for(settings: Settings) -> dict[str, Any]:
     """Make the resources that the assets ask for by name."""
-    workshop = Workshop(settings)
+    project = Project(settings)
     return {
-        "workshop": workshop,
-        "artifacts": ArtifactIOManager(workshop),
-        "vector_store": VectorStoreIOManager(workshop),
+        "ingest_project": ProjectResource(**shown_settings(settings), opened=project),
+        "ingest_artifacts": ArtifactIOManager(project=project),
+        "ingest_vector_store": ProjectVectorStore(project=project),
     }

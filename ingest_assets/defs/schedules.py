@@ -9,11 +9,13 @@ import dagster as dg
 
 from ingest_assets.defs.busy_files import files_in_runs
 from ingest_assets.defs.jobs import ingest_file, validate_store
-from ingest_assets.defs.partitions import files
-from ingest_assets.defs.resources import Workshop
+from ingest_assets.defs.partitions import FILES
 from ingest_assets.defs.sensors import MAX_REQUESTS
 from ingest_assets.ledger_records import Origin, State, utc_text
+from ingest_assets.project import Project
 from ingest_assets.stores.contract import all_records
+
+Parts = dg.ResourceParam[Project]
 
 PAUSE = timedelta(hours=1)
 """What failed by no fault of the file is not tried again before: it is seldom mended in ten minutes."""
@@ -26,15 +28,13 @@ PAUSE = timedelta(hours=1)
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Re-materialises what is out of date; stages whose input did not change are not run again.",
 )
-def out_of_date(
-    context: dg.ScheduleEvaluationContext, workshop: dg.ResourceParam[Workshop]
-) -> list[dg.RunRequest] | dg.SkipReason:
+def out_of_date(context: dg.ScheduleEvaluationContext, ingest_project: Parts) -> list[dg.RunRequest] | dg.SkipReason:
     """Ask for a run of each file whose fingerprint is not today's."""
-    workshop.follow_model_change()
+    ingest_project.follow_model_change()
     busy = files_in_runs(context.instance)
-    stale = [file_id for file_id in stale_files(workshop) if file_id not in busy][:MAX_REQUESTS]
+    stale = [file_id for file_id in stale_files(ingest_project) if file_id not in busy][:MAX_REQUESTS]
     # One key that Dagster does not know (somebody deleted the partition by hand) would fail the tick for all files.
-    context.instance.add_dynamic_partitions(files.name or "", stale)
+    context.instance.add_dynamic_partitions(FILES, stale)
     # Dagster wants a run key where a tick asks for several runs, and drops a request whose key it has seen before: the
     # time of the tick makes the key new each night, and the same when a tick that was interrupted is evaluated again.
     tick = context.scheduled_execution_time.isoformat()
@@ -42,14 +42,14 @@ def out_of_date(
     return requests or dg.SkipReason("everything is up to date")
 
 
-def stale_files(workshop: Workshop) -> list[str]:
+def stale_files(project: Project) -> list[str]:
     """List files that today's code, settings or models would treat differently, or whose failure was not theirs."""
     lately = utc_text(datetime.now(UTC) - PAUSE)
     stale = [
         record
-        for record in all_records(workshop.store)
+        for record in all_records(project.store)
         if record.origin is Origin.BUCKET
-        and record.fingerprint != workshop.current_fingerprint(record)
+        and record.fingerprint != project.current_fingerprint(record)
         and not (record.state is State.FAILED and not record.fingerprint and record.updated_at > lately)
     ]
     # The longest untouched first: files that fail every time must not stand before all others.

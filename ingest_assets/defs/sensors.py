@@ -8,15 +8,17 @@ from pathlib import Path
 
 import dagster as dg
 
-from ingest_assets.defs.asking_process import PROCESS_TAG, is_alive
 from ingest_assets.defs.busy_files import PARTITION_TAG, PURGED_FILE_TAG, files_in_runs
+from ingest_assets.defs.check_results import report_checks
+from ingest_assets.defs.failures import FailureRecorder
 from ingest_assets.defs.follow_ups import SETTLED_TAG, ended_out_of_memory, follow_up
 from ingest_assets.defs.jobs import ingest_file, purge_file
-from ingest_assets.defs.partitions import files
-from ingest_assets.defs.resources import Workshop
+from ingest_assets.defs.partitions import FILES
+from ingest_assets.defs.requesting_process import PROCESS_TAG, is_alive
 from ingest_assets.errors import OutsideError
 from ingest_assets.file_ids import key_of
 from ingest_assets.ledger_records import Origin
+from ingest_assets.project import Project
 from ingest_assets.stages.compare import UNKNOWN_BUCKET, Changes, compare
 from ingest_assets.stores.contract import LedgerReading, all_records
 from memory_capped_launcher.outcomes import OUTCOME_TAG
@@ -37,7 +39,7 @@ MAX_REQUESTS = 100
 MAX_NAMED = 10
 """Places that cannot be read that one tick names; `ingest status` names them all."""
 
-Shop = dg.ResourceParam[Workshop]
+Parts = dg.ResourceParam[Project]
 
 
 @dg.sensor(
@@ -46,13 +48,13 @@ Shop = dg.ResourceParam[Workshop]
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Looks at the upload bucket: new and changed files are ingested, deleted ones are purged.",
 )
-def upload_bucket(context: dg.SensorEvaluationContext, workshop: Shop) -> dg.SensorResult:
+def upload_bucket(context: dg.SensorEvaluationContext, ingest_project: Parts) -> dg.SensorResult:
     """Ask for the runs that make the store agree with the bucket."""
-    workshop.follow_model_change()
+    ingest_project.follow_model_change()
     sweep_dead_runs(context.instance)
     before = json.loads(context.cursor) if context.cursor else {"seen": {}, "missed": []}
     busy = files_in_runs(context.instance)  # first: a run that ends between the two looks is then in the ledger
-    changes = compare_bucket(workshop, context.instance, seen=before["seen"], missed=before["missed"])
+    changes = compare_bucket(ingest_project, context.instance, seen=before["seen"], missed=before["missed"])
     busy |= files_not_settled(context.instance)
     waiting = [arrival for arrival in changes.arrivals if arrival.file_id not in busy]
     arrivals = waiting[:MAX_REQUESTS]
@@ -63,7 +65,7 @@ def upload_bucket(context: dg.SensorEvaluationContext, workshop: Shop) -> dg.Sen
         )
     for reason in [*changes.unreadable[:MAX_NAMED], *([] if changes.is_known_bucket else [UNKNOWN_BUCKET])]:
         context.log.warning(reason)
-    context.instance.add_dynamic_partitions(files.name or "", [arrival.file_id for arrival in arrivals])
+    context.instance.add_dynamic_partitions(FILES, [arrival.file_id for arrival in arrivals])
     # What had to wait for the next look keeps its place in it.
     seen = changes.unsettled | {arrival.key: arrival.version for arrival in waiting[MAX_REQUESTS:]}
     return dg.SensorResult(
@@ -79,13 +81,13 @@ def upload_bucket(context: dg.SensorEvaluationContext, workshop: Shop) -> dg.Sen
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Repeats a file whose run ended out of memory with half the window; at the smallest, without the part.",
 )
-def out_of_memory(context: dg.RunFailureSensorContext, workshop: Shop) -> dg.RunRequest | dg.SkipReason:
+def out_of_memory(context: dg.RunFailureSensorContext, ingest_project: Parts) -> dg.RunRequest | dg.SkipReason:
     """Ask for the next, smaller attempt, unless whoever asked for the run is still there to do so."""
     run = _with_its_end(context.instance, context.dagster_run)
     file_id, asked_by = run.tags.get(PARTITION_TAG), run.tags.get(PROCESS_TAG)
     if file_id is None or not ended_out_of_memory(run) or (asked_by and is_alive(asked_by)):
         return dg.SkipReason(f"run {run.run_id[:8]} is not this sensor's")
-    then = follow_up(run, file_id=file_id, instance=context.instance, workshop=workshop)
+    then = follow_up(run, file_id=file_id, instance=context.instance, project=ingest_project)
     if then.tags is None:
         return dg.SkipReason(then.said)
     return dg.RunRequest(run_key=run.run_id, job_name=ingest_file.name, partition_key=file_id, tags=then.tags)
@@ -96,15 +98,15 @@ def out_of_memory(context: dg.RunFailureSensorContext, workshop: Shop) -> dg.Run
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Puts a run that ended without a word (killed, host restarted) into the ledger.",
 )
-def lost_runs(context: dg.RunFailureSensorContext, workshop: Shop) -> None:
+def lost_runs(context: dg.RunFailureSensorContext, ingest_project: Parts) -> None:
     """Note the failure of a run whose own process could not, by the end that its launcher named."""
-    workshop.follow_model_change()
+    ingest_project.follow_model_change()
     run = _with_its_end(context.instance, context.dagster_run)
     if PARTITION_TAG not in run.tags or ended_out_of_memory(run):
         return
     outcome = run.tags.get(OUTCOME_TAG, "")
     end = f"ended {outcome.replace('_', ' ')}" if outcome else "ended before it could say why"
-    _note_unless_known(workshop, run, end)
+    _note_unless_known(ingest_project, context.instance, run, end)
     context.instance.add_run_tags(run.run_id, {SETTLED_TAG: "noted"})
 
 
@@ -113,9 +115,9 @@ def lost_runs(context: dg.RunFailureSensorContext, workshop: Shop) -> None:
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Puts a cancelled run into the ledger, so that its file is not asked for again at once.",
 )
-def cancelled_runs(context: dg.RunStatusSensorContext, workshop: Shop) -> None:
+def cancelled_runs(context: dg.RunStatusSensorContext, ingest_project: Parts) -> None:
     """Note that somebody cancelled a file's run."""
-    _note_unless_known(workshop, context.dagster_run, "was cancelled")
+    _note_unless_known(ingest_project, context.instance, context.dagster_run, "was cancelled")
 
 
 def _with_its_end(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dg.DagsterRun:
@@ -136,33 +138,40 @@ def sweep_dead_runs(instance: dg.DagsterInstance) -> None:
     sweep(Register(Path(instance.root_directory) / "launcher"), instance)
 
 
-def _note_unless_known(workshop: Workshop, run: dg.DagsterRun, end: str) -> None:
+def _note_unless_known(project: Project, instance: dg.DagsterInstance, run: dg.DagsterRun, end: str) -> None:
+    """Put the end of a file's run into the ledger, unless it knows the version; report the checks in any case."""
     file_id = run.tags.get(PARTITION_TAG)
-    record = workshop.store.file(file_id) if file_id else None
-    seen = workshop.bucket.stat(key_of(file_id)) if file_id else None
-    if file_id and seen is not None and (record is None or record.version != seen.version):
-        workshop.ends.note(file_id, OutsideError(f"run {run.run_id[:8]} {end}"), version=seen.version)
+    seen = project.bucket.stat(key_of(file_id)) if file_id else None
+    if file_id is None or seen is None:
+        return
+    record = project.store.file(file_id)
+    if record is None or record.version != seen.version:
+        FailureRecorder(project, instance).note(
+            file_id, OutsideError(f"run {run.run_id[:8]} {end}"), version=seen.version
+        )
+    else:
+        report_checks(project, instance, file_id)
 
 
 def compare_bucket(
-    workshop: Workshop, instance: dg.DagsterInstance, *, seen: dict[str, str], missed: list[str]
+    project: Project, instance: dg.DagsterInstance, *, seen: dict[str, str], missed: list[str]
 ) -> Changes:
     """Compare the bucket with the ledger and the partitions.
 
     A bucket that may be marked is: one with nothing to lose, or one that holds a known file and so is the right one.
     """
-    bucket, versions = workshop.bucket, ledger_versions(workshop.store)
+    bucket, versions = project.bucket, ledger_versions(project.store)
     if not versions:
         bucket.prepare()
     is_marked = bool(bucket.identity())
     changes = compare(
         bucket.list(),
         ledger=versions,
-        partitions=instance.get_dynamic_partitions(files.name or ""),
+        partitions=instance.get_dynamic_partitions(FILES),
         seen=seen,
         missed=missed,
         now=time.time(),
-        settle_s=workshop.settings.settle_s,
+        settle_s=project.settings.settle_s,
         is_marked=is_marked,
     )
     if changes.is_known_bucket and not is_marked:

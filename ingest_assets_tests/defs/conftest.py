@@ -10,9 +10,9 @@ import pytest
 
 from ingest_assets.config.settings import Settings
 from ingest_assets.definitions import build
-from ingest_assets.defs.resources import Workshop
 from ingest_assets.file_ids import file_id_of
 from ingest_assets.ledger_records import FileRecord, Hit, Scope
+from ingest_assets.project import Project as Parts
 from ingest_assets.stages.search import search
 
 SCOPE = Scope("ann", "p")
@@ -25,7 +25,7 @@ class Project:
         self.settings = Settings.model_validate(
             {"DAGSTER_HOME": home, "INGEST_MODEL_CACHE": model_cache, "INGEST_SETTLE_S": 0, **settings}
         )
-        self.workshop = Workshop(self.settings)
+        self.parts = Parts(self.settings)
         self.definitions = build(self.settings)
         home.mkdir(parents=True, exist_ok=True)
         self.instance = dg.DagsterInstance.local_temp(str(home))
@@ -55,17 +55,17 @@ class Project:
 
     def record(self, file_id: str) -> FileRecord:
         """Return the file's entry in the ledger."""
-        record = self.workshop.store.file(file_id)
+        record = self.parts.store.file(file_id)
         assert record is not None
         return record
 
     def texts(self, file_id: str) -> list[str]:
         """Return the texts of the file's chunks in the store."""
-        return [chunk.text for chunk in self.workshop.store.chunks(file_id, limit=1000)]
+        return [chunk.text for chunk in self.parts.store.chunks(file_id, limit=1000)]
 
     def ask(self, query: str, k: int = 3) -> list[Hit]:
         """Search ann's project p."""
-        return search(query, k=k, scope=SCOPE, embedder=self.workshop.embedder, store=self.workshop.store)
+        return search(query, k=k, scope=SCOPE, embedder=self.parts.embedder, store=self.parts.store)
 
 
 def metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, object]:
@@ -83,5 +83,5 @@ def checks(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
 def project(tmp_path: Path, model_cache: Path) -> Iterator[Project]:
     project = Project(tmp_path / "home", model_cache)
     yield project
-    project.workshop.store.close()
+    project.parts.store.close()
     project.instance.dispose()

@@ -54,19 +54,19 @@ def test_a_vector_that_is_not_sound_is_never_published(project: Project, monkeyp
     file_id = project.put("tides.md", TIDES)
     project.ingest(file_id)
     record = project.record(file_id)
-    chunk = project.workshop.store.chunks(file_id)[0]
+    chunk = project.parts.store.chunks(file_id)[0]
     import numpy as np
 
     broken = EmbeddedChunk(chunk, np.full(384, np.nan, dtype=np.float32), record.model)
     with pytest.raises(ValueError, match="finite"):
-        project.workshop.store.replace(replace(record), [broken])
+        project.parts.store.replace(replace(record), [broken])
     assert project.record(file_id) == record
 
 
 @contextmanager
 def rows_of(project: Project, file_id: str) -> Iterator[tuple[Any, list[str]]]:
     """The chunks' collection itself and a file's rows in it, for somebody who tampers with them."""
-    store = project.workshop.store
+    store = project.parts.store
     assert isinstance(store, ChromaStore)
     with store._access.writing() as handle:
         yield handle.chunks, row_names(handle, file_id)

@@ -115,14 +115,14 @@ def test_a_rename_embeds_nothing(project: Project) -> None:
 def test_new_settings_run_the_stages_that_depend_on_them_and_no_others(project: Project, model_cache: Path) -> None:
     file_id = project.put("book.md", "# Book\n\n" + "The quick brown fox jumps over the dog. " * 120)
     project.ingest(file_id)
-    assert stale_files(project.workshop) == []
+    assert stale_files(project.parts) == []
     other = Project(
         project.settings.home,
         model_cache,
         INGEST_CHUNK_MAX_WORDS=200,
         INGEST_CHUNK_MIN_WORDS=50,
     )
-    assert stale_files(other.workshop) == [file_id]
+    assert stale_files(other.parts) == [file_id]
     result = other.ingest(file_id)
     made = {asset: not metadata(result, asset)["unchanged"] for asset in FIVE}
     assert made == {
@@ -132,7 +132,7 @@ def test_new_settings_run_the_stages_that_depend_on_them_and_no_others(project: 
         "chunks": True,
         "embeddings": True,
     }
-    assert stale_files(other.workshop) == []
+    assert stale_files(other.parts) == []
 
 
 def test_bad_input_ends_by_name_and_stops_nobody(project: Project) -> None:
@@ -150,7 +150,7 @@ def test_bad_input_is_not_tried_again(project: Project) -> None:
     failures = [event for event in result.all_events if event.is_step_failure]
     retries = [event for event in result.all_events if event.is_step_up_for_retry]
     assert (len(failures), len(retries)) == (1, 0)
-    assert stale_files(project.workshop) == []
+    assert stale_files(project.parts) == []
 
 
 def test_a_new_version_that_cannot_be_read_leaves_the_old_chunks_in_force(project: Project) -> None:
@@ -167,7 +167,7 @@ def test_a_purged_file_leaves_nothing(project: Project) -> None:
     project.ingest(file_id)
     project.path("tides.md").unlink()
     project.purge(file_id)
-    assert project.workshop.store.file(file_id) is None
+    assert project.parts.store.file(file_id) is None
     assert project.ask("where is the tide table?") == []
     assert list(project.instance.get_dynamic_partitions("files")) == []
     assert not list(project.settings.artifacts.glob(f"*/{file_id}"))
@@ -193,7 +193,7 @@ def test_the_same_bytes_put_back_after_a_purge_are_processed_again(project: Proj
 def test_a_file_replaced_during_its_run_is_new_to_the_sensor(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """The parser sees half of the file and gives up; by then the whole file is there."""
     file_id = project.put("a.txt", "half")
-    seen = project.workshop.bucket.stat("ann/p/a.txt")
+    seen = project.parts.bucket.stat("ann/p/a.txt")
 
     def half_read(path: Path, **_: object) -> Iterator[Part]:
         project.put("a.txt", "whole and longer")
@@ -210,21 +210,21 @@ def test_a_file_replaced_during_its_run_is_new_to_the_sensor(project: Project, m
 
 def test_a_file_deleted_during_its_run_is_not_published(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     file_id = project.put("a.txt", "The lamp is lit at dusk.")
-    embed = type(project.workshop.embedder).embed
+    embed = type(project.parts.embedder).embed
 
     def delete_first(embedder: object, texts: list[str]) -> object:
         project.path("a.txt").unlink(missing_ok=True)
         return embed(embedder, texts)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(type(project.workshop.embedder), "embed", delete_first)
+    monkeypatch.setattr(type(project.parts.embedder), "embed", delete_first)
     assert not project.ingest(file_id).success
-    assert project.workshop.store.file(file_id) is None
+    assert project.parts.store.file(file_id) is None
     assert project.texts(file_id) == []
 
 
 def test_a_key_that_no_file_has_is_refused(project: Project) -> None:
     assert not project.ingest("ann/p/a.txt").success
-    assert project.workshop.store.files() == []
+    assert project.parts.store.files() == []
 
 
 def test_a_refused_size_is_tried_again_when_the_limit_is_raised(project: Project, model_cache: Path) -> None:
@@ -232,8 +232,8 @@ def test_a_refused_size_is_tried_again_when_the_limit_is_raised(project: Project
     file_id = small.put("long.txt", "The lamp is lit at dusk. " * 50_000)
     small.ingest(file_id)
     assert "MAX_FILE_MB" in small.record(file_id).error
-    assert stale_files(small.workshop) == []
-    assert stale_files(project.workshop) == [file_id]
+    assert stale_files(small.parts) == []
+    assert stale_files(project.parts) == [file_id]
 
 
 def test_captions_that_were_finished_are_not_made_again(project: Project, samples: Path) -> None:

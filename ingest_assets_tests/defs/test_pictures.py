@@ -28,7 +28,7 @@ def project(tmp_path: Path, model_cache: Path, blip: Path) -> Iterator[Project]:
     """A project that finds BLIP's weights by itself."""
     project = Project(tmp_path / "home", model_cache, INGEST_BLIP_MODEL=str(blip))
     yield project
-    project.workshop.store.close()
+    project.parts.store.close()
     project.instance.dispose()
 
 
@@ -52,7 +52,7 @@ def slides(*pictures: list[bytes]) -> bytes:
 
 
 def captions(project: Project, file_id: str) -> list[Caption]:
-    return list(project.workshop.artifacts.read("image_captions", file_id, Caption))
+    return list(project.parts.artifacts.read("image_captions", file_id, Caption))
 
 
 def test_a_picture_is_described_and_read_and_a_logo_is_counted(project: Project) -> None:

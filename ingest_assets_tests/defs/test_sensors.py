@@ -9,7 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ingest_assets.defs.asking_process import PROCESS_TAG, this_process
+from ingest_assets.defs.requesting_process import PROCESS_TAG, this_process
 from ingest_assets.defs.schedules import stale_files
 from ingest_assets.defs.sensors import lost_runs, out_of_memory, upload_bucket
 from ingest_assets.ledger_records import State
@@ -24,7 +24,7 @@ def tick(project: Project, cursor: str | None = None) -> dg.SensorResult:
     context = dg.build_sensor_context(
         instance=project.instance, cursor=cursor, definitions=project.definitions, sensor_name="upload_bucket"
     )
-    result = upload_bucket(context, workshop=project.workshop)
+    result = upload_bucket(context, ingest_project=project.parts)
     assert isinstance(result, dg.SensorResult)
     return result
 
@@ -105,25 +105,25 @@ def test_out_of_memory_asks_for_half_the_window_and_says_so(project: Project) ->
     file_id = project.put("a.txt", "hello")
     context = failed(project, file_id, **OOM, **{"ingest/window": "8", "memory_capped/memory_limit_mb": "300"})
     assert asked(tick(project)) == []  # nobody else asks for it meanwhile
-    request = out_of_memory(context, workshop=project.workshop)
+    request = out_of_memory(context, ingest_project=project.parts)
     assert isinstance(request, dg.RunRequest)
     assert (request.partition_key, request.tags["ingest/window"]) == (file_id, "4")
     assert request.tags["memory_capped/memory_limit_mb"] == "300"
     assert "repeated with 4" in project.record(file_id).error
     assert asked(tick(project)) == []
-    again = out_of_memory(context, workshop=project.workshop)
+    again = out_of_memory(context, ingest_project=project.parts)
     assert isinstance(again, dg.RunRequest)
     assert (again.run_key, again.tags) == (request.run_key, request.tags)
 
 
 def test_where_no_smaller_attempt_is_left_the_file_has_failed_by_name(project: Project) -> None:
     file_id = project.put("a.txt", "hello")
-    said = out_of_memory(failed(project, file_id, **OOM, **{"ingest/window": "1"}), workshop=project.workshop)
+    said = out_of_memory(failed(project, file_id, **OOM, **{"ingest/window": "1"}), ingest_project=project.parts)
     assert isinstance(said, dg.SkipReason)
     record = project.record(file_id)
     assert record.state is State.FAILED
     assert "raise memory_limit_mb" in record.error
-    assert stale_files(project.workshop) == []
+    assert stale_files(project.parts) == []
 
 
 def test_the_sensor_leaves_alone_what_is_not_its_business(project: Project) -> None:
@@ -133,22 +133,22 @@ def test_the_sensor_leaves_alone_what_is_not_its_business(project: Project) -> N
         failed(project, file_id, **OOM, **{PROCESS_TAG: this_process()}),
     ]
     for context in contexts:
-        assert isinstance(out_of_memory(context, workshop=project.workshop), dg.SkipReason)
-    assert project.workshop.store.file(file_id) is None
+        assert isinstance(out_of_memory(context, ingest_project=project.parts), dg.SkipReason)
+    assert project.parts.store.file(file_id) is None
     project.path("a.txt").unlink()
-    said = out_of_memory(failed(project, file_id, **OOM), workshop=project.workshop)
+    said = out_of_memory(failed(project, file_id, **OOM), ingest_project=project.parts)
     assert "deleted or replaced" in str(said)
 
 
 def test_a_run_that_died_without_a_word_is_noted(project: Project) -> None:
     file_id = project.put("a.txt", "hello")
-    lost_runs(failed(project, file_id), workshop=project.workshop)
+    lost_runs(failed(project, file_id), ingest_project=project.parts)
     record = project.record(file_id)
     assert record.state is State.FAILED
     assert "ended before it could say why" in record.error
     assert asked(tick(project)) == []
     assert night(project).skip_message  # not again within the hour
-    project.workshop.store.note(replace(record, updated_at="2026-01-01T00:00:00+00:00"))
+    project.parts.store.note(replace(record, updated_at="2026-01-01T00:00:00+00:00"))
     assert partitions_of(night(project)) == [file_id]
 
 
@@ -181,8 +181,8 @@ def test_a_file_that_fails_every_night_does_not_stand_before_the_others(project:
     first, second = project.put("a.txt", "hello"), project.put("b.txt", "hello")
     for file_id, when in ((first, "2026-02-02"), (second, "2026-01-01")):
         project.ingest(file_id)
-        project.workshop.store.note(replace(project.record(file_id), fingerprint="old", updated_at=when))
-    assert stale_files(project.workshop) == [second, first]
+        project.parts.store.note(replace(project.record(file_id), fingerprint="old", updated_at=when))
+    assert stale_files(project.parts) == [second, first]
 
 
 def night(project: Project, day: int = 1) -> dg.ScheduleExecutionData:
@@ -191,7 +191,7 @@ def night(project: Project, day: int = 1) -> dg.ScheduleExecutionData:
         instance=project.instance,
         scheduled_execution_time=datetime(2026, 1, day, 1, 10, tzinfo=UTC),
         repository_def=project.definitions.get_repository_def(),
-        resources={"workshop": project.workshop},
+        resources={"ingest_project": project.parts},
     )
     return project.definitions.resolve_schedule_def("out_of_date").evaluate_tick(context)
 
@@ -204,8 +204,8 @@ def stale(project: Project, *names: str) -> list[str]:
     """Put files into the ledger that failed by no fault of theirs long ago."""
     file_ids = [project.put(name, "hello") for name in names]
     for file_id in file_ids:
-        lost_runs(failed(project, file_id), workshop=project.workshop)
-        project.workshop.store.note(replace(project.record(file_id), updated_at="2026-01-01T00:00:00+00:00"))
+        lost_runs(failed(project, file_id), ingest_project=project.parts)
+        project.parts.store.note(replace(project.record(file_id), updated_at="2026-01-01T00:00:00+00:00"))
     return file_ids
 
 

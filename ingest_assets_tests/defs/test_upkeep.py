@@ -31,7 +31,7 @@ def test_what_disagrees_fails_the_nightly_run_and_is_mended_by_a_job(project: Pr
     file_id = project.put("tides.md", "# Tides\n\nThe tide table hangs beside the boathouse door.\n")
     assert project.ingest(file_id).success
     assert run(project, "validate_store").success
-    store = project.workshop.store
+    store = project.parts.store
     lose_rows(store, file_id)
     failed = run(project, "validate_store")
     assert not failed.success
@@ -47,7 +47,7 @@ def test_the_store_is_tidied_by_a_job_and_its_checks_still_pass(project: Project
     file_id = project.put("tides.md", "# Tides\n\nThe tide table hangs beside the boathouse door.\n")
     assert project.ingest(file_id).success
     assert run(project, "optimize_store", duplicates="FILE").success
-    flags = [row.flags for row in project.workshop.store.rows(file_id)]
+    flags = [row.flags for row in project.parts.store.rows(file_id)]
     assert all(each is not None and each.rag_strict for each in flags)
     assert project.ingest(file_id).success
 

@@ -1,4 +1,4 @@
-"""The results of a file's stages in, its record for the ledger out."""
+"""Make a file's record for the ledger from what its stages counted."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ingest_assets.artifacts.sequences import Stored
-from ingest_assets.fingerprints import Fingerprints
 from ingest_assets.ledger_records import FileRecord, StageCost, State, utc_text
+from ingest_assets.project import Project
 from ingest_assets.records import Caption, Chunk, Part, SourceFile
 from ingest_assets.stages.languages import main_languages
 from ingest_assets.stages.summary import summary_of
@@ -16,20 +16,19 @@ from ingest_assets.stages.summary import summary_of
 _KEPT_WARNINGS = 50
 
 
-def record_of(
-    raw: Stored[SourceFile],
-    parsed: Stored[Part],
-    captions: Stored[Caption],
-    chunks: Stored[Chunk],
-    fingerprints: Fingerprints,
-    *,
-    window: int,
-) -> FileRecord:
-    """Gather what the stages counted; `publish` settles state, generation and model."""
-    (source,) = raw
+def record_of(chunks: Stored[Chunk], *, project: Project, source: SourceFile, window: int) -> FileRecord:
+    """Gather what the stages counted; `publish` adds state, generation and model.
+
+    Raises:
+        OutsideError: the result of an earlier stage is missing or damaged.
+    """
+    raw = project.artifacts.read("raw_files", source.file_id, SourceFile)
+    parsed = project.artifacts.read("parsed_documents", source.file_id, Part)
+    captions = project.artifacts.read("image_captions", source.file_id, Caption)
+    stages: tuple[Stored[SourceFile] | Stored[Part] | Stored[Caption] | Stored[Chunk], ...]
     stages = (raw, parsed, captions, chunks)
     pages = _pages(parsed, read={caption.picture for caption in captions if caption.text})
-    counts = parsed.manifest.counts
+    counts, first = parsed.manifest.counts, next(iter(chunks), None)
     return replace(
         _of_source(source),
         pages=counts.get("pages", 0),
@@ -46,8 +45,8 @@ def record_of(
         languages=main_languages(chunks.manifest.counts),
         chunks=chunks.manifest.records,
         chunks_digest=chunks.manifest.digest,
-        fingerprint=fingerprints.whole,
-        summary=summary_of(chunks.manifest.preview),
+        fingerprint=project.fingerprints(source).whole,
+        summary=summary_of(first.text) if first else "",
         warnings=(*parsed.manifest.warnings, *captions.manifest.warnings)[:_KEPT_WARNINGS],
         seconds=round(sum(stage.manifest.seconds for stage in stages), 3),
         peak_memory_mb=round(max(stage.manifest.peak_memory_mb for stage in stages), 1),
@@ -58,7 +57,7 @@ def record_of(
 
 
 def _of_source(source: SourceFile) -> FileRecord:
-    """Return the record of a file that was received, with nothing read yet."""
+    """Return the record of a file that was received and not read yet."""
     return FileRecord(
         file_id=source.file_id,
         user_id=source.user_id,
@@ -86,7 +85,7 @@ class _Pages(NamedTuple):
 
 
 def _pages(parsed: Iterable[Part], *, read: Set[str]) -> _Pages:
-    """Tell which pages were read, and which of them from a picture; `read` are the pictures with text."""
+    """Tell which pages were read, and which of them from a picture; `read` are the pictures in which text was found."""
     good: set[int] = set()
     bad: set[int] = set()
     by_ocr: set[int] = set()

@@ -1,7 +1,7 @@
-"""The name of a process in, whether it is still there out.
+"""Name the process that asked for a run, and tell whether it is still there.
 
-A run that the command line asked for says by whom: for as long as that process is there, what happens after the run's
-end is its business, and afterwards the sensors'.
+A run that the command line asked for carries this name as a tag. While that process is there, it decides itself what
+happens after the run has ended; afterwards the sensors do.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ import os
 from pathlib import Path
 
 PROCESS_TAG = "ingest/process"
-_START_TIME_FIELD = 19  # proc(5), field 22, counted behind the name in brackets
+_START_TIME_FIELD = 19  # proc(5): field 22, counted behind the name in brackets
 
 
 def this_process() -> str:
-    """Name this process for ever: boot, pid and start time, because pids come again."""
+    """Return a name for this process that no other process ever has: boot, pid and start time, because pids repeat."""
     return f"{_boot_id()}:{os.getpid()}:{_start_time(os.getpid())}"
 
 
 def is_alive(name: str) -> bool:
-    """Is the process of that name still there?"""
+    """Tell whether the process of that name is still there."""
     boot_id, pid, start_time = name.split(":")
     return boot_id == _boot_id() and start_time == _start_time(int(pid))
 
