@@ -1,33 +1,6 @@
-"""The whole project on one screen: what Dagster loads."""
+"""Load the whole project for Dagster, with the settings of the environment."""
 
-import dagster as dg
-
-from ingest_assets.config.settings import Settings, load_settings
-from ingest_assets.defs import assets, checks, jobs, schedules, sensors
-from ingest_assets.defs.resources import resources_for
-
-
-def build(settings: Settings) -> dg.Definitions:
-    """Wire everything for one set of settings."""
-    return dg.Definitions(
-        assets=[
-            assets.raw_files,
-            assets.parsed_documents,
-            assets.image_captions,
-            assets.chunks,
-            assets.embeddings,
-        ],
-        asset_checks=[
-            checks.every_page_is_accounted_for,
-            checks.chunks_vectors_and_rows_agree,
-            checks.vectors_are_sound,
-        ],
-        jobs=[jobs.ingest_file, jobs.purge_file, jobs.validate_store, jobs.repair_store, jobs.optimize_store],
-        sensors=[sensors.upload_bucket, sensors.out_of_memory, sensors.lost_runs, sensors.cancelled_runs],
-        schedules=[schedules.out_of_date, schedules.nightly_validation],
-        resources=resources_for(settings),
-        executor=dg.in_process_executor,
-    )
-
+from ingest_assets.config.settings import load_settings
+from ingest_assets.defs.definitions import build
 
 defs = build(load_settings())

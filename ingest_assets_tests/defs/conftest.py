@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from ingest_assets.config.settings import Settings
-from ingest_assets.definitions import build
+from ingest_assets.defs.definitions import build
 from ingest_assets.file_ids import file_id_of
 from ingest_assets.ledger_records import FileRecord, Hit, Scope
 from ingest_assets.project import Project as Parts

@@ -1,0 +1,30 @@
+"""Wire everything that Dagster loads, on one screen."""
+
+import dagster as dg
+
+from ingest_assets.config.settings import Settings
+from ingest_assets.defs import assets, checks, jobs, schedules, sensors
+from ingest_assets.defs.resources import resources_for
+
+
+def build(settings: Settings, *, executor: dg.ExecutorDefinition | None = dg.in_process_executor) -> dg.Definitions:
+    """Wire everything for one set of settings; `executor` is None where another project's definitions are added to."""
+    return dg.Definitions(
+        assets=[
+            assets.raw_files,
+            assets.parsed_documents,
+            assets.image_captions,
+            assets.chunks,
+            assets.embeddings,
+        ],
+        asset_checks=[
+            checks.every_page_is_accounted_for,
+            checks.chunks_vectors_and_rows_agree,
+            checks.vectors_are_sound,
+        ],
+        jobs=[jobs.ingest_file, jobs.purge_file, jobs.validate_store, jobs.repair_store, jobs.optimize_store],
+        sensors=[sensors.upload_bucket, sensors.out_of_memory, sensors.lost_runs, sensors.cancelled_runs],
+        schedules=[schedules.out_of_date, schedules.nightly_validation],
+        resources=resources_for(settings),
+        executor=executor,
+    )
