@@ -16,7 +16,7 @@ class IngestAssetsComponent(dg.Component, dg.Model, dg.Resolvable):
     schedules of the night.
     """
 
-    settings: dict[str, str] = Field(
+    settings: dict[str, str | int | float | bool] = Field(
         default_factory=dict,
         description="Settings by the names of their environment variables, such as INGEST_BUCKET or INGEST_STORE. "
         "What is not named here is read from the environment. Give a password as {{ env.NAME }}.",
@@ -30,4 +30,4 @@ class IngestAssetsComponent(dg.Component, dg.Model, dg.Resolvable):
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """Wire everything for these settings."""
-        return build(load_settings(self.settings), executor=None)
+        return build(load_settings({name: str(value) for name, value in self.settings.items()}), executor=None)

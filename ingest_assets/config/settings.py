@@ -244,8 +244,10 @@ SECRETS = ("INGEST_CHROMA", "INGEST_PGVECTOR", "MONGO_URI", "INGEST_OPENAI_KEY")
 FROM_FILE = "_FILE"
 
 
-def load_settings() -> Settings:
+def load_settings(chosen: Mapping[str, str] | None = None) -> Settings:
     """Read the settings from the environment, from `.env` in the working directory, and from the files of secrets.
+
+    `chosen` holds values by the names of their variables and stands above all of these.
 
     `.env` holds for every door (Dagster's commands, the daemon, `ingest`): as in Dagster, its values stand above those
     of the environment, and processes that are started from this one get them too.
@@ -254,7 +256,9 @@ def load_settings() -> Settings:
         ConfigError: naming every wrong or unknown setting at once.
     """
     os.environ.update(_dotenv())
-    problems = [f"{name}: there is no such setting" for name in _unknown(os.environ)]
+    chosen = chosen or {}
+    unknown = [*_unknown(os.environ), *sorted(chosen.keys() - set(_names()))]
+    problems = [f"{name}: there is no such setting" for name in unknown]
     given = {name: os.environ[name] for name in _names() if os.environ.get(name)}
     for name in SECRETS:
         try:
@@ -262,7 +266,7 @@ def load_settings() -> Settings:
         except ConfigError as error:
             problems.append(str(error))
     try:
-        settings = Settings.model_validate(given)
+        settings = Settings.model_validate(given | dict(chosen))
     except ValidationError as error:
         problems += [line for problem in error.errors() for line in say(problem, secrets=SECRETS)]
         raise ConfigError(join(problems)) from error
