@@ -65,7 +65,7 @@ def test_a_defs_yaml_adds_assets_checks_jobs_sensors_and_schedules(team_project:
 def test_a_wrong_setting_in_a_defs_yaml_is_named(team_project: Path) -> None:
     path = team_project / "team_project" / "defs" / "files" / "defs.yaml"
     path.write_text(DEFS + '    INGEST_STOREE: "chroma"\n')
-    with pytest.raises(Exception, match="defs.yaml") as caught:
+    with pytest.raises(Exception, match=r"defs\.yaml") as caught:
         dg.load_from_defs_folder(path_within_project=team_project).get_repository_def()
     (problem,) = [error for error in chain(caught.value) if isinstance(error, ConfigError)]
     assert "INGEST_STOREE: there is no such setting" in str(problem)
