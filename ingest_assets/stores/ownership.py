@@ -50,5 +50,5 @@ def owner_to_record(
 
 
 def foreign(location: str, what: str, remedy: str) -> ConfigError:
-    """Say that something of another application stands where this project's data should go."""
+    """Return the error for another application's table or collection under a name that is needed here."""
     return ConfigError(f"{location}: {what} was not made by {MADE_BY}; nothing was changed. {remedy}")

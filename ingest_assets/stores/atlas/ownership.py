@@ -39,7 +39,7 @@ def claim(mongo: MongoCollections, owner: StoreOwner | None, *, take_over: bool)
 
 
 def _first_claim(mongo: MongoCollections, owner: StoreOwner) -> Row | None:
-    """Write the owner unless another process was faster; return what stands there now."""
+    """Write the owner unless another process was faster; return what is recorded now."""
     from pymongo import ReturnDocument
 
     wanted = {"owner_id": owner.id, "bucket": owner.bucket}

@@ -30,7 +30,7 @@ BATCH = 500
 
 
 @dataclass(slots=True)
-class Publication:
+class MongoPublication:
     """The state of one publication while it is written: names, never rows."""
 
     incoming: IncomingChunks
@@ -69,14 +69,14 @@ def begin(
     adding: bool,
     expecting: int | None = None,
     rewrite: Collection[str] = (),
-) -> Publication:
+) -> MongoPublication:
     """Claim the file, remove what an earlier publication left, and list the rows in force."""
     row = ledger.claim(mongo, record.file_id)
     before, known = entry_of(row), record_of(row)
     require_generation(record.file_id, known, expecting=expecting)
     beside = known if adding and known and known.chunks else None
     incoming = IncomingChunks(replace(record, generation=before.claimed), beside=beside)
-    publication = Publication(incoming, before=before, adding=adding)
+    publication = MongoPublication(incoming, before=before, adding=adding)
     publication.lowest = before.floor if adding and before.generation else before.claimed
     clean = not before.gone and not before.untidy and before.claimed == before.generation + 1
     if not (adding and clean):  # to add one chunk to 50,000, their names are not needed
@@ -88,7 +88,7 @@ def begin(
     return publication
 
 
-def checked(mongo: MongoCollections, publication: Publication, batch: Sequence[EmbeddedChunk]) -> list[NamedChunk]:
+def checked(mongo: MongoCollections, publication: MongoPublication, batch: Sequence[EmbeddedChunk]) -> list[NamedChunk]:
     """Check a batch of chunks and name their rows.
 
     Raises:
@@ -112,7 +112,7 @@ def refuse_other_length(mongo: MongoCollections, vector: Vector) -> None:
         )
 
 
-def unwritten(mongo: MongoCollections, publication: Publication, named: Sequence[NamedChunk]) -> list[NamedChunk]:
+def unwritten(mongo: MongoCollections, publication: MongoPublication, named: Sequence[NamedChunk]) -> list[NamedChunk]:
     """Return the chunks of a batch that have no row yet; rows of the others stay."""
     broken = _broken(mongo, publication, named)
     new = []
@@ -127,7 +127,7 @@ def unwritten(mongo: MongoCollections, publication: Publication, named: Sequence
     return new
 
 
-def _broken(mongo: MongoCollections, publication: Publication, named: Sequence[NamedChunk]) -> set[str]:
+def _broken(mongo: MongoCollections, publication: MongoPublication, named: Sequence[NamedChunk]) -> set[str]:
     """Find rows whose vector is damaged, so that a chunk that was embedded again replaces its row."""
     anew = [each.embedded.chunk.chunk_id for each in named if not each.embedded.reused]
     names = [publication.outgoing[chunk_id] for chunk_id in anew if chunk_id in publication.outgoing]
@@ -139,7 +139,7 @@ def _broken(mongo: MongoCollections, publication: Publication, named: Sequence[N
     return set(names) - sound
 
 
-def refuse_known(mongo: MongoCollections, publication: Publication, named: Sequence[NamedChunk]) -> None:
+def refuse_known(mongo: MongoCollections, publication: MongoPublication, named: Sequence[NamedChunk]) -> None:
     """Raise ChunkKnown if the file already has a chunk of one of these ids."""
     ids = [each.embedded.chunk.chunk_id for each in named]
     rows = mongo.chunks.find({**publication.before.rows(), "chunk_id": {"$in": ids}}, {"chunk_id": 1})
@@ -147,7 +147,7 @@ def refuse_known(mongo: MongoCollections, publication: Publication, named: Seque
         raise ChunkKnown(f"{publication.record.file_id}: it has a chunk of the id {known[0]} already; replace the file")
 
 
-def write(mongo: MongoCollections, publication: Publication, rows: Sequence[NamedChunk]) -> None:
+def write(mongo: MongoCollections, publication: MongoPublication, rows: Sequence[NamedChunk]) -> None:
     """Write rows in any order; a row that the server refuses is an error (`errors.py`), and so is a short count."""
     for batch in batches(rows, BATCH):
         documents = [new_row(each.embedded, publication.record, name=each.name) for each in batch]

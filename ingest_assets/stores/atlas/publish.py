@@ -32,8 +32,8 @@ from ingest_assets.stores.atlas import ledger
 from ingest_assets.stores.atlas import publication as atlas_publication
 from ingest_assets.stores.atlas.entry import MongoEntry
 from ingest_assets.stores.atlas.publication import (
+    MongoPublication,
     NamedChunk,
-    Publication,
     begin,
     checked,
     refuse_known,
@@ -88,7 +88,7 @@ def extend(
     return _commit(mongo, publication, index=index)
 
 
-def _commit(mongo: MongoCollections, publication: Publication, *, index: SearchIndex | None) -> FileRecord:
+def _commit(mongo: MongoCollections, publication: MongoPublication, *, index: SearchIndex | None) -> FileRecord:
     record, outgoing = publication.record, sorted(publication.outgoing.values())
     after = publication.before.followed_by(record.generation, lowest=publication.lowest, going=outgoing)
     if index is not None and publication.sample is not None:
@@ -105,7 +105,7 @@ def _commit(mongo: MongoCollections, publication: Publication, *, index: SearchI
     return record
 
 
-def _counted(mongo: MongoCollections, publication: Publication, after: MongoEntry) -> int:
+def _counted(mongo: MongoCollections, publication: MongoPublication, after: MongoEntry) -> int:
     """Count the rows that will be in force; raise Overtaken unless the store holds what it was given."""
     count, wanted = mongo.chunks.count_documents(after.rows()), len(publication.incoming.seen)
     if count < wanted or (count > wanted and not publication.adding):

@@ -136,7 +136,7 @@ class SearchIndex:
             )
         return OutsideError(
             f"MongoDB at {mongo.where} is still building the search index {self.name} (it is {state['status']}); try "
-            "again later, or set ATLAS_VECTOR=0 meanwhile to search without an index"
+            "again later, or set ATLAS_VECTOR=0 until then to search without an index"
         )
 
     def _count(self, mongo: MongoCollections, vector: Vector, *, limit: int, where: Filters) -> int:

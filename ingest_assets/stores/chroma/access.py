@@ -26,10 +26,10 @@ T = TypeVar("T")
 
 
 def settled(access: ChromaAccess, read: Callable[[ChromaCollections], T]) -> T:
-    """Call `read` until no row goes away in the meantime, and return its answer.
+    """Call `read` until no row is deleted during it, and return its answer.
 
     Raises:
-        OutsideError: rows went away during each of 100 reads.
+        OutsideError: rows were deleted during each of 100 reads.
     """
     for _ in range(READS):
         try:

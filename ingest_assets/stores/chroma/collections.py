@@ -79,7 +79,7 @@ def refuse_foreign(chunks: Any, files: Any, *, location: str) -> None:
     )
     if chunks is not None and not (is_marked(chunks) or _has_rows(chunks, "since") or _is_new(chunks)):
         raise foreign(f"Chroma at {location}", f"the collection {chunks.name}", remedy)
-    # An empty ledger cannot be told from another application's empty collection, but for the chunks beside it.
+    # An empty ledger looks like another application's empty collection, so the chunks beside it decide.
     if files is not None and not (
         is_marked(files) or _has_rows(files, "gone") or (chunks is not None and not files.count())
     ):

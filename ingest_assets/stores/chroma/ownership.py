@@ -27,7 +27,7 @@ def claim(access: ChromaAccess, owner: StoreOwner | None, *, take_over: bool) ->
         marked = all(is_marked(each) for each in (store.files, store.chunks))
         new = owner_to_record(_recorded(store), owner, location=access.location, take_over=take_over)
     if marked and new is None:
-        return  # a write would have every other process open the store anew
+        return  # a write would make every other process open the store again
     with access.writing() as store:
         for each in (store.files, store.chunks):
             if not is_marked(each):
