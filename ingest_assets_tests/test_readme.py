@@ -1,4 +1,4 @@
-"""README and operations: what they tell people to type works, and what they name exists."""
+"""Test that what README and operations tell people to type works, and that what they name exists."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""Test that the samples are what their script makes."""
+
 from __future__ import annotations
 
 import subprocess

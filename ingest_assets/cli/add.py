@@ -192,7 +192,7 @@ def _below(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _is_passed_over(name: str, file: Path) -> bool:
-    """Pass over what the bucket passes over, and empty files: nobody chose them, they lie in the folder."""
+    """Pass over what the bucket passes over, and empty files, which were not chosen one by one."""
     return any(is_passed_over(segment) for segment in name.split("/")) or file.stat().st_size == 0
 
 

@@ -52,7 +52,7 @@ class HostReport:
     history_mb: int
     """Size of Dagster's runs and their events, 0.2 to 0.3 MB a run, which Dagster keeps for ever."""
     blip_mb: int
-    """The cap that a run needs to describe pictures; 0 where none does."""
+    """The cap that a run needs to describe pictures; 0 if runs describe none."""
     notes: Sequence[str]
     problems: Sequence[HostProblem]
 
@@ -93,7 +93,7 @@ def _size_mb(folder: Path) -> int:
 
 
 def _bucket_problems(bucket: Bucket) -> Iterator[HostProblem]:
-    """Name the places of the bucket that cannot be read; reading is tried, the ledger is not asked."""
+    """Name the places of the bucket that cannot be read, by trying to list them."""
     todo = "give the service's user the right to read it, or mount its share; nothing known there is removed"
     try:
         for place in bucket.list():

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ingest_assets.cli.bucket_status import BucketStatus
 
 PROBLEMS = frozenset({State.FAILED, State.PARTIAL})
-"""States of files that a person has to look at."""
+"""States of files that a person has to correct."""
 _COLOURS = {State.SUCCEEDED: "green", State.EMPTY: "yellow", State.PARTIAL: "yellow", State.FAILED: "red"}
 _LAYOUT = (
     TableColumn("file", justify="left"),

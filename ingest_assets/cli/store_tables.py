@@ -127,7 +127,7 @@ def show_optimized(report: OptimizeReport, *, as_json: bool) -> None:
 
 
 def show_answer(answer: Answer, *, as_json: bool) -> None:
-    """Print a chunk's answer: each as a line of JSON, or for people those that need somebody."""
+    """Print a chunk's answer: each as a line of JSON, or for people those in conflict or rejected."""
     if as_json:
         return print_json(answer, indent=0)
     if answer.status in {Status.CONFLICT, Status.REJECTED}:

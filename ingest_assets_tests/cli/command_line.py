@@ -1,4 +1,4 @@
-"""A command line on a home of its own, as a person or a program calls it."""
+"""Call the command line on a home of its own, as a person or a program does."""
 
 from __future__ import annotations
 

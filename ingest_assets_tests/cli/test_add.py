@@ -1,4 +1,4 @@
-"""Which files `ingest add` takes from a folder."""
+"""Test which files `ingest add` takes from a folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the command line says to arguments, before it loads anything that is heavy."""
+"""Test what the command line says to its arguments, before it loads anything heavy."""
 
 from __future__ import annotations
 

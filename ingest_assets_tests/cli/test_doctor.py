@@ -1,4 +1,4 @@
-"""`ingest doctor`: the report from plain data, and the command on real homes."""
+"""Test `ingest doctor`: the report from plain data, and the command on real homes."""
 
 from __future__ import annotations
 
@@ -46,20 +46,20 @@ def test_what_was_learnt_about_windows_is_shown(capsys: pytest.CaptureFixture[st
     assert "application/pdf: 7 files, at most 850 MB; the next starts with 8" in said
 
 
-def test_a_disk_that_is_nearly_full_needs_somebody() -> None:
+def test_a_disk_that_is_nearly_full_is_a_problem() -> None:
     assert a_report(disk_free_mb=1024).problems == []
     (problem,) = a_report(disk_free_mb=1023).problems
     assert "1023 MB of disk space left" in problem.what
 
 
-def test_blip_without_weights_needs_somebody(capsys: pytest.CaptureFixture[str]) -> None:
+def test_blip_without_weights_is_a_problem(capsys: pytest.CaptureFixture[str]) -> None:
     report = a_report(missing_blip="Salesforce/blip-image-captioning-base")
     (problem,) = report.problems
     assert "Salesforce/blip-image-captioning-base is not on this machine" in problem.what
     assert "INGEST_CAPTIONS=auto" in printed(report, capsys)
 
 
-def test_a_cap_that_does_not_hold_blip_needs_somebody(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_cap_that_does_not_hold_blip_is_a_problem(capsys: pytest.CaptureFixture[str]) -> None:
     assert "described by BLIP: a run needs a cap of 100 MB" in printed(a_report(blip_mb=100), capsys)
     assert a_report(blip_mb=100).problems == []
     (problem,) = a_report(blip_mb=100_000).problems
@@ -77,7 +77,7 @@ def test_a_file_that_is_not_the_shipped_one_is_worth_a_note(changed: list[str] |
     assert said.problems == []
 
 
-def test_a_report_ends_with_what_needs_somebody(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_report_ends_with_its_problems(capsys: pytest.CaptureFixture[str]) -> None:
     assert printed(a_report(), capsys).endswith("\nno problems\n")
     wrong = replace(FOUND, orphaned=["r1"])
     lines = printed(replace(a_report(), problems=plan_for(wrong).problems), capsys).splitlines()

@@ -1,4 +1,4 @@
-"""The command line as a person or a program calls it: a process, its output, its exit code."""
+"""Test the command line as a person or a program calls it: a process, its output, its exit code."""
 
 from __future__ import annotations
 

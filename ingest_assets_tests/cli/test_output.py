@@ -1,4 +1,4 @@
-"""Tables that fit the terminal, and text that cannot control it."""
+"""Test that tables fit the terminal, and that text cannot control it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `ingest plan` says would be done anew."""
+"""Test what `ingest plan` says would be done anew."""
 
 from __future__ import annotations
 

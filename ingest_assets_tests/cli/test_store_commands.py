@@ -1,4 +1,4 @@
-"""The commands that look after the store, on a home with real runs, the real model and embedded Chroma."""
+"""Test the commands about the whole store, on a home with real runs, the real model and embedded Chroma."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def store_of(ingest: Home) -> ChromaStore:
     return ChromaStore(str(Path(ingest.environment["DAGSTER_HOME"]) / "chroma"))
 
 
-def test_damage_is_found_named_and_mended(ingest: Home) -> None:
+def test_damage_is_found_named_and_repaired(ingest: Home) -> None:
     assert "2 files, 2 rows: all agrees" in ingest("validate")
     assert ingest("repair") == "nothing to repair\n"
     store = store_of(ingest)
@@ -61,8 +61,8 @@ def test_damage_is_found_named_and_mended(ingest: Home) -> None:
     (planned,) = ingest.json("repair", code=1)["files"]
     assert (planned["action"], planned["embedded"]) == ("rebuild", 0)
     assert {hit["filename"] for hit in ingest.json("search", "tide table", *OWNER)} == {"oil.txt"}
-    (mended,) = ingest.json("repair", "--apply")["files"]
-    assert (mended["action"], mended["embedded"]) == ("rebuild", 1)
+    (repaired,) = ingest.json("repair", "--apply")["files"]
+    assert (repaired["action"], repaired["embedded"]) == ("rebuild", 1)
     assert "all agrees" in ingest("validate")
     assert ingest.json("search", "tide table", *OWNER, "-k", "1")[0]["filename"] == "tides.md"
 
@@ -77,7 +77,7 @@ def test_a_file_whose_chunks_are_kept_nowhere_is_read_again(ingest: Home) -> Non
     assert "all agrees" in ingest("validate")
 
 
-def test_the_store_is_tidied(ingest: Home) -> None:
+def test_the_store_is_optimized(ingest: Home) -> None:
     told = ingest.json("optimize")
     assert (told["files"], told["flagged"], told["need_repair"]) == (2, 2, [])
     assert "vacuum" in told["compacted"]
