@@ -107,12 +107,14 @@ def _run(
     """Launch one run and follow it to its end; an interrupt cancels it."""
     job = _job()
     own = {PARTITION_TAG: file_id, PROCESS_TAG: this_process()}
-    run = instance.create_run_for_job(
-        job.get_definition(), tags={**tags, **own}, job_code_origin=job.get_python_origin()
-    )
+    with _interrupts_held_back() as interrupts:
+        run = instance.create_run_for_job(
+            job.get_definition(), tags={**tags, **own}, job_code_origin=job.get_python_origin()
+        )
+        _launch(instance, run.run_id, file_id)
     try:
-        with _interrupt_held_back():
-            _launch(instance, run.run_id, file_id)
+        if interrupts:
+            raise KeyboardInterrupt
         _follow(instance, run.run_id, on_progress)
     except KeyboardInterrupt:
         instance.run_launcher.terminate(run.run_id)
@@ -131,16 +133,14 @@ def _launch(instance: dg.DagsterInstance, run_id: str, file_id: str) -> None:
 
 
 @contextmanager
-def _interrupt_held_back() -> Iterator[None]:
-    """Raise a KeyboardInterrupt at the end of the block: Dagster takes one in a launch for a launch that failed."""
+def _interrupts_held_back() -> Iterator[list[int]]:
+    """Note interrupts instead of raising them: Dagster takes one in a launch for a launch that failed."""
     interrupts: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
     try:
-        yield
+        yield interrupts
     finally:
         signal.signal(signal.SIGINT, before)
-    if interrupts:
-        raise KeyboardInterrupt
 
 
 def _follow(instance: dg.DagsterInstance, run_id: str, on_progress: Callable[[RunProgress], None]) -> None:
