@@ -79,11 +79,13 @@ install: $(TEST) ## make .venv with all that the tests need
 demo: $(RUN) $(MODEL) ## ingest the samples, print what came of them, ask two questions
 	@$(BIN)/ingest add $(wildcard samples/*.*) --user demo --project samples
 	@echo
-	@$(BIN)/ingest search "How often is the overflow can of the rain gauge emptied?" --user demo --project samples -k 2
-	@$(BIN)/ingest search "At what battery voltage must the diesel generator be started?" --user demo --project samples -k 2
+	@printf '%s\n' "How often is the overflow can of the rain gauge emptied?" \
+		"At what battery voltage must the diesel generator be started?" \
+		| $(BIN)/ingest search - --user demo --project samples -k 2
 
 dev: $(RUN) $(MODEL) ## the UI, the daemon and the sensor on this instance, at http://127.0.0.1:3000
 	@$(BIN)/ingest prepare
+	@echo "soon ready: http://127.0.0.1:$${PORT:-3000}; drop files into $(DAGSTER_HOME)/bucket/USER/PROJECT/"
 	$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $${PORT:-3000}
 
 quick: format lint types contracts ## before each commit: format, lint, types, contracts and the fast tests
