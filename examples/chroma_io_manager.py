@@ -36,7 +36,7 @@ def main(folder: Path) -> None:
     vectors = ChromaIOManager(location=str(folder), model="counted-words")
     for document in TEXTS:
         dg.materialize([notes], partition_key=document, resources={"vectors": vectors})
-    for hit in vectors.store.search(embed("Where is the tide table?"), k=2, scope=vectors.scope("notes")):
+    for hit in vectors.search(embed("Where is the tide table?"), k=2, asset="notes"):
         print(f"{hit.score:.2f}  {hit.filename}, page {hit.chunk.pages[0]}: {hit.chunk.text}")  # noqa: T201
     vectors.close()
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 import msgspec
 
 _PREVIEW_CHARS = 1_000
+_MORE = "…\n"
+"""Ends a preview that does not show every record: records are shown whole or not at all."""
 UNREAD_UNDER_CAP = "unread_under_cap_mb"
 """Count in a manifest: the memory cap, in MB, under which something did not fit and was left out of the sequence."""
 
@@ -58,7 +60,9 @@ class Summary:
         tally = self._tally(record)
         self._digest.update(line + b"\n")
         self._counts.update(tally.counts)
-        self._preview = (self._preview + tally.preview)[:_PREVIEW_CHARS]
+        if tally.preview and not self._preview.endswith(_MORE):
+            fits = len(self._preview) + len(tally.preview) <= _PREVIEW_CHARS
+            self._preview += tally.preview if fits else _MORE
         self._warnings += tally.warnings
         self.records += 1
         return line

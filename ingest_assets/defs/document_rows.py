@@ -83,7 +83,7 @@ def chunks_of_rows(rows: Iterable[Any], *, file_id: str, model: str) -> Iterator
             section=_section(places.get("section")),
             words=len(text.split()),
         )
-        yield EmbeddedChunk(chunk=chunk, vector=_unit(_field(row, "vector", index)), model=model)
+        yield EmbeddedChunk(chunk=chunk, vector=unit_vector(_field(row, "vector", index)), model=model)
 
 
 def row_of(stored: StoredChunk) -> DocumentRow:
@@ -91,6 +91,16 @@ def row_of(stored: StoredChunk) -> DocumentRow:
     assert stored.vector is not None, "a row in force has a vector"
     chunk = stored.chunk
     return DocumentRow(chunk.text, stored.vector, chunk.chunk_id, chunk.pages, chunk.section)
+
+
+def unit_vector(values: Any) -> Vector:
+    """Return numbers as a float32 vector of length 1, as all stores keep it; one of that length stays as it is."""
+    import numpy as np
+
+    vector = np.asarray(values, dtype=np.float32)
+    norm = float(np.linalg.norm(vector.astype(np.float64)))
+    is_sound = np.isfinite(norm) and norm > 0  # the store refuses the others by name
+    return vector if not is_sound or abs(norm - 1) <= NORM_TOLERANCE else (vector / norm).astype(np.float32)
 
 
 def _field(row: Any, name: str, index: int) -> Any:
@@ -125,13 +135,3 @@ def _pages(places: Mapping[str, Any]) -> tuple[int, ...]:
 
 def _section(section: Any) -> tuple[str, ...]:
     return (section,) if isinstance(section, str) and section else tuple(section or ())
-
-
-def _unit(values: Any) -> Vector:
-    """Scale a vector to length 1, as all stores keep it; one that is so already stays as it is."""
-    import numpy as np
-
-    vector = np.asarray(values, dtype=np.float32)
-    norm = float(np.linalg.norm(vector.astype(np.float64)))
-    is_sound = np.isfinite(norm) and norm > 0  # the store refuses the others by name
-    return vector if not is_sound or abs(norm - 1) <= NORM_TOLERANCE else (vector / norm).astype(np.float32)

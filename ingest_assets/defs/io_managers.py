@@ -10,20 +10,21 @@ itself to the store that the IO manager has opened (`file_publication.py`), beca
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
-from ingest_assets.defs.document_rows import DocumentRow, chunks_of_rows, record_of_document, row_of
+from ingest_assets.defs.document_rows import DocumentRow, chunks_of_rows, record_of_document, row_of, unit_vector
 from ingest_assets.errors import BadInput, ConfigError
 from ingest_assets.file_ids import client_file_id
-from ingest_assets.ledger_records import Scope, utc_text
+from ingest_assets.ledger_records import Hit, Scope, utc_text
 from ingest_assets.stages.publish import publish
 from ingest_assets.wiring import without_password
 
 if TYPE_CHECKING:
+    from ingest_assets.records import Vector
     from ingest_assets.stores.contract import VectorStore
 
 
@@ -115,6 +116,10 @@ class _RowsIOManager(VectorStoreIOManager):
         """Return whose documents a search has to ask for to find those of an asset."""
         key = dg.AssetKey.from_coercible(asset_key)
         return Scope(self.user_id, self.project_id or ".".join(key.path))
+
+    def search(self, vector: Sequence[float] | Vector, *, k: int, asset: dg.AssetKey | str) -> list[Hit]:
+        """Return the k chunks of an asset's documents that are nearest to a vector, best first, with their cosine."""
+        return self.store.search(unit_vector(vector), k=k, scope=self.scope(asset))
 
     def file_id_of(self, asset_key: dg.AssetKey, document: str) -> str:
         """Return the document's name with its owner and project."""

@@ -1,9 +1,10 @@
-"""A record in, what it adds to its asset's metadata out: counts, a short preview, warnings."""
+"""Count for each record what it adds to its asset's metadata: numbers, a short preview, warnings."""
 
 from __future__ import annotations
 
 from ingest_assets.artifacts.manifests import Tally
 from ingest_assets.clients.language_detector import language_of
+from ingest_assets.defs.previews import cut
 from ingest_assets.records import Caption, Chunk, ElementType, Part, SourceFile
 from ingest_assets.stages.caption import DECORATION, DOES_NOT_FIT, SURE
 from ingest_assets.stages.languages import words_by_language
@@ -27,9 +28,9 @@ def of_part(part: Part) -> Tally:
         "characters": sum(len(element.text) for element in part.elements),
         "quarantined": int(bool(part.problem)),
     }
-    text = "\n\n".join(element.text for element in part.elements)
+    text = "\n\n".join(element.text for element in part.elements if element.text)
     warnings = part.warnings + ((part.problem,) if part.problem else ())
-    return Tally(counts=counts, preview=_quote(text), warnings=warnings)
+    return Tally(counts=counts, preview=_quote(text, page=part.page_number), warnings=warnings)
 
 
 def of_caption(caption: Caption) -> Tally:
@@ -50,7 +51,11 @@ def of_caption(caption: Caption) -> Tally:
         sure = caption.confidence
         doubt = "no text was found" if sure is None else f"read with a confidence of {sure:.2f}, below {SURE}"
         warnings.append(f"{where}: {doubt}; compare with the original")
-    return Tally(counts=counts, preview=_quote(caption.caption or caption.text), warnings=tuple(warnings))
+    return Tally(
+        counts=counts,
+        preview=_quote(caption.caption or caption.text, page=caption.page_number),
+        warnings=tuple(warnings),
+    )
 
 
 def of_chunk(chunk: Chunk) -> Tally:
@@ -59,5 +64,9 @@ def of_chunk(chunk: Chunk) -> Tally:
     return Tally(counts={"words": chunk.words, **languages}, preview=_quote(chunk.text))
 
 
-def _quote(text: str) -> str:
-    return text[:_PREVIEW_CHARS].strip() + "\n\n" if text.strip() else ""
+def _quote(text: str, *, page: int | None = None) -> str:
+    """Return the beginning of a text for the preview, with its page in front."""
+    if not text.strip():
+        return ""
+    mark = f"**Page {page}**\n\n" if page is not None else ""
+    return f"{mark}{cut(text, _PREVIEW_CHARS)}\n\n"
