@@ -62,7 +62,9 @@ def main(checkout: Path, archive: Path) -> None:
         with standalone(folder / "mongod") as mongod:
             ingest("migrate", "--from", "chroma", "--to", "atlas", MONGO_URI=mongod.uri)
             (folder / "atlas.json").write_text(dumped(mongod.uri), encoding="utf-8")
-        pack(folder, archive)
+        pack(
+            folder, archive, machine={sys.executable: "/usr/bin/python3", str(checkout): "/srv/code", name: "/srv/data"}
+        )
 
 
 def dumped(uri: str) -> str:
@@ -80,13 +82,15 @@ def dumped(uri: str) -> str:
         )
 
 
-def pack(folder: Path, archive: Path) -> None:
-    """Pack the home, the files and the dumps, without what belongs to this machine."""
+def pack(folder: Path, archive: Path, *, machine: dict[str, str]) -> None:
+    """Pack the home, the files and the dumps, with other paths for those of this machine."""
     for part in ("models", "launcher", "logs"):
         shutil.rmtree(folder / "home" / part, ignore_errors=True)
     with sqlite3.connect(folder / "home/history/runs.db") as runs:
-        for ours, theirs in ((sys.executable, "/usr/bin/python3"), (str(folder), "/srv/ingest")):
+        for ours, theirs in machine.items():
             runs.execute("UPDATE runs SET run_body = replace(run_body, ?, ?)", (ours, theirs))
+        runs.commit()
+        runs.execute("VACUUM")  # freed pages still hold what was there
     runs.close()
     with tarfile.open(archive, "w:xz") as packed:
         for name in ("home", "pgvector.sql", "atlas.json", *FILES):
