@@ -56,7 +56,7 @@ def main(checkout: Path, archive: Path) -> None:
         with postgres() as server:
             url = server.new_database()
             ingest("migrate", "--from", "chroma", "--to", f"pgvector:{url}")
-            dump = [BIN / "pg_dump", "--no-owner", "--no-privileges", "--inserts", url]
+            dump = [str(BIN / "pg_dump"), "--no-owner", "--no-privileges", "--inserts", url]
             (folder / "pgvector.sql").write_bytes(subprocess.check_output(dump))
         (folder / "mongod").mkdir()
         with standalone(folder / "mongod") as mongod:

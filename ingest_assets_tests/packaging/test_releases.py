@@ -43,7 +43,7 @@ def store(request: pytest.FixtureRequest, home: Home) -> Iterator[dict[str, str]
         with postgres() as server:
             url = server.new_database()
             command = [BIN / "psql", "--quiet", "--set", "ON_ERROR_STOP=1", "--file", home.folder / "pgvector.sql", url]
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            subprocess.run([str(word) for word in command], check=True, stdout=subprocess.DEVNULL)
             yield {"INGEST_STORE": "pgvector", "INGEST_PGVECTOR": url}
     elif request.param == "atlas":
         (home.folder / "mongod").mkdir()

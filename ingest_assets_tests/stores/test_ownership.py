@@ -11,7 +11,7 @@ import pytest
 from ingest_assets.errors import ConfigError
 from ingest_assets.stages.validate import validate
 from ingest_assets.stores.atlas.store import AtlasStore
-from ingest_assets.stores.chroma.client import collection
+from ingest_assets.stores.chroma.collections import collection
 from ingest_assets.stores.chroma.store import ChromaStore
 from ingest_assets.stores.ownership import StoreOwner
 from ingest_assets.stores.pgvector.store import PgVectorStore

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ingest_assets.errors import BadInput
-from ingest_assets.parsers.html import lists as html_lists
+from ingest_assets.parsers.building.numbers import list_label
 from ingest_assets.parsers.html import parser as html
 from ingest_assets.records import ElementType
 from ingest_assets_tests.parsers.reading import elements_of, file, parts_of, png, texts_of
@@ -171,7 +171,7 @@ def test_ordered_lists_keep_their_numbers(tmp_path: Path, body: str, texts: list
     ],
 )
 def test_numbers_of_lists_are_written_as_browsers_do(count: int, kind: str, written: str) -> None:
-    assert html_lists.label(count, kind) == written
+    assert list_label(count, kind) == written
 
 
 def test_references_to_control_characters_are_removed(tmp_path: Path) -> None:

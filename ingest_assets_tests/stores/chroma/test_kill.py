@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ingest_assets.stores.chroma.read import entry_in, row_names
+from ingest_assets.stores.chroma.ledger import entry_in
+from ingest_assets.stores.chroma.read import row_names
 from ingest_assets.stores.chroma.rows import parts_of
 from ingest_assets.stores.chroma.store import ChromaStore
 from ingest_assets_tests.stores.builders import chunks_of, scope_of, texts_of, vector_of
