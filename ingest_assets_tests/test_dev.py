@@ -1,4 +1,4 @@
-"""`dagster dev` as an operator runs it: files dropped into the bucket, a backfill started in a real browser."""
+"""Test `dagster dev` as an operator runs it: drop files into the bucket, start a backfill in a real browser."""
 
 from __future__ import annotations
 

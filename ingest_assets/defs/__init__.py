@@ -1,1 +1,1 @@
-"""Dagster shells over the stages: partitions, resources, IO managers, assets, checks, jobs, sensors, schedules."""
+"""Wrap the stages for Dagster: partitions, resources, IO managers, assets, checks, jobs, sensors, schedules."""

@@ -1,7 +1,7 @@
-"""A run that ended out of memory in, what is done next out: the same file with half the window, or its failure by name.
+"""Decide what follows a run that ended out of memory: repeat the file with half the window, or record its failure.
 
-Called by the sensor `out_of_memory`, and by the command line for the runs that it asked for. Calling it twice for one
-run gives one answer.
+The sensor `out_of_memory` calls this, and the command line for the runs that it asked for. Two calls for one run give
+the same answer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ingest_assets.stages.first_window import Experience
 from memory_capped_launcher.outcomes import CAP_TAG, OUTCOME_TAG, PEAK_TAG, RunOutcome
 
 SETTLED_TAG = "ingest/settled"
-"""What came of a failed run: it was repeated, or its failure stands in the ledger."""
+"""How a failed run was followed up: it was repeated, or its failure was recorded."""
 _LEAVE_OUT = ("parsed_documents", "image_captions")
 _STEPS = {dg.DagsterEventType.STEP_START, dg.DagsterEventType.STEP_SUCCESS}
 
@@ -30,17 +30,17 @@ class FollowUp:
     """What is done about a run that ended out of memory."""
 
     tags: dict[str, str] | None
-    """Of the run that repeats it; None where none does."""
+    """Of the run that repeats it; None if no run does."""
     said: str
 
 
 def ended_out_of_memory(run: dg.DagsterRun) -> bool:
-    """Was its end named so?"""
+    """Tell whether the launcher named this end."""
     return run.tags.get(OUTCOME_TAG) == RunOutcome.OUT_OF_MEMORY
 
 
 def follow_up(run: dg.DagsterRun, *, file_id: str, instance: dg.DagsterInstance, project: Project) -> FollowUp:
-    """Decide what is done next, and tell the ledger, the run and the memory prediction."""
+    """Decide what is done next, and record it in the ledger, in the run and in the history of memory needs."""
     seen, source = project.bucket.stat(key_of(file_id)), project.source(file_id)
     if seen is None or (source is not None and source.version != seen.version):
         return FollowUp(None, f"{key_of(file_id)}: deleted or replaced since; what is there now decides")
@@ -59,7 +59,7 @@ def follow_up(run: dg.DagsterRun, *, file_id: str, instance: dg.DagsterInstance,
 
 
 def _stage_of(instance: dg.DagsterInstance, run_id: str) -> str:
-    """Return the step that began last and did not succeed; none where the run died before its first."""
+    """Return the step that began last and did not succeed; empty if the run died before its first step."""
     open_steps: dict[str, None] = {}
     for entry in instance.all_logs(run_id, of_type=_STEPS):
         event = entry.dagster_event

@@ -1,4 +1,4 @@
-"""The jobs: a file goes in, a file goes out, and the store is looked after. All run their steps in one process.
+"""Define the jobs: ingest a file, purge a file, and validate, repair or optimize the store; each in one process.
 
 Dagster's multiprocess executor would hold a second copy of everything: 3 CPU seconds and twice the memory a run.
 """

@@ -1,4 +1,6 @@
-"""What is out of date, at night: files whose stages have new code, settings or models since they were ingested.
+"""Materialise at night the files that are out of date, and validate the store.
+
+A file is out of date when a stage has new code, settings or models, or when it failed by no fault of its own.
 
 `build_schedule_from_partitioned_job` refuses dynamic partitions yet, so the schedule asks for its runs itself.
 """
@@ -18,7 +20,7 @@ from ingest_assets.stores.contract import all_records
 Parts = dg.ResourceParam[Project]
 
 PAUSE = timedelta(hours=1)
-"""What failed by no fault of the file is not tried again before: it is seldom mended in ten minutes."""
+"""Files that failed by no fault of their own are not tried again earlier: an outage seldom ends in ten minutes."""
 
 
 @dg.schedule(
@@ -43,7 +45,7 @@ def out_of_date(context: dg.ScheduleEvaluationContext, ingest_project: Parts) ->
 
 
 def stale_files(project: Project) -> list[str]:
-    """List files that today's code, settings or models would treat differently, or whose failure was not theirs."""
+    """List the files that are out of date under today's code, settings and models."""
     lately = utc_text(datetime.now(UTC) - PAUSE)
     stale = [
         record
@@ -52,7 +54,7 @@ def stale_files(project: Project) -> list[str]:
         and record.fingerprint != project.current_fingerprint(record)
         and not (record.state is State.FAILED and not record.fingerprint and record.updated_at > lately)
     ]
-    # The longest untouched first: files that fail every time must not stand before all others.
+    # The oldest attempt first: files that fail every time must not take the place of all others.
     return [record.file_id for record in sorted(stale, key=lambda record: (record.updated_at, record.file_id))]
 
 

@@ -1,4 +1,4 @@
-"""What makes runs start by itself: files that come, change or go, and runs that die without a word."""
+"""Start runs for files that come, change or go, and record runs that ended without recording anything themselves."""
 
 import json
 import time
@@ -25,7 +25,7 @@ from memory_capped_launcher.outcomes import OUTCOME_TAG
 from memory_capped_launcher.register import Register
 from memory_capped_launcher.supervision.sweep import sweep
 
-# Dagster copies every sensor and then warns of a parameter of its own that nobody gave.
+# Dagster copies every sensor, and then warns of a parameter that only Dagster itself has set.
 warnings.filterwarnings("ignore", message="Parameter `owners` of initializer", category=dg.BetaWarning)
 
 INTERVAL_S = 15
@@ -82,7 +82,7 @@ def upload_bucket(context: dg.SensorEvaluationContext, ingest_project: Parts) ->
     description="Repeats a file whose run ended out of memory with half the window; at the smallest, without the part.",
 )
 def out_of_memory(context: dg.RunFailureSensorContext, ingest_project: Parts) -> dg.RunRequest | dg.SkipReason:
-    """Ask for the next, smaller attempt, unless whoever asked for the run is still there to do so."""
+    """Ask for the next, smaller attempt, unless the process that asked for the run is there to do so itself."""
     run = _with_its_end(context.instance, context.dagster_run)
     file_id, asked_by = run.tags.get(PARTITION_TAG), run.tags.get(PROCESS_TAG)
     if file_id is None or not ended_out_of_memory(run) or (asked_by and is_alive(asked_by)):
@@ -96,10 +96,10 @@ def out_of_memory(context: dg.RunFailureSensorContext, ingest_project: Parts) ->
 @dg.run_failure_sensor(
     minimum_interval_seconds=FAILURE_INTERVAL_S,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Puts a run that ended without a word (killed, host restarted) into the ledger.",
+    description="Records a file whose run was killed or lost with its host as failed in the ledger.",
 )
 def lost_runs(context: dg.RunFailureSensorContext, ingest_project: Parts) -> None:
-    """Note the failure of a run whose own process could not, by the end that its launcher named."""
+    """Record the failure of a run that could not do it itself, with the end that its launcher named."""
     ingest_project.follow_model_change()
     run = _with_its_end(context.instance, context.dagster_run)
     if PARTITION_TAG not in run.tags or ended_out_of_memory(run):
@@ -113,10 +113,10 @@ def lost_runs(context: dg.RunFailureSensorContext, ingest_project: Parts) -> Non
 @dg.run_status_sensor(
     run_status=dg.DagsterRunStatus.CANCELED,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Puts a cancelled run into the ledger, so that its file is not asked for again at once.",
+    description="Records a file whose run was cancelled, so that it is not asked for again at once.",
 )
 def cancelled_runs(context: dg.RunStatusSensorContext, ingest_project: Parts) -> None:
-    """Note that somebody cancelled a file's run."""
+    """Record that a file's run was cancelled."""
     _note_unless_known(ingest_project, context.instance, context.dagster_run, "was cancelled")
 
 
@@ -134,7 +134,7 @@ def _is_in_charge(instance: dg.DagsterInstance, run_id: str) -> bool:
 
 
 def sweep_dead_runs(instance: dg.DagsterInstance) -> None:
-    """Name the ends of runs that died with all who supervised them."""
+    """Name the ends of runs that died together with their supervisor."""
     sweep(Register(Path(instance.root_directory) / "launcher"), instance)
 
 
@@ -180,7 +180,7 @@ def compare_bucket(
 
 
 def files_not_settled(instance: dg.DagsterInstance) -> set[str]:
-    """Return the files whose run failed just now: what comes of it is being decided."""
+    """Return the files whose run failed less than a minute ago and is not followed up yet."""
     since = datetime.now(UTC) - timedelta(seconds=SETTLED_WITHIN_S)
     runs = instance.get_runs(filters=dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since))
     return {run.tags[PARTITION_TAG] for run in runs if PARTITION_TAG in run.tags and SETTLED_TAG not in run.tags}

@@ -1,4 +1,4 @@
-"""A whole project in a temporary home: bucket, instance, artifacts, Chroma and the real model."""
+"""Make a whole project in a temporary home: bucket, instance, artifacts, Chroma and the real model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The asset checks, on real files whose results somebody tampered with."""
+"""Test the asset checks on files whose stored results were damaged, and on files that could not be read."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 
+from ingest_assets.defs.check_results import CHECKS
 from ingest_assets.records import EmbeddedChunk
 from ingest_assets.stores.chroma.read import row_names
 from ingest_assets.stores.chroma.store import ChromaStore
@@ -61,6 +63,20 @@ def test_a_vector_that_is_not_sound_is_never_published(project: Project, monkeyp
     with pytest.raises(ValueError, match="finite"):
         project.parts.store.replace(replace(record), [broken])
     assert project.record(file_id) == record
+
+
+def test_a_file_that_cannot_be_read_leaves_no_check_red_and_its_run_says_why(project: Project) -> None:
+    file_id = project.put("broken.pdf", b"%PDF-1.7\ngarbage")
+    result = project.ingest(file_id)
+    assert not result.success
+    run = project.instance.get_run_by_id(result.run_id)
+    assert run is not None
+    assert run.tags["problem"] == "the PDF is damaged or truncated: no pages can be found in it"
+    for asset, name in CHECKS:
+        key = dg.AssetCheckKey(dg.AssetKey(asset), name)
+        newest, *_ = project.instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+        assert newest.partition == file_id
+        assert newest.status.value == "SUCCEEDED"
 
 
 @contextmanager

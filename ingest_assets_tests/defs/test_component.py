@@ -1,4 +1,4 @@
-"""A team adds the assets to its own project with a `defs.yaml` and no Python."""
+"""Test that a `defs.yaml` adds the assets to another project, without Python."""
 
 from __future__ import annotations
 

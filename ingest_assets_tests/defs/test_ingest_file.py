@@ -1,4 +1,4 @@
-"""The whole job, on the real instance, model and store."""
+"""Test the whole job on a real instance, model and store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The IO managers as another project uses them: plain rows in, on each real store."""
+"""Test the IO managers as another project uses them: with plain rows, on each real store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures of files on the whole job: described by a tiny BLIP, read by the real OCR, once per store."""
+"""Test the pictures of files in the whole job: described by a tiny BLIP, read by the real OCR, once per store."""
 
 from __future__ import annotations
 

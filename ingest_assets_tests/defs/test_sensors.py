@@ -1,3 +1,5 @@
+"""Test the sensors and the nightly schedule on a real instance, bucket and store."""
+
 from __future__ import annotations
 
 import json

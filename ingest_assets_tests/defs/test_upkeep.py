@@ -1,4 +1,4 @@
-"""The jobs that look after the store, run as Dagster runs them."""
+"""Test the jobs that validate, repair and optimize the store, run as Dagster runs them."""
 
 from __future__ import annotations
 
