@@ -18,4 +18,4 @@ echo "output: $out (stdout grows while it runs)" >&2
 # 25: Python in software emulation is 15 to 20 times slower, and two processes at once are slower again.
 exec "$runner" --ram "${GUEST_RAM_MB:-4096}" --timeout "${GUEST_TIMEOUT_S:-3600}" \
   --ro "$venv" --ro "$PWD" --cwd "$PWD" --out "$out" \
-  --env "PYTHONPATH=$PWD" --env "TEST_PATIENCE=${TEST_PATIENCE:-25}" -- "$@"
+  --env "PYTHONPATH=$PWD:$PWD/memory_capped_launcher:$PWD/memory_capped_launcher/src" --env "TEST_PATIENCE=${TEST_PATIENCE:-25}" -- "$@"

@@ -88,7 +88,7 @@ def test_a_run_is_launched_cold_where_the_sockets_folder_is_another_users(host: 
 def test_a_run_is_launched_cold_where_another_user_answers_in_the_warm_process_s_place(host: Host) -> None:
     host.run("ok")
     (socket,) = (host.home / "launcher/warm").glob("*.sock")
-    os.kill(host.warm(), 9)
+    host.kill_warm()
     socket.unlink()
     command = [sys.executable, "-c", IMPOSTOR, str(socket.parent), socket.name, str(SOMEBODY)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as impostor:

@@ -37,9 +37,12 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
 def run(host: Host) -> Callable[[str], dg.DagsterRun]:
     def launch(job_name: str) -> dg.DagsterRun:
         job = host.repository.get_reconstructable_job(job_name)
-        run = host.instance.create_run_for_job(job.get_definition(), job_code_origin=job.get_python_origin())
+        definition = job.get_definition()
+        run = host.instance.create_run_for_job(
+            definition, tags=definition.run_tags, job_code_origin=job.get_python_origin()
+        )
         host.instance.launch_run(run.run_id, None)  # type: ignore[arg-type]
-        return host.end_of(run.run_id, within_s=60)
+        return host.end_of(run.run_id)
 
     return launch
 
