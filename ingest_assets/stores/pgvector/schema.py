@@ -121,7 +121,7 @@ CREATE TABLE {ingest_owner} (
 """
 
 _OURS = {
-    "chunks": {"file_id", "chunk_id", "text_sha256", "generation", "embedding"},
+    "chunks": {"file_id", "chunk_id", "text_sha256", "generation"},  # not the vector: it goes with the extension
     "files": {"file_id", "generation", "fingerprint", "record"},
 }
 """Columns of the first step by which a table is known as made here: another application's `chunks` has some of them at
