@@ -14,6 +14,7 @@ from uuid import uuid4
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 
+from ingest_assets.defs.busy_files import PARTITION_TAG
 from ingest_assets.errors import IngestError, OutsideError
 from ingest_assets.ledger_records import State
 from ingest_assets.project import Project
@@ -87,7 +88,13 @@ CHECKS: Mapping[tuple[str, str], Callable[[Project, str, str], CheckResult]] = {
 
 
 def report_checks(project: Project, instance: dg.DagsterInstance, file_id: str) -> None:
-    """Evaluate all checks of a file now and report them outside of a run; they replace what its failed run planned."""
+    """Evaluate all checks of a file now and report them in its newest run, whose planned checks have no result.
+
+    Dagster keeps one result outside of runs for each partition and refuses a second, so they are reported in the run.
+    """
+    runs = instance.get_runs(filters=dg.RunsFilter(tags={PARTITION_TAG: file_id}), limit=1)
+    if not runs:
+        return
     asked_by = uuid4().hex  # in place of a run's id, so that rows counted before the failure are counted again
     for (asset, name), evaluate in CHECKS.items():
         try:
@@ -103,7 +110,9 @@ def report_checks(project: Project, instance: dg.DagsterInstance, file_id: str) 
             target_materialization_data=_newest_materialization(instance, asset, file_id),
             partition=file_id,
         )
-        instance.report_runless_asset_event(evaluation)
+        kind = dg.DagsterEventType.ASSET_CHECK_EVALUATION.value
+        event = dg.DagsterEvent(kind, job_name=runs[0].job_name, event_specific_data=evaluation)
+        instance.report_dagster_event(event, runs[0].run_id)
 
 
 def _newest_materialization(

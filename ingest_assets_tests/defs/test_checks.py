@@ -67,6 +67,7 @@ def test_a_vector_that_is_not_sound_is_never_published(project: Project, monkeyp
 
 def test_a_file_that_cannot_be_read_leaves_no_check_red_and_its_run_says_why(project: Project) -> None:
     file_id = project.put("broken.pdf", b"%PDF-1.7\ngarbage")
+    project.ingest(file_id)
     result = project.ingest(file_id)
     assert not result.success
     run = project.instance.get_run_by_id(result.run_id)
