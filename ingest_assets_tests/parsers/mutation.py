@@ -16,7 +16,10 @@ from ingest_assets.records import Part
 
 # Some hundred files per family; the time of one example does not matter here.
 some_hundred = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    database=None,
 )
 SMALL = Limits(max_picture_pixels=4_000_000, max_unpacked_bytes=50_000_000)
 

@@ -91,7 +91,7 @@ def test_a_damaged_file_gives_parts_or_a_refusal(
         max_examples=40,
         deadline=None,
         database=None,
-        suppress_health_check=[HealthCheck.function_scoped_fixture],
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
     @given(name=st.sampled_from(list(wholes)), changes=places, inside=st.booleans(), which=st.floats(0, 0.999))
     def fuzz(name: str, changes: list[tuple[float, str, bytes]], inside: bool, which: float) -> None:

@@ -220,7 +220,9 @@ CHANGES = st.lists(
 
 
 @pytest.mark.slow
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(changes=CHANGES)
 def test_any_sequence_of_changes_equals_a_dictionary(store: VectorStore, changes: list[tuple[str, object]]) -> None:
     for name in FILES:

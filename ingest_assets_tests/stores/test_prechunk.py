@@ -97,7 +97,9 @@ CLIENT_CHUNK = st.tuples(
 
 
 @pytest.mark.slow
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(chunks=st.lists(CLIENT_CHUNK, max_size=12), cut=st.integers(0, 12))
 def test_any_sequence_of_chunks_equals_a_dictionary(
     store: VectorStore, chunks: list[tuple[str, str, str, int]], cut: int

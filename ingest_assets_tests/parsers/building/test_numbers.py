@@ -24,13 +24,23 @@ def test_a_number_has_at_most_fifteen_digits(value: str | float, text: str) -> N
 @pytest.mark.parametrize(
     ("count", "kind", "label"),
     [
-        (3, "1", "3"),
-        (27, "a", "aa"),
-        (52, "A", "AZ"),
-        (4, "i", "iv"),
-        (1999, "I", "MCMXCIX"),
-        (4000, "i", "4000"),
-        (0, "a", "0"),
+        *[
+            (3, "1", "3"),
+            (5, "x", "5"),
+            (1, "a", "a"),
+            (26, "a", "z"),
+            (27, "a", "aa"),
+            (52, "A", "AZ"),
+            (703, "a", "aaa"),
+        ],
+        *[
+            (4, "i", "iv"),
+            (1994, "I", "MCMXCIV"),
+            (3999, "i", "mmmcmxcix"),
+            (4000, "i", "4000"),
+            (0, "a", "0"),
+            (-2, "i", "-2"),
+        ],
     ],
 )
 def test_an_item_has_the_label_of_its_list(count: int, kind: str, label: str) -> None:
