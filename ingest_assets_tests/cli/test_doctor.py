@@ -16,7 +16,7 @@ import pytest
 from ingest_assets.cli.doctor import HostReport, LearntWindow, report_of, show_report
 from ingest_assets_tests.conftest import ROOT
 from memory_capped_launcher.host.plan import plan_for
-from memory_capped_launcher_tests.test_plan import FOUND
+from memory_capped_launcher_tests.host.test_plan import FOUND
 
 
 @pytest.fixture(autouse=True)
