@@ -51,6 +51,18 @@ class Fingerprints:
         """Fingerprint of all stages together, which the ledger keeps."""
         return fingerprint(self)
 
+    def of_parsed(self, *, sha256: str, media_type: str) -> str:
+        """Return the fingerprint of a file's elements: of its bytes, its type and the parse stage."""
+        return fingerprint(sha256, media_type, self.parse)
+
+    def of_captions(self, *, parsed: str) -> str:
+        """Return the fingerprint of a file's captions; `parsed` is the digest of its elements."""
+        return fingerprint(parsed, self.caption)
+
+    def of_chunks(self, *, file_id: str, parsed: str, captions: str) -> str:
+        """Return the fingerprint of a file's chunks, given the digests of its elements and captions."""
+        return fingerprint(file_id, parsed, captions, self.chunk)
+
 
 def fingerprints_of(settings: Settings, parser: Parser, *, media_type: str) -> Fingerprints:
     """Derive the fingerprints of a file's stages without opening a model."""

@@ -31,7 +31,7 @@ def prepare(
         project.take_over_store()
     with told_if_slow("preparing the store"):
         project.store.prepare()
-    with told_if_slow("converting the embedding model, once; this takes a minute"):
+    with told_if_slow("converting the embedding model, once; this takes some seconds"):
         project.embedder.embed(["ready"])
     typer.echo(f"{project.settings.home} is ready; vectors by {project.embedder.model}")
 

@@ -52,9 +52,7 @@ def _hits(project: Project, query: str, *, scope: Scope, k: int) -> list[Hit]:
     from ingest_assets.stages.search import search
 
     try:
-        with told_if_slow(
-            "loading the embedding model; the first time in a home it is converted, which takes a minute"
-        ):
+        with told_if_slow("loading the embedding model"):
             hits = search(query, k=k, scope=scope, embedder=project.embedder, store=project.store)
     except ValueError as error:
         raise ConfigError(str(error)) from error

@@ -63,7 +63,7 @@ def parsed_documents(
             yield from parse(path, parser=parser, limits=limits, keep=draft.attach, finished=draft.kept())
 
     return Pending(
-        fingerprint=fingerprint(source.sha256, source.media_type, ingest_project.fingerprints(source).parse),
+        fingerprint=ingest_project.fingerprints(source).of_parsed(sha256=source.sha256, media_type=source.media_type),
         produce=produce,
         tally=metadata_counts.of_part,
         resume_token=source.version,
@@ -80,10 +80,10 @@ def image_captions(
 ) -> Pending[Caption]:
     """What each distinct picture of a file shows: a caption, the text in it, its page, and the model that said so."""
     source = ingest_project.received(context.partition_key)
-    attempt, model = attempt_of(context, ingest_project, source), ingest_project.fingerprints(source).caption
-    upstream = parsed_documents.manifest.digest
+    attempt, fingerprints = attempt_of(context, ingest_project, source), ingest_project.fingerprints(source)
+    upstream, model = parsed_documents.manifest.digest, fingerprints.caption
     return Pending(
-        fingerprint=fingerprint(upstream, model),
+        fingerprint=fingerprints.of_captions(parsed=upstream),
         produce=lambda draft: caption_pictures(
             draft, parsed_documents, project=ingest_project, file_id=source.file_id, attempt=attempt, model=model
         ),
@@ -106,9 +106,9 @@ def chunks(
     """The text to embed, 150 to 500 words a chunk, captions where their pictures stood; with pages and section."""
     source = ingest_project.received(context.partition_key)
     captions, sizes = {row.picture: row for row in image_captions}, chunk_sizes_of(ingest_project.settings)
-    upstream = (parsed_documents.manifest.digest, image_captions.manifest.digest)
+    upstream = {"parsed": parsed_documents.manifest.digest, "captions": image_captions.manifest.digest}
     return Pending(
-        fingerprint=fingerprint(source.file_id, *upstream, ingest_project.fingerprints(source).chunk),
+        fingerprint=ingest_project.fingerprints(source).of_chunks(file_id=source.file_id, **upstream),
         produce=lambda _: chunk(parsed_documents, file_id=source.file_id, captions=captions, sizes=sizes),
         tally=metadata_counts.of_chunk,
         window=attempt_of(context, ingest_project, source).window,
