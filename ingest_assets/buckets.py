@@ -1,12 +1,12 @@
 """List, read and write the files of the upload bucket.
 
 One protocol serves every kind of bucket; a local folder is the first. Objects are named by keys below the bucket's
-prefix (`user_id/project_id/filename`), in Unicode's composed form (NFC), whatever form the file system holds: a Mac
-writes `Geschäft` as other characters than people type. A version changes whenever an object is written, also with the
-same bytes.
+prefix (`user_id/project_id/filename`), in Unicode's composed form (NFC), also if the file system holds another form: a
+Mac stores `Geschäft` with other characters than those that people type. A version changes whenever an object is
+written, also with the same bytes.
 
 A bucket that is not there must never look like an empty one, because what is missing from the bucket is removed from
-the store. So `prepare` alone makes the folder, and leaves a mark in it that an empty mount point does not have.
+the store. So only `prepare` makes the folder, and it leaves a mark in it that an empty mount point does not have.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Bucket(Protocol):
     """Where files arrive."""
 
     def prepare(self) -> None:
-        """Make the bucket if it is not there, and mark it; any number of times.
+        """Make the bucket if it is not there, and mark it; a second call changes nothing.
 
         Raises:
             ConfigError: it cannot be made.
@@ -66,7 +66,7 @@ class Bucket(Protocol):
         ...
 
     def stat(self, key: str) -> BucketObject | None:
-        """Return what the bucket says of one object, None where there is none.
+        """Return size, version and time of one object; None if there is none.
 
         Raises:
             OutsideError: the bucket is not there, or the place cannot be read.
@@ -109,7 +109,7 @@ def open_bucket(url: str) -> Bucket:
 
 
 def is_passed_over(name: str) -> bool:
-    """Tell whether files and folders of this name are never documents: hidden, a lock, unfinished, the system's own."""
+    """Tell whether a name is never a document's: it is hidden, a lock, unfinished, or belongs to the system."""
     lowered = name.lower()
     return name.startswith(_HIDDEN) or lowered.endswith(_UNFINISHED) or lowered in _OF_THE_SYSTEM
 
@@ -198,7 +198,7 @@ class FolderBucket:
         if path is None:
             return
         path.unlink(missing_ok=True)
-        with suppress(OSError):  # the first folder that holds something, or is gone, ends it
+        with suppress(OSError):  # rmdir fails at the first folder that is not empty or is gone
             for folder in path.parents:
                 if folder == self._root:
                     break
@@ -216,7 +216,7 @@ class FolderBucket:
             )
 
     def _require_volume(self) -> None:
-        """Refuse to say that a file is gone from an empty folder without a mark: its volume may not be mounted."""
+        """Raise if the folder is empty and has no mark: its volume may not be mounted, so its files are not gone."""
         if not self.identity() and all(is_passed_over(path.name) for path in self._root.iterdir()):
             raise OutsideError(
                 f"the bucket {self._root} is empty and has no mark of `ingest prepare`: is its volume mounted? "
@@ -224,7 +224,7 @@ class FolderBucket:
             )
 
     def _walk(self, folders: Iterable[Path], above: tuple[str, ...]) -> Iterator[BucketObject | UnreadablePlace]:
-        """Yield what lies in a folder; there are several where their names differ only in Unicode's form."""
+        """Yield what is in a folder; `folders` are several if their names differ only in Unicode's form."""
         key = "/".join(above)
         entries: list[os.DirEntry[str]] = []
         is_read = True
@@ -262,7 +262,7 @@ class FolderBucket:
                     yield _object(key, entry.stat(follow_symlinks=False))
                     taken = True
             except OSError as error:
-                if error.errno not in _GONE:  # else removed while the folder was being listed
+                if error.errno not in _GONE:  # these mean: removed while the folder was listed
                     yield UnreadablePlace(key, _reason(key, error))
         if below:
             yield from self._walk(below, place)
@@ -295,7 +295,7 @@ def _names(folder: Path, name: str) -> Iterator[str]:
 
 
 def _exists(path: Path) -> bool:
-    """Tell whether there is anything at a path; what cannot be looked at may be there."""
+    """Tell whether there is anything at a path; True if it cannot be examined, because a file may be there."""
     try:
         path.lstat()
     except OSError as error:

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from ingest_assets.errors import BadInput
 
 # `[`, `]`, `*`, `"` mean something in asset selections and ranges; `:` stands for the slash.
-_HURTS = re.compile(r'[%,:\[\]*"\'\\|<>?{}#&;$`\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]')
+_UNSAFE = re.compile(r'[%,:\[\]*"\'\\|<>?{}#&;$`\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]')
 _EDGE_SPACE = re.compile(r"^\s|\s$|\.(?=\.)|(?<=\.)\.")
 
 
@@ -25,7 +25,7 @@ def nfc(name: str) -> str:
 
 
 def file_id_of(key: str) -> str:
-    """Turn a file key into the partition key of its file; keys that differ only in Unicode's form are one file's.
+    """Turn a file key into the partition key of its file; keys that differ only in Unicode's form give the same.
 
     Raises:
         BadInput: the key is not `user_id/project_id/filename`, or has an empty, `.` or `..` segment.
@@ -43,7 +43,7 @@ def key_for(user_id: str, project_id: str, filename: str) -> str:
     """Put a file key together, in composed letters.
 
     Raises:
-        BadInput: a slash in the user or project would make it somebody else's; or a part is empty, `.` or `..`.
+        BadInput: a slash in the user or project would make it another user's key; or a part is empty, `.` or `..`.
     """
     for name, value in (("user", user_id), ("project", project_id)):
         if "/" in value:
@@ -54,7 +54,7 @@ def key_for(user_id: str, project_id: str, filename: str) -> str:
 
 
 def client_file_id(user_id: str, project_id: str, doc_id: str) -> str:
-    """Name a document whose chunks a client hands in: with an empty folder, which no key of the bucket has.
+    """Return the file_id of a document whose chunks a client hands in; no key of the bucket has its empty folder.
 
     Raises:
         BadInput: as `key_for`.
@@ -69,7 +69,7 @@ def is_in_bucket(file_id: str) -> bool:
 
 
 def require_file_id(file_id: str) -> None:
-    """Refuse a partition key that no file has.
+    """Raise if no file can have this partition key.
 
     Raises:
         BadInput: it is not what `file_id_of` makes of a key.
@@ -104,7 +104,7 @@ def owner_of(key: str) -> tuple[str, str, str]:
 
 
 def _encode(segment: str) -> str:
-    return _EDGE_SPACE.sub(_percent, _HURTS.sub(_percent, segment))
+    return _EDGE_SPACE.sub(_percent, _UNSAFE.sub(_percent, segment))
 
 
 def _percent(match: re.Match[str]) -> str:

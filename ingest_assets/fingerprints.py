@@ -1,6 +1,6 @@
 """Say what each stage's result for a file depends on besides the file's bytes: code versions, settings and models.
 
-A result whose fingerprint has not changed is not made again. Nothing is opened to tell: models are named, not loaded.
+A result whose fingerprint has not changed is not made again. A model's name is enough for this; no model is loaded.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ingest_assets.wiring import open_embedder
 
 
 def limits_of(settings: Settings) -> Limits:
-    """Return the bounds on what a file may claim."""
+    """Return the limits on what is read from one file."""
     return Limits(max_pages=settings.max_pages, max_picture_pixels=settings.max_picture_pixels)
 
 

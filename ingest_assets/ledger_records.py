@@ -84,7 +84,7 @@ class FileRecord:
     """Pictures without content: tiny, of one colour, or on most pages."""
     tables: int = 0
     characters: int = 0
-    """Of the elements' text, before captions stand in it."""
+    """Of the elements' text, without captions."""
     languages: tuple[str, ...] = ()
     """ISO 639-1, the language of most words first; languages of less than a tenth of the words are not listed."""
     chunks: int = 0
@@ -117,7 +117,7 @@ class FileRecord:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The user and project whose rows a search may see. Neither is ever empty: no scope means "everybody's"."""
+    """The user and project whose rows a search may see. Neither may be empty: no scope ever means "all users"."""
 
     user_id: str
     project_id: str
@@ -142,10 +142,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """Whether an answer may rest on a chunk, for systems that search the store by themselves."""
+    """Whether an answer may be based on a chunk, for systems that search the store by themselves."""
 
     rag_strict: bool
-    """Text, place and owner are complete and agree with each other, so that an answer may rest on the chunk."""
+    """Text, place and owner are complete and agree with each other, so that an answer may be based on it."""
     source_only: bool
     """No model wrote any of the text: it contains no caption."""
 

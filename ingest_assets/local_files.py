@@ -1,4 +1,4 @@
-"""Hash a local file, and let one process at a time do something."""
+"""Hash a local file, and hold a lock that one process at a time can have."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def sha256_of(path: Path) -> str:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Wait until no other process holds the lock file of this path, and hold it; its folder is made if need be.
+    """Wait until no other process holds the lock file of this path, and hold it; its folder is made if necessary.
 
     The kernel releases the lock when the process dies. The file stays: removing it would let two processes in.
     """

@@ -1,6 +1,6 @@
 """Open the parts of a project (bucket, artifacts, store, models) for one set of settings, each when it is first used.
 
-Without Dagster, so that commands which start no run do not pay for its import (1.5 s).
+This module does not import Dagster, so that commands that start no run do not wait for that import (1.5 s).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Project:
 
     @cached_property
     def _first_space(self) -> VectorStore:
-        """The store as it is before any change of model; what is in use, mostly, so it is opened once."""
+        """The store in the first space. Mostly that is the space in use, so the store is opened once."""
         return open_store(self.settings)
 
     @cached_property
@@ -91,7 +91,7 @@ class Project:
         return store
 
     def take_over_store(self) -> None:
-        """Make the store this bucket's, also where it was another one's."""
+        """Record this bucket as the store's owner, also if another bucket was recorded."""
         with closing(self._unprepared_store()) as store:
             store.prepare(store_owner(self.settings), take_over=True)
 
@@ -108,11 +108,11 @@ class Project:
 
     @cached_property
     def history(self) -> History:
-        """What files like these needed."""
+        """How much memory earlier files needed."""
         return open_history(self.settings)
 
     def first_window(self, source: SourceFile, *, cap_mb: int) -> int:
-        """Choose the window for a file by what files like it needed."""
+        """Choose the window for a file by how much memory similar files needed."""
         history, largest = self.history.of(source.media_type), self.settings.window_parts
         if not history:
             return largest
@@ -130,13 +130,13 @@ class Project:
 
     @property
     def limits(self) -> Limits:
-        """Bounds on what a file may claim."""
+        """Limits on what is read from one file."""
         return limits_of(self.settings)
 
     def kept_chunks(self, record: FileRecord) -> Iterator[Chunk] | None:
-        """Open the chunks that a record was published from; None where others are kept, or none.
+        """Open the chunks that a record was published from; None if other chunks or none are kept.
 
-        Reading them raises OutsideError where they are damaged.
+        Reading them raises OutsideError if they are damaged.
         """
         manifest = self.artifacts.manifest("chunks", record.file_id)
         if manifest is None or not record.chunks_digest or manifest.digest != record.chunks_digest:
@@ -144,7 +144,7 @@ class Project:
         return self.artifacts.read("chunks", record.file_id, Chunk).untouched()
 
     def audit(self, file_id: str, *, run_id: str) -> Audit:
-        """Count a file's rows; once for a run, however many of its checks ask."""
+        """Count a file's rows, once per run, even if several of its checks ask."""
         if self._audited is None or self._audited[0] != (file_id, run_id):
             self._audited = ((file_id, run_id), self.store.audit(file_id))
         return self._audited[1]
@@ -184,7 +184,7 @@ class Project:
             try:
                 yield path
             finally:
-                # Also where the parser gave up: half a file is what it may have seen.
+                # Also if the parser failed: it may have seen a file that was only half replaced.
                 self._require(source)
 
     def _require(self, source: SourceFile) -> None:

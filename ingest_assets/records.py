@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BucketObject:
-    """What the bucket tells about one object without reading it."""
+    """What the bucket says about one object without reading it."""
 
     key: str
     """Object key below the bucket's prefix: `user_id/project_id/filename`."""
@@ -33,7 +33,7 @@ class BucketObject:
 
 @dataclass(frozen=True, slots=True)
 class UnreadablePlace:
-    """A folder or file of the bucket that could not be looked at; what the ledger knows below it is not gone."""
+    """A folder or file of the bucket that cannot be read; files that the ledger has below it are not gone."""
 
     key: str
     """Key of the file, or the beginning of the keys in the folder, without the slash."""
@@ -154,7 +154,7 @@ class Caption:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A stretch of a document's text, which is embedded, with the pages and the section to cite.
+    """A piece of a document's text that is embedded, with the pages and the section to cite.
 
     The document's text is every element's text in reading order, captions where their pictures stood, joined by blank
     lines. `text` is `prefix` (a repeated table header, or nothing) followed by characters `start` to `end` of it.

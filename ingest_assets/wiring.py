@@ -29,12 +29,12 @@ def open_artifacts(settings: Settings) -> Artifacts:
 
 
 def open_history(settings: Settings) -> History:
-    """Open the memory of what files needed."""
+    """Open the record of how much memory earlier files needed."""
     return History(settings.artifacts / ".history")
 
 
 def open_store(settings: Settings, *, space: str = "") -> VectorStore:
-    """Open the team's vector store, the space of one model in it."""
+    """Open one model's space in the team's vector store."""
     return open_store_at(settings, settings.store, space=space)
 
 
@@ -42,7 +42,7 @@ def open_store_at(settings: Settings, kind: str, location: str = "", *, space: s
     """Open a store of a kind (chroma, pgvector, atlas) at a folder or URL; by default where the settings say.
 
     Raises:
-        ConfigError: there is no such kind, or the settings say of none where it is.
+        ConfigError: there is no such kind, or the settings do not say where it is.
     """
     if kind == "pgvector" and (url := location or settings.pgvector):
         from ingest_assets.stores.pgvector.store import PgVectorStore
@@ -75,7 +75,7 @@ def store_owner(settings: Settings) -> StoreOwner:
         place = str(Path(unquote(parts.path) if parts.scheme else place).resolve())
     try:
         mark = open_bucket(settings.bucket).identity()
-    except OutsideError:  # it is not mounted: its store can be searched all the same
+    except OutsideError:  # the bucket is not mounted: its store can still be searched
         mark = ""
     return StoreOwner(id=mark or place, bucket=place)
 
@@ -105,7 +105,7 @@ def next_settings(settings: Settings) -> Settings | None:
 
 
 def settings_of_space(settings: Settings, space: str) -> Settings:
-    """Choose the model of the space in use: today's, or the next one where `ingest change-model` has switched.
+    """Choose the model of the space in use: today's, or the next one after `ingest change-model`.
 
     Raises:
         ConfigError: neither of them built it.

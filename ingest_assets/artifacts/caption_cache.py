@@ -34,7 +34,7 @@ CREATE INDEX IF NOT EXISTS holders_of ON holders (picture, kind);
 
 
 class CaptionCache:
-    """The cache, as one file uses it. Use a `with` block; it costs nothing until the first picture."""
+    """The cache, opened for one file. Use a `with` block; it costs nothing until the first picture."""
 
     def __init__(self, root: Path, file_id: str, *, model: str = "") -> None:
         """Open the cache in an artifacts' folder for a file; `model` names everything that decides the captions."""

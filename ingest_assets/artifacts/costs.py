@@ -44,7 +44,7 @@ def measured() -> Iterator[Cost]:
 
 
 def _measure_until(over: threading.Event, cost: Cost) -> None:
-    """Measure this process and its children until the event is set, and once more then."""
+    """Measure this process and its children until the event is set, and one last time after that."""
     gauge, pid, last = MemoryGauge(), os.getpid(), False
     while not last:
         last = over.wait(_MEASURE_EVERY_S)

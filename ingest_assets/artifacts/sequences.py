@@ -1,4 +1,4 @@
-"""Hold a sequence of records before, while and after it is made: pending, as a draft, stored on disk."""
+"""Represent a sequence of records before, while and after it is made: `Pending`, `Draft` and `Stored` (on disk)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 else:
 
     class _Of:
-        """Dagster takes annotations for types and knows no generics: at run time `Pending[Part]` is `Pending`."""
+        """Dagster uses annotations as types and does not accept generics: at run time `Pending[Part]` is `Pending`."""
 
         def __class_getitem__(cls, _: object) -> type:
             return cls

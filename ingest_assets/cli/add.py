@@ -1,6 +1,6 @@
 """Put files of this machine into the bucket and run each to its end, with live progress.
 
-Dagster is loaded when the first file has to be run: adding files that are all unchanged costs a look at the ledger.
+Dagster is loaded when the first file has to be run: if all files are unchanged, only the ledger is read.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def add_files(paths: list[Path], *, scope: Scope, settings: Settings, quiet: boo
         with told_if_slow("opening the store"):
             is_empty = not project.store.files(limit=1)
         if is_empty:
-            project.bucket.prepare()  # with files in the ledger, a bucket that is not there is one to be mounted
+            project.bucket.prepare()  # if the ledger has files, a missing bucket is not made: it has to be mounted
         adding = _Adding(project, scope, bar=stack.enter_context(_live(quiet)), stack=stack)
         return [adding.add(path, name) for path, name in wanted]
 
@@ -75,7 +75,7 @@ class _Adding:
                 self._project.bucket.put(key, path)
                 processed = ProcessedFile(self._run(key, task))
         except (BadInput, OSError) as error:
-            # One path that cannot be taken is one row of the answer; the others go on.
+            # A path that cannot be added is one row of the answer; the other paths are added.
             processed = ProcessedFile(_refused(self._scope, name, error))
         step = "unchanged" if processed.unchanged else processed.record.state.value
         self._bar.update(task, step=step, completed=1)
@@ -85,9 +85,9 @@ class _Adding:
     def _run(self, key: str, task: TaskID) -> FileRecord:
         if self._runs is None:
             self._runs = self._open_runs()
-        workshop, instance = self._runs
+        project, instance = self._runs
         _show(self._bar, task, "waiting for its turn on this host")
-        return run_to_its_end(workshop, instance, key, show=lambda step: _show(self._bar, task, step))
+        return run_to_its_end(project, instance, key, show=lambda step: _show(self._bar, task, step))
 
     def _open_runs(self) -> tuple[Project, dg.DagsterInstance]:
         from ingest_assets.cli.local_runs import open_instance
@@ -96,7 +96,7 @@ class _Adding:
 
 
 def run_to_its_end(
-    workshop: Project, instance: dg.DagsterInstance, key: str, *, show: Callable[[str], None]
+    project: Project, instance: dg.DagsterInstance, key: str, *, show: Callable[[str], None]
 ) -> FileRecord:
     """Run a file's job to its end and return what the ledger then says of this version.
 
@@ -107,14 +107,14 @@ def run_to_its_end(
     from ingest_assets.cli.local_runs import run_file
 
     file_id = file_id_of(key)
-    run = run_file(instance, workshop, file_id, on_progress=lambda progress: show(f"{progress.step} {progress.status}"))
-    record, arrived = workshop.store.file(file_id), workshop.bucket.stat(key)
+    run = run_file(instance, project, file_id, on_progress=lambda progress: show(f"{progress.step} {progress.status}"))
+    record, arrived = project.store.file(file_id), project.bucket.stat(key)
     if arrived is not None and (record is None or record.version != arrived.version):
         reason = f"its run {run.run_id[:8]} ended before it could say why; add it again"
         from ingest_assets.defs.failures import FailureRecorder
 
-        FailureRecorder(workshop, instance).note(file_id, OutsideError(reason), version=arrived.version)
-        record = workshop.store.file(file_id)
+        FailureRecorder(project, instance).note(file_id, OutsideError(reason), version=arrived.version)
+        record = project.store.file(file_id)
     if record is None:
         raise BadInput(f"{key}: it was deleted during its run")
     return record
@@ -192,7 +192,7 @@ def _below(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _is_passed_over(name: str, file: Path) -> bool:
-    """Pass over what the bucket passes over, and empty files, which were not chosen one by one."""
+    """Skip what the bucket skips, and empty files: the files of a folder were not chosen one by one."""
     return any(is_passed_over(segment) for segment in name.split("/")) or file.stat().st_size == 0
 
 

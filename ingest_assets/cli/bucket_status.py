@@ -1,4 +1,4 @@
-"""Say what waits in the bucket and what in it could not be looked at, for `ingest status`; nothing is changed."""
+"""Count what waits in the bucket and name what cannot be read in it, for `ingest status`; nothing is changed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ingest_assets.stages.compare import UNKNOWN_BUCKET, compare
 
 @dataclass(frozen=True, slots=True)
 class BucketStatus:
-    """What a look at the bucket found."""
+    """What waits in the bucket, and what is wrong with it."""
 
     arriving: int
     """New and changed files."""
     misplaced: tuple[str, ...]
     """What is wrong with keys that name no user, project and file."""
     unreadable: tuple[str, ...]
-    """What is wrong with the bucket, or with places in it, that could not be looked at."""
+    """What is wrong with the bucket, or with places in it, that cannot be read."""
 
 
 def look_at_bucket(bucket: Bucket, records: Iterable[FileRecord]) -> BucketStatus:

@@ -1,8 +1,8 @@
 """Run a file's job on this machine without a daemon, each attempt in a memory-capped process.
 
-The runs are launched by the home's own `MemoryCappedRunLauncher`. They do not pass Dagster's queue but wait for the
-host's turn, and they are in the instance like all other runs. The sensor `out_of_memory` repeats the daemon's runs;
-this module repeats its own, each attempt smaller than the one before, until the file has ended.
+The runs are launched by the home's own `MemoryCappedRunLauncher`. They skip Dagster's queue and wait for their turn on
+this host. They are in the instance like all other runs. The sensor `out_of_memory` repeats the daemon's runs; this
+module repeats its own, each attempt smaller than the one before, until the file has ended.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
 
 
 def run_file(
-    instance: dg.DagsterInstance, workshop: Project, file_id: str, *, on_progress: Callable[[RunProgress], None]
+    instance: dg.DagsterInstance, project: Project, file_id: str, *, on_progress: Callable[[RunProgress], None]
 ) -> dg.DagsterRun:
     """Run `ingest_file` for one file until it has ended, in smaller and smaller attempts if memory runs out.
 
@@ -80,7 +80,7 @@ def run_file(
     instance.add_dynamic_partitions(FILES, [file_id])
     run = _run(instance, file_id, tags={}, on_progress=on_progress)
     while ended_out_of_memory(run):
-        then = follow_up(run, file_id=file_id, instance=instance, project=workshop)
+        then = follow_up(run, file_id=file_id, instance=instance, project=project)
         if then.tags is None:
             break
         run = _run(instance, file_id, tags=then.tags, on_progress=on_progress)
@@ -128,13 +128,13 @@ def _run(
 def _launch(instance: dg.DagsterInstance, run_id: str, file_id: str) -> None:
     try:
         instance.launch_run(run_id, None)  # type: ignore[arg-type]
-    except Exception as error:  # Dagster's launch raises whatever a launcher does, and has noted it in the run
+    except Exception as error:  # any error of the launcher; Dagster has noted it in the run
         raise OutsideError(f"{file_id}: its run could not be started: {error}") from error
 
 
 @contextmanager
 def _interrupts_held_back() -> Iterator[list[int]]:
-    """Note interrupts instead of raising them: Dagster takes one in a launch for a launch that failed."""
+    """Remember interrupts instead of raising them: Dagster would take one during a launch for a failed launch."""
     interrupts: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
     try:

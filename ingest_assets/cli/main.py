@@ -68,7 +68,7 @@ for command in (*file_commands.COMMANDS, *store_commands.COMMANDS, *host_command
 
 
 def _require_text(arguments: list[str]) -> None:
-    """Refuse arguments with bytes that are no text: Python hands them on as halves of surrogate pairs.
+    """Refuse arguments that are not text: Python passes their bytes on as halves of surrogate pairs.
 
     Raises:
         ConfigError: an argument is not valid UTF-8.

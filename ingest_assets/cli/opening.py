@@ -1,4 +1,4 @@
-"""Open a project for a command: one that only reads makes nothing, and says so where there is nothing to read."""
+"""Open a project for a command; a command that only reads creates nothing, and says so if there is nothing to read."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def open_for_reading() -> Project:
 
 
 def require_home(settings: Settings) -> None:
-    """Refuse a home that is not there: most often the command was called in another folder than before.
+    """Refuse a home that is not there: usually the command was called in another folder than before.
 
     Raises:
         ConfigError: there is no such folder.

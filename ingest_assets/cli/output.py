@@ -1,4 +1,4 @@
-"""Write to the terminal: text that cannot work it, tables that fit its width, JSON, and word of a long wait."""
+"""Write to the terminal: text without control characters, tables that fit its width, JSON, notices of long waits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _PIPE_COLUMNS = 140
 """Width where no terminal tells one: a pipe, a log."""
-_WORD_AFTER_S = 2.0
+_NOTICE_AFTER_S = 2.0
 """Waits below this need no word: every command that opens a store takes a second."""
 
 
@@ -48,7 +48,7 @@ def printable(text: str) -> str:
 
 
 def safe(text: str) -> str:
-    """Make text printable, with its brackets taken as they are and not as rich's markup."""
+    """Make text printable, so that rich does not read its brackets as markup."""
     from rich.markup import escape
 
     return escape(printable(text))
@@ -114,7 +114,7 @@ _GAP = 2
 @contextmanager
 def told_if_slow(what: str) -> Iterator[None]:
     """Say on standard error what is being waited for, once it takes longer than a moment."""
-    timer = Timer(_WORD_AFTER_S, lambda: print(f"{what} …", file=sys.stderr, flush=True))  # noqa: T201
+    timer = Timer(_NOTICE_AFTER_S, lambda: print(f"{what} …", file=sys.stderr, flush=True))  # noqa: T201
     timer.daemon = True
     timer.start()
     try:

@@ -1,11 +1,11 @@
-"""Tell what would be done anew under today's code and settings: files, hours and tokens; do nothing.
+"""Estimate what would be done again under the current code and settings: files, hours and tokens; do nothing.
 
-After an upgrade or a change of settings, files whose fingerprint is not today's are run again at night. A run makes
-those stages again whose own code, settings or model changed, or whose input changed with them. Which these are is read
-from the kept results (`artifacts/`), so an estimate costs no parsing and opens no model.
+After an upgrade or a change of settings, files whose fingerprint is out of date are run again at night. A run repeats
+the stages whose own code, settings or model changed, and those whose input changed because of that. Which these are is
+read from the kept results (`artifacts/`), so an estimate costs no parsing and opens no model.
 
-Every figure is an upper bound: a stage that gives the same result as before ends the chain there, and a chunk whose
-text did not change keeps its vector.
+Every figure is an upper bound: a stage that gives the same result as before ends the chain, and a chunk whose text did
+not change keeps its vector.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Rework:
 
 
 def plan_rework(project: Project) -> tuple[list[Rework], int]:
-    """List the bucket's files that would be done anew, and count all that the ledger knows."""
+    """List the bucket's files that would be run again, and count all that the ledger knows."""
     from ingest_assets.stores.contract import all_records
 
     records = [record for record in all_records(project.store) if record.origin is Origin.BUCKET]

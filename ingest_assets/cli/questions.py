@@ -62,7 +62,7 @@ def _hits(project: Project, query: str, *, scope: Scope, k: int) -> list[Hit]:
 
 
 def _require_files(project: Project, scope: Scope) -> None:
-    """Tell a project without answers from one that does not exist, as by a typing error."""
+    """Distinguish a project without answers from one that does not exist, for example because of a typing error."""
     from ingest_assets.cli.opening import place_of
     from ingest_assets.stores.contract import all_records
 

@@ -155,7 +155,7 @@ def show_migration(
 
 
 def show_built(built: Built) -> None:
-    """Print a file that stands in the new space now."""
+    """Print a file that is in the new space now."""
     if built.changed:
         sys.stdout.write(printable(f"{built.file_id}: {built.chunks} chunks") + "\n")
 

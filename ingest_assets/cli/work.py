@@ -37,11 +37,11 @@ class WorkDone:
     misplaced: tuple[str, ...] = ()
     """What is wrong with files in the bucket that lie outside of any user's project; they stay where they are."""
     unreadable: tuple[str, ...] = ()
-    """What is wrong with the bucket, or with places in it, that could not be looked at; nothing was removed for it."""
+    """What is wrong with the bucket, or with places in it, that cannot be read; nothing was removed because of it."""
 
     @property
     def all_well(self) -> bool:
-        """Tell whether every file has an owner, could be looked at and ended well."""
+        """Tell whether every file has an owner, could be read and ended well."""
         return not (self.misplaced or self.unreadable or any(each.is_problem for each in self.processed))
 
 
@@ -60,22 +60,22 @@ def work_on(settings: Settings, *, max_files: int | None, until_empty: bool) -> 
     from ingest_assets.project import Project
     from ingest_assets.stages.compare import UNKNOWN_BUCKET
 
-    workshop, done = Project(settings), WorkDone()
+    project, done = Project(settings), WorkDone()
     with open_instance(settings) as instance:
         while True:
-            changes, arrivals, gone = _pending(workshop, instance)
+            changes, arrivals, gone = _pending(project, instance)
             done.misplaced, done.unreadable = changes.misplaced, changes.unreadable
             if not changes.is_known_bucket:
                 done.unreadable = (UNKNOWN_BUCKET, *done.unreadable)
             for file_id in gone:
-                if purge(file_id, project=workshop, instance=instance) is not None:
+                if purge(file_id, project=project, instance=instance) is not None:
                     done.purged.append(key_of(file_id))
             done.left = len(changes.unsettled) + len(changes.arrivals)
             for arrival in arrivals:
                 if max_files is not None and len(done.processed) >= max_files:
                     yield done
                     return
-                _ingest(workshop, instance, arrival, done)
+                _ingest(project, instance, arrival, done)
                 done.left -= 1
                 yield done
             if not until_empty or not (done.left or arrivals):
@@ -85,22 +85,22 @@ def work_on(settings: Settings, *, max_files: int | None, until_empty: bool) -> 
                 time.sleep(_LOOK_EVERY_S)
 
 
-def _pending(workshop: Project, instance: dg.DagsterInstance) -> tuple[Changes, list[Arrival], list[str]]:
-    """Look twice, as the sensor does from tick to tick; leave out files that other processes are working on."""
+def _pending(project: Project, instance: dg.DagsterInstance) -> tuple[Changes, list[Arrival], list[str]]:
+    """Compare twice, as the sensor does from tick to tick; leave out files that other processes are working on."""
     from ingest_assets.defs.busy_files import files_in_runs
     from ingest_assets.defs.sensors import compare_bucket, sweep_dead_runs
 
     sweep_dead_runs(instance)
-    busy = files_in_runs(instance)  # first: a run that ends between the two looks is then in the ledger
-    first = compare_bucket(workshop, instance, seen={}, missed=[])
-    changes = compare_bucket(workshop, instance, seen=first.unsettled, missed=sorted(first.missing))
+    busy = files_in_runs(instance)  # first: a run that ends before the ledger is read is then in the ledger
+    first = compare_bucket(project, instance, seen={}, missed=[])
+    changes = compare_bucket(project, instance, seen=first.unsettled, missed=sorted(first.missing))
     arrivals = [arrival for arrival in changes.arrivals if arrival.file_id not in busy]
     return changes, arrivals, [file_id for file_id in changes.gone if file_id not in busy]
 
 
-def _ingest(workshop: Project, instance: dg.DagsterInstance, arrival: Arrival, done: WorkDone) -> None:
+def _ingest(project: Project, instance: dg.DagsterInstance, arrival: Arrival, done: WorkDone) -> None:
     try:
-        record = run_to_its_end(workshop, instance, arrival.key, show=lambda _: None)
-    except BadInput:  # deleted during its run: the next look purges what was kept of it
+        record = run_to_its_end(project, instance, arrival.key, show=lambda _: None)
+    except BadInput:  # deleted during its run: the next comparison purges what was kept of it
         return
     done.processed.append(ProcessedFile(record))

@@ -1,7 +1,7 @@
 """Define the five assets of a file, in the order in which it travels: this page is the graph.
 
-An arrow of the graph is what an asset reads of another. The reference to the file (`raw_files`) is read by all of them
-and upstream of all of them; an arrow from it to each would only hide the others.
+An arrow of the graph means that an asset reads the records of another one. All assets read the reference to the file
+(`raw_files`) and are downstream of it; an arrow from it to each asset would only hide the other arrows.
 """
 
 from collections.abc import Iterator
@@ -78,7 +78,7 @@ def parsed_documents(
 def image_captions(
     context: dg.AssetExecutionContext, ingest_project: Parts, parsed_documents: Stored[Part]
 ) -> Pending[Caption]:
-    """What each distinct picture of a file shows: a caption, the text in it, its page, and the model that said so."""
+    """What each distinct picture of a file shows: a caption, the text in it, its page, and the model that made them."""
     source = ingest_project.received(context.partition_key)
     attempt, fingerprints = attempt_of(context, ingest_project, source), ingest_project.fingerprints(source)
     upstream, model = parsed_documents.manifest.digest, fingerprints.caption

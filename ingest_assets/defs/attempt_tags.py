@@ -20,7 +20,7 @@ _KEPT_TAGS = (MEMORY_TAG, TIMEOUT_TAG)
 
 
 def attempt_of(context: dg.AssetExecutionContext, project: Project, source: SourceFile) -> Attempt:
-    """Read the attempt from the run's tags; choose the window by earlier files where no tag says it, and tag the run.
+    """Read the attempt from the run's tags; if none gives the window, choose it by earlier files and tag the run.
 
     The first asset of a run chooses, so that all its assets hold the same number of parts. `context.run` shows the
     tags that the run was started with, so the run is read again.
@@ -37,7 +37,7 @@ def attempt_of(context: dg.AssetExecutionContext, project: Project, source: Sour
 
 
 def attempt_from(tags: Mapping[str, str], *, window: int) -> Attempt:
-    """Read an attempt from tags; `window` is used where no tag says it.
+    """Read an attempt from tags; `window` is used if no tag gives it.
 
     Raises:
         ConfigError: a tag is malformed.
@@ -53,7 +53,7 @@ def attempt_from(tags: Mapping[str, str], *, window: int) -> Attempt:
 
 
 def tags_of(attempt: Attempt, *, before: Mapping[str, str]) -> dict[str, str]:
-    """Write the tags of the run that makes this attempt; limits that the run before was given stay."""
+    """Return the tags of the run that makes this attempt; it keeps the limits that the run before had."""
     unread = {UNREAD_TAG: attempt.unread_text()} if attempt.unread else {}
     kept = {name: before[name] for name in _KEPT_TAGS if name in before}
     return {WINDOW_TAG: str(attempt.window), **unread, **kept}

@@ -1,4 +1,4 @@
-"""List the files that a queued or running run is about, so that nobody asks for them a second time."""
+"""List the files that a queued or running run processes, so that no second run is requested for them."""
 
 from __future__ import annotations
 

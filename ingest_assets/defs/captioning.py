@@ -17,9 +17,9 @@ from ingest_assets.stages.repeated import repeated
 def caption_pictures(
     draft: Draft[Caption], parsed: Stored[Part], *, project: Project, file_id: str, attempt: Attempt, model: str
 ) -> Iterator[Caption]:
-    """Yield a caption per distinct picture, after those that the draft has kept.
+    """Yield a caption per distinct picture, continuing after those that the draft has kept.
 
-    `model` is the fingerprint of the models: captions in the cache are used again only where it is the same.
+    `model` is the fingerprint of the models: cached captions are used only if they have the same.
     """
     pictures = (picture for part in parsed for picture in part.pictures)
     with (

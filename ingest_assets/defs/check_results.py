@@ -1,8 +1,8 @@
-"""Evaluate the asset checks of one file, and report the results of a file whose run did not come to its checks.
+"""Evaluate the asset checks of one file, and report the results of a file whose run ended before them.
 
 Dagster marks a check as failed when its run ends without a result. Every real bucket holds one encrypted PDF, so a
-check that means "the data is damaged" would be red for ever. What the checks compare exists without a successful run
-too: after a failure the store holds the file's old chunks, or nothing, and either can be right or wrong.
+check that means "the data is damaged" would be red for ever. The checks do not need a successful run: after a failure
+the store holds the file's old chunks or nothing, and the checks tell whether that is right.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ingest_assets.records import Part
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What one check found of one file."""
+    """What one check found about one file."""
 
     passed: bool
     description: str
@@ -118,7 +118,7 @@ def report_checks(project: Project, instance: dg.DagsterInstance, file_id: str) 
 def _newest_materialization(
     instance: dg.DagsterInstance, asset: str, file_id: str
 ) -> AssetCheckEvaluationTargetMaterializationData | None:
-    """Point to what the check is about; Dagster shows no result for a check that is older than the materialisation."""
+    """Return the materialisation that was checked; Dagster shows no check result that is older than it."""
     asked = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[file_id])
     found = instance.fetch_materializations(asked, limit=1).records
     return (

@@ -1,4 +1,4 @@
-"""Define the asset checks of a file: what was counted while it was processed against what is kept and stored."""
+"""Define the asset checks of a file: compare the counts of its run with what is kept and stored."""
 
 import warnings
 
@@ -9,7 +9,7 @@ from ingest_assets.defs.check_results import CheckResult, pages_result, rows_res
 from ingest_assets.defs.partitions import files
 from ingest_assets.project import Project
 
-# Dagster has checks of partitions "in preview". Dagster's version is pinned, and these checks need them.
+# Dagster calls partitioned checks a preview. Its version is pinned, and these checks need partitions.
 warnings.filterwarnings(
     "ignore", message="Specifying a partitions_def on an AssetCheckSpec", category=dg.PreviewWarning
 )

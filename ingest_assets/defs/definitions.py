@@ -8,7 +8,7 @@ from ingest_assets.defs.resources import resources_for
 
 
 def build(settings: Settings, *, executor: dg.ExecutorDefinition | None = dg.in_process_executor) -> dg.Definitions:
-    """Wire everything for one set of settings; `executor` is None where another project's definitions are added to."""
+    """Wire everything for one set of settings; `executor` is None for parts of another project."""
     return dg.Definitions(
         assets=[
             assets.raw_files,

@@ -2,7 +2,7 @@
 
 A row is a mapping or an object with attributes. It has `text` and `vector`, and may have `id`, `page` or `pages`, and
 `section`, by themselves or in a mapping `metadata`. Stores keep these and no others, so any other name in `metadata`
-is refused: leaving it out in silence would claim that it was stored.
+is refused: leaving it out without an error would claim that it was stored.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def unit_vector(values: Any) -> Vector:
 
     vector = np.asarray(values, dtype=np.float32)
     norm = float(np.linalg.norm(vector.astype(np.float64)))
-    is_sound = np.isfinite(norm) and norm > 0  # the store refuses the others by name
+    is_sound = np.isfinite(norm) and norm > 0  # the store refuses all others and names the fault
     return vector if not is_sound or abs(norm - 1) <= NORM_TOLERANCE else (vector / norm).astype(np.float32)
 
 
@@ -115,7 +115,7 @@ def _get(row: Any, name: str) -> Any:
 
 
 def _places(row: Any, index: int) -> dict[str, Any]:
-    """Gather what says where the text stands, from the row and from its metadata."""
+    """Gather the fields that say where the text stands, from the row and from its metadata."""
     metadata = _get(row, "metadata")
     metadata = {} if metadata is _MISSING or metadata is None else dict(metadata)
     if unknown := sorted(metadata.keys() - set(_PLACES)):

@@ -47,8 +47,8 @@ class FailureRecorder:
 
         A lack of memory is not recorded here: the launcher names it, and `follow_ups` decides what comes next.
 
-        The recorded version is the one that was tried: while the file is being received, what the bucket holds now;
-        afterwards, what was received. A file that was replaced meanwhile is then new to the sensor.
+        The version that was tried is recorded: the bucket's current version while the file is being received, and after
+        that the version that was received. So a file that was replaced meanwhile is new to the sensor.
         """
         file_id, attempt = step.partition_key, step.previous_attempt_count
         received = None if receiving else self._project.source(file_id)
@@ -59,7 +59,7 @@ class FailureRecorder:
         except OutsideError as error:
             if attempt < RETRIES:
                 raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=_pause_s(step, attempt)) from error
-            # Dagster's run retries repeat it, with this run's window; after the last the schedule `out_of_date` does.
+            # Dagster's run retries repeat it with this run's window; after the last, the schedule `out_of_date` does.
             raise self._failure(step, error, version=tried, tags={RETRY_RUN_TAG: "true"}) from error
         except (BadInput, ConfigError) as error:
             raise self._failure(step, error, version=tried) from error
@@ -85,7 +85,7 @@ class FailureRecorder:
                 kept,
                 state=State.FAILED,
                 version=version,
-                # A fault of the file stays until the file or our code changes; after others the schedule tries again.
+                # A bad file is not tried again until it or our code changes; other failures are, by the schedule.
                 fingerprint=self._project.current_fingerprint(kept) if isinstance(error, BadInput) else "",
                 error=_message(error, file_id),
                 updated_at=utc_text(),
@@ -128,7 +128,7 @@ def _blank(file_id: str) -> FileRecord:
 
 
 def _message(error: Exception, file_id: str) -> str:
-    """Return the error with the file's key in front; parsers see a path of their own and cannot name the file."""
+    """Return the error with the file's key in front; parsers see a local path and cannot name the file."""
     return f"{key_of(file_id)}: {_reason(error, file_id)}"
 
 

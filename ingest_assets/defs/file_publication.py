@@ -1,4 +1,4 @@
-"""Publish a file of the bucket: its chunks, its record in the ledger, their cost, and the experience for later files.
+"""Publish a file of the bucket: its chunks, its record in the ledger, its cost, and the memory that it needed.
 
 The asset `embeddings` returns this, and the IO manager of the store runs it (`io_managers.py`).
 """

@@ -27,11 +27,12 @@ _STEPS = {dg.DagsterEventType.STEP_START, dg.DagsterEventType.STEP_SUCCESS}
 
 @dataclass(frozen=True, slots=True)
 class FollowUp:
-    """What is done about a run that ended out of memory."""
+    """What is done after a run that ended out of memory."""
 
     tags: dict[str, str] | None
     """Of the run that repeats it; None if no run does."""
-    said: str
+    message: str
+    """What happened and what is done, for people."""
 
 
 def ended_out_of_memory(run: dg.DagsterRun) -> bool:
@@ -50,12 +51,12 @@ def follow_up(run: dg.DagsterRun, *, file_id: str, instance: dg.DagsterInstance,
     then = next_attempt(attempt, stage=stage, number=number)
     if source is not None:
         project.history.add(_experience(run, attempt, source.media_type, source.size_bytes))
-    said = _say(run, attempt, then, stage=stage)
-    error: IngestError = BadInput(said) if isinstance(then, str) else OutsideError(said)
+    message = _message(run, attempt, then, stage=stage)
+    error: IngestError = BadInput(message) if isinstance(then, str) else OutsideError(message)
     FailureRecorder(project, instance).note(file_id, error, version=seen.version)
-    instance.report_engine_event(said, run)
+    instance.report_engine_event(message, run)
     instance.add_run_tags(run.run_id, {SETTLED_TAG: "failed" if isinstance(then, str) else "repeated"})
-    return FollowUp(None if isinstance(then, str) else tags_of(then, before=run.tags), said)
+    return FollowUp(None if isinstance(then, str) else tags_of(then, before=run.tags), message)
 
 
 def _stage_of(instance: dg.DagsterInstance, run_id: str) -> str:
@@ -83,7 +84,7 @@ def _experience(run: dg.DagsterRun, attempt: Attempt, media_type: str, size_byte
     )
 
 
-def _say(run: dg.DagsterRun, attempt: Attempt, then: Attempt | str, *, stage: str) -> str:
+def _message(run: dg.DagsterRun, attempt: Attempt, then: Attempt | str, *, stage: str) -> str:
     cap = f"the cap of {run.tags[CAP_TAG]} MB" if run.tags.get(CAP_TAG) else "its cap"
     where = f"out of memory in {stage or 'its start'} under {cap}, with {attempt.window} parts at once"
     if isinstance(then, str):

@@ -4,7 +4,7 @@ These IO managers need nothing else of this project: an asset returns rows with 
 of a document's old rows or all of its new ones, also when the process is killed while it writes (`stores/contract.py`).
 
 The project's own asset `embeddings` is stored by the same code. It returns a `StorableDocument`, an object that writes
-itself to the store that the IO manager has opened (`file_publication.py`), because a file has more to keep than rows.
+itself to the store that the IO manager has opened (`file_publication.py`), because a file has more to store than rows.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class VectorStoreIOManager(dg.ConfigurableIOManager):
         """Return the name by which the store knows a document."""
 
     def storable(self, rows: Any, asset_key: dg.AssetKey, document: str) -> StorableDocument:
-        """Make a publication of what an asset returned as rows."""
+        """Turn the rows that an asset returned into an object that writes itself to the store."""
         raise BadInput(f"{document}: this IO manager stores Publications, not {type(rows).__name__}")
 
     @property
@@ -86,7 +86,7 @@ class VectorStoreIOManager(dg.ConfigurableIOManager):
         return self.rows(context.asset_key, _document(context))
 
     def rows(self, asset_key: dg.AssetKey, document: str) -> Iterator[DocumentRow]:
-        """Yield a document's rows in order, some hundred in memory at a time.
+        """Yield a document's rows in order, a few hundred in memory at a time.
 
         Raises:
             Failure: the document is not in the store.
@@ -113,7 +113,7 @@ class _RowsIOManager(VectorStoreIOManager):
     )
 
     def scope(self, asset_key: dg.AssetKey | str) -> Scope:
-        """Return whose documents a search has to ask for to find those of an asset."""
+        """Return the user and project under which an asset's documents are stored and searched."""
         key = dg.AssetKey.from_coercible(asset_key)
         return Scope(self.user_id, self.project_id or ".".join(key.path))
 
@@ -127,7 +127,7 @@ class _RowsIOManager(VectorStoreIOManager):
         return client_file_id(scope.user_id, scope.project_id, document)
 
     def storable(self, rows: Any, asset_key: dg.AssetKey, document: str) -> StorableDocument:
-        """Make a publication of an iterable of rows."""
+        """Return an object that writes these rows to the store."""
         if not isinstance(rows, Iterable) or isinstance(rows, str | bytes | Mapping):
             raise BadInput(f"{document}: an iterable of rows is needed, not {type(rows).__name__}")
         return _RowsPublication(rows, scope=self.scope(asset_key), document=document, model=self.model)

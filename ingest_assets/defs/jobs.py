@@ -1,6 +1,6 @@
 """Define the jobs: ingest a file, purge a file, and validate, repair or optimize the store; each in one process.
 
-Dagster's multiprocess executor would hold a second copy of everything: 3 CPU seconds and twice the memory a run.
+Dagster's multiprocess executor would load everything a second time: 3 CPU seconds and twice the memory for each run.
 """
 
 from collections import Counter
@@ -72,7 +72,7 @@ def validate_store() -> None:
 
 
 class RepairConfig(dg.Config):
-    """Whether to repair, or only to say what would be done."""
+    """Whether to repair the files, or only to say what would be done."""
 
     apply: bool = False
 
@@ -99,7 +99,7 @@ def repair_store() -> None:
 
 
 class OptimizeConfig(dg.Config):
-    """Which chunks of equal text go: keep, file or project."""
+    """Which chunks of equal text are removed: none (keep), or later ones of a file or of a project."""
 
     duplicates: Duplicates = Duplicates.FILE
 

@@ -19,7 +19,7 @@ def of_source(source: SourceFile) -> Tally:
 
 
 def of_part(part: Part) -> Tally:
-    """Count a part's elements, pictures, tables and characters, and the pages that only a picture can tell."""
+    """Count a part's elements, pictures, tables and characters, and the pages that need OCR."""
     counts = {
         "elements": len(part.elements),
         "pictures": len(part.pictures),
@@ -59,7 +59,7 @@ def of_caption(caption: Caption) -> Tally:
 
 
 def of_chunk(chunk: Chunk) -> Tally:
-    """Count a chunk's words, and of some chunks those in each language."""
+    """Count a chunk's words; in some chunks also the words of each language."""
     languages = words_by_language(chunk, language_of=language_of)
     return Tally(counts={"words": chunk.words, **languages}, preview=_quote(chunk.text))
 

@@ -13,7 +13,7 @@ from ingest_assets.records import Caption, Part, Picture
 _PICTURES = 4
 _PICTURE_CHARS = 300
 _SIDE_PIXELS = 160
-_LARGEST_PIXELS = 2_000_000  # 8 MB when it is decoded: what a run has left over beside its own work
+_LARGEST_PIXELS = 2_000_000  # 8 MB when it is decoded: memory that a run does not need for its own work
 _JPEG_QUALITY = 60  # about 4 kB for a picture of that side; each run keeps its metadata in Dagster's event log
 
 
@@ -27,7 +27,7 @@ def cut(text: str, chars: int) -> str:
 
 
 def pictures_as_markdown(captions: Iterable[Caption], parsed: Stored[Part]) -> str:
-    """Show the first pictures of which something is told, small, with what is told of them."""
+    """Show the first pictures that have a caption or text: a thumbnail of each, with its caption and text."""
     told = list(islice((row for row in captions if row.caption or row.text), _PICTURES))
     if not told:
         return "no picture shows anything that can be told"
@@ -51,7 +51,7 @@ def _shown(row: Caption, picture: Picture | None, parsed: Stored[Part]) -> str:
 
 
 def _thumbnail(picture: Picture | None, parsed: Stored[Part]) -> str:
-    """Return the picture as Markdown, or nothing where it is large or cannot be decoded."""
+    """Return the picture as Markdown; "" if it is large or cannot be decoded."""
     if picture is None or picture.width * picture.height > _LARGEST_PIXELS:
         return ""
     from PIL import Image
@@ -65,5 +65,5 @@ def _thumbnail(picture: Picture | None, parsed: Stored[Part]) -> str:
             data = io.BytesIO()
             small.save(data, "JPEG", quality=_JPEG_QUALITY)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return ""  # a picture that OCR could read and Pillow cannot: its words are shown
+        return ""  # OCR could read the picture and Pillow cannot: only its words are shown
     return f"![picture](data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()})\n\n"

@@ -1,10 +1,10 @@
 """Remove everything that is kept of a file that left the bucket.
 
-Dagster never tells IO managers of deletes, so this is a job of its own. The record in the store goes last: as long as
-it is there the sensor finds it and asks again, so the next purge finishes one that was killed half way.
+Dagster never tells IO managers of deletes, so this is a separate job. The record in the store is removed last. As long
+as it is there, the sensor finds it and asks for a purge again, so the next purge finishes one that was killed.
 
-A partition key that names no file (somebody typed it in the UI) is removed in the same way: nothing in the bucket can
-have that name, so the bucket is not asked.
+A partition key that no file can have (a person typed it in the UI) is removed in the same way. The bucket is not asked,
+because nothing in it can have that name.
 """
 
 import dagster as dg

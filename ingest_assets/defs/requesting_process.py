@@ -1,7 +1,7 @@
 """Name the process that asked for a run, and tell whether it is still there.
 
-A run that the command line asked for carries this name as a tag. While that process is there, it decides itself what
-happens after the run has ended; afterwards the sensors do.
+A run that the command line asked for has this name as a tag. As long as that process is alive, it decides what happens
+after the run has ended; otherwise the sensors decide.
 """
 
 from __future__ import annotations

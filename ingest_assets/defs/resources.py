@@ -1,6 +1,6 @@
 """Define the resources of the project's assets: the project itself and the IO managers of its artifacts and store.
 
-One `Project` serves a whole process, however often Dagster makes its resources anew: each tick of a sensor would
+One `Project` serves a whole process. Dagster makes its resources anew for each tick of a sensor, and each tick would
 otherwise open the store again.
 """
 

@@ -2,7 +2,7 @@
 
 A file is out of date when a stage has new code, settings or models, or when it failed by no fault of its own.
 
-`build_schedule_from_partitioned_job` refuses dynamic partitions yet, so the schedule asks for its runs itself.
+`build_schedule_from_partitioned_job` does not accept dynamic partitions, so the schedule asks for its runs itself.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -31,14 +31,14 @@ PAUSE = timedelta(hours=1)
     description="Re-materialises what is out of date; stages whose input did not change are not run again.",
 )
 def out_of_date(context: dg.ScheduleEvaluationContext, ingest_project: Parts) -> list[dg.RunRequest] | dg.SkipReason:
-    """Ask for a run of each file whose fingerprint is not today's."""
+    """Ask for a run of each file whose fingerprint is out of date."""
     ingest_project.follow_model_change()
     busy = files_in_runs(context.instance)
     stale = [file_id for file_id in stale_files(ingest_project) if file_id not in busy][:MAX_REQUESTS]
-    # One key that Dagster does not know (somebody deleted the partition by hand) would fail the tick for all files.
+    # One key that Dagster does not know (a person deleted its partition) would fail the tick for all files.
     context.instance.add_dynamic_partitions(FILES, stale)
-    # Dagster wants a run key where a tick asks for several runs, and drops a request whose key it has seen before: the
-    # time of the tick makes the key new each night, and the same when a tick that was interrupted is evaluated again.
+    # Dagster wants a run key if a tick asks for several runs, and drops a request whose key it has seen before. With
+    # the time of the tick the key is new each night, and the same if a tick that was interrupted is evaluated again.
     tick = context.scheduled_execution_time.isoformat()
     requests = [dg.RunRequest(partition_key=file_id, run_key=f"{file_id} at {tick}") for file_id in stale]
     return requests or dg.SkipReason("everything is up to date")

@@ -53,7 +53,7 @@ def upload_bucket(context: dg.SensorEvaluationContext, ingest_project: Parts) ->
     ingest_project.follow_model_change()
     sweep_dead_runs(context.instance)
     before = json.loads(context.cursor) if context.cursor else {"seen": {}, "missed": []}
-    busy = files_in_runs(context.instance)  # first: a run that ends between the two looks is then in the ledger
+    busy = files_in_runs(context.instance)  # first: a run that ends before the ledger is read is then in the ledger
     changes = compare_bucket(ingest_project, context.instance, seen=before["seen"], missed=before["missed"])
     busy |= files_not_settled(context.instance)
     waiting = [arrival for arrival in changes.arrivals if arrival.file_id not in busy]
@@ -66,7 +66,7 @@ def upload_bucket(context: dg.SensorEvaluationContext, ingest_project: Parts) ->
     for reason in [*changes.unreadable[:MAX_NAMED], *([] if changes.is_known_bucket else [UNKNOWN_BUCKET])]:
         context.log.warning(reason)
     context.instance.add_dynamic_partitions(FILES, [arrival.file_id for arrival in arrivals])
-    # What had to wait for the next look keeps its place in it.
+    # Files that wait for the next tick stay in the cursor, so that they count as whole there.
     seen = changes.unsettled | {arrival.key: arrival.version for arrival in waiting[MAX_REQUESTS:]}
     return dg.SensorResult(
         run_requests=[_ingest(arrival.file_id) for arrival in arrivals] + [_purge(file_id) for file_id in gone],
@@ -89,7 +89,7 @@ def out_of_memory(context: dg.RunFailureSensorContext, ingest_project: Parts) ->
         return dg.SkipReason(f"run {run.run_id[:8]} is not this sensor's")
     then = follow_up(run, file_id=file_id, instance=context.instance, project=ingest_project)
     if then.tags is None:
-        return dg.SkipReason(then.said)
+        return dg.SkipReason(then.message)
     return dg.RunRequest(run_key=run.run_id, job_name=ingest_file.name, partition_key=file_id, tags=then.tags)
 
 
@@ -139,7 +139,7 @@ def sweep_dead_runs(instance: dg.DagsterInstance) -> None:
 
 
 def _note_unless_known(project: Project, instance: dg.DagsterInstance, run: dg.DagsterRun, end: str) -> None:
-    """Put the end of a file's run into the ledger, unless it knows the version; report the checks in any case."""
+    """Put the end of a file's run into the ledger, unless that has the version; report the checks in any case."""
     file_id = run.tags.get(PARTITION_TAG)
     seen = project.bucket.stat(key_of(file_id)) if file_id else None
     if file_id is None or seen is None:
@@ -158,7 +158,7 @@ def compare_bucket(
 ) -> Changes:
     """Compare the bucket with the ledger and the partitions.
 
-    A bucket that may be marked is: one with nothing to lose, or one that holds a known file and so is the right one.
+    The bucket gets its mark here if that is safe: the ledger is empty, or the bucket holds a file of the ledger.
     """
     bucket, versions = project.bucket, ledger_versions(project.store)
     if not versions:
@@ -180,7 +180,7 @@ def compare_bucket(
 
 
 def files_not_settled(instance: dg.DagsterInstance) -> set[str]:
-    """Return the files whose run failed less than a minute ago and is not followed up yet."""
+    """Return the files whose run failed less than a minute ago and has no follow-up yet."""
     since = datetime.now(UTC) - timedelta(seconds=SETTLED_WITHIN_S)
     runs = instance.get_runs(filters=dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since))
     return {run.tags[PARTITION_TAG] for run in runs if PARTITION_TAG in run.tags and SETTLED_TAG not in run.tags}

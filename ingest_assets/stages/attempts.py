@@ -1,7 +1,7 @@
 """Choose the next, smaller attempt at a file whose run ended out of memory, or say why there is none.
 
-Windows are halved down to one part. Then a part that does not fit even alone is left unread, and so is the next one.
-Each attempt is strictly smaller than the one before, by its window or by the parts it leaves unread, so this ends.
+Windows are halved down to one part. After that, a part that does not fit even alone is left unread in each attempt.
+Every attempt has a smaller window than the one before, or leaves one more part unread, so the attempts come to an end.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Numbers = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try at a file: how much of it is in memory at once, and which parts are no longer tried."""
+    """One try at a file: how much of it is in memory at once, and which parts are left out."""
 
     window: int
     """Parts (pages, slides, blocks of rows or text) in memory at once."""
@@ -49,7 +49,7 @@ def unread_from(text: str) -> dict[str, Numbers]:
 
 
 def next_attempt(attempt: Attempt, *, stage: str, number: int | None) -> Attempt | str:
-    """Return the attempt to make after this one ran out of memory in a stage; a reason if there is none to make.
+    """Return the attempt to make after this one ran out of memory in a stage; or the reason if there is none to make.
 
     `number` is the record that the stage was making, from 1; None if the stage cannot leave anything unread.
     """

@@ -1,4 +1,4 @@
-"""Split text into words, and say how good a place for a cut the boundary before each word is.
+"""Split text into words, and rate the boundary before each word as a place for a cut.
 
 Words are counted by one stated rule, so that "500 words" bounds the length of a text in any script. Sentences are
 found by a small rule of this project: it needs no model or download, and it does not change with a library's release
@@ -46,7 +46,7 @@ _UNSPACED = "\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff"
 _WORD = re.compile(rf"[{_IDEOGRAPH}]|[{_UNSPACED}]{{1,4}}|[^\s{_IDEOGRAPH}{_UNSPACED}]{{1,40}}")
 
 _CLOSERS = "\"'”’»)\\]}」』）】》"
-# In Latin, Greek and Cyrillic a space must follow the mark; in Chinese, Arabic, Urdu and Hindi none need follow.
+# In Latin, Greek and Cyrillic a space must follow the mark; in Chinese, Arabic, Urdu and Hindi no space is needed.
 _SENTENCE_END = re.compile(
     rf"(?P<mark>[.!?…]+)[{_CLOSERS}]*\s+|[。！？｡؟۔।॥]+[{_CLOSERS}]*\s*|(?P<blank>\n[^\S\n]*\n\s*)"
 )

@@ -1,9 +1,9 @@
 """Caption each distinct picture of a document once, in order.
 
 Every picture gets a caption record: one that shows nothing (a bullet, a rule, a spacer) or cannot be read gets a record
-with its `problem`. So the count of captions is the count of distinct pictures, and one bad picture does not cost the
-others. Two models look at a picture: one reads the text in it, the other, if there is one, describes in a sentence what
-it shows. A page that is a picture is only read; a drawing whose words are text already is only described. Each model
+with its `problem`. So there are as many captions as distinct pictures, and one bad picture does not cost the others.
+Two models look at a picture: one reads the text in it, the other, if there is one, describes in a sentence what it
+shows. A page that is a picture is only read; a drawing whose words are text already is only described. Each model
 starts at the first picture that it gets, so a document without pictures costs nothing.
 """
 
@@ -115,8 +115,8 @@ def caption(
 
     Without a captioner no text is read; without a describer nothing is described, and `undescribed` says why where one
     was meant to. `load` gives the bytes of a sha256 whose picture carries none. A picture that is `known` is not looked
-    at again, unless it had a problem. Pictures in `unread`, numbered from 1, are not tried: they come out with their
-    problem. So do those in `repeated`, by sha256: they stand on most pages.
+    at again, unless it had a problem. Pictures in `unread`, numbered from 1, are not tried and get a record with the
+    problem. So do the pictures in `repeated`, by sha256, which stand on most pages.
 
     Raises:
         OutsideError, ConfigError: from the models.

@@ -75,7 +75,7 @@ def build_beside(
 ) -> Iterator[Built]:
     """Bring the new space up to date with the old one, file by file; remove files that the old one no longer has.
 
-    Once the new space is in use (`in_use`), only what the old one got later is brought over, and nothing is removed.
+    Once the new space is in use (`in_use`), only what the old one got later is copied, and nothing is removed.
     `fingerprint_of` gives the fingerprint of a file that is up to date under the new model; empty where it is not.
 
     Raises:
@@ -110,11 +110,11 @@ def _build(record: FileRecord, old: StoreReading, new: StoreEditing, *, kept: Ke
 
 
 def _chunks(old: StoreReading, record: FileRecord, kept: Kept) -> Iterable[Chunk]:
-    """Return the chunks in force: the kept ones; the rows' where none are kept or duplicates were taken out."""
+    """Return the chunks in force: the kept ones, or the rows if none are kept or duplicates were removed."""
     chunks = kept(record) if not record.duplicates else None
     return chunks if chunks is not None else (row.chunk for row in old.rows(record.file_id) if row.in_force)
 
 
 def _source(record: FileRecord) -> tuple[object, ...]:
-    """Return what a file's chunks come from, and when its last attempt was."""
+    """Return what a file's chunks depend on, and when its last attempt was."""
     return record.version, record.sha256, record.state, record.duplicates, record.size_bytes, record.updated_at

@@ -21,7 +21,7 @@ from ingest_assets.stages.passages import Word, WordWindow, passages
 
 VERSION = "1"
 """Goes up whenever the same parts yield other chunks."""
-_HASHED_CHARS = 64  # enough to tell paragraphs apart, short enough that an edit behind it moves no cut
+_HASHED_CHARS = 64  # enough to tell paragraphs apart, short enough that an edit after it moves no cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class ChunkSizes:
     """How long chunks are, in words (`boundaries.count_words`)."""
 
     max_words: int = 500
-    """With the overlap and a repeated table header."""
+    """The overlap and a repeated table header are included."""
     min_words: int = 150
     """Not always reached: a shorter document is one chunk, and a table that fits is never cut to reach it."""
     overlap_words: int = 50

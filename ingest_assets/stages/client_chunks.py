@@ -11,7 +11,7 @@ import msgspec
 MAX_LINE_BYTES = 1_000_000
 """A chunk's text has some kilobytes; a longer line holds a whole document."""
 MAX_TEXT_CHARS = 100_000
-_ID = msgspec.Meta(min_length=1, max_length=256)  # an index of PostgreSQL holds some 2,700 bytes of both
+_ID = msgspec.Meta(min_length=1, max_length=256)  # an index entry of PostgreSQL has room for 2,700 bytes, for both ids
 
 
 class _Line(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

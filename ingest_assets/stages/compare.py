@@ -1,9 +1,9 @@
 """Compare the bucket's listing with the ledger and say which files are new, changed or gone.
 
 The ledger of this project decides, never Dagster's record of materialisations: a key that was deleted and added again
-still looks materialised there. A file that cannot be seen is not taken for gone: files below a place that cannot be
-read stay known. In a bucket that has no mark and holds no file that the ledger knows (an empty mount point, another
-volume), no file at all is taken for gone.
+still looks materialised there. A file that cannot be seen does not count as gone: files below a place that cannot be
+read are kept. If the bucket has no mark and holds no file that the ledger knows (an empty mount point, another volume),
+no file at all counts as gone.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class Changes:
     misplaced: tuple[str, ...]
     """What is wrong with keys that name no user, project and file."""
     unreadable: tuple[str, ...] = ()
-    """What is wrong with places of the bucket that could not be looked at; files known below them are kept."""
+    """What is wrong with places of the bucket that cannot be read; files known below them are kept."""
     is_known_bucket: bool = True
-    """Whether the bucket has its mark or holds a known version of a file; if not, nothing is taken for gone."""
+    """Whether the bucket has its mark or holds a known version of a file; if not, nothing counts as gone."""
 
 
 UNKNOWN_BUCKET = (
@@ -66,9 +66,9 @@ def compare(
     """Tell new, changed, deleted and unfinished files apart; `ledger` maps file_id to the version last attempted.
 
     A file counts as whole when it has rested for `settle_s` seconds and looks as it did in the comparison before
-    (`seen`), or when no rest is asked for. Two signs, because a copy can stall and a clock can be wrong. A file counts
-    as gone when it was missing in the comparison before too (`missed`), so that a renamed one comes before its old name
-    goes. `is_marked`: the bucket has the mark that `prepare` leaves in it.
+    (`seen`), or when no rest is asked for. There are two signs because a copy can stall and a clock can be wrong. A
+    file counts as gone when it was missing in the comparison before too (`missed`), so that a renamed one comes before
+    its old name goes. `is_marked`: the bucket has the mark that `prepare` leaves in it.
     """
     known = _by_composed_id(ledger)
     arrivals: list[tuple[float, Arrival]] = []
@@ -102,16 +102,16 @@ def compare(
         unsettled=unsettled,
         unchanged=unchanged,
         misplaced=tuple(misplaced),
-        # A user's folder may well be empty; it is worth a word only where files of it are known.
+        # A user's folder may be empty; it is reported only if the ledger has files below it.
         unreadable=tuple(place.reason for place in unreadable if not place.is_empty or _below(absent, [place])),
         is_known_bucket=is_known_bucket,
     )
 
 
 def _by_composed_id(ledger: Mapping[str, str]) -> dict[str, str]:
-    """Key the ledger by the ids that its files have today: a release before kept names as the file system wrote them.
+    """Key the ledger by ids in composed letters: an earlier release kept names in the file system's form.
 
-    Where both are there, today's is the one that holds.
+    If both ids of a file are there, the version of the composed one is used.
     """
     return {_composed(file_id): version for file_id, version in ledger.items()} | {
         file_id: version for file_id, version in ledger.items() if _composed(file_id) == file_id
@@ -119,7 +119,7 @@ def _by_composed_id(ledger: Mapping[str, str]) -> dict[str, str]:
 
 
 def _absent(known: Collection[str], present: Collection[str]) -> set[str]:
-    """Return the ids that no object of the bucket has, nor a twin in composed letters that is known as well."""
+    """Return the ids without an object in the bucket; an old id is absent too if its composed id is known."""
     return {
         file_id
         for file_id in known
@@ -129,13 +129,13 @@ def _absent(known: Collection[str], present: Collection[str]) -> set[str]:
 
 
 def _below(file_ids: Collection[str], places: Iterable[UnreadablePlace]) -> set[str]:
-    """Return those of the files that lie in, or are, one of the places."""
+    """Return the files that are one of the places or lie below one."""
     prefixes = tuple(f"{place.key}/" for place in places)
     return {file_id for file_id in file_ids if prefixes and f"{key_of(_composed(file_id))}/".startswith(prefixes)}
 
 
 def _composed(file_id: str) -> str:
-    """Return the id that a file of this key has today; an id that is no file's stays as it is."""
+    """Return the id in composed letters; an id that no file can have stays as it is."""
     if file_id.isascii():
         return file_id
     try:

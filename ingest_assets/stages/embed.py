@@ -27,7 +27,7 @@ class Embedder(Protocol):
 
     @property
     def model(self) -> str:
-        """Name everything that vectors must share to be comparable: model, weights, how long texts are read."""
+        """Name everything that vectors must share to be comparable: model, weights, how long texts are handled."""
         ...
 
     @property
@@ -63,7 +63,7 @@ def embed(
     rest = iter(chunks)
     while held := list(islice(rest, window)):
         answer = known([chunk.text_sha256 for chunk in held])
-        # A damaged vector in the store is computed again, so that it is neither copied nor an error for ever.
+        # A damaged vector in the store is computed again, so that it is not copied and does not fail every later run.
         found = {
             text_sha256: vector
             for text_sha256, vector in answer.items()

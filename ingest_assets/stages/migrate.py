@@ -35,7 +35,7 @@ def migrate(source: StoreReading, target: StoreEditing) -> Iterator[Moved]:
     """Copy every file of the source that is missing or different in the target; do not touch the target's other files.
 
     Raises:
-        OutsideError: a store is away, or rows of a file are damaged in the source: `ingest repair` mends them.
+        OutsideError: a store is away, or rows of a file are damaged in the source: `ingest repair` repairs them.
     """
     for file_id in owners_of(source):
         record = source.file(file_id)

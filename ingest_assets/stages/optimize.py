@@ -1,8 +1,8 @@
 """Optimize a file's rows: remove chunks of equal text, complete the metadata, set the flags.
 
-The flags (`Flags`) say what an answer may rest on, for systems that search the store by themselves; they are decided
-from the rows as they are. A file in which `validate` finds more than wrong metadata is left for
-`repair`.
+The flags (`Flags`) say which chunks an answer may be based on, for systems that search the store by themselves. They
+are set from the rows as they are in the store. A file in which `validate` finds more than wrong metadata is not
+changed: it needs `repair` first.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ _LINE_CHARS = 8
 
 
 class Duplicates(StrEnum):
-    """Which chunks of equal text are one too many."""
+    """Which chunks of equal text are removed."""
 
     KEEP = "keep"
     FILE = "file"
-    """A text that stands in its file before."""
+    """Those whose text occurs earlier in the file."""
     PROJECT = "project"
-    """A text that stands in its project before, in this file or one whose file_id comes first. If that one is deleted
-    later, the text is gone from the project's searches until the other file is ingested again."""
+    """Those whose text occurs earlier in the project: in this file or in one whose file_id comes first. If that other
+    file is deleted later, no search finds the text until this file is ingested again."""
 
 
 Seen: TypeAlias = Callable[[FileRecord, str], bool]
-"""Whether a text hash has come before where the policy looks; remembers it."""
+"""Tells whether a text hash was seen before in the file or project, as the policy says; remembers it."""
 Captions: TypeAlias = Callable[[FileRecord], Collection[str] | None]
 """Lines that a model wrote about a file's pictures or read from them; None where they cannot be told."""
 
@@ -88,7 +88,7 @@ def optimize_all(
 
 @contextmanager
 def _seen(duplicates: Duplicates) -> Iterator[Seen | None]:
-    """Open a memory of the texts that came before, as the policy groups them; None where duplicates are kept."""
+    """Open the set of texts seen so far, grouped as the policy says; None if duplicates are kept."""
     if duplicates is Duplicates.KEEP:
         yield None
         return
@@ -100,7 +100,7 @@ def _seen(duplicates: Duplicates) -> Iterator[Seen | None]:
 
 
 def caption_lines(captions: Iterable[Caption]) -> set[str]:
-    """Return the lines that stand in a file's text for its pictures, without those too short to tell."""
+    """Return the lines that stand in a file's text for its pictures, without those too short to recognise."""
     texts = (text for row in captions for text in (row.caption, row.text))
     return {line.strip() for text in texts for line in text.splitlines() if len(line.strip()) >= _LINE_CHARS}
 
@@ -127,7 +127,7 @@ def optimize(
     if problems:
         repair(examined, store=store, kept=kept, forget=lambda _: None, embedder=embedder)
     record, filled_in = _with_summary(store, store.file(record.file_id) or record)
-    # A client that hands in the same chunk again is told that it is there, so it has to stay there.
+    # A client that hands in the same chunk again gets the answer `identical`, so the chunk has to stay.
     removed = _remove_duplicates(store, record, seen) if seen and record.origin is Origin.BUCKET else 0
     if filled_in and not removed:
         store.note(record)
@@ -136,7 +136,7 @@ def optimize(
 
 
 def _remove_duplicates(store: StoreEditing, record: FileRecord, seen: Seen) -> int:
-    """Publish the file without the chunks whose text has come before; the vectors of the others are reused."""
+    """Publish the file without the chunks whose text was seen before; the vectors of the others are reused."""
     current = (row for row in store.rows(record.file_id) if row.in_force)
     surplus = {row.chunk.chunk_id for row in current if seen(record, row.chunk.text_sha256)}
     if surplus:
@@ -170,7 +170,7 @@ def _flag(store: StoreEditing, record: FileRecord, captions: Collection[str] | N
 
 
 def flags_of(row: StoredChunk, record: FileRecord, captions: Collection[str] | None) -> Flags:
-    """Say whether an answer may rest on a row."""
+    """Say whether an answer may be based on a row."""
     complete = bool(row.chunk.text.strip() and row.source and row.filename and row.media_type)
     cited = bool(row.chunk.pages) or not record.pages
     sound = record.state is not State.FAILED and not any(faults_of(row, record))

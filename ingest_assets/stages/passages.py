@@ -126,7 +126,7 @@ def words(passage: Passage) -> Iterator[Word]:
 
 
 class WordWindow:
-    """The words around the next cut, read on as needed. Positions count from the first word held."""
+    """The words around the next cut; more are read as needed. Positions count from the first word held."""
 
     def __init__(self, read: Iterable[Passage]) -> None:
         self.words: list[Word] = []

@@ -83,7 +83,7 @@ def add_chunks(
 def _add_to(
     doc_id: str, items: Sequence[ClientChunk], *, scope: Scope, store: StoreEditing, embedder: Embedder, now: str
 ) -> list[Answer]:
-    """Add to one document."""
+    """Add chunks to one document, and answer each."""
     try:
         file_id = client_file_id(scope.user_id, scope.project_id, doc_id)
     except BadInput as error:
@@ -97,7 +97,7 @@ def _add_to(
         entry = _entry(record, new[0], scope=scope, doc_id=doc_id, now=now, size_bytes=size)
         try:
             store.add(entry, embed(new, embedder=embedder, known=partial(store.vectors_for, embedder.model)))
-        except (ChunkKnown, Overtaken):  # another client was faster: look again
+        except (ChunkKnown, Overtaken):  # another client was faster: read the file again
             continue
         except ValueError as error:
             known = {answer.line for answer in answers if answer.status is not Status.INSERTED}

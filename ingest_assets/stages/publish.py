@@ -40,7 +40,7 @@ def _after(first: EmbeddedChunk, rest: Iterable[EmbeddedChunk]) -> Iterable[Embe
 
 
 def is_published(record: FileRecord, found: FileRecord | None) -> bool:
-    """Tell whether the store holds what publishing this record would give: same bytes, same fingerprint, a good end."""
+    """Tell whether the store holds the result already: the same bytes and fingerprint, and the attempt did not fail."""
     return (
         found is not None
         and found.state is not State.FAILED

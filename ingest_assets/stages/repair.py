@@ -1,7 +1,7 @@
 """Repair what `validate` found: make the store's rows agree with a file's chunks again, embedding only what is missing.
 
 A file is repaired by publishing it again: damaged rows are written anew, and the old ones go when the new ones come
-into force. So a search sees the file as it was or repaired, and a kill leaves it as it was.
+into force. So a search sees the old file or the repaired one, and a kill leaves the old one.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Repair:
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing is left to do for the file once this was done."""
+        """Whether the file needs nothing more after this."""
         return self.action not in {Action.READ_AGAIN, Action.HAND_IN_AGAIN, Action.LEAVE}
 
 
@@ -150,7 +150,7 @@ def _action(examined: Examined, *, kept: Kept) -> Action:
 def _rename(file_id: str, *, store: StoreEditing) -> None:
     """Move a file to its composed name with the vectors that it has; where both names are there the newer file stays.
 
-    Killed in between, both names are there, and the next repair removes the old one.
+    If it is killed in between, both names are there, and the next repair removes the old one.
     """
     record = store.file(file_id)
     if record is None:
@@ -205,7 +205,7 @@ def _sound_chunks(store: StoreEditing, record: FileRecord) -> Iterator[Chunk]:
 def _ended(record: FileRecord, action: Action) -> FileRecord:
     """Return the record of the repaired file, or of one that waits for its text."""
     if action is Action.READ_AGAIN:
-        # No version of the bucket is the empty one, so the sensor finds it changed.
+        # The bucket never gives an empty version, so the sensor finds the file changed.
         error = f"{record.key}: rows of it were damaged and its chunks are not kept here; it will be read again"
         return replace(record, state=State.FAILED, version="", fingerprint="", chunks_digest="", error=error)
     if action is Action.HAND_IN_AGAIN:

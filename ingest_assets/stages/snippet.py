@@ -15,10 +15,10 @@ from ingest_assets.stages.boundaries import Strength, spans
 MAX_WORDS = 40
 _PREFIX = 4
 """Words of the same first four letters count as forms of one word: volts and voltage, start and started."""
-_FORM_WEIGHT = 0.6  # of an equal word's: four letters also begin words of another meaning
+_FORM_WEIGHT = 0.6  # of the weight of an equal word: four equal letters also begin words of another meaning
 _LONGEST = 8  # letters; longer words weigh the same
-_FRAGMENT_WEIGHT = 0.7  # of a sentence's: titles, cells and labels of figures name a thing and say nothing of it
-_ENDS = (".", "!", "…", "。", "！", "।")  # no question marks: a heading that asks does not answer
+_FRAGMENT_WEIGHT = 0.7  # of the weight of a sentence: titles, cells and labels name a thing and say nothing about it
+_ENDS = (".", "!", "…", "。", "！", "।")  # no question marks: a heading that is a question is no answer
 _NOT_ASKED = """
 a an and are at be can did do does for from has have how in is it its many much must my of on or should that the there
 this to was were what when where which who whom whose why will with would you your
@@ -115,7 +115,7 @@ def _plain(word: str) -> str:
 
 
 def _window(text: str, sentence: _Sentence, query: str, max_words: int) -> tuple[int, int]:
-    """Return the stretch of a sentence too long to show whole in which most of the question's words stand."""
+    """Return the part of a sentence with most of the question's words, if the sentence is too long to show whole."""
     asked = _asked(query)
     weights = [_weight(word) if (word := _plain(text[a:b])) in asked else 0.0 for a, b in sentence.words]
     first = max(

@@ -1,4 +1,4 @@
-"""Find everything in which ledger, kept chunks and store disagree; change nothing.
+"""Find everything about which ledger, kept chunks and store disagree; change nothing.
 
 Files are examined one after another: the record, the rows, and the chunks that were made of the file (`Kept`). So
 memory is bounded by the chunk ids of one file. A file that is published meanwhile is examined again.
@@ -92,7 +92,7 @@ def validate(
     that are not in force yet are no finding.
 
     Raises:
-        OutsideError: a file changed at every look.
+        OutsideError: a file changed each time that it was examined.
     """
     for file_id in owners_of(store, page=page):
         examined = examine(store, file_id, kept=kept, model=model)
