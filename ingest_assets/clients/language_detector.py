@@ -25,7 +25,7 @@ _SCRIPTS = (
 )
 _MIN_SHARE = 0.3  # of the letters: Japanese has two Chinese characters to a kana at most; names are fewer
 _SEED = 0
-_SURE = 0.5  # langdetect's own probability: below it, it wavers between several
+_SURE = 0.5  # langdetect's own probability: below it, several languages are likely
 
 
 def language_of(text: str) -> str:

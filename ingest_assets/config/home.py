@@ -25,7 +25,7 @@ _MOVED = {
 
 
 def prepare_home(settings: Settings) -> Path:
-    """Make the folder, give it the project's dagster.yaml or bring its own up to date, and name it to Dagster.
+    """Make the folder, give it the project's dagster.yaml or bring its own up to date, and set DAGSTER_HOME.
 
     Raises:
         ConfigError: the folder cannot be made.
@@ -44,7 +44,7 @@ def prepare_home(settings: Settings) -> Path:
 
 
 def _follow_moves(own: Path) -> None:
-    """Name in a home's dagster.yaml the modules of today for those of an earlier release; all else stays as it is."""
+    """Replace the module names of earlier releases in a home's dagster.yaml; everything else stays as it is."""
     before = own.read_text(encoding="utf-8", errors="surrogateescape")
     names = "|".join(map(re.escape, _MOVED))
     after = re.sub(rf"(?<![\w.])(?:{names})(?![\w.])", lambda found: _MOVED[found[0]], before)
@@ -63,4 +63,4 @@ def changed_sections(home: Path) -> list[str] | None:
         here, shipped = (yaml.safe_load(path.read_text(encoding="utf-8")) or {} for path in (own, _SHIPPED))
         return sorted(name for name in here.keys() | shipped.keys() if here.get(name) != shipped.get(name))
     except (OSError, ValueError, AttributeError, yaml.YAMLError):
-        return []  # what cannot be read is named where it is needed
+        return []  # the command that needs the file names the fault

@@ -13,7 +13,7 @@ def redacted(value: str) -> str:
 
 
 def say(problem: Any, *, secrets: Collection[str]) -> list[str]:
-    """Say what is wrong, from pydantic's account of it: one line for each problem, without the values of `secrets`."""
+    """List what is wrong according to pydantic, one line for each problem, without the values of `secrets`."""
     lines = str(problem["msg"]).removeprefix("Value error, ").splitlines()
     if not problem["loc"]:
         return lines

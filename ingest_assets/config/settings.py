@@ -192,7 +192,7 @@ class Settings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _fill_in_what_lies_in_the_home(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """Take empty values for missing ones, and put folders that are not named into the home."""
+        """Treat empty values as missing, and put folders without a setting into the home."""
         named = {name: value for name, value in given.items() if value != ""}
         home = Path(named.get("DAGSTER_HOME", DEFAULT_HOME)).absolute()
         return {name: str(home / folder) for name, folder in IN_THE_HOME.items()} | named | {"DAGSTER_HOME": home}
@@ -247,10 +247,10 @@ FROM_FILE = "_FILE"
 def load_settings(chosen: Mapping[str, str] | None = None) -> Settings:
     """Read the settings from the environment, from `.env` in the working directory, and from the files of secrets.
 
-    `chosen` holds values by the names of their variables and stands above all of these.
+    `chosen` holds values by the names of their variables and overrides all of these.
 
-    `.env` holds for every door (Dagster's commands, the daemon, `ingest`): as in Dagster, its values stand above those
-    of the environment, and processes that are started from this one get them too.
+    `.env` is used by every entry point (Dagster's commands, the daemon, `ingest`): as in Dagster, its values override
+    those of the environment, and processes that are started from this one get them too.
 
     Raises:
         ConfigError: naming every wrong or unknown setting at once.

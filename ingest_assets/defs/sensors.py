@@ -37,7 +37,7 @@ MAX_REQUESTS = 100
 """Runs asked for in one tick. A tick with thousands passes Dagster's 60 s deadline and repeats for ever."""
 
 MAX_NAMED = 10
-"""Places that cannot be read that one tick names; `ingest status` names them all."""
+"""Unreadable places that one tick names; `ingest status` names them all."""
 
 Parts = dg.ResourceParam[Project]
 

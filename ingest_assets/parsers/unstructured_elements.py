@@ -1,8 +1,8 @@
 """Load `unstructured` without network access, and translate its element types and title levels to our records.
 
-Before the import three habits of the library are switched off: the message to its makers that it was loaded, the
-advertisement, and the download of a spaCy model, which a blank English pipeline replaces. The model is only used to
-search for a verb, by which `unstructured` tells narrative from other text; both are the same type here.
+Before the import three things are switched off that the library does when it is loaded: it reports the import to its
+makers, prints an advertisement, and downloads a spaCy model, which a blank English pipeline replaces. The model is only
+used to search for a verb, by which `unstructured` tells narrative from other text; both are the same type here.
 
 The library reads its switches from the environment only. They are set here and not in the settings, because they must
 hold wherever the library is loaded, also in a test or script that uses a parser without settings.

@@ -18,7 +18,7 @@ from ingest_assets.stages.validate import Kept, owners_of
 from ingest_assets.stores.contract import StoreEditing, StoreReading
 
 _PASSES = 20
-"""Over all files, the first of which builds them. In a bucket that is filled all the time no pass would be the last."""
+"""Passes over all files; the first one builds them. With a bucket that is filled all the time it would never end."""
 
 
 @dataclass(frozen=True, slots=True)

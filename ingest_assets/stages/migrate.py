@@ -16,7 +16,7 @@ from ingest_assets.stages.validate import owners_of
 from ingest_assets.stores.contract import StoreEditing, StoreReading
 
 _TRIES = 5
-"""Of a file that is published again while it is copied."""
+"""Tries to copy a file that is published again meanwhile."""
 HALF_COPIED = "being copied"
 """Version of a record whose flags and costs are not there yet."""
 

@@ -28,7 +28,7 @@ from ingest_assets.stores.contract import StoreEditing
 
 _FLAGGED_AT_ONCE = 500
 _REPAIRED_HERE = {Problem.WRONG_OWNER, Problem.STALE}
-"""Problems that are repaired on the way; they need no text and no new vector."""
+"""Problems that `optimize` repairs itself; they need no text and no new vector."""
 _LINE_CHARS = 8
 """Shorter lines of a caption may stand in any text."""
 
@@ -47,7 +47,7 @@ class Duplicates(StrEnum):
 Seen: TypeAlias = Callable[[FileRecord, str], bool]
 """Tells whether a text hash was seen before in the file or project, as the policy says; remembers it."""
 Captions: TypeAlias = Callable[[FileRecord], Collection[str] | None]
-"""Lines that a model wrote about a file's pictures or read from them; None where they cannot be told."""
+"""Lines that a model wrote about a file's pictures or read from them; None if they are not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ def require_search(vector: Vector, *, k: int) -> None:
 
 
 def noted(record: FileRecord, before: FileRecord | None) -> FileRecord:
-    """Return the record of an attempt that published nothing: what it says of the chunks in force stays as before."""
+    """Return the record of an attempt that published nothing; its fields about the chunks in force stay as before."""
     if before is None:
         return replace(record, generation=0, chunks=0)
     return replace(
@@ -60,7 +60,7 @@ class IncomingChunks:
     """Check and count the chunks of one publication while they arrive; only their ids are kept."""
 
     def __init__(self, record: FileRecord, *, beside: FileRecord | None = None) -> None:
-        """Take the record to publish; `beside` is that of the chunks which stay, so the new ones need its model."""
+        """Take the record to publish; `beside` is the record of chunks that stay, so the new ones need its model."""
         self.record = record
         """The record, with model and dimension of the chunks."""
         self.seen: set[str] = set()
@@ -100,7 +100,7 @@ class IncomingChunks:
 
 
 def _are_sound(vectors: Sequence[Vector], dimension: int) -> list[bool]:
-    """Tell which vectors have certainly no fault; checking a batch at once takes a tenth of the time of one by one."""
+    """Tell which vectors certainly have no fault; checking a batch at once takes a tenth of the time."""
     import numpy as np
 
     if not vectors or any(vector.shape != (dimension,) for vector in vectors):

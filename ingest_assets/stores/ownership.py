@@ -29,7 +29,7 @@ class StoreOwner:
 def owner_to_record(
     recorded: StoreOwner | None, owner: StoreOwner | None, *, location: str, take_over: bool
 ) -> StoreOwner | None:
-    """Return the owner that has to be written into the store; None where the right one, or none, is asked for.
+    """Return the owner that has to be written into the store; None if it is there already, or if no owner is given.
 
     Raises:
         ConfigError: the store belongs to another bucket, and it is not to be taken over.
@@ -38,7 +38,7 @@ def owner_to_record(
         return None
     if recorded is None or take_over:
         return owner
-    if owner.id == recorded.bucket:  # its mark cannot be read today, and it is where it was
+    if owner.id == recorded.bucket:  # the bucket's mark cannot be read now, and its place is the recorded one
         return None
     if recorded.id not in {owner.id, owner.bucket}:
         raise ConfigError(

@@ -91,7 +91,7 @@ class _Graph:
         return ops.convert(ops.unsqueeze(self.mask, self._integers([1, 2])), "boolean")
 
     def _layer(self, states: Any, attended: Any, name: str) -> Any:
-        """Self-attention, then the feed-forward part, each added to what it was given and normalised: [B, L, H]."""
+        """Self-attention, then the feed-forward part, each added to its own input and normalised: [B, L, H]."""
         ops = self._ops
         query, key, value = (
             self._heads_of(states, f"{name}attention.self.{part}") for part in ("query", "key", "value")

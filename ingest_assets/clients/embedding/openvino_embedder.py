@@ -103,7 +103,7 @@ class OpenVINOEmbedder:
         order = sorted(range(len(windows)), key=lambda row: len(windows[row].ids), reverse=True)
         size = max(
             1, min(self._batch, -(-len(order) // self._streams))
-        )  # also a few windows are shared between the cores
+        )  # even a few windows are shared between the cores
         for first in range(0, len(order), size):
             rows = order[first : first + size]
             self._queue.start_async(_padded([windows[row].ids for row in rows]), userdata=rows)

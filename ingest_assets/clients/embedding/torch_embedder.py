@@ -40,7 +40,7 @@ class TorchEmbedder:
         """Return one float32 unit vector per text, in the same order; every word of a text is in its vector.
 
         Raises:
-            ConfigError: the model is nowhere, or sentence-transformers is not installed.
+            ConfigError: the model is not found, or sentence-transformers is not installed.
         """
         windows = self._pieces.windows(texts)
         vectors = self._transformer.encode(

@@ -33,7 +33,7 @@ class BlipDescriber:
     def __init__(self, model: str = HUB_NAME, *, time_limit_s: float = 120.0, start_limit_s: float = 300.0) -> None:
         """Take the model's name on the hub, or its folder; weights are looked for at the first picture.
 
-        A picture takes 2 s on two free cores, and loading ten: the limits only stop what would never end.
+        A picture takes 2 s on two free cores, and loading the model 10 s: the limits only stop a process that hangs.
         """
         self._model = model
         self._worker = WorkerProcess(
@@ -52,7 +52,7 @@ class BlipDescriber:
 
     @property
     def peak_memory_mb(self) -> float:
-        """Of the worker's process: the highest so far, without the pages of mapped files."""
+        """Peak memory of the worker's process so far, without the pages of mapped files."""
         return self._worker.peak_memory_mb
 
     def __enter__(self) -> Self:

@@ -22,9 +22,9 @@ _FETCHED = [WEIGHTS, "*.json", "vocab.txt"]
 """Without the copies of the weights that the hub keeps for other libraries."""
 _LIBRARIES = ("torch", "transformers")
 
-# Measured with weights of the real size: the process holds 410 MB and maps its weights from their file. What is mapped
-# is not held, but RLIMIT_DATA counts it, and stands 192 MB above 0.9 of the cap: 625 MB and the weights must fit below.
-# The run itself (250 MB), OCR (350) and BLIP together hold less than such a cap.
+# Measured with weights of the real size: the process holds 410 MB and maps its weights from their file. The cap does
+# not count mapped pages, but RLIMIT_DATA does. It is 0.9 of the cap plus 192 MB; 625 MB and the weights must fit below
+# it. The run itself (250 MB), OCR (350 MB) and BLIP together hold less than such a cap.
 _BESIDE_WEIGHTS_MB = 625 - 192
 _LIMIT_SHARE = 0.9
 
@@ -41,10 +41,10 @@ def can_run(model: str) -> bool:
 
 
 def find_weights(model: str) -> Path:
-    """Return the folder that holds a model; fetch it from the hub if need be and allowed.
+    """Return the folder that holds a model; fetch it from the hub if it is not there and fetching is allowed.
 
     Raises:
-        ConfigError: it is nowhere.
+        ConfigError: it is not found.
     """
     found = on_disk(model) or (None if Path(model).is_dir() else _from_hub(model))
     if found is None or not _is_whole(found):

@@ -20,10 +20,10 @@ PROMPT = "Describe what this picture shows in one or two plain sentences. If it 
 """A change of the prompt changes the captions, so `model` names its version."""
 _PROMPT_VERSION = "1"
 
-MAX_SIDE_PX = 2048  # what the models behind such APIs scale pictures down to themselves
+MAX_SIDE_PX = 2048  # models behind such APIs scale larger pictures down to this size themselves
 MAX_SENT_BYTES = 4_000_000  # a photo of that size as JPEG; base64 makes it a third more
 _MAX_TOKENS = 300
-_SHOWN_CHARS = 200  # of a server's message, in ours
+_SHOWN_CHARS = 200  # of a server's message, quoted in ours
 
 
 class OpenAiDescriber:
@@ -37,7 +37,7 @@ class OpenAiDescriber:
 
     @property
     def model(self) -> str:
-        """Name the model and the version of the prompt; not the URL: the same model answers the same elsewhere."""
+        """Name the model and the version of the prompt; without the URL, because it does not change the answer."""
         return f"openai/{self._model}-prompt{_PROMPT_VERSION}"
 
     def __enter__(self) -> Self:
@@ -53,7 +53,7 @@ class OpenAiDescriber:
 
         Raises:
             BadInput: it is damaged, or the service refuses it.
-            OutsideError: the service is away, too slow, too busy, or answers nonsense.
+            OutsideError: the service is away, too slow, too busy, or gives an answer that cannot be read.
             ConfigError: the service refuses the key, or knows no such model.
         """
         question = self._question(*_sendable(picture))

@@ -58,7 +58,7 @@ def _answer(look: Look, picture: bytes) -> Answer:
         return look(picture)
     except BadInput as error:
         return {"problem": str(error)}
-    except Exception as error:  # noqa: BLE001 - as above; OpenCV, OpenVINO and torch raise kinds of their own
+    except Exception as error:  # noqa: BLE001 - as above; OpenCV, OpenVINO and torch raise errors of many classes
         if _is_out_of_memory(error):
             return {"out_of_memory": f"not enough memory for a picture ({_named(error)})"}
         return {"problem": f"picture: cannot be read ({_named(error)})"}

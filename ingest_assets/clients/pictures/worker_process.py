@@ -84,7 +84,7 @@ class WorkerProcess:
         return self._process
 
     def _end(self, *, grace_s: float = 0.0) -> None:
-        """Close its input, which ends it between pictures; kill it after the grace."""
+        """Close its input, which ends it between pictures; kill it after the grace period."""
         process, self._process = self._process, None
         if process is None:
             return

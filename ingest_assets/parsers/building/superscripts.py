@@ -62,7 +62,7 @@ def mark_runs(
     breaks: Sequence[str],
     is_raised: Callable[[etree._Element], bool],
 ) -> None:
-    """Do the same in an Office paragraph; `run`, `text` and `breaks` are the XML tags to look for."""
+    """Write powers in an Office paragraph in the same way; `run`, `text` and `breaks` are the XML tags to look for."""
     before = ""
     raised: list[etree._Element] = []
     for element in [*paragraph.iter(run, *breaks), None]:

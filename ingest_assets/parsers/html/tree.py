@@ -1,4 +1,4 @@
-"""Parse HTML and prepare the tree for `unstructured`, which skips many elements and follows any depth.
+"""Parse HTML and prepare the tree for `unstructured`, which skips many elements and recurses without a limit.
 
 `unstructured` 0.27 leaves out forms (whole pages of ASP.NET stand in one <form>), figures, details, labels, buttons and
 everything outside the first <main>. They are renamed to elements that it reads. Elements without text of the page are

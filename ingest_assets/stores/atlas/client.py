@@ -1,6 +1,6 @@
 """Open one space's collections in MongoDB, when they are first used.
 
-Late, because runs are forked: a MongoClient has threads and sockets that no child process may share.
+They are not opened earlier because runs are forked: a MongoClient has threads and sockets that no child may share.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ class MongoCollections:
     """One document, `bucket`: whose files the database holds (`ownership.py`)."""
     dimension: int
     transactional: bool
-    """The server has transactions and reads of one moment: replica sets and sharded clusters."""
+    """The server has transactions and snapshot reads: replica sets and sharded clusters."""
     sharded: bool
     """Readers may see the writes of a transaction on one shard before those on another."""
 
     @contextmanager
     def moment(self) -> Iterator[ClientSession | None]:
-        """Yield a session whose reads are all of one moment, None if the server cannot do that."""
+        """Yield a session whose reads all see one snapshot; None if the server cannot do that."""
         if not self.transactional:
             yield None
             return

@@ -1,8 +1,8 @@
 """Record whose files a MongoDB database holds, and tell this project's documents from other applications'.
 
 The names `chunks` and `files` are common, so another application may have collections of these names in the same
-database. A database in which that is so before this project has written anything is refused. Where both have written
-into one collection, which the release before allowed, only documents of our form are counted, changed or removed.
+database. If they are there before this project has written anything, the database is refused. If both have written into
+one collection, which an earlier release allowed, only documents of our form are counted, changed or removed.
 """
 
 from __future__ import annotations

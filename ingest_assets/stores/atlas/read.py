@@ -1,4 +1,4 @@
-"""Read chunks, rows and vectors from an open space of MongoDB, each answer as of one moment."""
+"""Read chunks, rows and vectors from an open space of MongoDB; each answer is a consistent snapshot."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def settled(
 ) -> T:
     """Read rows, and the entries that decide what is in force, as they are at one moment.
 
-    If the server has no reads of one moment, an answer counts only if no entry has changed during it: the rows of a
+    If the server has no snapshot reads, an answer is used only if no entry has changed during it: the rows of a
     generation are written before it comes into force and stay until the next one is, so all of them were there.
     """
     from pymongo.errors import OperationFailure

@@ -1,7 +1,7 @@
-"""Find the nearest chunks by Atlas Vector Search: never half of a document that is being replaced, and none left out.
+"""Find the nearest chunks by Atlas Vector Search, with no half document and none missing while it is replaced.
 
-`$vectorSearch` cannot be part of a read of one moment: the index returns names, the server fetches the rows, and the
-ledger is read after that. Two checks make an answer whole.
+`$vectorSearch` cannot be part of a snapshot read: the index returns names, the server fetches the rows, and the ledger
+is read after that. Two checks make sure that an answer is whole.
 
 *Nothing moved.* Each publication announces itself in the scope's count after its rows are in the index, and no later
 than they come into force (`publish.py`). If the count is the same before the index is asked and after the ledger is
@@ -9,7 +9,7 @@ read, each publication was either announced before, so that the index had all ro
 nothing of the generation in force has been removed. Otherwise the search is repeated.
 
 *Nothing is missing.* An answer shorter than k must be all rows in force of one moment, by name. If it is not, the index
-is behind or not there, which Atlas does not say. Then the search is repeated, and fails at last.
+is behind or not there, which Atlas does not say. Then the search is repeated, and in the end it fails.
 
 Rows that the index still returns although they are not in force, or no longer there, take places among the nearest.
 Then more rows are asked for, and of the files they belong to only the generations in force.

@@ -1,7 +1,7 @@
-"""Read from a Chroma store until the answer is of one moment.
+"""Read from a Chroma store until the answer is a consistent snapshot.
 
-An embedded store is held still while it is read (`embedded.py`). A server is not (`server.py`): rows can go between two
-requests, and the read is then repeated.
+An embedded store is locked while it is read (`embedded.py`). A server is not (`server.py`): rows can be deleted between
+two requests, and the read is then repeated.
 """
 
 from __future__ import annotations

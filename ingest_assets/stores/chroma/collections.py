@@ -1,7 +1,7 @@
 """Open and make Chroma collections, and tell this project's collections and rows from other applications'.
 
-The names `chunks` and `files` are common. Collections made here say so in their metadata. Those that the release before
-made say nothing. They are recognised by their rows or, while they are empty, by the settings of their index; `prepare`
+The names `chunks` and `files` are common. Collections made here say so in their metadata. Those of an earlier release
+say nothing. They are recognised by their rows or, while they are empty, by the settings of their index, and `prepare`
 marks them (`ownership.py`).
 """
 
@@ -92,7 +92,7 @@ def is_marked(collection: Any) -> bool:
 
 
 def _has_rows(collection: Any, field: str) -> bool:
-    """Tell whether a row has a number that only rows of ours have."""
+    """Tell whether a row has a number that only this project's rows have."""
     return bool(collection.get(where={field: {"$gte": 0}}, limit=1, include=[])["ids"])
 
 

@@ -30,7 +30,7 @@ _NO_STAMP = -1
 
 
 class EmbeddedChroma:
-    """Access to a store in a folder. What is read in one turn is of one moment."""
+    """Access to a store in a folder. What is read in one turn is a snapshot."""
 
     steady = True
 
@@ -44,7 +44,7 @@ class EmbeddedChroma:
 
     @contextmanager
     def reading(self) -> Iterator[ChromaCollections]:
-        """Hold the store still and yield it as it is now."""
+        """Lock the store for reading and yield it as it is now."""
         with translated(self.location), self._locks.shared() as lock:
             if self._handle is not None and _mark(lock) == (self._stamp, False):
                 yield self._handle
@@ -100,8 +100,8 @@ class EmbeddedChroma:
         before = keep(self._path)
         _set_mark(lock, stamp, writing=True)  # opening replays Chroma's log, which may save the index
         self._handle = open_embedded(str(self._path), self._place)
-        self._release = weakref.finalize(self, _closed, self._handle)  # also where the caller forgets to close
-        # Where it saved nothing, the indexes in other processes' memory are still right: they need not open again.
+        self._release = weakref.finalize(self, _closed, self._handle)  # also if the caller forgets to close
+        # If it saved nothing, the indexes in other processes' memory are still right: they need not open again.
         self._stamp = stamp if saved_indexes(self._path) == before else stamp + 1
         _set_mark(lock, self._stamp, writing=False)
         return self._handle
@@ -110,7 +110,7 @@ class EmbeddedChroma:
 def _closed(handle: ChromaCollections) -> None:
     """Close a store and give its memory back.
 
-    Without this a process that opens the store for each look at it grows by 100 MB a look, since Chroma's threads keep
+    Without this a process that opens the store for each read grows by 100 MB each time, since Chroma's threads keep
     each index; glibc keeps what they freed (`benchmarks/stores/README.md`, "Opened again and again").
     """
     handle.close()

@@ -40,7 +40,7 @@ def restore(path: Path) -> None:
             shutil.rmtree(index, ignore_errors=True)  # never saved whole: the log has every row
         elif _reach_of(kept) == reach:
             _copy(kept, index, reach="")
-        # else the index on disk was saved whole after the copy was made, and is the newer one
+        # otherwise the index on disk was saved whole after the copy was made, and is newer
 
 
 def saved_indexes(path: Path) -> dict[str, str]:

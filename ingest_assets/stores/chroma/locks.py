@@ -45,7 +45,7 @@ class StoreLocks:
 
     @contextmanager
     def _held(self, name: str, kind: int) -> Iterator[int]:
-        # All pass the gate one by one, so a stream of readers cannot keep a writer waiting for ever.
+        # All take the gate's lock one by one, so a stream of readers cannot keep a writer waiting for ever.
         with _locked(self._folder / "gate", fcntl.LOCK_EX):
             descriptor = _take(self._folder / name, kind)
         try:

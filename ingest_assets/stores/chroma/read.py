@@ -50,7 +50,7 @@ def places(file_id: str, first: int, end: int) -> dict[str, Any]:
 
 
 def _client_page(store: ChromaCollections, entry: ChromaEntry, *, limit: int, offset: int) -> list[str]:
-    """Name the rows of a page of a document whose chunks were handed in one by one, in any order."""
+    """Return the names of a page of rows, for a document whose chunks were handed in one by one in any order."""
     found = store.chunks.get(where={"file_id": entry.record.file_id}, include=["metadatas"])
     rows = zip(found["ids"], found["metadatas"] or (), strict=True)
     current = sorted((row["index"], row["chunk_id"], name) for name, row in rows if in_force(row, entry))

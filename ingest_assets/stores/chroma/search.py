@@ -1,8 +1,8 @@
 """Find the chunks in Chroma that are nearest to a vector, all of them as they were at one moment.
 
 Chroma finds ids in its index and reads their rows afterwards, and the ledger is read after that. An embedded store is
-held still during all of it. A server is not. There an answer counts only if each file in it had the same publication in
-force before and after the rows were read: then all rows of that publication were there the whole time.
+locked during all of it. A server is not; its answer is used only if each file in it had the same publication in force
+before and after the rows were read, because then all rows of that publication were there the whole time.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class _Found:
 
 
 class ChromaSearch:
-    """Search, and see each file whole."""
+    """Search so that each file in the answer is seen whole."""
 
     def __init__(self, access: ChromaAccess) -> None:
         self._access = access

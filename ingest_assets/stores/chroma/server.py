@@ -1,8 +1,8 @@
 """Read and write a Chroma server. The server coordinates its own readers and writers.
 
-Other clients may change rows between two requests, so an answer may mix two moments; `search.py` and `access.py` notice
-it. Two hosts that publish the same file at the same moment are not separated by a lock: the second to commit finds that
-the ledger has changed and gives up.
+Other clients may change rows between two requests, so an answer may mix two states; `search.py` and `access.py` notice
+this. Two hosts that publish the same file at the same moment are not separated by a lock: the second to commit finds
+that the ledger has changed and gives up.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ingest_assets.stores.chroma.collections import ChromaPlace
 
 
 class ServedChroma:
-    """Access to a store at a URL. What is read in one turn may be of two moments."""
+    """Access to a store at a URL. What is read in one turn may not be a snapshot."""
 
     steady = False
 
@@ -41,7 +41,7 @@ class ServedChroma:
         return nullcontext()
 
     def compact(self) -> str:
-        """Return where a server is compacted; a client cannot do it."""
+        """Return a sentence that says where to compact a server; a client cannot do it."""
         return f"Chroma at {self.location}: a server is compacted where it runs, with `chroma vacuum`"
 
     def close(self) -> None:

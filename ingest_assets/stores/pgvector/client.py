@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from psycopg_pool import ConnectionPool
 
 _CONNECTIONS = 4
-"""A run needs one to publish and one to look vectors up; the API's threads search in milliseconds and take turns."""
+"""A run needs one to publish and one to look vectors up; threads that search take milliseconds and take turns."""
 _PATIENCE_S = 15.0
 """A server that restarts is back by then."""
 _SILENCE_S = 900
@@ -69,7 +69,7 @@ class PgClient:
 
     @contextmanager
     def transaction(self, *, still: bool = False) -> Iterator[Connection[Any]]:
-        """Yield a connection in a transaction, committed at the end; with `still` all reads are of one moment."""
+        """Yield a connection in a transaction, committed at the end; with `still` all reads see one snapshot."""
         with translated(self.location), self._connection() as connection, connection.transaction():
             if still:
                 connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")

@@ -1,7 +1,7 @@
 """Translate PostgreSQL's errors into this project's, with the setting or command that helps.
 
-A failed connection carries no error code (libpq gives none), so those errors are told apart by the server's words. No
-message holds the password: servers are named by `place_of`, and an address that cannot be read is not repeated.
+A failed connection carries no error code (libpq gives none), so those errors are distinguished by the server's message.
+No message holds the password: servers are named by `place_of`, and an address that cannot be read is not repeated.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from memory_capped_launcher.supervision.run_process import execute_and_exit
 
 # A run that allocates 1 GB/s goes over its cap by 50 MB at most; a look costs a fraction of a millisecond.
 _LOOK_EVERY_S = 0.05
-# The run that is next looks more often, so that the slot is empty for 5 ms and not 25; a look costs 0.2 ms.
+# The supervisor of the next run looks more often, so that the slot is empty for 5 ms and not 25; a look costs 0.2 ms.
 _NEXT_LOOKS_EVERY_S = 0.01
 _STOPS = {signal.SIGTERM, signal.SIGINT}
 
