@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ingest_assets.project import Project
 
 _NAMED = 5
-"""Names of passed-over files that are told one by one."""
+"""How many skipped files are named; the others are counted."""
 
 
 def add_files(paths: list[Path], *, scope: Scope, settings: Settings, quiet: bool) -> list[ProcessedFile]:

@@ -55,7 +55,7 @@ def work(
     One file per memory-capped process, for a cron line or a container's job. After a kill the next call goes on.
 
     Exit codes: 0 all files ended well and none is left; 1 a file ended failed or partial, or lies outside of any user's
-    project; 4 files are left; else as everywhere.
+    project; 4 files are left; other codes as for every command.
     """
     from ingest_assets.cli import file_tables
     from ingest_assets.cli.work import WorkDone, work_on
@@ -87,7 +87,7 @@ def status(
     """Count files by state and name problems; or show one file.
 
     Exit codes: 0 all is well; 1 a file ended failed or partial, lies outside of any user's project or cannot be read,
-    or FILE is one of these or not known; else as everywhere.
+    or FILE is one of these or not known; other codes as for every command.
     """
     from ingest_assets.cli import file_tables
     from ingest_assets.cli.bucket_status import look_at_bucket

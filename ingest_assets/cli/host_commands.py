@@ -16,7 +16,7 @@ def prepare(
 ) -> None:
     """Make home, bucket, store and converted model ready.
 
-    What a first run would have to wait for; any number of times. After an upgrade it brings tables of an earlier
+    It does what the first run would otherwise do. It can be repeated. After an upgrade it brings tables of an earlier
     release up to date.
     """
     from ingest_assets.cli.output import told_if_slow
@@ -37,10 +37,11 @@ def prepare(
 
 
 def plan(as_json: JsonOption = False) -> None:
-    """Tell what a change of release or settings does anew.
+    """Estimate what is done again after a change.
 
-    Files, hours and tokens, by the first stage that changed, with the reason; nothing is done. Set the changed settings
-    for this command alone to learn what they would cost: `INGEST_CHUNK_MAX_WORDS=400 ingest plan`.
+    The change is a new release or new settings. Prints files, hours and tokens, by the first stage that changed, with
+    the reason; nothing is done. Set settings for this command alone to learn what they would cost:
+    `INGEST_CHUNK_MAX_WORDS=400 ingest plan`.
     """
     from ingest_assets.cli.opening import open_for_reading
     from ingest_assets.cli.plan import plan_rework, show_plan
@@ -61,7 +62,7 @@ def doctor(as_json: JsonOption = False) -> None:
     """Show this host's plan and what is wrong; change nothing.
 
     The plan: memory, stack, cap of a run, windows, runs at once. Exit codes: 0 nothing is wrong; 1 something is; 2 a
-    setting with which no run would start; else as everywhere.
+    setting with which no run would start; other codes as for every command.
     """
     from ingest_assets.cli.doctor import inspect_host, show_report
     from ingest_assets.config.settings import load_settings
@@ -79,7 +80,7 @@ def prune_runs(
     """Delete Dagster's records of old runs, and nothing else.
 
     Dagster keeps every run and its events for ever, 0.2 to 0.3 MB a run. Files, chunks and the ledger stay as they are;
-    Dagster's UI then shows no run and no materialization for the files of which only old runs told.
+    Dagster's UI then shows no run and no materialization of files that only old runs processed.
     """
     from ingest_assets.cli.local_runs import delete_old_runs, open_instance
     from ingest_assets.cli.opening import require_home

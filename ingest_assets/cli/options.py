@@ -19,7 +19,7 @@ EXIT_OUTSIDE = 3
 EXIT_LEFT = 4
 """Files are still pending."""
 EXIT_INTERRUPTED = 130
-"""Ctrl-C: 128 and the number of SIGINT, as shells say it."""
+"""Ctrl-C: 128 and the number of SIGINT, as shells report it."""
 
 UserOption = Annotated[str, typer.Option("--user", "-u", metavar="USER", help="the owner of the files")]
 ProjectOption = Annotated[str, typer.Option("--project", "-p", metavar="PROJECT", help="the owner's project")]

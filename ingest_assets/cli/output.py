@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _PIPE_COLUMNS = 140
-"""Width where no terminal tells one: a pipe, a log."""
+"""Width if there is no terminal: a pipe, a log."""
 _NOTICE_AFTER_S = 2.0
-"""Waits below this need no word: every command that opens a store takes a second."""
+"""Shorter waits need no notice: every command that opens a store takes a second."""
 
 
 def columns() -> int:

@@ -28,7 +28,7 @@ _PASSES = 10
 def validate(as_json: JsonOption = False) -> None:
     """Compare ledger, kept chunks and store; change nothing.
 
-    Names everything that disagrees. Exit codes: 0 all agrees; 1 something does not; else as everywhere.
+    Names everything that disagrees. Exit codes: 0 all agrees; 1 something does not; other codes as for every command.
     """
     from ingest_assets.cli.opening import open_for_reading
     from ingest_assets.cli.store_tables import ValidationReport, show_validation
@@ -47,7 +47,8 @@ def repair(
 ) -> None:
     """Repair what `validate` finds; a dry run without --apply.
 
-    Only what is missing is embedded. Exit codes: 0 nothing is left to repair; 1 something is; else as everywhere.
+    Only what is missing is embedded. Exit codes: 0 nothing is left to repair; 1 something is; other codes as for every
+    command.
     """
     from ingest_assets.cli.store_tables import show_repairs
     from ingest_assets.upkeep import repair_store
@@ -69,7 +70,7 @@ def optimize(
     """Remove duplicates, complete metadata, compact the store.
 
     Sets the flags rag_strict and source_only as well. Exit codes: 0 done; 1 some files were not optimized, because they
-    need `ingest repair` first; else as everywhere.
+    need `ingest repair` first; other codes as for every command.
     """
     from ingest_assets.cli.store_tables import OptimizeReport, show_optimized
     from ingest_assets.stages.optimize import Duplicates
@@ -95,7 +96,7 @@ def put_chunks(
 
     One JSON object a line, with doc_id, chunk_id and text. Each line is answered inserted, identical, conflict or
     rejected; `--json` prints the answers, a line each, as they come. Exit codes: 0 all are in the store; 1 some were
-    rejected or are in conflict; else as everywhere.
+    rejected or are in conflict; other codes as for every command.
     """
     scope = scope_of(user, project)
     from ingest_assets.cli.store_tables import show_answer
@@ -131,7 +132,7 @@ def migrate(
     """Copy everything to another store and validate both.
 
     Vectors are copied as they are. Interrupted, run it again: it goes on. Exit codes: 0 both sides agree; 1 they do
-    not, or one of them needs `ingest repair`; else as everywhere.
+    not, or one of them needs `ingest repair`; other codes as for every command.
     """
     from ingest_assets.cli.store_tables import ValidationReport, show_migration
     from ingest_assets.config.settings import load_settings
