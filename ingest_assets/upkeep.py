@@ -73,10 +73,10 @@ class ModelChange:
 
 
 def change_model(settings: Settings, *, drop_old: bool, show: Callable[[Built], None]) -> ModelChange:
-    """Build the next model's vectors beside today's, switch, and bring over what was published meanwhile.
+    """Build the next model's vectors beside the current ones, switch, and copy what was published meanwhile.
 
     Raises:
-        ConfigError: there is no next model, or it is today's.
+        ConfigError: there is no next model, or it is the current one.
         OutsideError: files change faster than they are built.
     """
     following = next_settings(settings)

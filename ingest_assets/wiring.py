@@ -86,7 +86,7 @@ def model_space(settings: Settings) -> str:
 
 
 def model_space_before(settings: Settings) -> str:
-    """Name the space that today's model was in before a change: its own, or the first where it has none."""
+    """Name the space of the model in the settings before a change: its own space, or the first if it has none."""
     own = model_space(settings)
     store = open_store(settings, space=own)
     try:
@@ -98,14 +98,14 @@ def model_space_before(settings: Settings) -> str:
 
 
 def next_settings(settings: Settings) -> Settings | None:
-    """Return the settings with the next model in place of today's; None where there is no next one."""
+    """Return the settings with the next model instead of the current one; None if there is no next one."""
     if settings.next_model_dir is None:
         return None
     return settings.model_copy(update={"model_dir": settings.next_model_dir, "next_model_dir": None})
 
 
 def settings_of_space(settings: Settings, space: str) -> Settings:
-    """Choose the model of the space in use: today's, or the next one after `ingest change-model`.
+    """Choose the model of the space in use: the current one, or the next one after `ingest change-model`.
 
     Raises:
         ConfigError: neither of them built it.

@@ -147,7 +147,7 @@ def _refuse_doubles(wanted: list[tuple[Path, str]]) -> None:
 
 
 def _is_unchanged(project: Project, kept: FileRecord, path: Path) -> bool:
-    """Tell whether the bucket and the store hold these bytes already, made by today's code, settings and models."""
+    """Tell whether the bucket and the store hold these bytes already, made by the current code, settings and models."""
     arrived = project.bucket.stat(kept.key)
     return (
         kept.state in {State.SUCCEEDED, State.EMPTY}

@@ -87,7 +87,7 @@ def inspect_host(settings: Settings) -> HostReport:
 
 
 def _size_mb(folder: Path) -> int:
-    with suppress(OSError):  # a run that ends meanwhile takes its files away
+    with suppress(OSError):  # the files of a run that ends meanwhile are removed
         return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) >> 20
     return 0
 

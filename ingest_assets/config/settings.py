@@ -70,7 +70,7 @@ class Settings(BaseModel):
         default="public",
         pattern="^[A-Za-z_][A-Za-z0-9_$]{0,62}$",
         validation_alias="INGEST_PGVECTOR_SCHEMA",
-        description="PostgreSQL: schema of the tables; another one where the database has a table `chunks` or `files`",
+        description="PostgreSQL: schema of the tables; name another if the database has tables `chunks` or `files`",
     )
     pgvector_halfvec: bool = Field(
         default=False,
@@ -113,8 +113,8 @@ class Settings(BaseModel):
     captions: Literal["auto", "blip", "openai", "ocr", "off"] = Field(
         default="auto",
         validation_alias="INGEST_CAPTIONS",
-        description="pictures: ocr reads the text in them, blip and openai say what they show as well, auto is blip "
-        "where its weights are on disk and else ocr; off leaves them and scanned pages unread",
+        description="pictures: ocr reads the text in them, blip and openai also say what they show, auto is blip "
+        "if its weights are on disk, otherwise ocr; off leaves pictures and scanned pages unread",
     )
     blip_model: str = Field(
         default="Salesforce/blip-image-captioning-base",
@@ -164,7 +164,7 @@ class Settings(BaseModel):
         default=5.0,
         ge=0,
         validation_alias="INGEST_SETTLE_S",
-        description="a file must have been at rest for so long before the sensor takes it up, in seconds",
+        description="how long a file must be unchanged before the sensor starts a run for it, in seconds",
     )
     window_parts: int = Field(
         default=16,

@@ -45,7 +45,7 @@ def out_of_date(context: dg.ScheduleEvaluationContext, ingest_project: Parts) ->
 
 
 def stale_files(project: Project) -> list[str]:
-    """List the files that are out of date under today's code, settings and models."""
+    """List the files that are out of date under the current code, settings and models."""
     lately = utc_text(datetime.now(UTC) - PAUSE)
     stale = [
         record

@@ -35,7 +35,7 @@ def first_window(
 ) -> int:
     """Return the largest window, at most `largest`, with which no similar file ran out of memory.
 
-    A similar file whose peak was above today's cap counts as one that needs half of its window.
+    A similar file whose peak was above the current cap counts as one that needs half of its window.
     """
     window = largest
     for one in history:
