@@ -87,7 +87,7 @@ class Bucket(Protocol):
 
         Raises:
             BadInput: the bucket takes no object of this name.
-            OutsideError: the bucket is not there.
+            OutsideError: the bucket is not there, or is an empty folder without a mark.
         """
         ...
 
@@ -129,7 +129,20 @@ class FolderBucket:
         if self.identity():
             return
         with suppress(OSError):
-            (self._root / _MARK).write_text(secrets.token_hex(8) + "\n", encoding="ascii")
+            self._mark()
+
+    def _mark(self) -> None:
+        """Write the mark, whole, unless another process was faster: a store that took its id knows no other."""
+        mark, written = self._root / _MARK, self._root / f"{_MARK}.{secrets.token_hex(4)}.tmp"
+        try:
+            written.write_text(secrets.token_hex(8) + "\n", encoding="ascii")
+            try:
+                os.link(written, mark)
+            except OSError:  # it is there, or this kind of volume has no hard links
+                if not mark.exists() or not mark.stat().st_size:
+                    written.replace(mark)
+        finally:
+            written.unlink(missing_ok=True)
 
     def identity(self) -> str:
         """Return the id in the mark."""
@@ -177,7 +190,7 @@ class FolderBucket:
                 f"{key}: files of this name are passed over (hidden files, locks, names that end in "
                 f"{', '.join(_UNFINISHED)}, Thumbs.db, desktop.ini); rename it"
             )
-        self._require_root()
+        self._require_volume()
         target = self._path(key) or self._root / nfc(key)
         target.parent.mkdir(parents=True, exist_ok=True)
         unfinished = target.parent / f".{os.getpid()}.upload"
@@ -212,15 +225,15 @@ class FolderBucket:
         if not is_there:
             raise OutsideError(
                 f"the bucket {self._root} is not there: nothing is removed for it. Mount it, or name another in "
-                "INGEST_BUCKET; `ingest prepare` makes a new, empty one"
+                "INGEST_BUCKET; `ingest prepare` makes the first one, `ingest prepare --take-over` a new, empty one"
             )
 
     def _require_volume(self) -> None:
-        """Raise if the folder is empty and has no mark: its volume may not be mounted, so its files are not gone."""
+        """Raise if the folder is empty and has no mark: its volume may not be mounted; no file is gone or put there."""
         if not self.identity() and all(is_passed_over(path.name) for path in self._root.iterdir()):
             raise OutsideError(
                 f"the bucket {self._root} is empty and has no mark of `ingest prepare`: is its volume mounted? "
-                "Nothing is removed for it; if it is meant to be empty, run `ingest prepare`"
+                "Nothing is removed for it; if it is meant to be empty, run `ingest prepare --take-over`"
             )
 
     def _walk(self, folders: Iterable[Path], above: tuple[str, ...]) -> Iterator[BucketObject | UnreadablePlace]:

@@ -17,19 +17,22 @@ from ingest_assets.buckets import Bucket, open_bucket
 from ingest_assets.config.settings import Settings
 from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.fingerprints import Fingerprints, fingerprint_of, fingerprints_of, limits_of
-from ingest_assets.ledger_records import Audit, FileRecord
+from ingest_assets.ledger_records import Audit, FileRecord, Origin
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.detection.media_type import detect
 from ingest_assets.parsers.families import count_pages, parser_for
 from ingest_assets.records import Chunk, SourceFile
+from ingest_assets.stages.compare import UNKNOWN_BUCKET, compare
 from ingest_assets.stages.first_window import first_window
 from ingest_assets.stages.receive import receive
+from ingest_assets.stores.contract import all_records
 from ingest_assets.wiring import open_artifacts, open_embedder, open_history, open_store, settings_of_space, store_owner
 
 if TYPE_CHECKING:
     from ingest_assets.parsers.contract import Parser
     from ingest_assets.stages.embed import Embedder
     from ingest_assets.stores.contract import VectorStore
+    from ingest_assets.stores.ownership import StoreOwner
 
 
 class Project:
@@ -44,6 +47,7 @@ class Project:
         self.settings = settings
         self._prepares = prepares
         self._given_space = space
+        self._owner: StoreOwner | None = None
         self._audited: tuple[tuple[str, str], Audit] | None = None
 
     @cached_property
@@ -87,8 +91,44 @@ class Project:
         """
         store = self._unprepared_store()
         if self._prepares:
-            store.prepare(store_owner(self.settings))
+            owner = store_owner(self.settings)
+            store.prepare(owner)
+            self._owner = owner
         return store
+
+    def mark_bucket(self) -> None:
+        """Make the bucket if it is not there, mark it, and have the store know the mark.
+
+        Raises:
+            ConfigError: the store knows another mark, so this is another bucket, such as an empty mount point that
+                files were put into.
+        """
+        _ = self.store  # refuses another bucket before anything is made
+        self.bucket.prepare()
+        self.follow_bucket()
+
+    def follow_bucket(self) -> None:
+        """Follow a bucket that was marked, mounted or moved after the store was opened.
+
+        Raises:
+            ConfigError: another bucket is there now.
+        """
+        store, owner = self.store, store_owner(self.settings)
+        if owner != self._owner:
+            store.prepare(owner)
+            self._owner = owner
+
+    def require_known_bucket(self) -> None:
+        """Refuse a bucket without a mark that holds nothing of what the store has: marked, it would empty the store.
+
+        Raises:
+            OutsideError: the bucket is such a one, or is not there.
+        """
+        ledger = {each.file_id: each.version for each in all_records(self.store) if each.origin is Origin.BUCKET}
+        if ledger and not self.bucket.identity():
+            found = compare(self.bucket.list(), ledger=ledger, seen={}, now=0.0, settle_s=0, is_marked=False)
+            if not found.is_known_bucket:
+                raise OutsideError(UNKNOWN_BUCKET)
 
     def take_over_store(self) -> None:
         """Record this bucket as the store's owner, also if another bucket was recorded."""

@@ -133,6 +133,9 @@ def test_a_file_is_not_gone_from_an_empty_folder_without_a_mark(bucket: FolderBu
     (tmp_path / "bucket").mkdir()  # as an empty mount point stands there
     with pytest.raises(OutsideError, match="volume mounted"):
         bucket.stat("ann/p/a.txt")
+    (tmp_path / "x").write_text("x")
+    with pytest.raises(OutsideError, match="volume mounted"):
+        bucket.put("ann/p/b.txt", tmp_path / "x")
     bucket.prepare()
     assert bucket.stat("ann/p/a.txt") is None
 
@@ -142,6 +145,17 @@ def test_a_mark_keeps_its_id_and_moves_with_the_folder(bucket: FolderBucket, tmp
     bucket.prepare()
     (tmp_path / "bucket").rename(tmp_path / "moved")
     assert before == FolderBucket(tmp_path / "moved").identity() != ""
+
+
+def test_two_processes_that_mark_a_bucket_leave_one_mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, ids = FolderBucket(tmp_path), FolderBucket(tmp_path), iter(["", ""])
+    with monkeypatch.context() as both_find_none:
+        both_find_none.setattr(FolderBucket, "identity", lambda self: next(ids))
+        first.prepare()
+        mark = (tmp_path / ".ingest-bucket").read_text()
+        second.prepare()
+    assert first.identity() == mark.strip() != ""
+    assert [path.name for path in tmp_path.iterdir()] == [".ingest-bucket"]
 
 
 def test_an_empty_folder_of_a_user_may_be_a_share_that_is_away(bucket: FolderBucket, tmp_path: Path) -> None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from ingest_assets.buckets import FolderBucket
 from ingest_assets.config.settings import Settings
-from ingest_assets.errors import ConfigError
+from ingest_assets.errors import ConfigError, OutsideError
+from ingest_assets.ledger_records import FileRecord, State
 from ingest_assets.project import Project
+
+KNOWN = FileRecord(
+    file_id="ann:p:a", user_id="ann", project_id="p", filename="a", key="ann/p/a", state=State.EMPTY, version="v1"
+)
 
 
 def _project(folder: Path, home: str) -> Project:
@@ -47,3 +54,42 @@ def test_a_store_that_is_taken_over_refuses_its_first_home(tmp_path: Path) -> No
     assert second.store.files() == []
     with pytest.raises(ConfigError, match=r"belongs to the bucket .*/second/bucket"):
         _ = _project(tmp_path, "first").store
+
+
+def test_files_in_a_mount_point_do_not_make_it_the_bucket_of_its_store(tmp_path: Path) -> None:
+    first = _project(tmp_path, "first")
+    first.store.close()
+    bucket = tmp_path / "first" / "bucket"
+    bucket.rename(tmp_path / "elsewhere")
+    (bucket / "ann/p").mkdir(parents=True)
+    (bucket / "ann/p/uploaded").write_text("while the volume was away")
+    with pytest.raises(ConfigError, match=r"another bucket that was at .*/first/bucket: is its volume mounted"):
+        Project(first.settings).mark_bucket()
+
+
+def test_a_bucket_that_is_replaced_under_an_open_store_is_noticed(tmp_path: Path) -> None:
+    first, bucket = _project(tmp_path, "first"), tmp_path / "first" / "bucket"
+    first.mark_bucket()
+    bucket.rename(tmp_path / "elsewhere")
+    first.follow_bucket()
+    FolderBucket(bucket).prepare()
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="is its volume mounted"):
+            first.follow_bucket()
+    shutil.rmtree(bucket)
+    (tmp_path / "elsewhere").rename(bucket)
+    first.follow_bucket()
+
+
+def test_a_mount_point_is_not_marked_where_the_store_has_files(tmp_path: Path) -> None:
+    settings = Settings.model_validate({"DAGSTER_HOME": tmp_path})
+    project = Project(settings)
+    project.mark_bucket()
+    project.store.note(KNOWN)
+    project.require_known_bucket()
+    (tmp_path / "bucket/.ingest-bucket").unlink()
+    with pytest.raises(OutsideError, match="is its volume mounted"):
+        project.require_known_bucket()
+    (tmp_path / "bucket").rmdir()
+    with pytest.raises(OutsideError, match="is not there"):
+        project.require_known_bucket()

@@ -48,7 +48,7 @@ def add_files(paths: list[Path], *, scope: Scope, settings: Settings, quiet: boo
         with told_if_slow("opening the store"):
             is_empty = not project.store.files(limit=1)
         if is_empty:
-            project.bucket.prepare()  # if the ledger has files, a missing bucket is not made: it has to be mounted
+            project.mark_bucket()  # if the ledger has files, a missing bucket is not made: it has to be mounted
         adding = _Adding(project, scope, bar=stack.enter_context(_live(quiet)), stack=stack)
         return [adding.add(path, name) for path, name in wanted]
 

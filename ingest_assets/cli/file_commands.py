@@ -179,8 +179,9 @@ def remove(file: FileArgument, as_json: JsonOption = False) -> None:
     from ingest_assets.cli.opening import open_for_reading, record_of_file
     from ingest_assets.config.home import prepare_home
     from ingest_assets.file_ids import is_in_bucket
+    from ingest_assets.project import Project
 
-    opened = open_for_reading()
+    opened = Project(open_for_reading().settings)  # prepared: a store that is another bucket's is refused
     record = record_of_file(opened, file)
 
     import dagster as dg

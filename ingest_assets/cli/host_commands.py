@@ -26,11 +26,13 @@ def prepare(
 
     project = Project(load_settings())
     prepare_home(project.settings)
-    project.bucket.prepare()
     if take_over:
+        project.bucket.prepare()
         project.take_over_store()
     with told_if_slow("preparing the store"):
-        project.store.prepare()
+        if not take_over:
+            project.require_known_bucket()
+        project.mark_bucket()
     with told_if_slow("converting the embedding model, once; this takes some seconds"):
         project.embedder.embed(["ready"])
     typer.echo(f"{project.settings.home} is ready; vectors by {project.embedder.model}")

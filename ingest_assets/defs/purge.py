@@ -18,6 +18,7 @@ def purge(file_id: str, *, project: Project, instance: dg.DagsterInstance) -> in
     """Remove artifacts, partition, chunks and record; return how many chunks went, None if the file is there again."""
     if is_valid(file_id) and is_in_bucket(file_id) and project.bucket.stat(key_of(file_id)) is not None:
         return None
+    store = project.store  # before anything is removed: it may be another bucket's
     project.artifacts.delete(file_id)
     instance.delete_dynamic_partition(FILES, file_id)
-    return project.store.delete(file_id)
+    return store.delete(file_id)

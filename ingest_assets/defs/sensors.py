@@ -159,15 +159,20 @@ def compare_bucket(
     """Compare the bucket with the ledger and the partitions.
 
     The bucket gets its mark here if that is safe: the ledger is empty, or the bucket holds a file of the ledger.
+
+    Raises:
+        ConfigError: the bucket has lost its mark, or another volume is there, which got a known file since.
     """
+    project.follow_bucket()
     bucket, versions = project.bucket, ledger_versions(project.store)
-    if not versions:
-        bucket.prepare()
+    partitions = instance.get_dynamic_partitions(FILES)
+    if not versions and not partitions:
+        project.mark_bucket()
     is_marked = bool(bucket.identity())
     changes = compare(
         bucket.list(),
         ledger=versions,
-        partitions=instance.get_dynamic_partitions(FILES),
+        partitions=partitions,
         seen=seen,
         missed=missed,
         now=time.time(),
@@ -175,7 +180,7 @@ def compare_bucket(
         is_marked=is_marked,
     )
     if changes.is_known_bucket and not is_marked:
-        bucket.prepare()
+        project.mark_bucket()
     return changes
 
 

@@ -3,7 +3,7 @@
 The ledger of this project decides, never Dagster's record of materialisations: a key that was deleted and added again
 still looks materialised there. A file that cannot be seen does not count as gone: files below a place that cannot be
 read are kept. If the bucket has no mark and holds no file that the ledger knows (an empty mount point, another volume),
-no file at all counts as gone.
+no file at all counts as gone. An empty ledger makes no bucket known while files are partitions.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Changes:
 
 UNKNOWN_BUCKET = (
     "the bucket has no mark of `ingest prepare` and holds no file that the ledger knows: is its volume mounted, is "
-    "INGEST_BUCKET right? Nothing is removed for it; if it is the right one, run `ingest prepare`"
+    "INGEST_BUCKET right? Nothing is removed for it; if it is the right one, run `ingest prepare --take-over`"
 )
 
 
@@ -70,7 +70,7 @@ def compare(
     file counts as gone when it was missing in the comparison before too (`missed`), so that a renamed one comes before
     its old name goes. `is_marked`: the bucket has the mark that `prepare` leaves in it.
     """
-    known = _by_composed_id(ledger)
+    known, processed = _by_composed_id(ledger), ledger.keys() | set(partitions)
     arrivals: list[tuple[float, Arrival]] = []
     unsettled: dict[str, str] = {}
     misplaced: list[str] = []
@@ -91,8 +91,8 @@ def compare(
             arrivals.append((item.modified_at, Arrival(file_id=file_id, key=item.key, version=item.version)))
         else:
             unsettled[item.key] = item.version
-    is_known_bucket = is_marked or not ledger or unchanged > 0
-    absent = _absent(ledger.keys() | set(partitions), present)
+    is_known_bucket = is_marked or not processed or unchanged > 0
+    absent = _absent(processed, present)
     missing = frozenset(absent - _below(absent, unreadable)) if is_known_bucket else frozenset[str]()
     arrivals.sort(key=lambda arrival: (arrival[0], arrival[1].file_id))
     return Changes(

@@ -41,6 +41,12 @@ def owner_to_record(
     if owner.id == recorded.bucket:  # the bucket's mark cannot be read now, and its place is the recorded one
         return None
     if recorded.id not in {owner.id, owner.bucket}:
+        if recorded.bucket == owner.bucket:
+            raise ConfigError(
+                f"{location}: this store belongs to another bucket that was at {owner.bucket}: is its volume mounted? "
+                "If it lost its mark, and this is the right one, run `ingest prepare --take-over`; what is not in it "
+                "is then removed"
+            )
         raise ConfigError(
             f"{location}: this store belongs to the bucket {recorded.bucket}, not to {owner.bucket}; with two buckets, "
             "each would remove the other's files. Name a store of its own in the settings (docs/stores.md, \"Whose "

@@ -229,6 +229,7 @@ def test_a_partition_that_somebody_deleted_stops_no_other_file(project: Project)
 
 @pytest.mark.parametrize("typed", ["../x", "/etc/z", "ann:..:y.txt", "ann::../../../b", "nonsense", "ann:p:%61.txt"])
 def test_a_partition_that_no_file_has_is_taken_away_once(project: Project, typed: str) -> None:
+    project.parts.mark_bucket()
     project.put("a.txt", "hello")
     (Path(project.settings.bucket) / "nonsense").write_text("a file of that very name lies in the bucket")
     project.instance.add_dynamic_partitions("files", [typed])

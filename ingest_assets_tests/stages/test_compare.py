@@ -116,6 +116,13 @@ def test_nothing_is_gone_from_a_bucket_without_a_mark_and_without_a_known_file()
     assert changes(item("a")).gone == ("ann:p:b",)
 
 
+def test_a_bucket_without_a_mark_is_not_known_by_an_empty_ledger_while_files_of_it_are_partitions() -> None:
+    away = compare(
+        [], ledger={}, partitions=["ann:p:a"], seen={}, missed=["ann:p:a"], now=NOW, settle_s=5, is_marked=False
+    )
+    assert (away.gone, away.is_known_bucket) == ((), False)
+
+
 def test_a_record_in_decomposed_letters_is_the_file_that_is_there() -> None:
     old = unicodedata.normalize("NFD", "ann:p:ü")
     there = BucketObject(key="ann/p/ü", size_bytes=1, version="v1", modified_at=0)
