@@ -15,6 +15,7 @@ from ingest_assets.defs.partitions import FILES
 from ingest_assets.defs.sensors import MAX_REQUESTS
 from ingest_assets.ledger_records import Origin, State, utc_text
 from ingest_assets.project import Project
+from ingest_assets.stages.compare import composed
 from ingest_assets.stores.contract import all_records
 
 Parts = dg.ResourceParam[Project]
@@ -55,7 +56,10 @@ def stale_files(project: Project) -> list[str]:
         and not (record.state is State.FAILED and not record.fingerprint and record.updated_at > lately)
     ]
     # The oldest attempt first: files that fail every time must not take the place of all others.
-    return [record.file_id for record in sorted(stale, key=lambda record: (record.updated_at, record.file_id))]
+    oldest_first = sorted(stale, key=lambda record: (record.updated_at, record.file_id))
+    # A run refuses an id in decomposed letters, of an earlier release, and the record would stay out of date for ever.
+    # The run under the composed id makes a record of its own, and the sensor then has the old one removed.
+    return list(dict.fromkeys(composed(record.file_id) for record in oldest_first))
 
 
 nightly_validation = dg.ScheduleDefinition(

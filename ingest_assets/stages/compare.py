@@ -113,8 +113,8 @@ def _by_composed_id(ledger: Mapping[str, str]) -> dict[str, str]:
 
     If both ids of a file are there, the version of the composed one is used.
     """
-    return {_composed(file_id): version for file_id, version in ledger.items()} | {
-        file_id: version for file_id, version in ledger.items() if _composed(file_id) == file_id
+    return {composed(file_id): version for file_id, version in ledger.items()} | {
+        file_id: version for file_id, version in ledger.items() if composed(file_id) == file_id
     }
 
 
@@ -124,17 +124,17 @@ def _absent(known: Collection[str], present: Collection[str]) -> set[str]:
         file_id
         for file_id in known
         if file_id not in present
-        and (_composed(file_id) not in present or (_composed(file_id) != file_id and _composed(file_id) in known))
+        and (composed(file_id) not in present or (composed(file_id) != file_id and composed(file_id) in known))
     }
 
 
 def _below(file_ids: Collection[str], places: Iterable[UnreadablePlace]) -> set[str]:
     """Return the files that are one of the places or lie below one."""
     prefixes = tuple(f"{place.key}/" for place in places)
-    return {file_id for file_id in file_ids if prefixes and f"{key_of(_composed(file_id))}/".startswith(prefixes)}
+    return {file_id for file_id in file_ids if prefixes and f"{key_of(composed(file_id))}/".startswith(prefixes)}
 
 
-def _composed(file_id: str) -> str:
+def composed(file_id: str) -> str:
     """Return the id in composed letters; an id that no file can have stays as it is."""
     if file_id.isascii():
         return file_id

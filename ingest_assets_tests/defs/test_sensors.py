@@ -7,6 +7,7 @@ import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from unicodedata import normalize
 
 import dagster as dg
 import pytest
@@ -185,6 +186,21 @@ def test_a_file_that_fails_every_night_does_not_stand_before_the_others(project:
         project.ingest(file_id)
         project.parts.store.note(replace(project.record(file_id), fingerprint="old", updated_at=when))
     assert stale_files(project.parts) == [second, first]
+
+
+def test_a_stale_file_of_a_decomposed_name_moves_to_its_composed_name(project: Project) -> None:
+    file_id = project.put("ü.txt", "hello")
+    project.ingest(file_id)
+    record, old = project.record(file_id), normalize("NFD", file_id)
+    project.parts.store.delete(file_id)
+    project.parts.store.note(replace(record, file_id=old, fingerprint="old"))
+    assert stale_files(project.parts) == [file_id]
+    project.ingest(file_id)
+    assert asked(tick(project, tick(project).cursor)) == [("purge_file", old)]
+    assert project.purge(old).success
+    assert [each.file_id for each in project.parts.store.files()] == [file_id]
+    assert project.texts(file_id) == ["hello"]
+    assert stale_files(project.parts) == []
 
 
 def night(project: Project, day: int = 1) -> dg.ScheduleExecutionData:
