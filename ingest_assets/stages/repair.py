@@ -156,7 +156,9 @@ def _rename(file_id: str, *, store: StoreEditing) -> None:
     if record is None:
         return
     there = store.file(nfc(file_id))
-    if there is None or there.version == HALF_COPIED or there.updated_at < record.updated_at:
+    is_older = there is None or there.version == HALF_COPIED or there.updated_at < record.updated_at
+    # A newer attempt that failed, before anything was published under its name, has no chunks in place of the old ones.
+    if is_older or (there is not None and record.generation and not there.generation):
         named = replace(record, file_id=nfc(file_id), user_id=nfc(record.user_id), project_id=nfc(record.project_id))
         named = replace(named, filename=nfc(record.filename), key=nfc(record.key))
         copy_file(record, store, store, named=named)

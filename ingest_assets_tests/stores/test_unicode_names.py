@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from unicodedata import normalize
 
-from ingest_assets.ledger_records import Flags
+from ingest_assets.ledger_records import Flags, State
 from ingest_assets.stages.repair import Action
 from ingest_assets.stages.validate import Examined, Problem, examine, validate
 from ingest_assets.stores.contract import VectorStore
@@ -60,6 +60,14 @@ def test_where_both_names_are_there_the_newer_file_stays(store: VectorStore) -> 
         _repaired(store)
         assert _file_ids(store) == [COMPOSED.file_id]
         assert texts_in(store, COMPOSED.file_id)[0].startswith(stays)
+
+
+def test_chunks_are_kept_where_the_newer_file_failed_before_it_had_any(store: VectorStore) -> None:
+    publish(store, replace(DECOMPOSED, updated_at="2026-01-01"), TEXTS)
+    store.note(replace(COMPOSED, state=State.FAILED, updated_at="2026-02-02", error="it is encrypted"))
+    _repaired(store)
+    assert _file_ids(store) == [COMPOSED.file_id]
+    assert texts_in(store, COMPOSED.file_id) == TEXTS
 
 
 def test_a_file_that_never_was_published_moves_too(store: VectorStore) -> None:
