@@ -45,7 +45,7 @@ def saved(image: Image.Image, format_name: str = "PNG", **options: object) -> by
 def children(captioner: RapidOcrCaptioner) -> Callable[[], list[psutil.Process]]:
     """Lists the workers that run beside the shared one."""
     captioner.close()
-    return lambda: [one for one in psutil.Process().children() if "ocr_worker" in " ".join(one.cmdline())]
+    return lambda: [one for one in psutil.Process().children() if "ocr.worker" in " ".join(one.cmdline())]
 
 
 def test_printed_lines_are_read_in_order(captioner: RapidOcrCaptioner) -> None:
