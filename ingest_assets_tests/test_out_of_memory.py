@@ -55,7 +55,7 @@ def test_a_page_that_explodes_is_left_unread_and_the_rest_is_published(tmp_path:
     path = home.file("log.pdf", pdf(20, exploding={9}))
     (outcome,) = json.loads(home("add", path, *OWNER, "--json", code=1))
     assert (outcome["state"], outcome["quarantined"]) == ("partial", [9])
-    assert "page 9 needs more memory" in home("status", "--problems")
+    assert "page 9 needs more memory" in home("status", "--problems", code=1)
     windows = [(tags["ingest/window"], tags["memory_capped/outcome"]) for tags in runs(home)]
     assert windows == [*((size, "out_of_memory") for size in ("16", "8", "4", "2", "1")), ("1", "succeeded")]
     text = " ".join(text for _, text in chunks(home, "log.pdf"))
@@ -97,7 +97,7 @@ def test_what_is_pending_is_worked_off_by_name_and_number(tmp_path: Path, model_
     assert "the file is empty" in said
     assert "0 files processed, 0 removed, 0 left" in home("work", **settled)
     (bucket.parent / "lonely.txt").write_text("The lamp of nobody's project.")
-    for said in (home("work", code=1, **settled), home("status")):
+    for said in (home("work", code=1, **settled), home("status", code=1)):
         assert "left in the bucket: 'ann/lonely.txt'" in said
 
 
