@@ -120,17 +120,18 @@ def test_a_row_without_a_vector_is_counted_and_never_found(store: AtlasStore, em
 
 
 @slow
-def test_a_row_that_somebody_else_wrote_is_shown_never_found_and_goes_with_the_file(store: AtlasStore) -> None:
+def test_a_document_of_another_application_is_never_found_counted_or_removed(store: AtlasStore) -> None:
     store.replace(NOTES, chunks_of(NOTES, TEXTS))
     theirs = {"file_id": NOTES.file_id, "user_id": NOTES.user_id, "project_id": NOTES.project_id}
     collection(store).insert_many([theirs | {"embedding": packed(vector_of("query"))}, theirs | {"_id": "a/b"}])
     collection(store).insert_one({"file_id": "nobody's.txt"})
-    assert store.audit(NOTES.file_id).stray == 2
+    assert store.audit(NOTES.file_id).stray == 0
     assert found_texts(store) == sorted(TEXTS)
-    assert store.owners() == ["nobody's.txt", NOTES.file_id]
+    assert store.owners() == [NOTES.file_id]
     store.replace(NOTES, chunks_of(NOTES, TEXTS))
-    assert len(names_in(store)) == 12
-    assert store.delete("nobody's.txt") == 1
+    assert store.delete("nobody's.txt") == 0
+    store.delete(NOTES.file_id)
+    assert collection(store).count_documents({}) == 3
 
 
 @slow
