@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -53,7 +52,7 @@ def chunks(home: Home, name: str) -> list[tuple[str, str]]:
 def test_a_page_that_explodes_is_left_unread_and_the_rest_is_published(tmp_path: Path, model_cache: Path) -> None:
     home = capped(tmp_path / "small", model_cache, cap_mb=400)
     path = home.file("log.pdf", pdf(20, exploding={9}))
-    (outcome,) = json.loads(home("add", path, *OWNER, "--json", code=1))
+    (outcome,) = home.json("add", path, *OWNER, code=1)
     assert (outcome["state"], outcome["quarantined"]) == ("partial", [9])
     assert "page 9 needs more memory" in home("status", "--problems", code=1)
     windows = [(tags["ingest/window"], tags["memory_capped/outcome"]) for tags in runs(home)]
