@@ -40,7 +40,9 @@ def remove_what_is_kept(
     """Remove a deleted file's artifacts, partition, chunks and record, unless it is back in the bucket."""
     rows = purge(config.file_id, project=ingest_project, instance=context.instance)
     context.log.info(
-        f"{config.file_id}: removed with {rows} chunks" if rows is not None else f"{config.file_id}: back, left alone"
+        f"{config.file_id}: removed with {rows} chunks"
+        if rows is not None
+        else f"{config.file_id}: in the bucket again, kept"
     )
 
 

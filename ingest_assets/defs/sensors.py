@@ -61,7 +61,7 @@ def upload_bucket(context: dg.SensorEvaluationContext, ingest_project: Parts) ->
     gone = [file_id for file_id in changes.gone if file_id not in busy][: MAX_REQUESTS - len(arrivals)]
     if changes.misplaced:
         context.log.warning(
-            f"{len(changes.misplaced)} files in the bucket are nobody's, such as {changes.misplaced[0]}"
+            f"{len(changes.misplaced)} files in the bucket are in no user's project, such as {changes.misplaced[0]}"
         )
     for reason in [*changes.unreadable[:MAX_NAMED], *([] if changes.is_known_bucket else [UNKNOWN_BUCKET])]:
         context.log.warning(reason)
