@@ -2,8 +2,8 @@
 
 The ledger of this project decides, never Dagster's record of materialisations: a key that was deleted and added again
 still looks materialised there. A file that cannot be seen does not count as gone: files below a place that cannot be
-read are kept. If the bucket has no mark and holds no file that the ledger knows (an empty mount point, another volume),
-no file at all counts as gone. An empty ledger makes no bucket known while files are partitions.
+read are kept. If the bucket has no mark, no file as the ledger knows it and not most of the names (an empty mount
+point), no file at all counts as gone. An empty ledger makes no bucket known while files are partitions.
 """
 
 from __future__ import annotations
@@ -43,12 +43,14 @@ class Changes:
     unreadable: tuple[str, ...] = ()
     """What is wrong with places of the bucket that cannot be read; files known below them are kept."""
     is_known_bucket: bool = True
-    """Whether the bucket has its mark or holds a known version of a file; if not, nothing counts as gone."""
+    """Whether the bucket has its mark, a known version of a file or most of the known names (as a restored backup has);
+    if not, nothing counts as gone."""
 
 
 UNKNOWN_BUCKET = (
-    "the bucket has no mark of `ingest prepare` and holds no file that the ledger knows: is its volume mounted, is "
-    "INGEST_BUCKET right? Nothing is removed for it; if it is the right one, run `ingest prepare --take-over`"
+    "the bucket has no mark of `ingest prepare`, and it holds neither a file as the ledger knows it nor most of the "
+    "names: is its volume mounted, is INGEST_BUCKET right? Nothing is removed for it; if it is the right one, run "
+    "`ingest prepare --take-over`"
 )
 
 
@@ -91,8 +93,8 @@ def compare(
             arrivals.append((item.modified_at, Arrival(file_id=file_id, key=item.key, version=item.version)))
         else:
             unsettled[item.key] = item.version
-    is_known_bucket = is_marked or not processed or unchanged > 0
     absent = _absent(processed, present)
+    is_known_bucket = is_marked or not processed or unchanged > 0 or 2 * len(absent) < len(processed)
     missing = frozenset(absent - _below(absent, unreadable)) if is_known_bucket else frozenset[str]()
     arrivals.sort(key=lambda arrival: (arrival[0], arrival[1].file_id))
     return Changes(

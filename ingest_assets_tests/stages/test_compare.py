@@ -116,6 +116,13 @@ def test_nothing_is_gone_from_a_bucket_without_a_mark_and_without_a_known_file()
     assert changes(item("a")).gone == ("ann:p:b",)
 
 
+def test_a_restored_bucket_without_a_mark_is_known_by_most_of_the_names() -> None:
+    ledger = {f"ann:p:{name}": "v1" for name in "abc"}
+    restored = [item(name, version="v2") for name in "ab"]
+    changes = compare(restored, ledger=ledger, seen={}, missed=ledger, now=NOW, settle_s=0, is_marked=False)
+    assert ([arrival.key for arrival in changes.arrivals], changes.gone) == (["ann/p/a", "ann/p/b"], ("ann:p:c",))
+
+
 def test_a_bucket_without_a_mark_is_not_known_by_an_empty_ledger_while_files_of_it_are_partitions() -> None:
     away = compare(
         [], ledger={}, partitions=["ann:p:a"], seen={}, missed=["ann:p:a"], now=NOW, settle_s=5, is_marked=False

@@ -197,8 +197,14 @@ def test_files_from_before_a_reboot_are_cleared_away(host: Host) -> None:
     assert len(list(warm.glob("*.sock"))) == 1
 
 
-def test_changed_code_means_a_new_warm_process(own_host: Host, tmp_path: Path) -> None:
-    code = tmp_path / "code"
+@pytest.fixture
+def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder for a copy of `project.py`, which finds the modules of these tests from there."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]), prepend=os.pathsep)
+    return tmp_path / "code"
+
+
+def test_changed_code_means_a_new_warm_process(own_host: Host, code: Path) -> None:
     (code / "changing").mkdir(parents=True)
     shutil.copy(Path(__file__).with_name("project.py"), code / "changing/__init__.py")
     own_host.repository = ReconstructableRepository.for_module("changing", "defs", str(code))
@@ -221,8 +227,7 @@ def test_a_changed_environment_means_a_new_warm_process(host: Host, monkeypatch:
     assert host.warm() not in (0, first)
 
 
-def test_definitions_that_start_threads_are_run_cold(own_host: Host, tmp_path: Path) -> None:
-    code = tmp_path / "code"
+def test_definitions_that_start_threads_are_run_cold(own_host: Host, code: Path) -> None:
     (code / "threaded").mkdir(parents=True)
     text = Path(__file__).with_name("project.py").read_text()
     start = "\nimport threading\nthreading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n"
