@@ -1,0 +1,1 @@
+"""Test the index of files and the database that it stands in."""

@@ -1,0 +1,1 @@
+"""Test the inbox, the outbox and what carries their messages."""
