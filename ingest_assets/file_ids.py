@@ -16,6 +16,7 @@ from ingest_assets.errors import BadInput
 
 # `[`, `]`, `*`, `"` mean something in asset selections and ranges; `:` stands for the slash.
 _UNSAFE = re.compile(r'[%,:\[\]*"\'\\|<>?{}#&;$`\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]')
+_MAX_KEY_BYTES = 1024  # of S3 and of GCS
 _EDGE_SPACE = re.compile(r"^\s|\s$|\.(?=\.)|(?<=\.)\.")
 
 
@@ -37,6 +38,22 @@ def file_id_of(key: str) -> str:
     if not key.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in key):
         raise BadInput(f"{key!r}: the name is not valid UTF-8; rename the file")
     return ":".join(_encode(segment) for segment in segments)
+
+
+def require_possible_key(key: str) -> None:
+    """Raise if no bucket can hold an object of this key.
+
+    Raises:
+        BadInput: it is empty, longer than 1,024 bytes, not valid Unicode, or holds a NUL.
+    """
+    try:
+        size_bytes = len(key.encode())
+    except UnicodeEncodeError as error:
+        raise BadInput(f"{key[:100]!a}: the key is not valid Unicode; leave it out") from error
+    if not key or "\0" in key or size_bytes > _MAX_KEY_BYTES:
+        fault = "is empty" if not key else f"has {size_bytes} bytes, {_MAX_KEY_BYTES} are possible"
+        fault = "holds a NUL character" if "\0" in key else fault
+        raise BadInput(f"{key[:100]!r}: the key {fault}; no object has it")
 
 
 def key_for(user_id: str, project_id: str, filename: str) -> str:
