@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from ingest_assets.artifacts.folder import Artifacts
 from ingest_assets.artifacts.history import History
-from ingest_assets.buckets import Bucket, open_bucket
+from ingest_assets.buckets.contract import Bucket
+from ingest_assets.buckets.opening import open_bucket
 from ingest_assets.config.settings import Settings
 from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.fingerprints import Fingerprints, fingerprint_of, fingerprints_of, limits_of
@@ -75,7 +76,7 @@ class Project:
     @cached_property
     def bucket(self) -> Bucket:
         """Where files arrive."""
-        return open_bucket(self.settings.bucket)
+        return open_bucket(self.settings)
 
     @cached_property
     def artifacts(self) -> Artifacts:

@@ -29,6 +29,13 @@ class BucketObject:
     """Changes whenever the object is written: an ETag, or the times and the number that a file system gives a file."""
     modified_at: float
     """Seconds since the epoch."""
+    stored_key: str = ""
+    """The key as the bucket holds it, where it is not in composed letters; empty where it is `key`."""
+
+    @property
+    def position(self) -> str:
+        """The place in the listing: `list(after=position)` goes on behind this object."""
+        return self.stored_key or self.key
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,13 @@ class UnreadablePlace:
     """What is wrong and what to do, for the operator."""
     is_empty: bool = False
     """A user's folder without anything in it, as a mount point is while its share is away."""
+    stored_key: str = ""
+    """The key as the bucket holds it, with a slash at the end of a folder; empty where it is `key`."""
+
+    @property
+    def position(self) -> str:
+        """The place in the listing: `list(after=position)` goes on behind this place."""
+        return self.stored_key or self.key
 
 
 @dataclass(frozen=True, slots=True)

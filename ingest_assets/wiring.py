@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from ingest_assets.artifacts.folder import Artifacts
 from ingest_assets.artifacts.history import History
-from ingest_assets.buckets import open_bucket
+from ingest_assets.buckets.opening import open_bucket
 from ingest_assets.config.settings import Settings
 from ingest_assets.errors import ConfigError, OutsideError
 from ingest_assets.stores.ownership import StoreOwner
@@ -74,7 +74,7 @@ def store_owner(settings: Settings) -> StoreOwner:
     if parts.scheme in {"", "file"}:
         place = str(Path(unquote(parts.path) if parts.scheme else place).resolve())
     try:
-        mark = open_bucket(settings.bucket).identity()
+        mark = open_bucket(settings).identity()
     except OutsideError:  # the bucket is not mounted: its store can still be searched
         mark = ""
     return StoreOwner(id=mark or place, bucket=place)

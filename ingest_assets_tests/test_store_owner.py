@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest_assets.buckets import FolderBucket
+from ingest_assets.buckets.folder import FolderBucket
 from ingest_assets.config.settings import Settings
 from ingest_assets.errors import ConfigError, OutsideError
 from ingest_assets.ledger_records import FileRecord, State

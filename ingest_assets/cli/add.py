@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from ingest_assets.buckets import is_passed_over
+from ingest_assets.buckets.contract import is_passed_over
 from ingest_assets.cli.file_tables import ProcessedFile
 from ingest_assets.cli.output import printable, told_if_slow
 from ingest_assets.config.settings import Settings

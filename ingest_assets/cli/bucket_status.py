@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ingest_assets.buckets import Bucket
+from ingest_assets.buckets.contract import Bucket
 from ingest_assets.errors import OutsideError
 from ingest_assets.ledger_records import FileRecord, Origin
 from ingest_assets.stages.compare import UNKNOWN_BUCKET, compare

@@ -9,7 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ingest_assets.buckets import Bucket, open_bucket
+from ingest_assets.buckets.contract import Bucket
+from ingest_assets.buckets.opening import open_bucket
 from ingest_assets.cli.output import print_json, wrapped
 from ingest_assets.clients.pictures.blip_weights import can_run
 from ingest_assets.clients.pictures.picture_models import needed_cap_mb
@@ -72,7 +73,7 @@ def inspect_host(settings: Settings) -> HostReport:
         raise ConfigError(f"this host cannot be looked at: {error}") from error
     plan = plan_for(found)
     if home.is_dir():
-        plan = replace(plan, problems=[*plan.problems, *_bucket_problems(open_bucket(settings.bucket))])
+        plan = replace(plan, problems=[*plan.problems, *_bucket_problems(open_bucket(settings))])
     return report_of(
         plan,
         home=home,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest_assets.buckets import FolderBucket
+from ingest_assets.buckets.folder import FolderBucket
 from ingest_assets.errors import BadInput
 from ingest_assets.records import SourceFile
 from ingest_assets.stages.receive import receive

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ingest_assets.buckets import FolderBucket, open_bucket
+from ingest_assets.buckets.folder import FolderBucket
+from ingest_assets.buckets.opening import open_bucket
+from ingest_assets.config.settings import load_settings
 from ingest_assets.errors import BadInput, ConfigError, OutsideError
 from ingest_assets.records import BucketObject, UnreadablePlace
 from testing.rights import run_bound_by_rights
@@ -106,11 +108,11 @@ def test_a_deleted_file_leaves_no_empty_folders(bucket: FolderBucket, tmp_path: 
 
 def test_an_unknown_kind_of_bucket_is_refused() -> None:
     with pytest.raises(ConfigError, match="INGEST_BUCKET"):
-        open_bucket("ftp://host/files")
+        open_bucket(load_settings({"INGEST_BUCKET": "ftp://host/files"}))
 
 
 def test_a_file_url_is_a_folder(tmp_path: Path) -> None:
-    bucket = open_bucket(f"file://{tmp_path}/with%20space")
+    bucket = open_bucket(load_settings({"INGEST_BUCKET": f"file://{tmp_path}/with%20space"}))
     bucket.prepare()
     assert (tmp_path / "with space").is_dir()
 
@@ -169,7 +171,7 @@ def test_an_empty_folder_of_a_user_may_be_a_share_that_is_away(bucket: FolderBuc
 LIST = """
 import json, sys
 from pathlib import Path
-from ingest_assets.buckets import FolderBucket
+from ingest_assets.buckets.folder import FolderBucket
 from ingest_assets.errors import BadInput
 bucket = FolderBucket(Path(sys.argv[1]))
 try:
@@ -178,6 +180,14 @@ try:
 except BadInput as error:
     said = str(error)
 print(json.dumps([[(item.key, getattr(item, "reason", "")) for item in bucket.list()], said]))
+"""
+
+
+LIST_AFTER = """
+import json, sys
+from pathlib import Path
+from ingest_assets.buckets.folder import FolderBucket
+print(json.dumps([item.key for item in FolderBucket(Path(sys.argv[1])).list(after={after!r})]))
 """
 
 
@@ -224,3 +234,48 @@ def test_two_names_that_differ_only_in_their_form_are_named_and_one_is_read(
         assert path.read_text() == COMPOSED
     with bucket.local(f"ann/{COMPOSED}/only-9.txt") as path:
         assert path.read_text() == DECOMPOSED
+
+
+def test_a_listing_is_in_the_order_of_the_keys_and_goes_on_behind_any_of_them(
+    bucket: FolderBucket, tmp_path: Path
+) -> None:
+    # A folder `a` comes behind `a-b` and `a.txt`, because its keys begin with `a/` and "/" is greater than "-" and ".".
+    for key in ("u/a/x.txt", "u/a-b/x.txt", "u/a.txt", "u/a0", "u/é/x", f"u/{DECOMPOSED}", "u/\U0001f600", "u/\uffee"):
+        lay(tmp_path / "bucket" / key)
+    (tmp_path / "bucket/empty").mkdir()
+    listed = list(bucket.list())
+    positions = [item.position for item in listed]
+    assert positions == sorted(positions, key=str.encode)
+    assert len(positions) == 9
+    assert [item.key for item in listed if item.stored_key] == ["empty", f"u/{COMPOSED}"]
+    for number, position in enumerate(positions, 1):
+        assert list(bucket.list(after=position)) == listed[number:]
+    assert [item.key for item in bucket.list(after="u/a/w")] == [
+        item.key for item in listed[positions.index("u/a/x.txt") :]
+    ]
+
+
+def test_a_listing_that_goes_on_does_not_open_the_folders_before_it(bucket: FolderBucket, tmp_path: Path) -> None:
+    for user in ("ann", "bob"):
+        lay(tmp_path / "bucket" / user / "p/a.txt")
+    code = LIST_AFTER.format(after="ann/p/z")
+    (tmp_path / "bucket/ann").chmod(0o000)
+    assert json.loads(run_bound_by_rights(code, str(tmp_path / "bucket"))) == ["bob/p/a.txt"]
+
+
+@pytest.mark.parametrize("key", ["/etc/passwd", "ann//a.txt", "ann/./a.txt", "ann/p/", "../a.txt", "ann/p/a\0b", ""])
+def test_a_key_that_no_listing_gives_is_not_put(bucket: FolderBucket, tmp_path: Path, key: str) -> None:
+    lay(tmp_path / "source")
+    with pytest.raises(BadInput):
+        bucket.put(key, tmp_path / "source")
+    assert list(bucket.list()) == []
+
+
+def test_a_name_that_the_disk_cannot_hold_is_the_files_fault(bucket: FolderBucket, tmp_path: Path) -> None:
+    lay(tmp_path / "source")
+    lay(tmp_path / "bucket/ann/p/a.txt")
+    for key in (f"ann/p/{'x' * 300}", "ann/p/a.txt/b.txt", "ann/p"):
+        with pytest.raises(BadInput, match="rename it"):
+            bucket.put(key, tmp_path / "source")
+        assert bucket.stat(key) is None
+    assert keys(bucket) == ["ann/p/a.txt"]
