@@ -10,7 +10,7 @@ export HF_HUB_OFFLINE ?= 1
 export DO_NOT_TRACK ?= 1
 
 # A stamp says that a step was done for these dependencies. Each command depends on the stamps of what it needs.
-SUM := $(shell cat pyproject.toml memory_capped_launcher/pyproject.toml requirements.lock | cksum | cut -d' ' -f1)
+SUM := $(shell cat pyproject.toml memory_capped_launcher/pyproject.toml requirements.lock testing/ministack.lock | cksum | cut -d' ' -f1)
 UV_INSTALLED := $(VENV)/.uv-$(SUM)
 RUN := $(VENV)/.run-$(SUM)
 TOOLS := $(VENV)/.tools-$(SUM)
@@ -49,7 +49,9 @@ $(RUN): $(UV_INSTALLED)
 
 $(TOOLS): $(RUN)
 	@echo "Installing the tools of development and the servers that the tests start"
-	@$(INSTALL) $(PROJECT) --group lint --group test --group servers $(BRIEFLY)
+	@$(INSTALL) --editable '.[gcs]' $(PROJECT) --group lint --group test --group servers $(BRIEFLY)
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/ministack
+	@$(UV) sync --quiet --python $(VENV)/ministack/bin/python --require-hashes testing/ministack.lock
 	@touch $@
 
 # torch comes by pip, its version pinned in pyproject.toml and its hash unchecked: its builds, with and without CUDA, are
@@ -122,9 +124,11 @@ advisories: $(AUDIT) ## known holes in what a run needs
 # What the lock names already stays; to renew: make lock RENEW=--upgrade, or RENEW='--upgrade-package NAME'.
 lock: $(UV_INSTALLED) ## write requirements.lock anew after a change of a pyproject.toml
 	$(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-		--no-emit-package torch --no-emit-package memory-capped-launcher --extra torch \
+		--no-emit-package torch --no-emit-package memory-capped-launcher --extra torch --extra gcs \
 		$(foreach group,install weights lint test servers audit,--group $(group)) $(RENEW) \
 		--output-file requirements.lock pyproject.toml memory_capped_launcher/pyproject.toml
+	$(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(RENEW) \
+		--output-file testing/ministack.lock testing/ministack.in
 
 clean: ## remove the demo's instance; .venv stays
 	rm -rf .dagster_home
