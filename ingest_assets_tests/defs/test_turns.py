@@ -1,0 +1,101 @@
+"""Test that runs carry their turn, whichever way they come to Dagster's queue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+
+from ingest_assets.defs.run_coordinator import asked_by
+from ingest_assets.defs.turns import PRIORITY_TAG, YIELDS_TAG, TurnRequest, first_in_turn, turn_tags
+from ingest_assets.stages.turns import AskedBy
+
+ORIGIN = RemoteJobOrigin(
+    RemoteRepositoryOrigin(GrpcServerCodeLocationOrigin(host="localhost", port=1), "__repository__"), "some_job"
+)
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        yield instance
+
+
+@dg.job
+def some_job() -> None:
+    """Run nothing."""
+
+
+def queue(instance: dg.DagsterInstance, file_id: str, tags: Mapping[str, str]) -> str:
+    """Put a run into Dagster's queue."""
+    run = instance.create_run_for_job(
+        some_job,
+        tags={**tags, "dagster/partition": file_id},
+        status=dg.DagsterRunStatus.QUEUED,
+        remote_job_origin=ORIGIN,
+    )
+    return run.run_id
+
+
+def served(instance: dg.DagsterInstance) -> list[str]:
+    """Return the files in the order in which Dagster's queue serves them."""
+    runs = instance.get_runs(filters=dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED]), ascending=True)
+    ordered = sorted(runs, key=lambda run: -int(run.tags.get(PRIORITY_TAG, "0")))
+    return [run.tags["dagster/partition"] for run in ordered]
+
+
+def upload(instance: dg.DagsterInstance, *file_ids: str, asked: AskedBy = AskedBy.BUCKET) -> None:
+    requests = [TurnRequest(file_id, asked, 10) for file_id in file_ids]
+    for request, tags in zip(requests, turn_tags(instance, requests), strict=True):
+        queue(instance, request.file_id, tags)
+
+
+def test_a_users_turn_depends_on_what_the_user_has_in_the_queue_already(instance: dg.DagsterInstance) -> None:
+    upload(instance, "ann:p:1", "ann:p:2", "ann:p:3")
+    upload(instance, "bob:p:1")
+    upload(instance, "ann:q:4")
+    assert served(instance) == ["ann:p:1", "bob:p:1", "ann:p:2", "ann:p:3", "ann:q:4"]
+
+
+def test_runs_that_have_left_the_queue_do_not_count(instance: dg.DagsterInstance) -> None:
+    upload(instance, "ann:p:1")
+    (run,) = instance.get_runs()
+    instance.report_run_canceled(run)
+    upload(instance, "ann:p:2", "bob:p:1")
+    assert served(instance) == ["ann:p:2", "bob:p:1"]
+
+
+def test_only_what_nobody_waits_for_yields(instance: dg.DagsterInstance) -> None:
+    requests = [TurnRequest("ann:p:1", asked) for asked in AskedBy]
+    assert [YIELDS_TAG in tags for tags in turn_tags(instance, requests)] == [False, True, True]
+
+
+def test_a_tick_that_may_ask_for_few_runs_takes_some_of_every_user(instance: dg.DagsterInstance) -> None:
+    requests = [TurnRequest(f"ann:p:{number}", AskedBy.BUCKET, 10) for number in range(500)]
+    requests.append(TurnRequest("bob:p:1", AskedBy.BUCKET, 10))
+    chosen = first_in_turn(instance, requests, limit=3)
+    assert [request.file_id for request, _ in chosen] == ["ann:p:0", "bob:p:1", "ann:p:1"]
+    assert turn_tags(instance, []) == []
+
+
+def test_a_priority_that_is_no_number_counts_as_none(instance: dg.DagsterInstance) -> None:
+    queue(instance, "ann:p:1", {PRIORITY_TAG: "high"})
+    upload(instance, "bob:p:1", asked=AskedBy.PERSON)
+    assert len(instance.get_runs()) == 2
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        ({}, AskedBy.PERSON),
+        ({"dagster/backfill": "abc"}, AskedBy.PERSON),
+        ({"dagster/sensor_name": "upload_bucket"}, AskedBy.BUCKET),
+        ({"dagster/schedule_name": "out_of_date"}, AskedBy.UPKEEP),
+    ],
+)
+def test_dagsters_own_tags_say_who_asked(instance: dg.DagsterInstance, tags: dict[str, str], expected: AskedBy) -> None:
+    run = instance.create_run_for_job(some_job, tags=tags)
+    assert asked_by(run) is expected
