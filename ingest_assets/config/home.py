@@ -22,6 +22,9 @@ _MOVED = {
     "ingest_assets.stores.chroma": "ingest_assets.stores.chroma.store",
 }
 """Modules that dagster.yaml of an earlier release names, and where they are now."""
+_QUEUE_OF_0_1_0 = "module: dagster.core.run_coordinator\n  class: QueuedRunCoordinator\n"
+_QUEUE = "module: ingest_assets.defs.run_coordinator\n  class: TurnTakingRunCoordinator\n"
+"""What replaces the lines of 0.1.0. Dagster's own queue can still be chosen, by the module `dagster`."""
 
 
 def prepare_home(settings: Settings) -> Path:
@@ -44,10 +47,11 @@ def prepare_home(settings: Settings) -> Path:
 
 
 def _follow_moves(own: Path) -> None:
-    """Replace the module names of earlier releases in a home's dagster.yaml; everything else stays as it is."""
+    """Replace the modules that earlier releases named in a home's dagster.yaml; everything else stays as it is."""
     before = own.read_text(encoding="utf-8", errors="surrogateescape")
     names = "|".join(map(re.escape, _MOVED))
     after = re.sub(rf"(?<![\w.])(?:{names})(?![\w.])", lambda found: _MOVED[found[0]], before)
+    after = after.replace(_QUEUE_OF_0_1_0, _QUEUE)
     if after != before:
         scratch = own.with_name("dagster.yaml.new")
         scratch.write_text(after, encoding="utf-8", errors="surrogateescape")

@@ -21,6 +21,11 @@ run_launcher:
       - ingest_assets.parsers.text
       - ingest_assets.parsers.textual_of_ours
       - ingest_assets.stores.chroma
+run_coordinator:
+  module: dagster.core.run_coordinator
+  class: QueuedRunCoordinator
+  config:
+    dequeue_interval_seconds: 2
 """
 
 
@@ -52,6 +57,11 @@ def test_the_settings_of_an_earlier_release_name_the_modules_of_today_and_keep_t
         ],
     }
     assert "# ours: no file of ours takes longer" in text
+    assert yaml.safe_load(text)["run_coordinator"] == {
+        "module": "ingest_assets.defs.run_coordinator",
+        "class": "TurnTakingRunCoordinator",
+        "config": {"dequeue_interval_seconds": 2},
+    }
 
 
 def test_settings_of_today_are_not_written_again(home: Path) -> None:

@@ -117,6 +117,14 @@ def test_the_dead_are_not_among_the_living(register: Register) -> None:
     register.close("r0", lock)
 
 
+def test_the_run_with_the_highest_priority_is_the_first_that_waits(register: Register) -> None:
+    entries = [replace(ENTRY, run_id=f"r{ticket}", ticket=ticket, priority=-ticket % 3) for ticket in range(5)]
+    locks = {entry.run_id: register.open(entry) for entry in entries}
+    assert [entry.run_id for entry in register.living()] == ["r1", "r4", "r2", "r0", "r3"]
+    for run_id, lock in locks.items():
+        register.close(run_id, lock)
+
+
 def waiting(run_id: str, cap_mb: int = 500) -> RunEntry:
     return RunEntry(run_id=run_id, ticket=0, cap_mb=cap_mb)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from memory_capped_launcher.errors import LauncherConfigError
@@ -36,6 +37,10 @@ def test_the_launchers_settings_are_read_with_their_defaults(tmp_path: Path, mon
     assert [path.name for path in tmp_path.iterdir()] == ["dagster.yaml"]
 
 
+class QueueOfAProject(dg.QueuedRunCoordinator):
+    """A project's own coordinator."""
+
+
 @pytest.mark.parametrize(
     ("text", "allowed"),
     [
@@ -44,6 +49,11 @@ def test_the_launchers_settings_are_read_with_their_defaults(tmp_path: Path, mon
         ("concurrency: {runs: {max_concurrent_runs: -1}}", None),
         ("run_queue: {max_concurrent_runs: 4}", 4),
         ("run_coordinator: {module: dagster, class: DefaultRunCoordinator}", None),
+        (
+            f"run_coordinator: {{module: {__name__}, class: QueueOfAProject}}\n"
+            "concurrency: {runs: {max_concurrent_runs: 2}}",
+            2,
+        ),
     ],
 )
 def test_the_queues_limit_is_found_wherever_dagster_takes_it_from(

@@ -42,7 +42,7 @@ class RunEntry:
 
     run_id: str
     ticket: int
-    """Its place in the queue: nanoseconds since 1970 at its launch."""
+    """Its place among runs of its priority: nanoseconds since 1970 at its launch."""
     cap_mb: int
     stage: RunStage = RunStage.WAITING
     pid: int = 0
@@ -51,6 +51,8 @@ class RunEntry:
     """The run's cgroup, empty if it has none; removed with the processes in it if the supervisor dies."""
     end: dict[str, Any] | None = None
     """The fields of the `RunEnd` that Dagster has not been told yet."""
+    priority: int = 0
+    """The run's tag `dagster/priority`: of the runs that wait, the one with the highest starts first."""
 
 
 class Register:
@@ -177,7 +179,7 @@ class Register:
         return sorted(path.stem for path in self._root.glob("*.lock"))
 
     def living(self) -> list[RunEntry]:
-        """Return the entries of the runs whose holder lives, in the order of their launch."""
+        """Return the entries of the runs whose holder lives, in the order in which those that wait are to start."""
         entries = []
         for run_id in self.run_ids():
             descriptor = self.adopt(run_id)
@@ -185,7 +187,7 @@ class Register:
                 os.close(descriptor)
             elif entry := self.read(run_id):
                 entries.append(entry)
-        return sorted(entries, key=lambda entry: (entry.ticket, entry.run_id))
+        return sorted(entries, key=lambda entry: (-entry.priority, entry.ticket, entry.run_id))
 
     def orphaned(self) -> list[str]:
         """Return the ids of the runs whose holder died and whose end has not been reported."""

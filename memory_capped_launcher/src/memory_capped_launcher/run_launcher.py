@@ -33,6 +33,7 @@ from memory_capped_launcher.request import RunRequest
 from memory_capped_launcher.supervision.sweep import sweep
 from memory_capped_launcher.warm.warm_client import CodeToLoad, WarmClient, launch_cold
 
+PRIORITY_TAG = "dagster/priority"
 _GONE = {dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.FAILURE}
 
 
@@ -181,19 +182,21 @@ class MemoryCappedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass
         return Path(self._instance.root_directory) / "launcher"
 
     def _start(self, context: LaunchRunContext | ResumeRunContext, *, resume: bool) -> None:
-        run_id = context.dagster_run.run_id
+        run, run_id = context.dagster_run, context.dagster_run.run_id
         register = Register(self._folder)
         try:
-            self._hand_over(self._request(context.dagster_run, resume=resume), register, code=_code(context))
+            request = self._request(run, resume=resume)
+            self._hand_over(request, register, code=_code(context), priority=_priority(run.tags))
         except LauncherError:
             if not register.knows(run_id):  # else an earlier launch has it, and its supervisor names its end
                 self._instance.add_run_tags(run_id, {OUTCOME_TAG: RunOutcome.FAILED.value})
             raise
 
-    def _hand_over(self, request: RunRequest, register: Register, *, code: CodeToLoad) -> None:
+    def _hand_over(self, request: RunRequest, register: Register, *, code: CodeToLoad, priority: int) -> None:
         run_id = request.run_id
         sweep(register, self._instance)
-        lock = register.open(RunEntry(run_id=run_id, ticket=time.time_ns(), cap_mb=request.limits.cap_mb))
+        ticket, cap_mb = time.time_ns(), request.limits.cap_mb
+        lock = register.open(RunEntry(run_id=run_id, ticket=ticket, cap_mb=cap_mb, priority=priority))
         try:
             current = self._instance.get_run_by_id(run_id)
             if current is None or current.status in _GONE:
@@ -240,6 +243,14 @@ class MemoryCappedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass
 
 def _field(kind: Any, default: Any, description: str) -> dg.Field:
     return dg.Field(kind, default_value=default, is_required=False, description=description)
+
+
+def _priority(tags: Mapping[str, str]) -> int:
+    """Return the run's priority as Dagster's queue reads it: 0 if it has none, or one that is no number."""
+    try:
+        return int(tags.get(PRIORITY_TAG, "0"))
+    except ValueError:
+        return 0
 
 
 def _first_tags(tags: Mapping[str, str], request: RunRequest) -> dict[str, str]:

@@ -93,7 +93,8 @@ def _max_concurrent_runs(ref: InstanceRef) -> int | None:
     from dagster import QueuedRunCoordinator
 
     data = ref.run_coordinator_data
-    if data is None or data.class_name != QueuedRunCoordinator.__name__:
+    named = getattr(importlib.import_module(data.module_name), data.class_name, None) if data else None
+    if data is None or not (isinstance(named, type) and issubclass(named, QueuedRunCoordinator)):
         return None
     queue = data.rehydrate(as_type=QueuedRunCoordinator).get_run_queue_config()
     allowed = queue.with_concurrency_settings(_section(ref, "concurrency")).max_concurrent_runs
