@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, Connection, Engine, MetaData, Table, Text, create_engine, event, pool, text
@@ -46,6 +47,7 @@ class Database:
         self._url = make_url(url)
         if self._url.get_backend_name() == "postgresql":
             self._url = self._url.set(drivername="postgresql+psycopg")
+        self._opening = Lock()
         self._opened_for = (0, 0)
         """The process that opened it, and how many tables it prepared."""
 
@@ -87,13 +89,14 @@ class Database:
     def _opened(self) -> Engine:
         """Return the engine; a forked process leaves its parent's connections to the parent."""
         now = (os.getpid(), len(METADATA.tables))
-        if self._opened_for != now:
-            if self._opened_for[0] != now[0] and "_engine" in self.__dict__:
-                self._engine.dispose(close=False)
-                del self.__dict__["_engine"]
-            self._prepare(self._engine)
-            self._opened_for = now
-        return self._engine
+        with self._opening:  # else one thread would take the engine that another is making for the parent's
+            if self._opened_for != now:
+                if self._opened_for[0] != now[0] and "_engine" in self.__dict__:
+                    self._engine.dispose(close=False)
+                    del self.__dict__["_engine"]
+                self._prepare(self._engine)
+                self._opened_for = now
+            return self._engine
 
     @cached_property
     def _engine(self) -> Engine:
