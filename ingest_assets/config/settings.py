@@ -14,7 +14,8 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from ingest_assets.config.problems import join, say
-from ingest_assets.errors import ConfigError
+from ingest_assets.errors import BadInput, ConfigError
+from ingest_assets.url_guard import UrlGuard, read_allow_list
 
 DEFAULT_HOME = ".dagster_home"
 IN_THE_HOME = {
@@ -189,6 +190,23 @@ class Settings(BaseModel):
         description="words that a chunk repeats from the one before",
     )
 
+    progress_url: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias="INGEST_PROGRESS_URL",
+        description="http(s):// URL that is told of each change of a file's state, as docs/progress.md describes",
+    )
+    progress_secret: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias="INGEST_PROGRESS_SECRET",
+        description="what these messages are signed with: 16 letters or more; two with a comma during a rotation",
+    )
+    url_allow: str = Field(
+        default="",
+        validation_alias="INGEST_URL_ALLOW",
+        description="hosts that messages may be sent to: HOST, HOST:PORT, *.DOMAIN, a network, * for all public hosts; "
+        "empty: all public hosts. A host that is named may have a private address",
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _fill_in_what_lies_in_the_home(cls, given: dict[str, Any]) -> dict[str, Any]:
@@ -204,9 +222,20 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
-        if problems := [*self._chunk_size_problems(), *self._folder_problems(), *self._missing_values()]:
+        if problems := [
+            *self._chunk_size_problems(),
+            *self._folder_problems(),
+            *self._missing_values(),
+            *self._progress_problems(),
+        ]:
             raise ValueError("\n".join(problems))
         return self
+
+    @property
+    def progress_secrets(self) -> tuple[str, ...]:
+        """What messages are signed with: one secret, or two during a rotation."""
+        secrets = (secret.strip() for secret in self.progress_secret.get_secret_value().split(","))
+        return tuple(secret for secret in secrets if secret)
 
     def _chunk_size_problems(self) -> Iterator[str]:
         if self.min_words + self.overlap_words > self.max_words:
@@ -238,8 +267,22 @@ class Settings(BaseModel):
         if self.captions == "openai" and not self.openai_model:
             yield "INGEST_OPENAI_MODEL: INGEST_CAPTIONS is openai, and this is empty; name the service's vision model"
 
+    def _progress_problems(self) -> Iterator[str]:
+        secrets, url = self.progress_secrets, self.progress_url.get_secret_value()
+        if len(secrets) > 2 or any(len(secret) < _SHORTEST_SECRET for secret in secrets):
+            yield f"INGEST_PROGRESS_SECRET: write one secret of {_SHORTEST_SECRET} letters or more, or two with a comma"
+        if url and not secrets:
+            yield "INGEST_PROGRESS_SECRET: INGEST_PROGRESS_URL is set, and this is empty; set it to a long random text"
+        try:
+            guard = UrlGuard(read_allow_list(self.url_allow))
+            if url:
+                guard.check(url, name="INGEST_PROGRESS_URL")
+        except BadInput as error:
+            yield str(error)
 
-SECRETS = ("INGEST_CHROMA", "INGEST_PGVECTOR", "MONGO_URI", "INGEST_OPENAI_KEY")
+
+_SHORTEST_SECRET = 16
+SECRETS = ("INGEST_CHROMA", "INGEST_PGVECTOR", "MONGO_URI", "INGEST_OPENAI_KEY", "INGEST_PROGRESS_SECRET")
 """Settings that may hold a password; each may come from a file, which its name with _FILE behind it names."""
 FROM_FILE = "_FILE"
 
