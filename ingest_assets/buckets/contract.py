@@ -72,11 +72,12 @@ class Bucket(Protocol):
         """
         ...
 
-    def local(self, key: str) -> AbstractContextManager[Path]:
+    def local(self, key: str, *, version: str = "") -> AbstractContextManager[Path]:
         """Give the object's bytes as a file on this machine for as long as the context lasts.
 
         Raises:
-            BadInput: the object is gone, may not be read, or is too large to be kept on this machine.
+            BadInput: the object is gone, may not be read, is too large to be kept on this machine, or is of another
+                version than the one that was asked for.
             OutsideError: the bucket is not there, or its disk fails.
         """
         ...
@@ -103,7 +104,7 @@ def is_passed_over(name: str) -> bool:
 
 def hides(key: str) -> bool:
     """Tell whether a listing leaves out a key because of the name of its file or of a folder above it."""
-    return any(map(is_passed_over, key.split("/")))
+    return any(is_passed_over(segment) for segment in key.split("/") if segment not in {".", ".."})
 
 
 def require_listed(key: str) -> None:
@@ -119,3 +120,8 @@ def require_listed(key: str) -> None:
             f"{key}: files of this name are passed over (hidden files, locks, names that end in "
             f"{', '.join(_UNFINISHED)}, Thumbs.db, desktop.ini); rename it"
         )
+
+
+def changed(key: str) -> str:
+    """Say that an object is of another version than the one that is being read."""
+    return f"{key}: the file changed while it was being read; materialise raw_files again"

@@ -18,7 +18,7 @@ from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import BinaryIO
 
-from ingest_assets.buckets.contract import MARK, hides, is_passed_over, require_listed
+from ingest_assets.buckets.contract import MARK, changed, hides, is_passed_over, require_listed
 from ingest_assets.errors import BadInput, ConfigError, OutsideError
 from ingest_assets.file_ids import nfc
 from ingest_assets.records import BucketObject, UnreadablePlace
@@ -87,11 +87,13 @@ class FolderBucket:
         return _object(nfc(key), path.relative_to(self._root).as_posix(), found)
 
     @contextmanager
-    def local(self, key: str) -> Iterator[Path]:
-        """Give the file itself: a folder needs no copy."""
-        path = self._path(key)
-        if self.stat(key) is None or path is None:
+    def local(self, key: str, *, version: str = "") -> Iterator[Path]:
+        """Give the file itself: a folder needs no copy. It can change while it is read; ask for its version then."""
+        path, found = self._path(key), self.stat(key)
+        if found is None or path is None:
             raise BadInput(f"{key}: it is no longer in the bucket; upload it again")
+        if version and version != found.version:
+            raise BadInput(changed(key))
         try:
             path.open("rb").close()
         except PermissionError as error:

@@ -1,4 +1,4 @@
-"""Open the bucket that the settings name: a folder, by its path or a file:// URL."""
+"""Open the bucket that the settings name: a folder, or the objects below a prefix of S3 or Google Cloud Storage."""
 
 from __future__ import annotations
 
@@ -7,17 +7,29 @@ from urllib.parse import unquote, urlsplit
 
 from ingest_assets.buckets.contract import Bucket
 from ingest_assets.buckets.folder import FolderBucket
+from ingest_assets.buckets.gcs import GcsObjects
+from ingest_assets.buckets.object_store import ObjectStore
+from ingest_assets.buckets.objects import ObjectBucket
+from ingest_assets.buckets.s3 import S3Objects
+from ingest_assets.buckets.spool import Spool
 from ingest_assets.config.settings import Settings
-from ingest_assets.errors import ConfigError
 
 
 def open_bucket(settings: Settings) -> Bucket:
-    """Open the bucket of these settings; nothing is read or connected yet.
-
-    Raises:
-        ConfigError: the scheme is not known.
-    """
+    """Open the bucket of these settings; nothing is read or connected yet."""
+    objects = open_objects(settings.bucket, endpoint=settings.s3_endpoint)
+    if objects is not None:
+        return ObjectBucket(objects, spool=Spool(settings.spool, max_bytes=settings.spool_mb * 1_000_000))
     parts = urlsplit(settings.bucket)
-    if parts.scheme not in {"", "file"}:
-        raise ConfigError(f"INGEST_BUCKET: {parts.scheme}:// buckets are not supported yet; give a folder or file://")
     return FolderBucket(Path(unquote(parts.path) if parts.scheme else settings.bucket))
+
+
+def open_objects(url: str, *, endpoint: str) -> ObjectStore | None:
+    """Open the objects below an s3:// or gs:// URL; None if it is a folder's."""
+    scheme, _, rest = url.rpartition("://")
+    bucket, _, prefix = rest.partition("/")
+    if scheme == "s3":
+        return S3Objects(bucket, prefix, endpoint=endpoint)
+    if scheme == "gs":
+        return GcsObjects(bucket, prefix)
+    return None

@@ -7,6 +7,7 @@ one message that names every problem.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -23,9 +24,11 @@ IN_THE_HOME = {
     "INGEST_ARTIFACTS": "artifacts",
     "INGEST_CHROMA": "chroma",
     "INGEST_MODEL_CACHE": "models",
+    "INGEST_SPOOL": "spool",
 }
 """Settings whose default is a folder in the home, and the folder's name."""
 _DOTENV = ".env"
+_BUCKET_NAME = re.compile("[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 
 
 class Settings(BaseModel):
@@ -41,7 +44,24 @@ class Settings(BaseModel):
     bucket: str = Field(
         default="",
         validation_alias="INGEST_BUCKET",
-        description="where files arrive: a folder, as a path or file:// URL",
+        description="where files arrive: a folder, as a path or file:// URL; s3://bucket/prefix; gs://bucket/prefix",
+    )
+    s3_endpoint: str = Field(
+        default="",
+        pattern="^https?://[^@]*$",
+        validation_alias="INGEST_S3_ENDPOINT",
+        description="s3://: URL of a service that is not AWS (MinIO, Ceph, R2); credentials come from where AWS's do",
+    )
+    spool: Path = Field(
+        default=Path(),
+        validation_alias="INGEST_SPOOL",
+        description="s3:// and gs://: folder of the copies that are being read, on this host's own disk",
+    )
+    spool_mb: int = Field(
+        default=1024,
+        ge=1,
+        validation_alias="INGEST_SPOOL_MB",
+        description="s3:// and gs://: size of all copies on this host together, in MB; larger files are refused",
     )
     artifacts: Path = Field(
         default=Path(),
@@ -215,7 +235,7 @@ class Settings(BaseModel):
         home = Path(named.get("DAGSTER_HOME", DEFAULT_HOME)).absolute()
         return {name: str(home / folder) for name, folder in IN_THE_HOME.items()} | named | {"DAGSTER_HOME": home}
 
-    @field_validator("artifacts", "model_cache")
+    @field_validator("artifacts", "model_cache", "spool")
     @classmethod
     def _absolute(cls, folder: Path) -> Path:
         return folder.absolute()
@@ -225,6 +245,7 @@ class Settings(BaseModel):
         if problems := [
             *self._chunk_size_problems(),
             *self._folder_problems(),
+            *self._bucket_problems(),
             *self._missing_values(),
             *self._progress_problems(),
         ]:
@@ -258,6 +279,13 @@ class Settings(BaseModel):
                     f"INGEST_OCR_LANGUAGES: no model {language}_PP-OCR*_rec_*.onnx in INGEST_OCR_MODEL_DIR "
                     f"({self.ocr_model_dir or 'not set'}); put RapidOCR's there"
                 )
+
+    def _bucket_problems(self) -> Iterator[str]:
+        scheme, _, rest = self.bucket.rpartition("://")
+        if scheme not in {"", "file", "s3", "gs"}:
+            yield f"INGEST_BUCKET: there are no {scheme}:// buckets; give a folder, file://, s3:// or gs://"
+        if scheme in {"s3", "gs"} and not _BUCKET_NAME.fullmatch(rest.partition("/")[0]):
+            yield f"INGEST_BUCKET: write {scheme}://BUCKET/PREFIX, with the name of a bucket and without credentials"
 
     def _missing_values(self) -> Iterator[str]:
         if self.store == "pgvector" and not self.pgvector:
