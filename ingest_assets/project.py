@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ingest_assets.artifacts.folder import Artifacts
 from ingest_assets.artifacts.history import History
-from ingest_assets.buckets.contract import Bucket
+from ingest_assets.buckets.contract import Bucket, changed
 from ingest_assets.buckets.opening import open_bucket
 from ingest_assets.config.settings import Settings
 from ingest_assets.errors import BadInput, OutsideError
@@ -25,7 +25,7 @@ from ingest_assets.parsers.families import count_pages, parser_for
 from ingest_assets.records import Chunk, SourceFile
 from ingest_assets.stages.compare import UNKNOWN_BUCKET, compare
 from ingest_assets.stages.first_window import first_window
-from ingest_assets.stages.receive import receive
+from ingest_assets.stages.receive import receive, require_fit
 from ingest_assets.stores.contract import all_records
 from ingest_assets.wiring import open_artifacts, open_embedder, open_history, open_store, settings_of_space, store_owner
 
@@ -92,7 +92,7 @@ class Project:
         """
         store = self._unprepared_store()
         if self._prepares:
-            owner = store_owner(self.settings)
+            owner = store_owner(self.settings, self.bucket)
             store.prepare(owner)
             self._owner = owner
         return store
@@ -114,7 +114,7 @@ class Project:
         Raises:
             ConfigError: another bucket is there now.
         """
-        store, owner = self.store, store_owner(self.settings)
+        store, owner = self.store, store_owner(self.settings, self.bucket)
         if owner != self._owner:
             store.prepare(owner)
             self._owner = owner
@@ -134,7 +134,7 @@ class Project:
     def take_over_store(self) -> None:
         """Record this bucket as the store's owner, also if another bucket was recorded."""
         with closing(self._unprepared_store()) as store:
-            store.prepare(store_owner(self.settings), take_over=True)
+            store.prepare(store_owner(self.settings, self.bucket), take_over=True)
 
     def _unprepared_store(self) -> VectorStore:
         if not self.space:
@@ -196,14 +196,20 @@ class Project:
         Raises:
             BadInput: the file is gone, empty or too large, or changed meanwhile.
         """
-        with self.bucket.local(key) as path:
-            return receive(
+        max_bytes = self.settings.max_file_mb * 1_000_000
+        seen = require_fit(key, self.bucket.stat(key), max_bytes=max_bytes)
+        # A copy in the spool is of one version: the file's reference must name the same.
+        with self.bucket.local(key, version=seen.version) as path:
+            source = receive(
                 key,
                 path=path,
                 stat=lambda: self.bucket.stat(key),
                 detect=lambda: detect(path, filename=key.rsplit("/", 1)[-1]),
-                max_bytes=self.settings.max_file_mb * 1_000_000,
+                max_bytes=max_bytes,
             )
+        if source.version != seen.version:
+            raise BadInput(changed(key))
+        return source
 
     def parser(self, source: SourceFile) -> Parser:
         """Choose the parser for a file.
@@ -220,7 +226,7 @@ class Project:
         Raises:
             BadInput: the file changed.
         """
-        with self.bucket.local(source.key) as path:
+        with self.bucket.local(source.key, version=source.version) as path:
             self._require(source)
             try:
                 yield path
@@ -231,7 +237,7 @@ class Project:
     def _require(self, source: SourceFile) -> None:
         now = self.bucket.stat(source.key)
         if now is None or now.version != source.version:
-            raise BadInput(f"{source.key}: the file changed while it was being read; materialise raw_files again")
+            raise BadInput(changed(source.key))
 
     def fingerprints(self, source: SourceFile) -> Fingerprints:
         """Say what the results for a file depend on besides its bytes."""

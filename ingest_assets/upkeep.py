@@ -88,7 +88,7 @@ def change_model(settings: Settings, *, drop_old: bool, show: Callable[[Built], 
     is_switched = project.space == space
     before = Project(settings, space=model_space_before(settings)) if is_switched else project
     embedder, new = open_embedder(following), open_store(following, space=space)
-    new.prepare(store_owner(settings))
+    new.prepare(store_owner(settings, project.bucket))
 
     def fingerprint(record: FileRecord) -> str:
         """Keep a file up to date under the new model if it was under the old one."""

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from ingest_assets.artifacts.folder import Artifacts
 from ingest_assets.artifacts.history import History
-from ingest_assets.buckets.opening import open_bucket
+from ingest_assets.buckets.contract import Bucket
 from ingest_assets.config.settings import Settings
 from ingest_assets.errors import ConfigError, OutsideError
 from ingest_assets.stores.ownership import StoreOwner
@@ -67,14 +67,15 @@ def open_store_at(settings: Settings, kind: str, location: str = "", *, space: s
     )
 
 
-def store_owner(settings: Settings) -> StoreOwner:
+def store_owner(settings: Settings, bucket: Bucket) -> StoreOwner:
     """Say whose files the store of these settings holds: the bucket's, by its mark or, without one, by its place."""
     parts = urlsplit(settings.bucket)
     place = settings.bucket
     if parts.scheme in {"", "file"}:
         place = str(Path(unquote(parts.path) if parts.scheme else place).resolve())
+    place = place.rstrip("/") or place
     try:
-        mark = open_bucket(settings).identity()
+        mark = bucket.identity()
     except OutsideError:  # the bucket is not mounted: its store can still be searched
         mark = ""
     return StoreOwner(id=mark or place, bucket=place)

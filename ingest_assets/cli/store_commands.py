@@ -134,6 +134,7 @@ def migrate(
     Vectors are copied as they are. Interrupted, run it again: it goes on. Exit codes: 0 both sides agree; 1 they do
     not, or one of them needs `ingest repair`; other codes as for every command.
     """
+    from ingest_assets.buckets.opening import open_bucket
     from ingest_assets.cli.store_tables import ValidationReport, show_migration
     from ingest_assets.config.settings import load_settings
     from ingest_assets.stages.migrate import migrate
@@ -143,9 +144,10 @@ def migrate(
 
     if source == target:
         raise ConfigError("--from and --to are the same store")
+    settings = load_settings()
     with closing(_store_at(source)) as there, closing(_store_at(target)) as here:
         there.prepare()
-        here.prepare(store_owner(load_settings()))
+        here.prepare(store_owner(settings, open_bucket(settings)))
         counts = Counter[bool]()
         for turn in range(_PASSES):
             copied = Counter(moved.copied for moved in migrate(there, here))

@@ -27,17 +27,8 @@ def receive(
         BadInput: the file is gone, empty, larger than `max_bytes`, or changed while it was being read.
         OutsideError: the bucket's disk fails.
     """
-    before = stat()
-    if before is None:
-        raise BadInput(f"{key}: it is no longer in the bucket; upload it again")
+    before = require_fit(key, stat(), max_bytes=max_bytes)
     user_id, project_id, filename = owner_of(key)
-    if before.size_bytes == 0:
-        raise BadInput(f"{key}: the file is empty (0 bytes); upload it again")
-    if before.size_bytes > max_bytes:
-        raise BadInput(
-            f"{key}: {before.size_bytes / 1e6:,.1f} MB is over the limit of {max_bytes / 1e6:,.0f} MB; "
-            "split the file, or raise MAX_FILE_MB"
-        )
     try:
         sha256 = sha256_of(path)
         media_type = detect()
@@ -56,3 +47,21 @@ def receive(
         media_type=media_type,
         version=before.version,
     )
+
+
+def require_fit(key: str, found: BucketObject | None, *, max_bytes: int) -> BucketObject:
+    """Return what the bucket says about a file, if the file can be received.
+
+    Raises:
+        BadInput: it is gone, empty or too large.
+    """
+    if found is None:
+        raise BadInput(f"{key}: it is no longer in the bucket; upload it again")
+    if found.size_bytes == 0:
+        raise BadInput(f"{key}: the file is empty (0 bytes); upload it again")
+    if found.size_bytes > max_bytes:
+        raise BadInput(
+            f"{key}: {found.size_bytes / 1e6:,.1f} MB is over the limit of {max_bytes / 1e6:,.0f} MB; "
+            "split the file, or raise MAX_FILE_MB"
+        )
+    return found
