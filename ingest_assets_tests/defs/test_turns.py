@@ -2,42 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 
 import dagster as dg
 import pytest
-from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
 from ingest_assets.defs.run_coordinator import asked_by
 from ingest_assets.defs.turns import PRIORITY_TAG, YIELDS_TAG, TurnRequest, first_in_turn, turn_tags
 from ingest_assets.stages.turns import AskedBy
-
-ORIGIN = RemoteJobOrigin(
-    RemoteRepositoryOrigin(GrpcServerCodeLocationOrigin(host="localhost", port=1), "__repository__"), "some_job"
-)
+from ingest_assets_tests.defs.queued import job_of_a_file, queue
 
 
 @pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as instance:
         yield instance
-
-
-@dg.job
-def some_job() -> None:
-    """Run nothing."""
-
-
-def queue(instance: dg.DagsterInstance, file_id: str, tags: Mapping[str, str]) -> str:
-    """Put a run into Dagster's queue."""
-    run = instance.create_run_for_job(
-        some_job,
-        tags={**tags, "dagster/partition": file_id},
-        status=dg.DagsterRunStatus.QUEUED,
-        remote_job_origin=ORIGIN,
-    )
-    return run.run_id
 
 
 def served(instance: dg.DagsterInstance) -> list[str]:
@@ -97,5 +76,5 @@ def test_a_priority_that_is_no_number_counts_as_none(instance: dg.DagsterInstanc
     ],
 )
 def test_dagsters_own_tags_say_who_asked(instance: dg.DagsterInstance, tags: dict[str, str], expected: AskedBy) -> None:
-    run = instance.create_run_for_job(some_job, tags=tags)
+    run = instance.create_run_for_job(job_of_a_file, tags=tags)
     assert asked_by(run) is expected
