@@ -29,6 +29,7 @@ IN_THE_HOME = {
 """Settings whose default is a folder in the home, and the folder's name."""
 _DOTENV = ".env"
 _BUCKET_NAME = re.compile("[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
+_OWNER = r"(team:[A-Za-z0-9_.-]+|[^@\s,]+@[^@\s,]+\.[^@\s,]+)"  # as Dagster accepts them
 
 
 class Settings(BaseModel):
@@ -62,6 +63,18 @@ class Settings(BaseModel):
         ge=1,
         validation_alias="INGEST_SPOOL_MB",
         description="s3:// and gs://: size of all copies on this host together, in MB; larger files are refused",
+    )
+    source_url: str = Field(
+        default="",
+        pattern="^(https?://.+)?$",
+        validation_alias="INGEST_SOURCE_URL",
+        description="web address of the bucket's files, for the links in Dagster's UI: the file's key is put behind it",
+    )
+    owners_of_assets: str = Field(
+        default="",
+        pattern=f"^({_OWNER}(,{_OWNER})*)?$",
+        validation_alias="INGEST_OWNERS",
+        description="owners of the assets in Dagster's UI, with commas: addresses of e-mail, or team:NAME",
     )
     artifacts: Path = Field(
         default=Path(),
@@ -226,6 +239,11 @@ class Settings(BaseModel):
         description="hosts that messages may be sent to: HOST, HOST:PORT, *.DOMAIN, a network, * for all public hosts; "
         "empty: all public hosts. A host that is named may have a private address",
     )
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """The owners of the assets, one by one."""
+        return tuple(owner for owner in self.owners_of_assets.split(",") if owner)
 
     @model_validator(mode="before")
     @classmethod

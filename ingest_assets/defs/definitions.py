@@ -4,19 +4,17 @@ import dagster as dg
 
 from ingest_assets.config.settings import Settings
 from ingest_assets.defs import assets, checks, jobs, schedules, sensors
+from ingest_assets.defs.catalog import described
 from ingest_assets.defs.resources import resources_for
 
 
 def build(settings: Settings, *, executor: dg.ExecutorDefinition | None = dg.in_process_executor) -> dg.Definitions:
     """Wire everything for one set of settings; `executor` is None for parts of another project."""
     return dg.Definitions(
-        assets=[
-            assets.raw_files,
-            assets.parsed_documents,
-            assets.image_captions,
-            assets.chunks,
-            assets.embeddings,
-        ],
+        assets=described(
+            [assets.raw_files, assets.parsed_documents, assets.image_captions, assets.chunks, assets.embeddings],
+            settings,
+        ),
         asset_checks=[
             checks.every_page_is_accounted_for,
             checks.chunks_vectors_and_rows_agree,

@@ -53,7 +53,7 @@ class FilePublication:
         if self.project.bucket.stat(kept.key) is None:
             store.delete(kept.file_id)
             raise dg.Failure(f"{kept.key}: deleted during its run; nothing of it was kept", allow_retries=False)
-        return published(kept, took, made=made)
+        return published(kept, took, project=self.project, made=made)
 
 
 def _with_cost(record: FileRecord, cost: StageCost) -> FileRecord:

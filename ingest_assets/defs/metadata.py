@@ -13,7 +13,8 @@ import dagster as dg
 from ingest_assets.artifacts.manifests import Manifest
 from ingest_assets.artifacts.sequences import Stored
 from ingest_assets.defs.previews import cut, pictures_as_markdown
-from ingest_assets.file_ids import key_of
+from ingest_assets.defs.source_links import source_of
+from ingest_assets.file_ids import key_of, owner_of
 from ingest_assets.ledger_records import FileRecord, StageCost
 from ingest_assets.project import Project
 from ingest_assets.records import Chunk, Part
@@ -28,14 +29,13 @@ def materialised(
 ) -> dict[str, Any]:
     """Describe the records of an asset before `embeddings`."""
     shown: dict[str, Any] = {"preview": dg.MetadataValue.md(manifest.preview or "nothing to show")}
-    if stored.asset == "raw_files":
-        shown["file"] = dg.MetadataValue.path(f"{project.settings.bucket}/{key_of(file_id)}")
-    elif stored.asset == "image_captions" and manifest.records:
+    if stored.asset == "image_captions" and manifest.records:
         parsed = project.artifacts.read("parsed_documents", file_id, Part)
         shown["preview"] = dg.MetadataValue.md(pictures_as_markdown(stored, parsed))
     elif stored.asset == "chunks" and manifest.records:
         shown["first chunks"] = _table(stored)
     return {
+        **document(file_id, project=project),
         **shown,
         "warnings": _joined(manifest.warnings),
         "records": manifest.records,
@@ -48,9 +48,22 @@ def materialised(
     }
 
 
-def published(record: FileRecord, took: StageCost, *, made: bool) -> dict[str, Any]:
+def document(file_id: str, *, project: Project) -> dict[str, Any]:
+    """Say which document a partition is and where a person opens it; the same for each of its assets."""
+    key, settings = key_of(file_id), project.settings
+    user_id, project_id, filename = owner_of(key)
+    return {
+        "source": source_of(settings.bucket, key, base_url=settings.source_url, endpoint=settings.s3_endpoint),
+        "filename": filename,
+        "user": user_id,
+        "project": project_id,
+    }
+
+
+def published(record: FileRecord, took: StageCost, *, project: Project, made: bool) -> dict[str, Any]:
     """Describe a file in the store."""
     return {
+        **document(record.file_id, project=project),
         "preview": dg.MetadataValue.md(record.summary or "nothing to show"),
         "state": record.state.value,
         "warnings": _joined(record.warnings),
