@@ -200,6 +200,12 @@ class Settings(BaseModel):
         validation_alias="INGEST_SETTLE_S",
         description="how long a file must be unchanged before the sensor starts a run for it, in seconds",
     )
+    events_queue: str = Field(
+        default="",
+        pattern="^https?://[^@/?#]+/[^?#]*[^/?#]$",
+        validation_alias="INGEST_EVENTS_QUEUE",
+        description="s3://: URL of the SQS queue of the bucket's events; without it changes are found by listing",
+    )
     window_parts: int = Field(
         default=16,
         ge=1,
@@ -306,6 +312,8 @@ class Settings(BaseModel):
             yield f"INGEST_BUCKET: write {scheme}://BUCKET/PREFIX, with the name of a bucket and without credentials"
 
     def _missing_values(self) -> Iterator[str]:
+        if self.events_queue and not self.bucket.startswith("s3://"):
+            yield "INGEST_EVENTS_QUEUE: it is set, and INGEST_BUCKET is no s3:// bucket; only those send events to SQS"
         if self.store == "pgvector" and not self.pgvector:
             yield "INGEST_PGVECTOR: INGEST_STORE is pgvector, and this is empty; set it to the URL of the database"
         if self.store == "atlas" and not self.mongo_uri:
