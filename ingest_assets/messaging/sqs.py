@@ -10,7 +10,6 @@ One receive gives ten messages at most, so a tick that receives once can follow 
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections import Counter
@@ -20,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from ingest_assets.buckets.object_store import ClientOfProcess
 from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.messaging.inbox import Inbox
 from ingest_assets.messaging.object_events import NoticedKeys, read_events
@@ -83,8 +83,7 @@ class EventQueue:
         """
         self.name = url.rpartition("/")[2]
         self._url, self._inbox, self._bucket, self._prefix = url, inbox, bucket, prefix
-        self._client: Any = None
-        self._client_pid = 0
+        self._client = ClientOfProcess(lambda: _new_client(url))
 
     def drain(self, *, within_s: float, wait_s: int = 0) -> QueueReading:
         """Put the keys of the messages into the inbox, until the queue is empty or time is up.
@@ -156,11 +155,9 @@ class EventQueue:
         from botocore.parsers import ResponseParserError
 
         try:
-            if self._client_pid != os.getpid():  # two processes cannot share a connection
-                self._client, self._client_pid = _new_client(self._url), os.getpid()
-            yield self._client
+            yield self._client()
         except ClientError as error:
-            self._client_pid = 0  # the next client reads the credentials anew
+            self._client.forget()  # the next client reads the credentials anew
             raise OutsideError(self._say(str(error.response.get("Error", {}).get("Code")))) from error
         except (BotoCoreError, ResponseParserError) as error:
             raise OutsideError(self._say(type(error).__name__)) from error
