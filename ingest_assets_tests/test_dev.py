@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,83 +14,21 @@ from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from ingest_assets.config.settings import Settings
-from ingest_assets.ledger_records import FileRecord, State
-from ingest_assets.project import Project as Parts
-from ingest_assets_tests.conftest import ROOT
-from testing.servers import free_port
+from ingest_assets.ledger_records import State
+from ingest_assets_tests.dev_stack import Stack, running_stack, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-BIN = Path(sys.executable).parent
 CHROMIUM_FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --window-size=1500,1000"
 )
 
 
-def until(condition: Callable[[], Any], *, what: str, timeout_s: float = 240) -> Any:
-    """Poll until something is so, and return it."""
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.5)
-    raise AssertionError(f"after {timeout_s:.0f} s still not so: {what}")
-
-
-class Stack:
-    """A running `dagster dev` with its home."""
-
-    def __init__(self, home: Path, model_cache: Path, port: int) -> None:
-        self.home, self.url = home, f"http://127.0.0.1:{port}"
-        self.bucket = home / "bucket" / "ann" / "p"
-        self.bucket.mkdir(parents=True)
-        shutil.copyfile(ROOT / "dagster.yaml", home / "dagster.yaml")
-        self.environment = {
-            **os.environ,
-            "DAGSTER_HOME": str(home),
-            "INGEST_MODEL_CACHE": str(model_cache),
-            "INGEST_SETTLE_S": "1",
-        }
-        settings = Settings.model_validate({"DAGSTER_HOME": home, "INGEST_MODEL_CACHE": model_cache})
-        self.parts = Parts(settings)
-
-    def answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/server_info", timeout=2) as answer:
-                return bool(json.load(answer)["dagster_version"])
-        except (urllib.error.URLError, OSError):
-            return False
-
-    def record(self, name: str) -> FileRecord | None:
-        return self.parts.store.file(f"ann:p:{name}")
-
-    def ended(self, name: str, state: State, *, generation: int = 1) -> bool:
-        record = self.record(name)
-        return record is not None and record.state is state and record.generation >= generation
-
-
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> Iterator[Stack]:
-    port = free_port()
-    stack = Stack(tmp_path_factory.mktemp("dev") / "home", model_cache, port)
-    command = [str(BIN / "dagster"), "dev", "--workspace", "workspace.yaml", "--host", "127.0.0.1", "--port", str(port)]
-    with (stack.home / "dev.log").open("wb") as log:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=stack.environment, stdout=log, stderr=log, start_new_session=True
-        )
-    try:
-        until(stack.answers, what="the web server answers")
+    with running_stack(tmp_path_factory.mktemp("dev") / "home", model_cache) as stack:
         yield stack
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(timeout=60)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        stack.parts.store.close()
 
 
 def test_a_dropped_file_is_ingested_again_when_it_changes_and_purged_when_it_goes(stack: Stack) -> None:

@@ -14,7 +14,7 @@ from ingest_assets.buckets.opening import open_bucket
 from ingest_assets.cli.output import print_json, wrapped
 from ingest_assets.clients.pictures.blip_weights import can_run
 from ingest_assets.clients.pictures.picture_models import needed_cap_mb
-from ingest_assets.config.home import changed_sections
+from ingest_assets.config.home import changed_sections, storage_problem
 from ingest_assets.config.settings import Settings
 from ingest_assets.errors import ConfigError, OutsideError
 from ingest_assets.records import UnreadablePlace
@@ -73,13 +73,14 @@ def inspect_host(settings: Settings) -> HostReport:
         raise ConfigError(f"this host cannot be looked at: {error}") from error
     plan = plan_for(found)
     if home.is_dir():
-        plan = replace(plan, problems=[*plan.problems, *_bucket_problems(open_bucket(settings))])
+        found_wrong = [*_storage_problems(settings), *_bucket_problems(open_bucket(settings))]
+        plan = replace(plan, problems=[*plan.problems, *found_wrong])
     return report_of(
         plan,
         home=home,
         window_parts=settings.window_parts,
         disk_free_mb=free_mb,
-        changed=changed_sections(home),
+        changed=changed_sections(settings),
         windows=_seen(settings, caps=plan.caps),
         history_mb=_size_mb(home / "history"),
         blip_mb=needed_cap_mb(settings),
@@ -91,6 +92,13 @@ def _size_mb(folder: Path) -> int:
     with suppress(OSError):  # the files of a run that ends meanwhile are removed
         return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) >> 20
     return 0
+
+
+def _storage_problems(settings: Settings) -> Iterator[HostProblem]:
+    """Name a disagreement between settings and dagster.yaml on where runs are kept."""
+    what, _, todo = storage_problem(settings).partition("; ")
+    if what:
+        yield HostProblem(what, todo, wrong_setting=True)
 
 
 def _bucket_problems(bucket: Bucket) -> Iterator[HostProblem]:

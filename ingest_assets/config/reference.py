@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from ingest_assets.config.settings import FROM_FILE, IN_THE_HOME, SECRETS, Settings
+from ingest_assets.config.settings import FILE_SECRETS, FROM_FILE, IN_THE_HOME, INSTANCE_DB, Settings
 
 _HEAD = f"""# Settings
 
@@ -15,9 +15,10 @@ lines: `ingest`, Dagster's commands and its daemon all read it there, and its va
 `ingest config` shows each value and where it comes from. A wrong value, or a name that begins with `INGEST_` and is no
 setting, stops the start with one message that names every problem.
 
-{", ".join(f"`{name}`" for name in SECRETS)} may hold a password. Each may come from a file instead:
-set its name with `{FROM_FILE}` behind it (`{SECRETS[1]}{FROM_FILE}=/run/secrets/database`) to the path of a file that
-holds the value and nothing else. No message and no page shows what is in it.
+{", ".join(f"`{name}`" for name in FILE_SECRETS)} may hold a password. Each may come from a file instead:
+set its name with `{FROM_FILE}` behind it (`{FILE_SECRETS[1]}{FROM_FILE}=/run/secrets/database`) to the path of a file
+that holds the value and nothing else. `{INSTANCE_DB}` may hold a password too; it stands in the environment only,
+where Dagster's own processes read it. No message and no page shows what is in these.
 
 | setting | default | meaning |
 | --- | --- | --- |

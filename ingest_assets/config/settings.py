@@ -42,6 +42,12 @@ class Settings(BaseModel):
         validation_alias="DAGSTER_HOME",
         description="folder of the Dagster instance; the defaults below lie in it",
     )
+    instance_db: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias="INGEST_INSTANCE_DB",
+        description="postgresql://user:password@host:port/database of Dagster's runs, inbox, outbox and index, where "
+        "several hosts share them; empty: SQLite files in the home",
+    )
     bucket: str = Field(
         default="",
         validation_alias="INGEST_BUCKET",
@@ -267,6 +273,7 @@ class Settings(BaseModel):
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
         if problems := [
+            *self._database_problems(),
             *self._chunk_size_problems(),
             *self._folder_problems(),
             *self._bucket_problems(),
@@ -281,6 +288,11 @@ class Settings(BaseModel):
         """What messages are signed with: one secret, or two during a rotation."""
         secrets = (secret.strip() for secret in self.progress_secret.get_secret_value().split(","))
         return tuple(secret for secret in secrets if secret)
+
+    def _database_problems(self) -> Iterator[str]:
+        url = self.instance_db.get_secret_value()
+        if url and not re.match("postgres(ql)?://[^/]+/.+", url):
+            yield f"{INSTANCE_DB}: write postgresql://user:password@host:port/database"
 
     def _chunk_size_problems(self) -> Iterator[str]:
         if self.min_words + self.overlap_words > self.max_words:
@@ -336,8 +348,11 @@ class Settings(BaseModel):
 
 
 _SHORTEST_SECRET = 16
-SECRETS = ("INGEST_CHROMA", "INGEST_PGVECTOR", "MONGO_URI", "INGEST_OPENAI_KEY", "INGEST_PROGRESS_SECRET")
+FILE_SECRETS = ("INGEST_CHROMA", "INGEST_PGVECTOR", "MONGO_URI", "INGEST_OPENAI_KEY", "INGEST_PROGRESS_SECRET")
 """Settings that may hold a password; each may come from a file, which its name with _FILE behind it names."""
+INSTANCE_DB = "INGEST_INSTANCE_DB"
+"""It holds a password too, and is in the environment only: Dagster itself reads it there (`home.py`)."""
+SECRETS = (*FILE_SECRETS, INSTANCE_DB)
 FROM_FILE = "_FILE"
 
 
@@ -357,7 +372,7 @@ def load_settings(chosen: Mapping[str, str] | None = None) -> Settings:
     unknown = [*_unknown(os.environ), *sorted(chosen.keys() - set(_names()))]
     problems = [f"{name}: there is no such setting" for name in unknown]
     given = {name: os.environ[name] for name in _names() if os.environ.get(name)}
-    for name in SECRETS:
+    for name in FILE_SECRETS:
         try:
             given |= _from_file(name)
         except ConfigError as error:
@@ -375,7 +390,7 @@ def load_settings(chosen: Mapping[str, str] | None = None) -> Settings:
 def source_of(name: str) -> str:
     """Say where a setting's value comes from: default, environment, .env, or the file that holds a secret."""
     dotenv = _dotenv()
-    if path := os.environ.get(name + FROM_FILE) if name in SECRETS else None:
+    if path := os.environ.get(name + FROM_FILE) if name in FILE_SECRETS else None:
         return path
     if dotenv.get(name):
         return _DOTENV
@@ -423,5 +438,5 @@ def _names() -> list[str]:
 
 
 def _unknown(environment: Mapping[str, str]) -> list[str]:
-    known = {*_names(), *(name + FROM_FILE for name in SECRETS)}
+    known = {*_names(), *(name + FROM_FILE for name in FILE_SECRETS)}
     return sorted(name for name in environment if name.startswith("INGEST_") and name not in known)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
-from ingest_assets.config.home import changed_sections, prepare_home
+from ingest_assets.config.home import changed_sections, prepare_home, storage_problem
 from ingest_assets.config.settings import load_settings
+from ingest_assets.errors import ConfigError
 
 OF_0_1_0 = """\
 run_launcher:
@@ -37,7 +39,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_new_home_has_the_shipped_settings(home: Path) -> None:
     prepare_home(load_settings())
-    assert changed_sections(home) == []
+    assert changed_sections(load_settings()) == []
 
 
 def test_the_settings_of_an_earlier_release_name_the_modules_of_today_and_keep_their_edits(home: Path) -> None:
@@ -70,3 +72,48 @@ def test_settings_of_today_are_not_written_again(home: Path) -> None:
     prepare_home(load_settings())
     after = (home / "dagster.yaml").stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+DATABASE = "postgresql://ann:s3cret@db.example.org/dagster"
+
+
+def test_a_new_home_keeps_its_runs_in_the_database_that_the_setting_names(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INGEST_INSTANCE_DB", DATABASE)
+    prepare_home(load_settings())
+    text = (home / "dagster.yaml").read_text()
+    assert yaml.safe_load(text)["storage"] == {"postgres": {"postgres_url": {"env": "INGEST_INSTANCE_DB"}}}
+    assert "s3cret" not in text
+    assert changed_sections(load_settings()) == []
+
+
+def test_a_home_with_its_runs_in_files_is_not_moved_in_silence(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepare_home(load_settings())
+    before = (home / "dagster.yaml").read_text()
+    monkeypatch.setenv("INGEST_INSTANCE_DB", DATABASE)
+    with pytest.raises(ConfigError, match="keeps runs in SQLite files") as refused:
+        prepare_home(load_settings())
+    assert "s3cret" not in str(refused.value)
+    assert (home / "dagster.yaml").read_text() == before
+    added = re.search("`(storage: .+)`", str(refused.value))
+    assert added is not None
+    (home / "dagster.yaml").write_text(f"{before}{added[1]}\n")
+    assert storage_problem(load_settings()) == ""
+
+
+def test_a_home_with_its_runs_in_a_database_says_which_setting_is_missing(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INGEST_INSTANCE_DB", DATABASE)
+    prepare_home(load_settings())
+    monkeypatch.delenv("INGEST_INSTANCE_DB")
+    with pytest.raises(ConfigError, match="INGEST_INSTANCE_DB names, and that is not set"):
+        prepare_home(load_settings())
+
+
+@pytest.mark.parametrize("url", ["mysql://db/x", "postgresql://db", "db.example.org"])
+def test_what_is_no_address_of_a_database_is_a_wrong_setting(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INGEST_INSTANCE_DB", url)
+    with pytest.raises(ConfigError, match="INGEST_INSTANCE_DB: write postgresql://"):
+        load_settings()

@@ -8,7 +8,7 @@ import pytest
 
 from ingest_assets.cli.settings_table import setting_rows
 from ingest_assets.config.reference import settings_page
-from ingest_assets.config.settings import SECRETS, Settings, load_settings
+from ingest_assets.config.settings import FILE_SECRETS, Settings, load_settings
 from ingest_assets.errors import ConfigError
 
 
@@ -68,7 +68,7 @@ def test_a_file_of_settings_holds_for_every_door_and_stands_above_the_environmen
         load_settings()
 
 
-@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("name", FILE_SECRETS)
 def test_a_secret_may_come_from_a_file_and_is_never_shown(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
 ) -> None:

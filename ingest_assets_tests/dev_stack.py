@@ -1,0 +1,122 @@
+"""Run `dagster dev` as an operator does, for the tests of sensors, backfills and turns."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from ingest_assets.config.settings import Settings
+from ingest_assets.file_ids import file_id_of
+from ingest_assets.ledger_records import FileRecord, State
+from ingest_assets.project import Project as Parts
+from ingest_assets_tests.conftest import ROOT
+from testing.servers import free_port
+
+BIN = Path(sys.executable).parent
+
+
+def until(condition: Callable[[], Any], *, what: str, timeout_s: float = 240) -> Any:
+    """Poll until something is so, and return it."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.5)
+    raise AssertionError(f"after {timeout_s:.0f} s still not so: {what}")
+
+
+class Stack:
+    """A running `dagster dev` with its home."""
+
+    def __init__(self, home: Path, model_cache: Path, port: int, **settings: str) -> None:
+        self.home, self.url = home, f"http://127.0.0.1:{port}"
+        self.bucket = home / "bucket" / "ann" / "p"
+        self.bucket.mkdir(parents=True)
+        self.environment = {
+            **os.environ,
+            "DAGSTER_HOME": str(home),
+            "INGEST_MODEL_CACHE": str(model_cache),
+            "INGEST_SETTLE_S": "1",
+            **settings,
+        }
+        settings = Settings.model_validate({"DAGSTER_HOME": home, "INGEST_MODEL_CACHE": model_cache})
+        self.parts = Parts(settings)
+
+    def answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/server_info", timeout=2) as answer:
+                return bool(json.load(answer)["dagster_version"])
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def record(self, name: str) -> FileRecord | None:
+        return self.parts.store.file(f"ann:p:{name}")
+
+    def ended(self, name: str, state: State, *, generation: int = 1) -> bool:
+        record = self.record(name)
+        return record is not None and record.state is state and record.generation >= generation
+
+    def instance(self) -> dg.DagsterInstance:
+        return dg.DagsterInstance.from_config(str(self.home))
+
+    def put(self, name: str, text: str) -> str:
+        """Put a file into ann's project p; return its partition key."""
+        (self.bucket / name).write_text(text)
+        return file_id_of(f"ann/p/{name}")
+
+    def ingest(self, *words: str) -> Any:
+        """Run a command of `ingest` and return what a program reads."""
+        done = subprocess.run(
+            [str(BIN / "ingest"), *words, "--json"],
+            env=self.environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=True,
+        )
+        return json.loads(done.stdout)
+
+    def graphql(self, query: str, **variables: object) -> Any:
+        """Ask the web server as the UI does."""
+        body = json.dumps({"query": query, "variables": variables}).encode()
+        request = urllib.request.Request(f"{self.url}/graphql", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)["data"]
+
+
+@contextmanager
+def running_stack(home: Path, model_cache: Path, **settings: str) -> Iterator[Stack]:
+    """Run the web server, the daemon and the code server on a new home."""
+    port = free_port()
+    stack = Stack(home, model_cache, port, **settings)
+    prepared = [str(BIN / "ingest"), "prepare"]
+    subprocess.run(prepared, env=stack.environment, cwd=ROOT, capture_output=True, timeout=300, check=True)
+    command = [str(BIN / "dagster"), "dev", "--workspace", "workspace.yaml", "--host", "127.0.0.1", "--port", str(port)]
+    with (stack.home / "dev.log").open("wb") as log:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=stack.environment, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        until(stack.answers, what="the web server answers")
+        yield stack
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        stack.parts.store.close()

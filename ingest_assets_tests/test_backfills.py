@@ -1,0 +1,129 @@
+"""Test turns and backfills over the real daemon: who goes first, cancel half way, resume, long names, failed files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._core.execution.backfill import BulkActionStatus
+
+from ingest_assets.ledger_records import State
+from ingest_assets.stores.chroma.locks import StoreLocks
+from ingest_assets_tests.dev_stack import Stack, running_stack, until
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+
+LAUNCH = """
+mutation launch($params: ExecutionParams!) {
+  launchPipelineExecution(executionParams: $params) { __typename ... on LaunchRunSuccess { run { runId } } }
+}
+"""
+STARTED = dg.DagsterRunStatus.STARTED
+LONG_NAME = "ü," * 60 + "x" * 57 + ".md"
+"""240 bytes: file systems allow 255."""
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> Iterator[Stack]:
+    with running_stack(tmp_path_factory.mktemp("backfills") / "home", model_cache) as stack:
+        stack.put("first.md", "# First\n\nThe gulls nest on the south cliff.\n")
+        until(lambda: stack.ended("first.md", State.SUCCEEDED), what="the first file is in the store")
+        yield stack
+
+
+@pytest.fixture
+def locks(stack: Stack) -> StoreLocks:
+    """Locks that keep runs from publishing, so that the one that runs goes on running."""
+    return StoreLocks(stack.home / "chroma" / "locks")
+
+
+def runs(stack: Stack, **filters: Any) -> list[dg.DagsterRun]:
+    with stack.instance() as instance:
+        return list(instance.get_runs(filters=dg.RunsFilter(**filters)))
+
+
+def files_of(found: list[dg.DagsterRun]) -> set[str]:
+    return {run.tags["dagster/partition"] for run in found}
+
+
+def test_a_persons_run_in_the_ui_goes_before_the_uploads_that_wait(stack: Stack, locks: StoreLocks) -> None:
+    with ExitStack() as held:
+        for number in range(8):
+            held.enter_context(locks.owning(f"ann:p:note {number}.md"))
+        waiting = {stack.put(f"note {number}.md", f"# Note {number}\n\nSeen from the tower.\n") for number in range(8)}
+        until(lambda: len(files_of(runs(stack)) & waiting) == 8, what="the uploads are in the queue")
+        until(lambda: runs(stack, statuses=[STARTED]), what="one of them runs")
+        running = files_of(runs(stack, statuses=[STARTED]))
+        selector = {
+            "repositoryLocationName": "ingest_assets",
+            "repositoryName": "__repository__",
+            "jobName": "ingest_file",
+        }
+        tags = [{"key": "dagster/partition", "value": "ann:p:first.md"}]
+        params = {"selector": selector, "mode": "default", "executionMetadata": {"tags": tags}}
+        answer = stack.graphql(LAUNCH, params=params)["launchPipelineExecution"]
+        assert answer["__typename"] == "LaunchRunSuccess"
+        run_id = answer["run"]["runId"]
+        until(
+            lambda: files_of(runs(stack, run_ids=[run_id], statuses=[dg.DagsterRunStatus.STARTING])),
+            what="the launcher has it, although uploads wait there",
+        )
+    until(lambda: all(stack.ended(f"note {n}.md", State.SUCCEEDED) for n in range(8)), what="all are in the store")
+    with stack.instance() as instance:
+        records = instance.get_run_records()
+        began = {record.dagster_run.run_id: record.start_time or 0.0 for record in records}
+        later = {
+            record.dagster_run.tags["dagster/partition"]
+            for record in records
+            if record.start_time and record.start_time > began[run_id]
+        }
+    assert waiting - later == running & waiting, "it started next, after the one that was running"
+
+
+def test_a_backfill_is_cancelled_half_way_and_the_rest_is_resumed(stack: Stack, locks: StoreLocks) -> None:
+    started = stack.ingest("backfill", "--all")
+    assert started["files"] == 9
+
+    def succeeded() -> set[str]:
+        tags = {"dagster/backfill": started["backfill_id"]}
+        return files_of(runs(stack, tags=tags, statuses=[dg.DagsterRunStatus.SUCCESS]))
+
+    until(lambda: len(succeeded()) >= 2, what="two of its files have succeeded")
+    with locks.exclusive():
+        assert stack.ingest("backfill", "--cancel", started["backfill_id"])["status"] == "CANCELING"
+        until(lambda: status(stack, started["backfill_id"]) == "CANCELED", what="the backfill is cancelled")
+    done = succeeded()
+    assert 2 <= len(done) < 9
+    resumed = stack.ingest("backfill", "--resume", started["backfill_id"])
+    assert resumed["files"] == 9 - len(done)
+    until(lambda: status(stack, resumed["backfill_id"]) == "COMPLETED_SUCCESS", what="the rest has succeeded")
+    assert done | files_of(runs(stack, tags={"dagster/backfill": resumed["backfill_id"]})) == {
+        "ann:p:first.md",
+        *(f"ann:p:note {number}.md" for number in range(8)),
+    }
+    assert all(record.state is State.SUCCEEDED for record in stack.parts.store.files(limit=20))
+    assert stack.ingest("backfill", "--resume", resumed["backfill_id"]) == {"backfill_id": "", "files": 0, "status": ""}
+
+
+def test_failed_files_and_a_name_of_240_bytes_are_backfilled(stack: Stack) -> None:
+    (stack.bucket / "broken.pdf").write_bytes(b"%PDF-1.7\nnothing that a reader could use\n")
+    long_id = stack.put(LONG_NAME, "# Long\n\nA name as long as file systems allow.\n")
+    until(lambda: stack.ended("broken.pdf", State.FAILED), what="the broken file is recorded as failed")
+    until(lambda: stack.parts.store.file(long_id), what="the file with the long name is in the store")
+    failed = stack.ingest("backfill", "--failed", "--user", "ann")
+    assert failed["files"] == 1
+    chosen = stack.ingest("backfill", f"ann/p/{LONG_NAME}")
+    until(lambda: status(stack, chosen["backfill_id"]) == "COMPLETED_SUCCESS", what="the long name was run")
+    assert files_of(runs(stack, tags={"dagster/backfill": chosen["backfill_id"]})) == {long_id}
+    until(lambda: status(stack, failed["backfill_id"]) == "COMPLETED_FAILED", what="the broken file failed again")
+    assert files_of(runs(stack, tags={"dagster/backfill": failed["backfill_id"]})) == {"ann:p:broken.pdf"}
+
+
+def status(stack: Stack, backfill_id: str) -> str:
+    with stack.instance() as instance:
+        found = instance.get_backfill(backfill_id)
+    return found.status.value if found and isinstance(found.status, BulkActionStatus) else ""
