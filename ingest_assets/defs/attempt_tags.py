@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from ingest_assets.defs.turns import PRIORITY_TAG, YIELDS_TAG
 from ingest_assets.errors import ConfigError
 from ingest_assets.project import Project
 from ingest_assets.records import SourceFile
@@ -16,7 +17,7 @@ from memory_capped_launcher.outcomes import CAP_TAG
 WINDOW_TAG = "ingest/window"
 UNREAD_TAG = "ingest/unread"
 """Parts and pictures that do not fit in memory even alone."""
-_KEPT_TAGS = (MEMORY_TAG, TIMEOUT_TAG)
+_KEPT_TAGS = (MEMORY_TAG, TIMEOUT_TAG, PRIORITY_TAG, YIELDS_TAG)
 
 
 def attempt_of(context: dg.AssetExecutionContext, project: Project, source: SourceFile) -> Attempt:
@@ -53,7 +54,7 @@ def attempt_from(tags: Mapping[str, str], *, window: int) -> Attempt:
 
 
 def tags_of(attempt: Attempt, *, before: Mapping[str, str]) -> dict[str, str]:
-    """Return the tags of the run that makes this attempt; it keeps the limits that the run before had."""
+    """Return the tags of the run that makes this attempt; it keeps the limits and the turn of the run before."""
     unread = {UNREAD_TAG: attempt.unread_text()} if attempt.unread else {}
     kept = {name: before[name] for name in _KEPT_TAGS if name in before}
     return {WINDOW_TAG: str(attempt.window), **unread, **kept}

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import dagster as dg
 
 from ingest_assets.defs.busy_files import PARTITION_TAG
-from ingest_assets.defs.jobs import ingest_file
 from ingest_assets.defs.turns import priority_in, queued_runs
 from memory_capped_launcher.run_launcher import MemoryCappedRunLauncher
 
@@ -40,7 +39,7 @@ class QueueState:
     """How much is in the queue."""
 
     waiting: int
-    """Runs of files that have not started."""
+    """Runs that have not started; those of a backfill are not of the job `ingest_file`, so all runs count."""
     running: int
     run_s: float | None
     """Mean time of a file's run, of the last 50 that ended; None if none has."""
@@ -51,7 +50,7 @@ class QueueState:
 def queue_state(instance: dg.DagsterInstance) -> QueueState:
     """Count what waits and runs, in a time that does not depend on how much it is."""
     waiting, running = (
-        instance.get_runs_count(dg.RunsFilter(job_name=ingest_file.name, statuses=statuses))
+        instance.get_runs_count(dg.RunsFilter(statuses=statuses))
         for statuses in (
             [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING],
             [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING],
@@ -83,9 +82,12 @@ def waiting_runs(instance: dg.DagsterInstance) -> list[WaitingRun]:
 
 def mean_run_s(instance: dg.DagsterInstance) -> float | None:
     """Return the mean time of the last runs of files, in seconds; None if no run has ended."""
-    ended = dg.RunsFilter(job_name=ingest_file.name, statuses=_ENDED)
-    records = instance.get_run_records(ended, limit=_LAST_RUNS)
-    times = [record.end_time - record.start_time for record in records if record.start_time and record.end_time]
+    records = instance.get_run_records(dg.RunsFilter(statuses=_ENDED), limit=_LAST_RUNS)
+    times = [
+        record.end_time - record.start_time
+        for record in records
+        if record.start_time and record.end_time and PARTITION_TAG in record.dagster_run.tags
+    ]
     return sum(times) / len(times) if times else None
 
 

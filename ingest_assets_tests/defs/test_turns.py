@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
+from ingest_assets.defs.attempt_tags import tags_of
 from ingest_assets.defs.run_coordinator import asked_by
 from ingest_assets.defs.turns import PRIORITY_TAG, YIELDS_TAG, TurnRequest, first_in_turn, turn_tags
+from ingest_assets.stages.attempts import Attempt
 from ingest_assets.stages.turns import AskedBy
 from ingest_assets_tests.defs.queued import job_of_a_file, queue
 
@@ -58,6 +60,15 @@ def test_a_tick_that_may_ask_for_few_runs_takes_some_of_every_user(instance: dg.
     chosen = first_in_turn(instance, requests, limit=3)
     assert [request.file_id for request, _ in chosen] == ["ann:p:0", "bob:p:1", "ann:p:1"]
     assert turn_tags(instance, []) == []
+
+
+def test_the_repetition_of_a_run_that_ran_out_of_memory_keeps_its_turn() -> None:
+    before = {PRIORITY_TAG: "-1000000031", YIELDS_TAG: "true", "ingest/window": "16", "dagster/backfill": "abc"}
+    assert tags_of(Attempt(window=8, cap_mb=500), before=before) == {
+        PRIORITY_TAG: "-1000000031",
+        YIELDS_TAG: "true",
+        "ingest/window": "8",
+    }
 
 
 def test_a_priority_that_is_no_number_counts_as_none(instance: dg.DagsterInstance) -> None:
