@@ -22,7 +22,6 @@ mutation launch($params: ExecutionParams!) {
   launchPipelineExecution(executionParams: $params) { __typename ... on LaunchRunSuccess { run { runId } } }
 }
 """
-STARTED = dg.DagsterRunStatus.STARTED
 LONG_NAME = "ü," * 60 + "x" * 57 + ".md"
 """240 bytes: file systems allow 255."""
 
@@ -56,8 +55,9 @@ def test_a_persons_run_in_the_ui_goes_before_the_uploads_that_wait(stack: Stack,
             held.enter_context(locks.owning(f"ann:p:note {number}.md"))
         waiting = {stack.put(f"note {number}.md", f"# Note {number}\n\nSeen from the tower.\n") for number in range(8)}
         until(lambda: len(files_of(runs(stack)) & waiting) == 8, what="the uploads are in the queue")
-        until(lambda: runs(stack, statuses=[STARTED]), what="one of them runs")
-        running = files_of(runs(stack, statuses=[STARTED]))
+        handed_over = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING]
+        until(lambda: len(runs(stack, statuses=handed_over)) == 4, what="one runs, and three wait in the launcher")
+        before = files_of(runs(stack, statuses=handed_over))
         selector = {
             "repositoryLocationName": "ingest_assets",
             "repositoryName": "__repository__",
@@ -68,10 +68,6 @@ def test_a_persons_run_in_the_ui_goes_before_the_uploads_that_wait(stack: Stack,
         answer = stack.graphql(LAUNCH, params=params)["launchPipelineExecution"]
         assert answer["__typename"] == "LaunchRunSuccess"
         run_id = answer["run"]["runId"]
-        until(
-            lambda: files_of(runs(stack, run_ids=[run_id], statuses=[dg.DagsterRunStatus.STARTING])),
-            what="the launcher has it, although uploads wait there",
-        )
     until(lambda: all(stack.ended(f"note {n}.md", State.SUCCEEDED) for n in range(8)), what="all are in the store")
     with stack.instance() as instance:
         records = instance.get_run_records()
@@ -81,7 +77,7 @@ def test_a_persons_run_in_the_ui_goes_before_the_uploads_that_wait(stack: Stack,
             for record in records
             if record.start_time and record.start_time > began[run_id]
         }
-    assert waiting - later == running & waiting, "it started next, after the one that was running"
+    assert waiting - later <= before, "it started before all that waited in the queue"
 
 
 def test_a_backfill_is_cancelled_half_way_and_the_rest_is_resumed(stack: Stack, locks: StoreLocks) -> None:

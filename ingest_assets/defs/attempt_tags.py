@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from ingest_assets.defs.turns import PRIORITY_TAG, YIELDS_TAG
+from ingest_assets.defs.turns import PRIORITY_TAG
 from ingest_assets.errors import ConfigError
 from ingest_assets.project import Project
 from ingest_assets.records import SourceFile
@@ -17,7 +17,7 @@ from memory_capped_launcher.outcomes import CAP_TAG
 WINDOW_TAG = "ingest/window"
 UNREAD_TAG = "ingest/unread"
 """Parts and pictures that do not fit in memory even alone."""
-_KEPT_TAGS = (MEMORY_TAG, TIMEOUT_TAG, PRIORITY_TAG, YIELDS_TAG)
+_KEPT_TAGS = (MEMORY_TAG, TIMEOUT_TAG, PRIORITY_TAG)
 
 
 def attempt_of(context: dg.AssetExecutionContext, project: Project, source: SourceFile) -> Attempt:

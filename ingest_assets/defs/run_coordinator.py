@@ -15,7 +15,7 @@ import time
 import dagster as dg
 from dagster._core.run_coordinator import QueuedRunCoordinator, SubmitRunContext
 
-from ingest_assets.defs.turns import BACKFILL_TAG, PRIORITY_TAG, tags_for, turn_of, waiting_files
+from ingest_assets.defs.turns import BACKFILL_TAG, PRIORITY_TAG, turn_of, waiting_files
 from ingest_assets.stages.turns import Asked, AskedBy, WaitingFiles, priorities_of
 
 SENSOR_TAG = "dagster/sensor_name"
@@ -53,7 +53,7 @@ class TurnTakingRunCoordinator(QueuedRunCoordinator):
     def _turn(self, run: dg.DagsterRun) -> dict[str, str]:
         asked = Asked(turn_of(run.tags), asked_by(run))
         (priority,) = priorities_of([asked], waiting=self._waiting_files())
-        return tags_for(priority)
+        return {PRIORITY_TAG: str(priority)}
 
     def _waiting_files(self) -> WaitingFiles:
         """Return what waits. A backfill submits thousands of runs, and reading thousands for each would take hours."""

@@ -19,8 +19,6 @@ from ingest_assets.stages.turns import Asked, AskedBy, Place, WaitingFiles, prio
 PRIORITY_TAG = "dagster/priority"
 """Dagster starts the run with the highest number first, and runs of one number in the order of their requests."""
 BACKFILL_TAG = "dagster/backfill"
-YIELDS_TAG = "ingest/yields"
-"""On runs that nobody waits for; `dagster.yaml` keeps one place of the launcher free of them."""
 
 _PAGE = 1000
 
@@ -42,7 +40,7 @@ def turn_tags(instance: dg.DagsterInstance, requests: Sequence[TurnRequest]) -> 
     """
     asked = [Asked(user_of(each.file_id), each.asked_by, each.size_bytes) for each in requests]
     priorities = priorities_of(asked, waiting=waiting_files(instance)) if asked else []
-    return [tags_for(priority) for priority in priorities]
+    return [{PRIORITY_TAG: str(priority)} for priority in priorities]
 
 
 def first_in_turn(
@@ -54,13 +52,6 @@ def first_in_turn(
     """
     tagged = zip(requests, turn_tags(instance, requests), strict=True)
     return sorted(tagged, key=lambda pair: -priority_in(pair[1]))[:limit]
-
-
-def tags_for(priority: int) -> dict[str, str]:
-    """Return the tags of a run with this priority."""
-    place = Place.of_priority(priority)
-    yields = {YIELDS_TAG: "true"} if place is not None and place.lane != AskedBy.PERSON else {}
-    return {PRIORITY_TAG: str(priority), **yields}
 
 
 def waiting_files(instance: dg.DagsterInstance) -> WaitingFiles:

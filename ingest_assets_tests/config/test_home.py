@@ -10,7 +10,6 @@ import yaml
 
 from ingest_assets.config.home import changed_sections, prepare_home, storage_problem
 from ingest_assets.config.settings import load_settings
-from ingest_assets.defs.turns import YIELDS_TAG
 from ingest_assets.errors import ConfigError
 
 OF_0_1_0 = """\
@@ -41,13 +40,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_new_home_has_the_shipped_settings(home: Path) -> None:
     prepare_home(load_settings())
     assert changed_sections(load_settings()) == []
-
-
-def test_one_of_the_runs_that_the_queue_hands_over_is_kept_for_people(home: Path) -> None:
-    prepare_home(load_settings())
-    queue = yaml.safe_load((home / "dagster.yaml").read_text())["concurrency"]["runs"]
-    (yields,) = [limit for limit in queue["tag_concurrency_limits"] if limit["key"] == YIELDS_TAG]
-    assert yields == {"key": YIELDS_TAG, "value": "true", "limit": queue["max_concurrent_runs"] - 1}
 
 
 def test_the_settings_of_an_earlier_release_name_the_modules_of_today_and_keep_their_edits(home: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from ingest_assets.defs.attempt_tags import tags_of
 from ingest_assets.defs.run_coordinator import asked_by
-from ingest_assets.defs.turns import PRIORITY_TAG, YIELDS_TAG, TurnRequest, first_in_turn, turn_tags
+from ingest_assets.defs.turns import PRIORITY_TAG, TurnRequest, first_in_turn, turn_tags
 from ingest_assets.stages.attempts import Attempt
 from ingest_assets.stages.turns import AskedBy
 from ingest_assets_tests.defs.queued import job_of_a_file, queue
@@ -49,11 +49,6 @@ def test_runs_that_have_left_the_queue_do_not_count(instance: dg.DagsterInstance
     assert served(instance) == ["ann:p:2", "bob:p:1"]
 
 
-def test_only_what_nobody_waits_for_yields(instance: dg.DagsterInstance) -> None:
-    requests = [TurnRequest("ann:p:1", asked) for asked in AskedBy]
-    assert [YIELDS_TAG in tags for tags in turn_tags(instance, requests)] == [False, True, True]
-
-
 def test_a_tick_that_may_ask_for_few_runs_takes_some_of_every_user(instance: dg.DagsterInstance) -> None:
     requests = [TurnRequest(f"ann:p:{number}", AskedBy.BUCKET, 10) for number in range(500)]
     requests.append(TurnRequest("bob:p:1", AskedBy.BUCKET, 10))
@@ -63,10 +58,9 @@ def test_a_tick_that_may_ask_for_few_runs_takes_some_of_every_user(instance: dg.
 
 
 def test_the_repetition_of_a_run_that_ran_out_of_memory_keeps_its_turn() -> None:
-    before = {PRIORITY_TAG: "-1000000031", YIELDS_TAG: "true", "ingest/window": "16", "dagster/backfill": "abc"}
+    before = {PRIORITY_TAG: "-1000000031", "ingest/window": "16", "dagster/backfill": "abc"}
     assert tags_of(Attempt(window=8, cap_mb=500), before=before) == {
         PRIORITY_TAG: "-1000000031",
-        YIELDS_TAG: "true",
         "ingest/window": "8",
     }
 
