@@ -78,6 +78,11 @@ class Project:
         """Where files arrive."""
         return open_bucket(self.settings)
 
+    @property
+    def settle_s(self) -> float:
+        """Seconds that a file must rest before a run is started for it; 0 where the bucket shows whole files only."""
+        return 0.0 if self.bucket.is_whole_when_seen else self.settings.settle_s
+
     @cached_property
     def artifacts(self) -> Artifacts:
         """The stages' results."""

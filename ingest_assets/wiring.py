@@ -13,7 +13,9 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from ingest_assets.artifacts.folder import Artifacts
 from ingest_assets.artifacts.history import History
+from ingest_assets.artifacts.shelves import ObjectShelf
 from ingest_assets.buckets.contract import Bucket
+from ingest_assets.buckets.opening import open_objects
 from ingest_assets.config.settings import Settings
 from ingest_assets.errors import ConfigError, OutsideError
 from ingest_assets.stores.ownership import StoreOwner
@@ -24,13 +26,14 @@ if TYPE_CHECKING:
 
 
 def open_artifacts(settings: Settings) -> Artifacts:
-    """Open the folder of the stages' results."""
-    return Artifacts(settings.artifacts)
+    """Open the stages' results, in a folder or on an object store."""
+    objects = open_objects(settings.artifacts, endpoint=settings.s3_endpoint)
+    return Artifacts(settings.artifacts_folder, shelf=None if objects is None else ObjectShelf(objects))
 
 
 def open_history(settings: Settings) -> History:
-    """Open the record of how much memory earlier files needed."""
-    return History(settings.artifacts / ".history")
+    """Open the record of how much memory earlier files needed on this host."""
+    return History(settings.artifacts_folder / ".history")
 
 
 def open_store(settings: Settings, *, space: str = "") -> VectorStore:

@@ -11,17 +11,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from ingest_assets.artifacts.shelves import Shelf
 from ingest_assets.artifacts.slices import write_slice
 
 PART_MB = 100
 
 
-def _write_heavy_slice(folder: Path, lines: list[bytes], *, first: int) -> None:
-    if folder.parents[1].name == "parsed_documents":
+def _write_heavy_slice(shelf: Shelf, lines: list[bytes], *, first: int) -> None:
+    if Path(shelf.place).parents[1].name == "parsed_documents":
         weight = bytearray(b"x") * (len(lines) * PART_MB << 20)
         # Work of a tenth of a second or more for each part, so that the watchdog, which looks every 50 ms, sees it.
         hashlib.blake2b(weight).digest()
-    write_slice(folder, lines, first=first)
+    write_slice(shelf, lines, first=first)
 
 
 artifacts_folder: Any = import_module("ingest_assets.artifacts.folder")

@@ -1,17 +1,16 @@
-"""Represent a sequence of records before, while and after it is made: `Pending`, `Draft` and `Stored` (on disk)."""
+"""Represent a sequence of records before, while and after it is made: `Pending`, `Draft` and `Stored`."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from ingest_assets.artifacts.manifests import Manifest, Tally
-from ingest_assets.artifacts.slices import read_slices, write_whole
+from ingest_assets.artifacts.shelves import Shelf
+from ingest_assets.artifacts.slices import read_slices
 from ingest_assets.errors import OutsideError
 
 T = TypeVar("T")
@@ -29,6 +28,9 @@ else:
 
 IN_PROGRESS = "in_hand"
 """Name of the file in which a draft keeps the number of the record that is being made."""
+CURRENT = "current.json"
+"""Name of the manifest of the sequence in force, beside the shelves of the sequences."""
+_RESUMES = "resume_token"
 
 
 @dataclass(frozen=True)
@@ -53,42 +55,44 @@ class Pending(_Of[T]):
 class Draft(_Of[T]):
     """A sequence that is being made: the records that an earlier attempt left, and a place for attachments."""
 
-    def __init__(self, folder: Path, *, record_type: type[T], resume_token: str) -> None:
-        self._folder = folder
+    def __init__(self, shelf: Shelf, *, record_type: type[T], resume_token: str) -> None:
+        self._shelf = shelf
         self._record_type = record_type
-        token = folder / "resume_token"
-        if not resume_token or not token.is_file() or token.read_text() != resume_token:
-            shutil.rmtree(folder, ignore_errors=True)
-            write_whole(token, resume_token.encode())
-        (folder / IN_PROGRESS).unlink(missing_ok=True)
+        token = shelf.read(_RESUMES)
+        if not resume_token or token != resume_token.encode():
+            shelf.clear()
+            shelf.write(_RESUMES, resume_token.encode())
+        shelf.remove(IN_PROGRESS)
         self.facts: dict[str, int] = {}
         """Counts for the manifest that come from no record, such as the number of pages that a file claims."""
 
     def kept(self) -> Iterator[T]:
         """Yield the records that an earlier attempt finished."""
-        yield from read_slices(self._folder, self._record_type)
+        yield from read_slices(self._shelf, self._record_type)
 
     def mark(self, number: int) -> None:
         """Write down which record is being made; after a kill, `Artifacts.record_in_progress` reads it."""
-        (self._folder / IN_PROGRESS).write_text(str(number))
+        self._shelf.note(IN_PROGRESS, str(number))
 
     def attach(self, name: str, data: bytes) -> None:
         """Store bytes under a name, next to the records."""
-        write_whole(self._folder / "attachments" / name, data)
+        self._shelf.write(f"attachments/{name}", data)
 
 
 @dataclass(frozen=True)
 class Stored(_Of[T]):
-    """A finished sequence on disk."""
+    """A finished sequence."""
 
     manifest: Manifest
-    folder: Path
+    asset: str
+    """Name of the asset whose sequence this is."""
+    beside: Shelf
+    """Where the manifest lies, and the sequence under the beginning of its fingerprint."""
     record_type: type[T]
 
     @property
-    def asset(self) -> str:
-        """Name of the asset whose sequence this is."""
-        return self.folder.parents[1].name
+    def _shelf(self) -> Shelf:
+        return self.beside.at(self.manifest.fingerprint[:16])
 
     def __iter__(self) -> Iterator[T]:
         """Yield the records in order, one slice in memory at a time.
@@ -100,7 +104,7 @@ class Stored(_Of[T]):
         try:
             yield from self.untouched()
         except OutsideError:
-            (self.folder.parent / "current.json").unlink(missing_ok=True)
+            self.beside.remove(CURRENT)
             raise
 
     def untouched(self) -> Iterator[T]:
@@ -113,7 +117,7 @@ class Stored(_Of[T]):
 
         count = 0
         try:
-            for record in read_slices(self.folder, self.record_type):
+            for record in read_slices(self._shelf, self.record_type):
                 yield record
                 count += 1
         except (ZstdError, msgspec.MsgspecError) as error:
@@ -122,8 +126,15 @@ class Stored(_Of[T]):
             raise self._damaged(f"{count} records of {self.manifest.records} are there")
 
     def _damaged(self, what: str) -> OutsideError:
-        return OutsideError(f"{self.folder}: {what}; materialise {self.asset} again")
+        return OutsideError(f"{self._shelf.place}: {what}; materialise {self.asset} again")
 
     def attachment(self, name: str) -> bytes:
-        """Return the bytes that were stored under a name."""
-        return (self.folder / "attachments" / name).read_bytes()
+        """Return the bytes that were stored under a name.
+
+        Raises:
+            OutsideError: they are not there.
+        """
+        data = self._shelf.read(f"attachments/{name}")
+        if data is None:
+            raise self._damaged(f"attachment {name} is not there")
+        return data

@@ -1,45 +1,50 @@
-"""Write records as slices of zstd JSON lines, and read them back: the files that an artifact consists of.
-
-Every file is written under a temporary name, flushed and renamed, so a reader never sees half of one.
-"""
+"""Write records as slices of zstd JSON lines, and read them back: the files that an artifact consists of."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from ingest_assets.errors import OutsideError
 
+if TYPE_CHECKING:
+    from ingest_assets.artifacts.shelves import Shelf
+
 T = TypeVar("T")
 
-_SLICE = "*.jsonl.zst"
+_SLICE = ".jsonl.zst"
 
 
-def read_slices(folder: Path, record_type: type[T]) -> Iterator[T]:
-    """Yield the records of a folder's slices in order, one slice in memory at a time."""
+def read_slices(shelf: Shelf, record_type: type[T]) -> Iterator[T]:
+    """Yield the records of the slices on a shelf in order, one slice in memory at a time."""
     import zstandard
 
     decoder = msgspec.json.Decoder(record_type)
-    for path in sorted(folder.glob(_SLICE)):
-        with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as reader:
-            yield from decoder.decode_lines(reader.read())
+    for name in _slices(shelf):
+        if data := shelf.read(name):
+            with zstandard.ZstdDecompressor().stream_reader(data) as reader:
+                yield from decoder.decode_lines(reader.read())
 
 
-def count_records(folder: Path) -> int:
-    """Count the records of a folder's slices from the names of the files."""
-    return max((int(path.name.split(".")[0].split("-")[1]) for path in folder.glob(_SLICE)), default=0)
+def count_records(shelf: Shelf) -> int:
+    """Count the records of the slices on a shelf from the names of the files."""
+    return max((int(name.split(".")[0].split("-")[1]) for name in _slices(shelf)), default=0)
 
 
-def write_slice(folder: Path, lines: list[bytes], *, first: int) -> None:
+def write_slice(shelf: Shelf, lines: list[bytes], *, first: int) -> None:
     """Write encoded records as one slice; `first` is the number of the first of them, from 1."""
     import zstandard
 
     data = zstandard.ZstdCompressor(level=3).compress(b"\n".join(lines) + b"\n")
-    write_whole(folder / f"{first:08}-{first + len(lines) - 1:08}.jsonl.zst", data)
+    shelf.write(f"{first:08}-{first + len(lines) - 1:08}{_SLICE}", data)
+
+
+def _slices(shelf: Shelf) -> list[str]:
+    return [file.name for file in shelf.files() if file.name.endswith(_SLICE) and "/" not in file.name]
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -82,10 +82,10 @@ class Settings(BaseModel):
         validation_alias="INGEST_OWNERS",
         description="owners of the assets in Dagster's UI, with commas: addresses of e-mail, or team:NAME",
     )
-    artifacts: Path = Field(
-        default=Path(),
+    artifacts: str = Field(
+        default="",
         validation_alias="INGEST_ARTIFACTS",
-        description="folder of the stages' results",
+        description="where the stages' results lie: a folder; for many hosts s3://bucket/prefix or gs://bucket/prefix",
     )
     store: Literal["chroma", "pgvector", "atlas"] = Field(
         default="chroma", validation_alias="INGEST_STORE", description="the vector store: chroma, pgvector or atlas"
@@ -265,10 +265,20 @@ class Settings(BaseModel):
         home = Path(named.get("DAGSTER_HOME", DEFAULT_HOME)).absolute()
         return {name: str(home / folder) for name, folder in IN_THE_HOME.items()} | named | {"DAGSTER_HOME": home}
 
-    @field_validator("artifacts", "model_cache", "spool")
+    @field_validator("model_cache", "spool")
     @classmethod
     def _absolute(cls, folder: Path) -> Path:
         return folder.absolute()
+
+    @field_validator("artifacts")
+    @classmethod
+    def _absolute_folder(cls, place: str) -> str:
+        return place.rstrip("/") if "://" in place else str(Path(place).absolute())
+
+    @property
+    def artifacts_folder(self) -> Path:
+        """Folder of what a host keeps of artifacts for itself: all of them, or locks, captions and history only."""
+        return self.home / IN_THE_HOME["INGEST_ARTIFACTS"] if "://" in self.artifacts else Path(self.artifacts)
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
@@ -317,11 +327,19 @@ class Settings(BaseModel):
                 )
 
     def _bucket_problems(self) -> Iterator[str]:
-        scheme, _, rest = self.bucket.rpartition("://")
-        if scheme not in {"", "file", "s3", "gs"}:
-            yield f"INGEST_BUCKET: there are no {scheme}:// buckets; give a folder, file://, s3:// or gs://"
-        if scheme in {"s3", "gs"} and not _BUCKET_NAME.fullmatch(rest.partition("/")[0]):
-            yield f"INGEST_BUCKET: write {scheme}://BUCKET/PREFIX, with the name of a bucket and without credentials"
+        places = (
+            ("INGEST_BUCKET", self.bucket, "file:// s3:// gs://"),
+            ("INGEST_ARTIFACTS", self.artifacts, "s3:// gs://"),
+        )
+        for name, url, schemes in places:
+            scheme, mark, rest = url.rpartition("://")
+            if mark and scheme + mark not in schemes.split():
+                yield f"{name}: {scheme}:// is not known; give a folder or one of {schemes}"
+            elif scheme in {"s3", "gs"} and not _BUCKET_NAME.fullmatch(rest.partition("/")[0]):
+                yield f"{name}: write {scheme}://BUCKET/PREFIX, with the name of a bucket and without credentials"
+        bucket, artifacts = (f"{url.rstrip('/')}/" for url in (self.bucket, self.artifacts))
+        if bucket.startswith(artifacts) or artifacts.startswith(bucket):
+            yield "INGEST_ARTIFACTS: it lies in INGEST_BUCKET, or the other way round; give them prefixes side by side"
 
     def _missing_values(self) -> Iterator[str]:
         if self.events_queue and not self.bucket.startswith("s3://"):

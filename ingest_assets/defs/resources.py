@@ -67,7 +67,7 @@ class ProjectVectorStore(VectorStoreIOManager):
 
 def shown_settings(settings: Settings) -> dict[str, str]:
     """Return the settings that the resource shows; none of them can hold a password."""
-    return {"bucket": settings.bucket, "artifacts": str(settings.artifacts), "store": settings.store}
+    return {"bucket": settings.bucket, "artifacts": settings.artifacts, "store": settings.store}
 
 
 def resources_for(settings: Settings) -> dict[str, Any]:
@@ -77,4 +77,17 @@ def resources_for(settings: Settings) -> dict[str, Any]:
         "ingest_project": ProjectResource(**shown_settings(settings), opened=project),
         "ingest_artifacts": ArtifactIOManager(project=project),
         "ingest_vector_store": ProjectVectorStore(project=project),
+        **storage_resources(settings),
     }
+
+
+def storage_resources(settings: Settings) -> dict[str, Any]:
+    """Make Dagster's own resource of S3 where files lie there: it shows in the UI which service is used.
+
+    Runs use boto3 alone, which needs half of the memory. Credentials come from the environment and are not shown.
+    """
+    if not any(place.startswith("s3://") for place in (settings.bucket, settings.artifacts)):
+        return {}
+    from dagster_aws.s3 import S3Resource
+
+    return {"s3": S3Resource(endpoint_url=settings.s3_endpoint or None)}

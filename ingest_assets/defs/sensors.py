@@ -176,7 +176,7 @@ def compare_bucket(
         seen=seen,
         missed=missed,
         now=time.time(),
-        settle_s=project.settings.settle_s,
+        settle_s=project.settle_s,
         is_marked=is_marked,
     )
     if changes.is_known_bucket and not is_marked:

@@ -28,7 +28,7 @@ def test_a_missing_slice_fails_the_page_check(project: Project, samples: Path) -
     (pdf,) = samples.glob("*.pdf")
     file_id = project.put("paper.pdf", pdf.read_bytes())
     project.ingest(file_id)
-    for slice_file in (project.settings.artifacts / "parsed_documents" / file_id).rglob("*.jsonl.zst"):
+    for slice_file in (project.settings.artifacts_folder / "parsed_documents" / file_id).rglob("*.jsonl.zst"):
         slice_file.unlink()
     assert not checks(project.ingest(file_id))["every_page_is_accounted_for"]
 

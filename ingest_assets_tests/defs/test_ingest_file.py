@@ -170,7 +170,7 @@ def test_a_purged_file_leaves_nothing(project: Project) -> None:
     assert project.parts.store.file(file_id) is None
     assert project.ask("where is the tide table?") == []
     assert list(project.instance.get_dynamic_partitions("files")) == []
-    assert not list(project.settings.artifacts.glob(f"*/{file_id}"))
+    assert not list(project.settings.artifacts_folder.glob(f"*/{file_id}"))
 
 
 def test_a_purge_leaves_a_file_alone_that_is_back(project: Project) -> None:
@@ -240,6 +240,6 @@ def test_captions_that_were_finished_are_not_made_again(project: Project, sample
     (pdf,) = samples.glob("*.pdf")
     file_id = project.put("paper.pdf", pdf.read_bytes())
     project.ingest(file_id)
-    folder = project.settings.artifacts / "image_captions" / file_id
+    folder = project.settings.artifacts_folder / "image_captions" / file_id
     (folder / "current.json").unlink()
     assert metadata(project.ingest(file_id), "image_captions")["resumed"] == 3
