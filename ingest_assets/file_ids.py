@@ -114,6 +114,16 @@ def key_of(file_id: str) -> str:
     return "/".join(unquote(segment) for segment in file_id.split(":"))
 
 
+def composed(file_id: str) -> str:
+    """Return the id in composed letters, which an earlier release did not keep; an impossible id stays as it is."""
+    if file_id.isascii():
+        return file_id
+    try:
+        return file_id_of(key_of(file_id))
+    except BadInput:
+        return file_id
+
+
 def owner_of(key: str) -> tuple[str, str, str]:
     """Split a file key into user_id, project_id and filename; the filename may hold more slashes."""
     user_id, project_id, filename = key.split("/", 2)

@@ -31,6 +31,17 @@ class State(StrEnum):
     EMPTY = "empty"
     """Read completely, and it contains no text."""
     FAILED = "failed"
+    OUT_OF_MEMORY = "out_of_memory"
+    """It ended at its memory cap, and a smaller attempt follows."""
+    QUARANTINED = "quarantined"
+    """It needs more memory than its cap at any window; it is tried again when it, the code or the settings change."""
+    CANCELLED = "cancelled"
+    """A person cancelled its run; it is tried again when it changes or when somebody asks for it."""
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the attempt published nothing."""
+        return self in {State.FAILED, State.OUT_OF_MEMORY, State.QUARANTINED, State.CANCELLED}
 
 
 class Origin(StrEnum):

@@ -18,18 +18,35 @@ from ingest_assets.buckets.opening import open_bucket
 from ingest_assets.config.settings import Settings
 from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.fingerprints import Fingerprints, fingerprint_of, fingerprints_of, limits_of
-from ingest_assets.ledger_records import Audit, FileRecord, Origin
+from ingest_assets.ledger_records import Audit, FileRecord
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.detection.media_type import detect
 from ingest_assets.parsers.families import count_pages, parser_for
-from ingest_assets.records import Chunk, SourceFile
-from ingest_assets.stages.compare import UNKNOWN_BUCKET, compare
+from ingest_assets.records import BucketObject, Chunk, SourceFile
 from ingest_assets.stages.first_window import first_window
 from ingest_assets.stages.receive import receive, require_fit
 from ingest_assets.stores.contract import all_records
-from ingest_assets.wiring import open_artifacts, open_embedder, open_history, open_store, settings_of_space, store_owner
+from ingest_assets.wiring import (
+    ledger_name,
+    open_artifacts,
+    open_database,
+    open_embedder,
+    open_history,
+    open_store,
+    settings_of_space,
+    store_owner,
+)
 
 if TYPE_CHECKING:
+    from ingest_assets.index.bucket_looks import BucketLooks
+    from ingest_assets.index.database import Database
+    from ingest_assets.index.deletes import Deletes
+    from ingest_assets.index.file_index import FileIndex
+    from ingest_assets.index.listing_position import Listing
+    from ingest_assets.index.pending_files import PendingFiles
+    from ingest_assets.messaging.inbox import Inbox
+    from ingest_assets.messaging.outbox import Outbox
+    from ingest_assets.noticing import Noticing
     from ingest_assets.parsers.contract import Parser
     from ingest_assets.stages.embed import Embedder
     from ingest_assets.stores.contract import VectorStore
@@ -96,11 +113,103 @@ class Project:
             ConfigError: it holds another bucket's files.
         """
         store = self._unprepared_store()
-        if self._prepares:
-            owner = store_owner(self.settings, self.bucket)
-            store.prepare(owner)
-            self._owner = owner
-        return store
+        if not self._prepares:
+            return store
+        owner = store_owner(self.settings, self.bucket)
+        store.prepare(owner)
+        self._owner = owner
+        from ingest_assets.index.indexed_store import indexed
+
+        if self.index.built_for() != self.ledger_name and not store.files(limit=1):
+            self.index.rebuild((), ledger=self.ledger_name)
+        return indexed(store, self.index)
+
+    @cached_property
+    def database(self) -> Database:
+        """The database beside the instance."""
+        return open_database(self.settings)
+
+    @cached_property
+    def index(self) -> FileIndex:
+        """What the ledger says of each file, found in milliseconds; its changes are told to the outbox."""
+        from ingest_assets.index.file_index import FileIndex
+        from ingest_assets.messaging.progress import ProgressWriter
+        from ingest_assets.messaging.webhooks import progress_targets
+
+        return FileIndex(self.database, listeners=[ProgressWriter(self.outbox, progress_targets(self.settings))])
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        """Messages about the changes of files, until they are delivered."""
+        from ingest_assets.messaging.outbox import Outbox
+
+        return Outbox(self.database)
+
+    @cached_property
+    def pending(self) -> PendingFiles:
+        """What is pending."""
+        from ingest_assets.index.pending_files import PendingFiles
+
+        return PendingFiles(self.database, retry_after_s=self.settings.retry_after_s)
+
+    @cached_property
+    def deletes(self) -> Deletes:
+        """Which missing files may be purged."""
+        from ingest_assets.index.deletes import Deletes
+
+        settings = self.settings
+        return Deletes(self.database, grace_s=settings.delete_grace_s, max_share=settings.delete_max_share)
+
+    @cached_property
+    def listing(self) -> Listing:
+        """How far the listing of the bucket has come."""
+        from ingest_assets.index.listing_position import Listing
+
+        return Listing(self.database)
+
+    @cached_property
+    def looks(self) -> BucketLooks:
+        """What merges looks at the bucket into the index."""
+        from ingest_assets.index.bucket_looks import BucketLooks
+
+        return BucketLooks(self.database, settle_s=self.settle_s, listeners=self.index.listeners)
+
+    @cached_property
+    def inbox(self) -> Inbox:
+        """Keys that somebody said have changed."""
+        from ingest_assets.messaging.inbox import Inbox
+
+        return Inbox(self.database)
+
+    @cached_property
+    def noticing(self) -> Noticing:
+        """What looks at the bucket."""
+        from ingest_assets.noticing import Noticing
+
+        return Noticing(
+            self.bucket,
+            store=self.store,
+            index=self.index,
+            looks=self.looks,
+            listing=self.listing,
+            inbox=self.inbox,
+            pending=self.pending,
+            mark_bucket=self.mark_bucket if self._prepares else lambda: None,
+        )
+
+    @property
+    def ledger_name(self) -> str:
+        """Name the ledger that the index is made from: the store's place and the space in use."""
+        return ledger_name(self.settings, self.space)
+
+    def is_index_built(self) -> bool:
+        """Tell whether the index was made from this ledger."""
+        _ = self.store  # an empty one needs no making
+        return self.index.built_for() == self.ledger_name
+
+    def rebuild_index(self) -> int:
+        """Make the index again from the store; return how many rows differed."""
+        return self.index.rebuild(all_records(self.store), ledger=self.ledger_name)
 
     def mark_bucket(self) -> None:
         """Make the bucket if it is not there, mark it, and have the store know the mark.
@@ -130,11 +239,14 @@ class Project:
         Raises:
             OutsideError: the bucket is such a one, or is not there.
         """
-        ledger = {each.file_id: each.version for each in all_records(self.store) if each.origin is Origin.BUCKET}
-        if ledger and not self.bucket.identity():
-            found = compare(self.bucket.list(), ledger=ledger, seen={}, now=0.0, settle_s=0, is_marked=False)
-            if not found.is_known_bucket:
-                raise OutsideError(UNKNOWN_BUCKET)
+        from ingest_assets.noticing import UNKNOWN_BUCKET
+
+        if self.bucket.identity():
+            return
+        if not self.is_index_built():
+            self.rebuild_index()
+        if not self.index.is_known_by(item for item in self.bucket.list() if isinstance(item, BucketObject)):
+            raise OutsideError(UNKNOWN_BUCKET)
 
     def take_over_store(self) -> None:
         """Record this bucket as the store's owner, also if another bucket was recorded."""

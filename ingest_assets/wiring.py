@@ -21,6 +21,7 @@ from ingest_assets.errors import ConfigError, OutsideError
 from ingest_assets.stores.ownership import StoreOwner
 
 if TYPE_CHECKING:
+    from ingest_assets.index.database import Database
     from ingest_assets.stages.embed import Embedder
     from ingest_assets.stores.contract import VectorStore
 
@@ -34,6 +35,19 @@ def open_artifacts(settings: Settings) -> Artifacts:
 def open_history(settings: Settings) -> History:
     """Open the record of how much memory earlier files needed on this host."""
     return History(settings.artifacts_folder / ".history")
+
+
+def open_database(settings: Settings) -> Database:
+    """Open the database that stands beside the instance: where PostgreSQL keeps its runs, else a file in the home."""
+    from ingest_assets.index.database import Database
+
+    return Database(settings.instance_db.get_secret_value() or f"sqlite:///{settings.home.absolute() / 'index.db'}")
+
+
+def ledger_name(settings: Settings, space: str) -> str:
+    """Name the ledger of a space of the store, without its password."""
+    place = {"chroma": settings.chroma, "pgvector": settings.pgvector, "atlas": settings.mongo_uri}[settings.store]
+    return f"{settings.store} {hashlib.sha256(place.encode()).hexdigest()[:12]} {space}"
 
 
 def open_store(settings: Settings, *, space: str = "") -> VectorStore:

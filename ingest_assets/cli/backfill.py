@@ -79,7 +79,7 @@ def backfill(
     from ingest_assets.cli.local_runs import open_instance
     from ingest_assets.cli.opening import open_for_reading
     from ingest_assets.defs.backfills import cancel_backfill, daemon_is_running, resume_backfill, start_backfill
-    from ingest_assets.stages.compare import composed
+    from ingest_assets.file_ids import composed
 
     parts = open_for_reading()
     if chosen:
@@ -106,7 +106,7 @@ def backfill(
 
 def _selected(parts: Project, selection: Selection) -> Iterator[FileRecord]:
     """Yield the records of the bucket's files that are selected."""
-    from ingest_assets.ledger_records import Origin, State
+    from ingest_assets.ledger_records import Origin
     from ingest_assets.stores.contract import all_records
 
     for record in all_records(parts.store):
@@ -114,7 +114,7 @@ def _selected(parts: Project, selection: Selection) -> Iterator[FileRecord]:
             continue
         if (
             selection is Selection.ALL
-            or (selection is Selection.FAILED and record.state is State.FAILED)
+            or (selection is Selection.FAILED and record.state.is_failure)
             or (selection is Selection.OUT_OF_DATE and record.fingerprint != parts.current_fingerprint(record))
         ):
             yield record

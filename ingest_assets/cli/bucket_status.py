@@ -1,35 +1,75 @@
-"""Count what waits in the bucket and name what cannot be read in it, for `ingest status`; nothing is changed."""
+"""Gather what `ingest status` says: counts by the index, problems by the ledger, what is wrong with the bucket."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
 from dataclasses import dataclass
 
-from ingest_assets.buckets.contract import Bucket
-from ingest_assets.errors import OutsideError
-from ingest_assets.ledger_records import FileRecord, Origin
-from ingest_assets.stages.compare import UNKNOWN_BUCKET, compare
+from ingest_assets.ledger_records import FileRecord
+from ingest_assets.project import Project
+
+_LOOK_S = 0.5
+_BAD = ("failed", "partial", "out_of_memory", "quarantined")
+_NAMED = 100
+"""Files with problems that are named; the others are counted."""
 
 
 @dataclass(frozen=True, slots=True)
-class BucketStatus:
-    """What waits in the bucket, and what is wrong with it."""
+class ProjectStatus:
+    """What is known of all files, and what needs a person."""
 
-    arriving: int
-    """New and changed files."""
+    states: dict[str, int]
+    """Files by state."""
+    oldest_pending_s: float
+    """How long the oldest pending file has waited, in seconds."""
+    left_s: float
+    """Estimated time until nothing is pending, in seconds, by what the last files took; 0 if that is not known."""
+    missing: int
+    """Files of the ledger that the bucket did not show at the last look; they are purged later."""
+    inbox: int
+    """Keys that somebody named and that were not looked at yet."""
+    problems: tuple[FileRecord, ...]
+    unnamed_problems: int
     misplaced: tuple[str, ...]
     """What is wrong with keys that name no user, project and file."""
     unreadable: tuple[str, ...]
     """What is wrong with the bucket, or with places in it, that cannot be read."""
+    waiting_deletes: tuple[str, ...]
+    """Deletes that wait for a person."""
+    listed_s_ago: float | None
+    """When the bucket was last listed to its end, in seconds before now; None if it never was."""
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether anything is wrong."""
+        return bool(self.problems or self.misplaced or self.unreadable or self.waiting_deletes)
 
 
-def look_at_bucket(bucket: Bucket, records: Iterable[FileRecord]) -> BucketStatus:
-    """Compare the bucket with the ledger's records."""
-    ledger = {record.file_id: record.version for record in records if record.origin is Origin.BUCKET}
-    try:
-        is_marked = bool(bucket.identity())
-        changes = compare(bucket.list(), ledger=ledger, seen={}, now=0.0, settle_s=0, is_marked=is_marked)
-    except OutsideError as error:
-        return BucketStatus(0, (), (str(error),))
-    doubt = () if changes.is_known_bucket else (UNKNOWN_BUCKET,)
-    return BucketStatus(len(changes.arrivals), changes.misplaced, (*doubt, *changes.unreadable))
+def look_at_project(project: Project) -> ProjectStatus:
+    """Look at the bucket for half a second, and count.
+
+    Raises:
+        OutsideError: the store or the index database is away.
+    """
+    if not project.is_index_built():
+        project.rebuild_index()
+    noticed = project.noticing.look(within_s=_LOOK_S)
+    counts, listing = project.pending.counts(), project.listing
+    bad = project.index.problems(limit=_NAMED + 1)
+    problems = tuple(record for name in bad[:_NAMED] if (record := project.store.file(name)) is not None)
+    unreadable = [noticed.problem] if noticed.problem else []
+    unreadable += [place.reason for place in listing.places(is_misplaced=False)]
+    ended_at = listing.position().ended_at
+    return ProjectStatus(
+        states=counts.by_state,
+        oldest_pending_s=counts.oldest_pending_s,
+        left_s=counts.by_state.get("pending", 0) * counts.seconds_a_file,
+        missing=counts.missing,
+        inbox=project.inbox.depth(),
+        problems=problems,
+        unnamed_problems=sum(counts.by_state.get(state, 0) for state in _BAD) - len(problems),
+        misplaced=tuple(place.reason for place in listing.places(is_misplaced=True)),
+        unreadable=tuple(unreadable),
+        waiting_deletes=tuple(str(each) for each in project.deletes.gone(limit=1)[1]),
+        listed_s_ago=time.time() - ended_at if ended_at else None,
+    )

@@ -87,12 +87,11 @@ def status(
     """Count files by state and name problems; or show one file.
 
     Exit codes: 0 all is well; 1 a file ended failed or partial, lies outside of any user's project or cannot be read,
-    or FILE is one of these or not known; other codes as for every command.
+    or deletes wait for a person, or FILE is one of these or not known; other codes as for every command.
     """
     from ingest_assets.cli import file_tables
-    from ingest_assets.cli.bucket_status import look_at_bucket
+    from ingest_assets.cli.bucket_status import look_at_project
     from ingest_assets.cli.opening import open_for_reading, place_of, record_of_file
-    from ingest_assets.stores.contract import all_records
 
     opened = open_for_reading()
     if file:
@@ -100,13 +99,9 @@ def status(
         file_tables.show_file(record, as_json=as_json)
         bad = record.state in file_tables.PROBLEMS
     else:
-        records = list(all_records(opened.store))
-        seen = look_at_bucket(opened.bucket, records)
-        file_tables.show_status(
-            records, bucket=seen, place=place_of(opened.settings), problems_only=problems, as_json=as_json
-        )
-        bad = any(record.state in file_tables.PROBLEMS for record in records)
-        bad = bad or bool(seen.misplaced or seen.unreadable)
+        found = look_at_project(opened)
+        file_tables.show_status(found, place=place_of(opened.settings), problems_only=problems, as_json=as_json)
+        bad = found.needs_a_person
     if bad:
         raise typer.Exit(EXIT_PROBLEM)
 

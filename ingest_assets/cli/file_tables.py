@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from ingest_assets.cli.output import TableColumn, console, fitting_table, print_json, safe
+from ingest_assets.index.state_change import FileState
 from ingest_assets.ledger_records import FileRecord, Hit, Origin, State
 from ingest_assets.records import Chunk
 from ingest_assets.stages.snippet import snippet_of
@@ -17,11 +18,11 @@ from ingest_assets.stages.snippet import snippet_of
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from ingest_assets.cli.bucket_status import BucketStatus
+    from ingest_assets.cli.bucket_status import ProjectStatus
 
-PROBLEMS = frozenset({State.FAILED, State.PARTIAL})
+PROBLEMS = frozenset({State.FAILED, State.PARTIAL, State.OUT_OF_MEMORY, State.QUARANTINED})
 """States of files that a person has to correct."""
-_COLOURS = {State.SUCCEEDED: "green", State.EMPTY: "yellow", State.PARTIAL: "yellow", State.FAILED: "red"}
+_COLOURS = {state: "red" if state.is_failure else "yellow" for state in State} | {State.SUCCEEDED: "green"}
 _LAYOUT = (
     TableColumn("file", justify="left"),
     TableColumn("state", justify="left"),
@@ -97,38 +98,40 @@ def show_files(records: Sequence[FileRecord], *, place: str, as_json: bool) -> N
     return None
 
 
-def show_status(
-    records: Iterable[FileRecord],
-    *,
-    bucket: BucketStatus,
-    place: str,
-    problems_only: bool,
-    as_json: bool,
-) -> None:
+def show_status(status: ProjectStatus, *, place: str, problems_only: bool, as_json: bool) -> None:
     """Print how many files are in which state, and what is wrong with those that a person has to look at."""
-    kept = list(records)
-    counts = {state.value: sum(record.state is state for record in kept) for state in State}
-    problems = [record for record in kept if record.state in PROBLEMS]
+    counts = {state.value: status.states.get(state.value, 0) for state in FileState if state is not FileState.REMOVED}
     if as_json:
-        return print_json(
-            {
-                "states": counts,
-                "waiting": bucket.arriving,
-                "misplaced": bucket.misplaced,
-                "unreadable": bucket.unreadable,
-                "problems": problems,
-                "store": place,
-            }
-        )
+        values = asdict(status) | {"states": counts, "waiting": counts["pending"], "store": place}
+        return print_json(values | {"problems": status.problems})
     out = console()
     if not problems_only:
-        states = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-        out.print(f"{states or f'no files in {safe(place)}'}; {bucket.arriving} waiting in the bucket", soft_wrap=True)
-    _print_problems(out, problems)
-    _print_not_taken(out, misplaced=bucket.misplaced, unreadable=bucket.unreadable)
-    if problems_only and not (problems or bucket.misplaced or bucket.unreadable):
+        states = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count)
+        out.print(_joined_by_dots(states or f"no files in {safe(place)}", *_waiting(status)), soft_wrap=True)
+    _print_problems(out, status.problems)
+    if status.unnamed_problems > 0:
+        out.print(f"  {status.unnamed_problems} more: `ingest files`", soft_wrap=True)
+    _print_not_taken(out, misplaced=status.misplaced, unreadable=(*status.unreadable, *status.waiting_deletes))
+    if problems_only and not status.needs_a_person:
         out.print("no problems")
     return None
+
+
+def _waiting(status: ProjectStatus) -> Iterator[str]:
+    if status.oldest_pending_s >= 1:
+        yield f"the oldest waits for {_duration(status.oldest_pending_s)}"
+    if status.left_s >= 1:
+        yield f"about {_duration(status.left_s)} left"
+    if status.inbox:
+        yield f"{status.inbox} named keys to look at"
+    if status.missing:
+        yield f"{status.missing} missing from the bucket"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def show_file(record: FileRecord, *, as_json: bool) -> None:

@@ -1,7 +1,7 @@
 """Process what is pending in the bucket, on hosts without a daemon: in a cron line or a container's job.
 
-It decides as the sensor `upload_bucket` does and runs files as `ingest add` does, one per forked process under the cap.
-It keeps no state: after a kill at any point, what is not in the ledger yet is pending for the next call.
+It asks what is needed in the same place as the sensor `upload_bucket` does, and runs files as `ingest add` does, one
+per forked process under the cap. After a kill at any point, what is not in the ledger yet is pending for the next call.
 """
 
 from __future__ import annotations
@@ -15,14 +15,17 @@ from ingest_assets.cli.add import run_to_its_end
 from ingest_assets.cli.file_tables import ProcessedFile
 from ingest_assets.config.settings import Settings
 from ingest_assets.errors import BadInput
+from ingest_assets.file_ids import key_of
 
 if TYPE_CHECKING:
     import dagster as dg
 
+    from ingest_assets.defs.noticing import Wanted
+    from ingest_assets.index.pending_files import PendingFile
     from ingest_assets.project import Project
-    from ingest_assets.stages.compare import Arrival, Changes
 
 _LOOK_EVERY_S = 1.0
+_AT_ONCE = 100
 
 
 @dataclass(slots=True)
@@ -48,59 +51,87 @@ class WorkDone:
 def work_on(settings: Settings, *, max_files: int | None, until_empty: bool) -> Iterator[WorkDone]:
     """Process what is pending; yield what was done so far after each file, and again at the end.
 
-    Without `until_empty`, take what is pending at the beginning; with it, go on until nothing is pending or arriving.
+    Without `until_empty`, look through the bucket once and take what is pending then; with it, go on until nothing is
+    pending, arriving or missing.
 
     Raises:
         ConfigError: the home cannot be used.
-        OutsideError: the store or the bucket is away, or no run can be started.
+        OutsideError: the store or the index database is away, or no run can be started.
     """
     from ingest_assets.cli.local_runs import open_instance
-    from ingest_assets.defs.purge import purge
-    from ingest_assets.file_ids import key_of
     from ingest_assets.project import Project
-    from ingest_assets.stages.compare import UNKNOWN_BUCKET
 
     project, done = Project(settings), WorkDone()
     with open_instance(settings) as instance:
         while True:
-            changes, arrivals, gone = _pending(project, instance)
-            done.misplaced, done.unreadable = changes.misplaced, changes.unreadable
-            if not changes.is_known_bucket:
-                done.unreadable = (UNKNOWN_BUCKET, *done.unreadable)
-            for file_id in gone:
-                if purge(file_id, project=project, instance=instance) is not None:
-                    done.purged.append(key_of(file_id))
-            done.left = len(changes.unsettled) + len(changes.arrivals)
-            for arrival in arrivals:
+            wanted = _wanted(project, instance, done)
+            for file_id in wanted.purge:
+                _purge(project, instance, file_id, done)
+            begun = len(done.processed)
+            for pending in _one_after_the_other(project, instance):
                 if max_files is not None and len(done.processed) >= max_files:
-                    yield done
+                    yield _counted(project, done)
                     return
-                _ingest(project, instance, arrival, done)
-                done.left -= 1
-                yield done
-            if not until_empty or not (done.left or arrivals):
-                yield done
+                _ingest(project, instance, pending, done)
+                yield _counted(project, done)
+            waits = _counted(project, done).left or project.deletes.next_at() is not None
+            if not until_empty or not (waits or len(done.processed) > begun) or wanted.waiting_deletes:
+                yield _counted(project, done)
                 return
-            if not arrivals:
+            if len(done.processed) == begun:
                 time.sleep(_LOOK_EVERY_S)
 
 
-def _pending(project: Project, instance: dg.DagsterInstance) -> tuple[Changes, list[Arrival], list[str]]:
-    """Compare twice, as the sensor does from tick to tick; leave out files that other processes are working on."""
-    from ingest_assets.defs.busy_files import files_in_runs
-    from ingest_assets.defs.sensors import compare_bucket, sweep_dead_runs
+def _wanted(project: Project, instance: dg.DagsterInstance, done: WorkDone) -> Wanted:
+    """Look through the whole bucket, and again at what was growing; say what is wrong with it."""
+    from ingest_assets.defs.noticing import wanted_runs
+    from ingest_assets.defs.sensors import problems_of
 
-    sweep_dead_runs(instance)
-    busy = files_in_runs(instance)  # first: a run that ends before the ledger is read is then in the ledger
-    first = compare_bucket(project, instance, seen={}, missed=[])
-    changes = compare_bucket(project, instance, seen=first.unsettled, missed=sorted(first.missing))
-    arrivals = [arrival for arrival in changes.arrivals if arrival.file_id not in busy]
-    return changes, arrivals, [file_id for file_id in changes.gone if file_id not in busy]
+    wanted = wanted_runs(instance, project, within_s=0, whole=True)
+    if wanted.needs_index:
+        project.rebuild_index()
+        wanted = wanted_runs(instance, project, within_s=0, whole=True)
+    project.noticing.look_again_at_growing(wanted.noticed)
+    done.misplaced = tuple(place.reason for place in wanted.noticed.misplaced)
+    wanted.noticed.misplaced.clear()
+    done.unreadable = tuple(problems_of(wanted))
+    return wanted
 
 
-def _ingest(project: Project, instance: dg.DagsterInstance, arrival: Arrival, done: WorkDone) -> None:
+def _one_after_the_other(project: Project, instance: dg.DagsterInstance) -> Iterator[PendingFile]:
+    """Yield pending files, each asked for anew: another process may have begun it meanwhile."""
+    from ingest_assets.defs.busy_files import files_in_runs, files_not_settled
+
+    passed: set[str] = set()
+    while True:
+        pending = [each for each in project.pending.next(limit=_AT_ONCE + len(passed)) if each.file_id not in passed]
+        if not pending:
+            return
+        for each in pending:
+            passed.add(each.file_id)
+            named = [each.file_id]
+            if files_in_runs(instance, named) or files_not_settled(instance, named):
+                continue
+            if project.pending.is_pending(each.file_id):
+                yield each
+
+
+def _counted(project: Project, done: WorkDone) -> WorkDone:
+    done.left = project.pending.count() + len(project.pending.growing(limit=_AT_ONCE))
+    return done
+
+
+def _purge(project: Project, instance: dg.DagsterInstance, file_id: str, done: WorkDone) -> None:
+    from ingest_assets.defs.purge import purge
+
+    project.deletes.purged([file_id])
+    if purge(file_id, project=project, instance=instance) is not None:
+        done.purged.append(key_of(file_id))
+
+
+def _ingest(project: Project, instance: dg.DagsterInstance, pending: PendingFile, done: WorkDone) -> None:
     try:
-        record = run_to_its_end(project, instance, arrival.key, show=lambda _: None)
-    except BadInput:  # deleted during its run: the next comparison purges what was kept of it
+        record = run_to_its_end(project, instance, pending.key, show=lambda _: None)
+    except BadInput:  # deleted during its run: the next look purges what was kept of it
         return
     done.processed.append(ProcessedFile(record))

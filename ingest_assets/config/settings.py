@@ -212,6 +212,26 @@ class Settings(BaseModel):
         validation_alias="INGEST_EVENTS_QUEUE",
         description="s3://: URL of the SQS queue of the bucket's events; without it changes are found by listing",
     )
+    delete_grace_s: float = Field(
+        default=60.0,
+        ge=0,
+        validation_alias="INGEST_DELETE_GRACE_S",
+        description="how long a file must be missing from the bucket before it is purged, in seconds",
+    )
+    delete_max_share: float = Field(
+        default=0.2,
+        ge=0,
+        le=1,
+        validation_alias="INGEST_DELETE_MAX_SHARE",
+        description="share of a project, or of all files, that may leave the bucket in 24 hours (20 files always may); "
+        "more wait for `ingest confirm-deletes`; 1 lets all go",
+    )
+    retry_after_s: float = Field(
+        default=600.0,
+        ge=0,
+        validation_alias="INGEST_RETRY_AFTER_S",
+        description="how long a file that failed by no fault of its own rests before it is tried again, in seconds",
+    )
     window_parts: int = Field(
         default=16,
         ge=1,

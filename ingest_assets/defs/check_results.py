@@ -16,7 +16,6 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetC
 
 from ingest_assets.defs.busy_files import PARTITION_TAG
 from ingest_assets.errors import IngestError, OutsideError
-from ingest_assets.ledger_records import State
 from ingest_assets.project import Project
 from ingest_assets.records import Part
 
@@ -60,7 +59,7 @@ def rows_result(project: Project, file_id: str, run_id: str) -> CheckResult:
         "rows": rows.rows,
         "stray_rows": rows.stray,
     }
-    is_published = record is None or record.state is not State.FAILED
+    is_published = record is None or not record.state.is_failure
     passed = counts["recorded"] == counts["rows"] and rows.stray == 0
     if is_published:
         passed = passed and counts["chunks"] - counts["duplicates"] == counts["recorded"]
@@ -132,7 +131,7 @@ def _newest_materialization(
 
 def _has_failed(project: Project, file_id: str) -> bool:
     record = project.store.file(file_id)
-    return record is not None and record.state is State.FAILED
+    return record is not None and record.state.is_failure
 
 
 def _listed(counts: Mapping[str, int]) -> str:

@@ -30,6 +30,8 @@ RETRY_RUN_TAG = "dagster/retry_on_asset_or_op_failure"
 PROBLEM_TAG = "problem"
 """Why a file's run failed, in a few words: the list of runs in Dagster's UI shows tags and no reasons."""
 _PROBLEM_CHARS = 60
+_DONE_BEFORE = {"raw_files": 0, "parsed_documents": 5, "image_captions": 50, "chunks": 60, "embeddings": 65}
+"""Percent of a file's work that is done when a stage begins. It is rough: pictures take long where there are any."""
 
 
 class FailureRecorder:
@@ -54,6 +56,7 @@ class FailureRecorder:
         received = None if receiving else self._project.source(file_id)
         seen = self._project.bucket.stat(key_of(file_id)) if received is None else None
         tried = received.version if received else seen.version if seen else ""
+        self._project.index.progress(file_id, stage=step.step.key, percent=_DONE_BEFORE.get(step.step.key, 0))
         try:
             yield
         except OutsideError as error:
@@ -75,7 +78,7 @@ class FailureRecorder:
         self._instance.add_run_tags(step.run_id, {PROBLEM_TAG: _problem(error, step.partition_key), **(tags or {})})
         return dg.Failure(description=_message(error, step.partition_key), allow_retries=False)
 
-    def note(self, file_id: str, error: Exception, *, version: str) -> None:
+    def note(self, file_id: str, error: Exception, *, version: str, state: State = State.FAILED) -> None:
         """Put a failed attempt at a version into the ledger; the chunks that are in force stay there."""
         source, store = self._project.source(file_id), self._project.store
         kept = store.file(file_id) or _blank(file_id)
@@ -83,7 +86,7 @@ class FailureRecorder:
         store.note(
             replace(
                 kept,
-                state=State.FAILED,
+                state=state,
                 version=version,
                 # A bad file is not tried again until it or our code changes; other failures are, by the schedule.
                 fingerprint=self._project.current_fingerprint(kept) if isinstance(error, BadInput) else "",

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 import dagster as dg
 
 from ingest_assets.defs.attempt_tags import attempt_from, tags_of
+from ingest_assets.defs.busy_files import SETTLED_TAG
 from ingest_assets.defs.failures import FailureRecorder
 from ingest_assets.errors import BadInput, IngestError, OutsideError
 from ingest_assets.file_ids import key_of
+from ingest_assets.ledger_records import State
 from ingest_assets.project import Project
 from ingest_assets.stages.attempts import Attempt, next_attempt
 from ingest_assets.stages.first_window import Experience
 from memory_capped_launcher.outcomes import CAP_TAG, OUTCOME_TAG, PEAK_TAG, RunOutcome
 
-SETTLED_TAG = "ingest/settled"
-"""How a failed run was followed up: it was repeated, or its failure was recorded."""
 _LEAVE_OUT = ("parsed_documents", "image_captions")
 _STEPS = {dg.DagsterEventType.STEP_START, dg.DagsterEventType.STEP_SUCCESS}
 
@@ -53,7 +53,8 @@ def follow_up(run: dg.DagsterRun, *, file_id: str, instance: dg.DagsterInstance,
         project.history.add(_experience(run, attempt, source.media_type, source.size_bytes))
     message = _message(run, attempt, then, stage=stage)
     error: IngestError = BadInput(message) if isinstance(then, str) else OutsideError(message)
-    FailureRecorder(project, instance).note(file_id, error, version=seen.version)
+    state = State.QUARANTINED if isinstance(then, str) else State.OUT_OF_MEMORY
+    FailureRecorder(project, instance).note(file_id, error, version=seen.version, state=state)
     instance.report_engine_event(message, run)
     instance.add_run_tags(run.run_id, {SETTLED_TAG: "failed" if isinstance(then, str) else "repeated"})
     return FollowUp(None if isinstance(then, str) else tags_of(then, before=run.tags), message)

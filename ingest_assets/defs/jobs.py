@@ -73,6 +73,23 @@ def validate_store() -> None:
     find_disagreements()
 
 
+@dg.op
+def copy_ledger(context: dg.OpExecutionContext, ingest_project: dg.ResourceParam[Project]) -> None:
+    """Read the whole ledger out of the store and make the index agree with it."""
+    differed = ingest_project.rebuild_index()
+    context.log.info(f"{differed} files of the index differed from the ledger")
+    context.add_output_metadata({"differed": differed})
+
+
+@dg.job(
+    executor_def=dg.in_process_executor,
+    description="Make the index of files again from the store, as `ingest index` does.",
+)
+def rebuild_index() -> None:
+    """Make the index again from the store."""
+    copy_ledger()
+
+
 class RepairConfig(dg.Config):
     """Whether to repair the files, or only to say what would be done."""
 

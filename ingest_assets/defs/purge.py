@@ -16,9 +16,13 @@ from ingest_assets.project import Project
 
 def purge(file_id: str, *, project: Project, instance: dg.DagsterInstance) -> int | None:
     """Remove artifacts, partition, chunks and record; return how many chunks went, None if the file is there again."""
-    if is_valid(file_id) and is_in_bucket(file_id) and project.bucket.stat(key_of(file_id)) is not None:
-        return None
     store = project.store  # before anything is removed: it may be another bucket's
+    if is_valid(file_id) and is_in_bucket(file_id):
+        key = key_of(file_id)
+        there = project.bucket.stat(key)
+        project.looks.keys({key: there})
+        if there is not None:
+            return None
     project.artifacts.delete(file_id)
     instance.delete_dynamic_partition(FILES, file_id)
     return store.delete(file_id)

@@ -5,23 +5,18 @@ A file is out of date when a stage has new code, settings or models, or when it 
 `build_schedule_from_partitioned_job` does not accept dynamic partitions, so the schedule asks for its runs itself.
 """
 
-from datetime import UTC, datetime, timedelta
-
 import dagster as dg
 
 from ingest_assets.defs.busy_files import files_in_runs
 from ingest_assets.defs.jobs import ingest_file, validate_store
+from ingest_assets.defs.noticing import MAX_REQUESTS
 from ingest_assets.defs.partitions import FILES
-from ingest_assets.defs.sensors import MAX_REQUESTS
-from ingest_assets.ledger_records import Origin, State, utc_text
+from ingest_assets.defs.turns import TurnRequest, turn_tags
 from ingest_assets.project import Project
-from ingest_assets.stages.compare import composed
-from ingest_assets.stores.contract import all_records
+from ingest_assets.stages.turns import AskedBy
 
 Parts = dg.ResourceParam[Project]
-
-PAUSE = timedelta(hours=1)
-"""Files that failed by no fault of their own are not tried again earlier: an outage seldom ends in ten minutes."""
+_CANDIDATES = 3 * MAX_REQUESTS
 
 
 @dg.schedule(
@@ -34,32 +29,30 @@ PAUSE = timedelta(hours=1)
 def out_of_date(context: dg.ScheduleEvaluationContext, ingest_project: Parts) -> list[dg.RunRequest] | dg.SkipReason:
     """Ask for a run of each file whose fingerprint is out of date."""
     ingest_project.follow_model_change()
-    busy = files_in_runs(context.instance)
-    stale = [file_id for file_id in stale_files(ingest_project) if file_id not in busy][:MAX_REQUESTS]
+    stale = stale_files(ingest_project)[:_CANDIDATES]
+    busy = files_in_runs(context.instance, stale)
+    wanted = [TurnRequest(file_id, AskedBy.UPKEEP) for file_id in stale if file_id not in busy][:MAX_REQUESTS]
     # One key that Dagster does not know (a person deleted its partition) would fail the tick for all files.
-    context.instance.add_dynamic_partitions(FILES, stale)
+    context.instance.add_dynamic_partitions(FILES, [each.file_id for each in wanted])
     # Dagster wants a run key if a tick asks for several runs, and drops a request whose key it has seen before. With
     # the time of the tick the key is new each night, and the same if a tick that was interrupted is evaluated again.
     tick = context.scheduled_execution_time.isoformat()
-    requests = [dg.RunRequest(partition_key=file_id, run_key=f"{file_id} at {tick}") for file_id in stale]
+    requests = [
+        dg.RunRequest(partition_key=each.file_id, run_key=f"{each.file_id} at {tick}", tags=tags)
+        for each, tags in zip(wanted, turn_tags(context.instance, wanted), strict=True)
+    ]
     return requests or dg.SkipReason("everything is up to date")
 
 
 def stale_files(project: Project) -> list[str]:
-    """List the files that are out of date under the current code, settings and models."""
-    lately = utc_text(datetime.now(UTC) - PAUSE)
-    stale = [
-        record
-        for record in all_records(project.store)
-        if record.origin is Origin.BUCKET
-        and record.fingerprint != project.current_fingerprint(record)
-        and not (record.state is State.FAILED and not record.fingerprint and record.updated_at > lately)
-    ]
-    # The oldest attempt first: files that fail every time must not take the place of all others.
-    oldest_first = sorted(stale, key=lambda record: (record.updated_at, record.file_id))
-    # A run refuses an id in decomposed letters, of an earlier release, and the record would stay out of date for ever.
-    # The run under the composed id makes a record of its own, and the sensor then has the old one removed.
-    return list(dict.fromkeys(composed(record.file_id) for record in oldest_first))
+    """List the files that are out of date under the current code, settings and models: by the index.
+
+    What was attempted last comes first, because newer files are asked for more often; files whose last attempt failed
+    come after all others, so that those that fail each time do not take the place of others.
+    """
+    if not project.is_index_built():
+        project.rebuild_index()
+    return project.index.stale(project.current_fingerprint)
 
 
 nightly_validation = dg.ScheduleDefinition(

@@ -1,41 +1,36 @@
 """Start runs for files that come, change or go, and record runs that ended without recording anything themselves."""
 
-import json
 import time
 import warnings
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 
-from ingest_assets.defs.busy_files import PARTITION_TAG, PURGED_FILE_TAG, files_in_runs
+from ingest_assets.defs.busy_files import PARTITION_TAG, PURGED_FILE_TAG, SETTLED_TAG, UNFINISHED
 from ingest_assets.defs.check_results import report_checks
 from ingest_assets.defs.failures import FailureRecorder
-from ingest_assets.defs.follow_ups import SETTLED_TAG, ended_out_of_memory, follow_up
-from ingest_assets.defs.jobs import ingest_file, purge_file
+from ingest_assets.defs.follow_ups import ended_out_of_memory, follow_up
+from ingest_assets.defs.jobs import ingest_file, purge_file, rebuild_index
+from ingest_assets.defs.noticing import Wanted, wanted_runs
 from ingest_assets.defs.partitions import FILES
 from ingest_assets.defs.requesting_process import PROCESS_TAG, is_alive
-from ingest_assets.errors import OutsideError
+from ingest_assets.defs.turns import TurnRequest, turn_tags
+from ingest_assets.errors import BadInput, IngestError, OutsideError
 from ingest_assets.file_ids import key_of
-from ingest_assets.ledger_records import Origin
+from ingest_assets.ledger_records import State
 from ingest_assets.project import Project
-from ingest_assets.stages.compare import UNKNOWN_BUCKET, Changes, compare
-from ingest_assets.stores.contract import LedgerReading, all_records
+from ingest_assets.stages.turns import AskedBy
 from memory_capped_launcher.outcomes import OUTCOME_TAG
 from memory_capped_launcher.register import Register
-from memory_capped_launcher.supervision.sweep import sweep
 
 # Dagster copies every sensor, and then warns of a parameter that only Dagster itself has set.
 warnings.filterwarnings("ignore", message="Parameter `owners` of initializer", category=dg.BetaWarning)
 
-INTERVAL_S = 15
+INTERVAL_S = 5
 FAILURE_INTERVAL_S = 5
 NAMED_WITHIN_S = 3.0
-SETTLED_WITHIN_S = 60
-"""By then a sensor has put a failed run into the ledger; if none did, the file is asked for again."""
-MAX_REQUESTS = 100
-"""Runs asked for in one tick. A tick with thousands passes Dagster's 60 s deadline and repeats for ever."""
-
+LOOK_S = 0.5
+"""How long one tick looks at the bucket; the next tick goes on from there."""
 MAX_NAMED = 10
 """Unreadable places that one tick names; `ingest status` names them all."""
 
@@ -43,36 +38,22 @@ Parts = dg.ResourceParam[Project]
 
 
 @dg.sensor(
-    jobs=[ingest_file, purge_file],
+    jobs=[ingest_file, purge_file, rebuild_index],
     minimum_interval_seconds=INTERVAL_S,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Looks at the upload bucket: new and changed files are ingested, deleted ones are purged.",
 )
 def upload_bucket(context: dg.SensorEvaluationContext, ingest_project: Parts) -> dg.SensorResult:
     """Ask for the runs that make the store agree with the bucket."""
-    ingest_project.follow_model_change()
-    sweep_dead_runs(context.instance)
-    before = json.loads(context.cursor) if context.cursor else {"seen": {}, "missed": []}
-    busy = files_in_runs(context.instance)  # first: a run that ends before the ledger is read is then in the ledger
-    changes = compare_bucket(ingest_project, context.instance, seen=before["seen"], missed=before["missed"])
-    busy |= files_not_settled(context.instance)
-    waiting = [arrival for arrival in changes.arrivals if arrival.file_id not in busy]
-    arrivals = waiting[:MAX_REQUESTS]
-    gone = [file_id for file_id in changes.gone if file_id not in busy][: MAX_REQUESTS - len(arrivals)]
-    if changes.misplaced:
-        context.log.warning(
-            f"{len(changes.misplaced)} files in the bucket are in no user's project, such as {changes.misplaced[0]}"
-        )
-    for reason in [*changes.unreadable[:MAX_NAMED], *([] if changes.is_known_bucket else [UNKNOWN_BUCKET])]:
-        context.log.warning(reason)
-    context.instance.add_dynamic_partitions(FILES, [arrival.file_id for arrival in arrivals])
-    # Files that wait for the next tick stay in the cursor, so that they count as whole there.
-    seen = changes.unsettled | {arrival.key: arrival.version for arrival in waiting[MAX_REQUESTS:]}
-    return dg.SensorResult(
-        run_requests=[_ingest(arrival.file_id) for arrival in arrivals] + [_purge(file_id) for file_id in gone],
-        cursor=json.dumps({"seen": seen, "missed": sorted(changes.missing.difference(gone))}),
-        skip_reason=None if arrivals or gone else _idle(changes, len(busy)),
-    )
+    wanted = wanted_runs(context.instance, ingest_project, within_s=LOOK_S)
+    for problem in problems_of(wanted):
+        context.log.warning(problem)
+    context.instance.add_dynamic_partitions(FILES, [each.file_id for each in wanted.ingest])
+    ingest_project.deletes.purged(wanted.purge)
+    requests = [*_ingest(context.instance, wanted), *(_purge(file_id) for file_id in wanted.purge)]
+    if wanted.needs_index and not _is_rebuilding(context.instance):
+        requests.append(dg.RunRequest(job_name=rebuild_index.name))
+    return dg.SensorResult(run_requests=requests, skip_reason=None if requests else _idle(wanted))
 
 
 @dg.run_failure_sensor(
@@ -106,18 +87,24 @@ def lost_runs(context: dg.RunFailureSensorContext, ingest_project: Parts) -> Non
         return
     outcome = run.tags.get(OUTCOME_TAG, "")
     end = f"ended {outcome.replace('_', ' ')}" if outcome else "ended before it could say why"
-    _note_unless_known(ingest_project, context.instance, run, end)
+    error = OutsideError(f"run {run.run_id[:8]} {end}")
+    _note_unless_known(ingest_project, context.instance, run, error, state=State.FAILED)
     context.instance.add_run_tags(run.run_id, {SETTLED_TAG: "noted"})
 
 
 @dg.run_status_sensor(
     run_status=dg.DagsterRunStatus.CANCELED,
+    minimum_interval_seconds=FAILURE_INTERVAL_S,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Records a file whose run was cancelled, so that it is not asked for again at once.",
+    description="Records a file whose run was cancelled: it waits until it changes or somebody asks for it.",
 )
 def cancelled_runs(context: dg.RunStatusSensorContext, ingest_project: Parts) -> None:
     """Record that a file's run was cancelled."""
-    _note_unless_known(ingest_project, context.instance, context.dagster_run, "was cancelled")
+    ingest_project.follow_model_change()
+    run = context.dagster_run
+    error = BadInput("its run was cancelled; `ingest add`, the UI or a change of the file start it again")
+    _note_unless_known(ingest_project, context.instance, run, error, state=State.CANCELLED)
+    context.instance.add_run_tags(run.run_id, {SETTLED_TAG: "noted"})
 
 
 def _with_its_end(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dg.DagsterRun:
@@ -133,12 +120,9 @@ def _is_in_charge(instance: dg.DagsterInstance, run_id: str) -> bool:
     return Register(Path(instance.root_directory) / "launcher").knows(run_id)
 
 
-def sweep_dead_runs(instance: dg.DagsterInstance) -> None:
-    """Name the ends of runs that died together with their supervisor."""
-    sweep(Register(Path(instance.root_directory) / "launcher"), instance)
-
-
-def _note_unless_known(project: Project, instance: dg.DagsterInstance, run: dg.DagsterRun, end: str) -> None:
+def _note_unless_known(
+    project: Project, instance: dg.DagsterInstance, run: dg.DagsterRun, error: IngestError, *, state: State
+) -> None:
     """Put the end of a file's run into the ledger, unless that has the version; report the checks in any case."""
     file_id = run.tags.get(PARTITION_TAG)
     seen = project.bucket.stat(key_of(file_id)) if file_id else None
@@ -146,58 +130,34 @@ def _note_unless_known(project: Project, instance: dg.DagsterInstance, run: dg.D
         return
     record = project.store.file(file_id)
     if record is None or record.version != seen.version:
-        FailureRecorder(project, instance).note(
-            file_id, OutsideError(f"run {run.run_id[:8]} {end}"), version=seen.version
-        )
+        FailureRecorder(project, instance).note(file_id, error, version=seen.version, state=state)
     else:
+        project.index.copy(file_id, record)
         report_checks(project, instance, file_id)
 
 
-def compare_bucket(
-    project: Project, instance: dg.DagsterInstance, *, seen: dict[str, str], missed: list[str]
-) -> Changes:
-    """Compare the bucket with the ledger and the partitions.
-
-    The bucket gets its mark here if that is safe: the ledger is empty, or the bucket holds a file of the ledger.
-
-    Raises:
-        ConfigError: the bucket has lost its mark, or another volume is there, which got a known file since.
-    """
-    project.follow_bucket()
-    bucket, versions = project.bucket, ledger_versions(project.store)
-    partitions = instance.get_dynamic_partitions(FILES)
-    if not versions and not partitions:
-        project.mark_bucket()
-    is_marked = bool(bucket.identity())
-    changes = compare(
-        bucket.list(),
-        ledger=versions,
-        partitions=partitions,
-        seen=seen,
-        missed=missed,
-        now=time.time(),
-        settle_s=project.settle_s,
-        is_marked=is_marked,
-    )
-    if changes.is_known_bucket and not is_marked:
-        project.mark_bucket()
-    return changes
+def problems_of(wanted: Wanted) -> list[str]:
+    """Say what in the bucket needs a person."""
+    noticed = wanted.noticed
+    found = [noticed.problem] if noticed.problem else []
+    if noticed.misplaced:
+        reason = noticed.misplaced[0].reason
+        found.append(f"{len(noticed.misplaced)} files in the bucket are in no user's project, such as {reason}")
+    found += [place.reason for place in noticed.unreadable if not place.is_empty][:MAX_NAMED]
+    return found + [str(each) for each in wanted.waiting_deletes]
 
 
-def files_not_settled(instance: dg.DagsterInstance) -> set[str]:
-    """Return the files whose run failed less than a minute ago and has no follow-up yet."""
-    since = datetime.now(UTC) - timedelta(seconds=SETTLED_WITHIN_S)
-    runs = instance.get_runs(filters=dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since))
-    return {run.tags[PARTITION_TAG] for run in runs if PARTITION_TAG in run.tags and SETTLED_TAG not in run.tags}
+def _is_rebuilding(instance: dg.DagsterInstance) -> bool:
+    unfinished = dg.RunsFilter(job_name=rebuild_index.name, statuses=UNFINISHED)
+    return bool(instance.get_runs(filters=unfinished, limit=1))
 
 
-def ledger_versions(store: LedgerReading) -> dict[str, str]:
-    """Return the version of each of the bucket's files at its last attempt."""
-    return {record.file_id: record.version for record in all_records(store) if record.origin is Origin.BUCKET}
-
-
-def _ingest(file_id: str) -> dg.RunRequest:
-    return dg.RunRequest(job_name=ingest_file.name, partition_key=file_id)
+def _ingest(instance: dg.DagsterInstance, wanted: Wanted) -> list[dg.RunRequest]:
+    turns = [TurnRequest(each.file_id, AskedBy.BUCKET, each.size_bytes) for each in wanted.ingest]
+    return [
+        dg.RunRequest(job_name=ingest_file.name, partition_key=turn.file_id, tags=tags)
+        for turn, tags in zip(turns, turn_tags(instance, turns), strict=True)
+    ]
 
 
 def _purge(file_id: str) -> dg.RunRequest:
@@ -208,8 +168,9 @@ def _purge(file_id: str) -> dg.RunRequest:
     )
 
 
-def _idle(changes: Changes, busy: int) -> str:
-    if not changes.is_known_bucket:
-        return UNKNOWN_BUCKET
-    idle = f"{changes.unchanged} files unchanged, {len(changes.unsettled)} still arriving, {busy} in runs"
-    return "; ".join([idle, *changes.unreadable[:MAX_NAMED]])
+def _idle(wanted: Wanted) -> str:
+    if wanted.needs_index:
+        return "the index of files is made again from the store; the bucket is looked at when that is done"
+    noticed = wanted.noticed
+    looked = f"{noticed.listed} objects looked at, {wanted.in_runs} files in runs, {noticed.missing} missing"
+    return "; ".join([looked, *problems_of(wanted)])

@@ -1,8 +1,10 @@
 """Open the database that stands beside the Dagster instance: a SQLite file, or tables in PostgreSQL.
 
 It holds what must be answered in milliseconds whatever the number of files is: the index of files, the inbox of keys to
-look at, the outbox of messages. The index can be made again from the store and the bucket; inbox and outbox cannot, so
-every commit is on the disk before it returns.
+look at, the outbox of messages. A commit survives the death of every process. A SQLite file may lose the last commits
+when the machine loses its power, all tables to the same moment: the index is then behind the ledger, which the next
+looks find and mend, and a key that left the inbox is found by the next listing. Waiting for the disk at each commit
+would cost a run more than its reading of a small file.
 
 SQLAlchemy is here already, because Dagster keeps its own runs with it. It writes the SQL of both databases; each module
 that keeps something here declares its table on `METADATA`.
@@ -36,7 +38,8 @@ BYTEWISE = Text().with_variant(Text(collation="C"), "postgresql")
 
 _SCHEMA = "1"
 _WAIT_S = 30
-_about = Table("ingest_about", METADATA, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
+ABOUT = Table("ingest_about", METADATA, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
+"""What is true of the whole database, by name."""
 
 
 class Database:
@@ -117,9 +120,9 @@ class Database:
                 if not self._is_sqlite:  # two processes that make one table at once would fail
                     connection.execute(text("SELECT pg_advisory_xact_lock(7264011)"))
                 METADATA.create_all(connection)
-                added = self.upsert(_about).values(name="schema", value=_SCHEMA).on_conflict_do_nothing()
+                added = self.upsert(ABOUT).values(name="schema", value=_SCHEMA).on_conflict_do_nothing()
                 connection.execute(added)
-                found = connection.execute(_about.select().where(_about.c.name == "schema")).one().value
+                found = connection.execute(ABOUT.select().where(ABOUT.c.name == "schema")).one().value
         except (SQLAlchemyError, OSError) as error:
             raise OutsideError(f"the index database {self.name}: {_reason(error)}") from error
         if found != _SCHEMA:
@@ -130,7 +133,7 @@ class Database:
 
 def _set_up_sqlite(connection: Any, _: object) -> None:
     connection.isolation_level = None  # SQLAlchemy's BEGIN below, not the one of Python's module
-    for setting in ("journal_mode = WAL", "synchronous = FULL", f"busy_timeout = {_WAIT_S * 1000}"):
+    for setting in ("journal_mode = WAL", "synchronous = NORMAL", f"busy_timeout = {_WAIT_S * 1000}"):
         connection.execute(f"PRAGMA {setting}")
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from ingest_assets.errors import OutsideError
-from ingest_assets.ledger_records import FileRecord, Flags, Origin, State, StoredChunk
+from ingest_assets.ledger_records import FileRecord, Flags, Origin, StoredChunk
 from ingest_assets.records import Caption, EmbeddedChunk
 from ingest_assets.stages.embed import Embedder
 from ingest_assets.stages.repair import repair
@@ -173,7 +173,7 @@ def flags_of(row: StoredChunk, record: FileRecord, captions: Collection[str] | N
     """Say whether an answer may be based on a row."""
     complete = bool(row.chunk.text.strip() and row.source and row.filename and row.media_type)
     cited = bool(row.chunk.pages) or not record.pages
-    sound = record.state is not State.FAILED and not any(faults_of(row, record))
+    sound = not record.state.is_failure and not any(faults_of(row, record))
     return Flags(
         rag_strict=complete and cited and sound,
         source_only=captions is not None and not any(line in row.chunk.text for line in captions),

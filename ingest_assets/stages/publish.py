@@ -43,6 +43,6 @@ def is_published(record: FileRecord, found: FileRecord | None) -> bool:
     """Tell whether the store holds the result already: the same bytes and fingerprint, and the attempt did not fail."""
     return (
         found is not None
-        and found.state is not State.FAILED
+        and not found.state.is_failure
         and (found.sha256, found.fingerprint) == (record.sha256, record.fingerprint)
     )

@@ -23,7 +23,13 @@ class Project:
 
     def __init__(self, home: Path, model_cache: Path, **settings: object) -> None:
         self.settings = Settings.model_validate(
-            {"DAGSTER_HOME": home, "INGEST_MODEL_CACHE": model_cache, "INGEST_SETTLE_S": 0, **settings}
+            {
+                "DAGSTER_HOME": home,
+                "INGEST_MODEL_CACHE": model_cache,
+                "INGEST_SETTLE_S": 0,
+                "INGEST_DELETE_GRACE_S": 0,
+                **settings,
+            }
         )
         self.parts = Parts(self.settings)
         self.definitions = build(self.settings)

@@ -1,0 +1,121 @@
+"""Test that the index agrees with the ledger: after writes, after kills, and after it was made again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ingest_assets.index.database import Database
+from ingest_assets.ledger_records import Origin, State
+from ingest_assets_tests.index.files import NOW, Index, item, record
+
+
+@pytest.fixture
+def index(database: Database) -> Index:
+    return Index(database)
+
+
+def test_each_change_of_state_is_told_once(index: Index) -> None:
+    index.look(item("a"))
+    index.files.progress("ann:p:a", stage="parsed_documents", percent=5)
+    index.files.progress("ann:p:a", stage="parsed_documents", percent=5)
+    index.know(record("a"))
+    index.know(record("a"))
+    assert index.states() == [("a", "pending"), ("a", "processing"), ("a", "succeeded")]
+    assert (index.told[1].stage, index.told[1].version, index.told[2].chunks) == ("parsed_documents", "v1", 2)
+
+
+def test_what_a_killed_process_wrote_is_copied_later_and_told(index: Index) -> None:
+    index.look(item("a"))
+    index.files.will_write("ann:p:a")
+    assert index.files.on_their_way() == ["ann:p:a"]
+    index.files.copy("ann:p:a", record("a"))
+    assert index.states() == [("a", "pending"), ("a", "succeeded")]
+    assert index.waiting() == []
+
+
+def test_a_fresh_announcement_outlives_a_copy(index: Index) -> None:
+    index.know(record("a"))
+    index.files.will_write("ann:p:a")
+    index.files.copy("ann:p:a", record("a"))
+    assert index.files.on_their_way() == ["ann:p:a"]
+    index.know(record("a", version="v2", generation=2))
+    assert index.files.on_their_way() == []
+
+
+def test_a_run_that_ended_without_a_word_no_longer_counts_as_processing(index: Index) -> None:
+    index.know(record("a"))
+    index.look(item("a"))
+    index.files.progress("ann:p:a", stage="chunks")
+    assert index.files.on_their_way() == ["ann:p:a"]
+    index.files.copy("ann:p:a", record("a"))
+    assert index.pending.counts().by_state == {"succeeded": 1}
+
+
+def test_an_index_made_again_agrees_with_the_ledger(index: Index) -> None:
+    index.know(record("a"), record("gone"), record("old"))
+    ledger = [record("a"), record("new"), record("old", version="v2", generation=2)]
+    handed_in = replace(record("c"), file_id="ann:p::c", origin=Origin.CLIENT)
+    assert index.files.rebuild([handed_in, *ledger], ledger="here") == 3
+    assert index.files.rebuild(ledger, ledger="here") == 0
+    assert index.files.built_for() == "here"
+    assert index.files.file_ids().in_ledger == {"ann:p:a", "ann:p:new", "ann:p:old"}
+    # What the index lost is no news; what was written and not copied is.
+    assert index.states()[3:] == [("old", "succeeded"), ("gone", "removed")]
+
+
+def test_a_removed_file_that_is_in_the_bucket_is_pending_again(index: Index) -> None:
+    index.know(record("a"), record("b"))
+    index.look(item("a"))
+    index.files.forget("ann:p:a")
+    index.files.forget("ann:p:b")
+    assert index.waiting() == ["a"]
+    assert index.files.file_ids().all == {"ann:p:a"}
+
+
+def test_a_sample_leaves_out_what_is_being_written(index: Index) -> None:
+    index.know(record("a", sha256="aa"), record("b", sha256="bb"), record("c", sha256="cc"))
+    index.files.will_write("ann:p:c")
+    assert [row.file_id for row in index.files.sample(5, behind="ab")] == ["ann:p:b"]
+
+
+def test_a_bucket_is_known_by_a_version_or_by_most_of_the_names(index: Index) -> None:
+    assert index.files.is_known_by([])
+    index.know(*(record(name) for name in "abc"))
+    assert not index.files.is_known_by([])
+    assert not index.files.is_known_by([item("a", version="v9"), item("x")])
+    assert index.files.is_known_by([item("a")])
+    assert index.files.is_known_by([item("a", version="v9"), item("b", version="v9")])
+
+
+def test_stale_files_come_latest_first_and_failed_ones_last(index: Index) -> None:
+    index.know(
+        record("old.txt", fingerprint="x", updated_at="2026-01-01T00:00:00+00:00"),
+        record("new.txt", fingerprint="x", updated_at="2026-01-02T00:00:00+00:00"),
+        record("bad.txt", fingerprint="x", updated_at="2026-01-03T00:00:00+00:00", state=State.FAILED),
+        record("well.txt", fingerprint="now"),
+    )
+    index.look(*(item(name) for name in ("old.txt", "new.txt", "bad.txt", "well.txt")))
+    asked: list[str] = []
+    stale = index.files.stale(lambda each: asked.append(each.filename) or "now")
+    assert stale == ["ann:p:new.txt", "ann:p:old.txt", "ann:p:bad.txt"]
+    assert len(asked) == 1
+
+
+def test_a_fault_of_the_outside_is_pending_again_after_a_pause(index: Index) -> None:
+    failed = {"state": State.FAILED, "updated_at": "2027-01-15T08:00:00+00:00"}  # NOW
+    index.know(record("outside", fingerprint="", **failed), record("file", **failed))
+    index.know(record("cancelled", **{**failed, "state": State.CANCELLED}))
+    index.look(item("outside"), item("file"), item("cancelled"))
+    assert index.waiting(at=599) == []
+    assert index.waiting(at=601) == ["outside"]
+
+
+def test_users_take_turns_and_small_files_come_first(index: Index) -> None:
+    index.look(
+        *(item(f"{number}", size=number) for number in (3, 1, 2)),
+        item("b", owner="bob/q", size=900),
+    )
+    assert index.waiting() == ["1", "b", "2", "3"]
+    assert [each.key for each in index.pending.next(limit=2, now=NOW)] == ["ann/p/1", "bob/q/b"]
