@@ -95,6 +95,11 @@ class Project:
         """Where files arrive."""
         return open_bucket(self.settings)
 
+    def release(self) -> None:
+        """Remove the copies of objects that this process has read; they are made again if they are needed."""
+        if "bucket" in self.__dict__:
+            self.bucket.release()
+
     @property
     def settle_s(self) -> float:
         """Seconds that a file must rest before a run is started for it; 0 where the bucket shows whole files only."""

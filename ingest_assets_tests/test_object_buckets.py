@@ -80,6 +80,7 @@ def test_work_that_is_killed_half_way_is_taken_up_by_the_next(home: Home, bucket
     home("work", "--until-empty")
     assert [(record["state"], record["generation"]) for record in home.json("files")] == [("succeeded", 1)] * 3
     assert "0 files" in home("work", "--until-empty")
+    assert [path.name for path in (home.folder / "home/spool").iterdir()] == [".lock"]
 
 
 def test_a_server_that_is_away_removes_nothing_and_says_so(home: Home, server: S3Server | GcsServer) -> None:

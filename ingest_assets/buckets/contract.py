@@ -95,6 +95,10 @@ class Bucket(Protocol):
         """Remove an object; one that is not there is no error."""
         ...
 
+    def release(self) -> None:
+        """Remove what this process keeps of objects that it has read; call it when a run ends."""
+        ...
+
 
 def is_passed_over(name: str) -> bool:
     """Tell whether a name is never a document's: it is hidden, a lock, unfinished, or belongs to the system."""

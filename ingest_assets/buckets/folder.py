@@ -134,6 +134,9 @@ class FolderBucket:
                     break
                 folder.rmdir()
 
+    def release(self) -> None:
+        """Do nothing: files are read where they lie."""
+
     def _require_root(self) -> None:
         try:
             is_there = self._root.is_dir()

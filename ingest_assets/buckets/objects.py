@@ -114,6 +114,10 @@ class ObjectBucket:
         if found := self._find(key):
             self._objects.delete([found.name])
 
+    def release(self) -> None:
+        """Remove the copy that this process read last."""
+        self._spool.release()
+
     def _find(self, key: str) -> StoredObject | None:
         """Find the object of a key, in whatever form of Unicode its name is.
 

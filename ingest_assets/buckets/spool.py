@@ -63,8 +63,12 @@ class Spool:
             with suppress(FileNotFoundError):
                 os.utime(path)
         if self._last != [(os.getpid(), path)]:
-            _remove_last(self._folder, self._last)
+            self.release()
             self._last[:] = [(os.getpid(), path)]
+
+    def release(self) -> None:
+        """Remove the copy that this process used last, unless another uses it."""
+        _remove_last(self._folder, self._last)
 
     def _held(self, path: Path, *, size_bytes: int, key: str, fill: Callable[[BinaryIO], None]) -> BinaryIO:
         """Open the copy with a lock on it, and make it first if it is not there."""

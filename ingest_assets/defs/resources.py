@@ -47,6 +47,10 @@ class ProjectResource(dg.ConfigurableResource[Project]):
             raise ConfigError(f"ingest_project: {names} cannot be changed for one run; set the environment variable")
         return self.opened
 
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Remove copies of objects when the run ends: the process of a run ends without Python's own clearing up."""
+        self.opened.release()
+
 
 class ProjectVectorStore(VectorStoreIOManager):
     """The vector store that the settings name. Each file's chunks are replaced all at once."""
