@@ -3,7 +3,7 @@
 import dagster as dg
 
 from ingest_assets.config.settings import Settings
-from ingest_assets.defs import assets, checks, jobs, schedules, sensors
+from ingest_assets.defs import assets, checks, jobs, progress_sensor, schedules, sensors
 from ingest_assets.defs.catalog import described
 from ingest_assets.defs.resources import resources_for
 
@@ -28,7 +28,13 @@ def build(settings: Settings, *, executor: dg.ExecutorDefinition | None = dg.in_
             jobs.repair_store,
             jobs.optimize_store,
         ],
-        sensors=[sensors.upload_bucket, sensors.out_of_memory, sensors.lost_runs, sensors.cancelled_runs],
+        sensors=[
+            sensors.upload_bucket,
+            sensors.out_of_memory,
+            sensors.lost_runs,
+            sensors.cancelled_runs,
+            progress_sensor.progress,
+        ],
         schedules=[schedules.out_of_date, schedules.nightly_validation],
         resources=resources_for(settings),
         executor=executor,
