@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from ingest_assets.index.pending_files import PendingFiles
     from ingest_assets.messaging.inbox import Inbox
     from ingest_assets.messaging.outbox import Outbox
+    from ingest_assets.messaging.sqs import EventQueue
     from ingest_assets.noticing import Noticing
     from ingest_assets.parsers.contract import Parser
     from ingest_assets.stages.embed import Embedder
@@ -187,6 +188,13 @@ class Project:
         return Inbox(self.database)
 
     @cached_property
+    def event_queue(self) -> EventQueue | None:
+        """The queue that the bucket's events arrive in; None if the settings name none."""
+        from ingest_assets.messaging.opening import open_event_queue
+
+        return open_event_queue(self.settings, inbox=self.inbox)
+
+    @cached_property
     def noticing(self) -> Noticing:
         """What looks at the bucket."""
         from ingest_assets.noticing import Noticing
@@ -211,6 +219,10 @@ class Project:
         """Tell whether the index was made from this ledger."""
         _ = self.store  # an empty one needs no making
         return self.index.built_for() == self.ledger_name
+
+    def is_index_of_this_store(self) -> bool:
+        """Tell whether the index was made from this store, whichever space is in use; the store is not opened."""
+        return self.index.built_for().startswith(ledger_name(self.settings, ""))
 
     def rebuild_index(self) -> int:
         """Make the index again from the store; return how many rows differed."""

@@ -3,8 +3,9 @@
 import dagster as dg
 
 from ingest_assets.config.settings import Settings
-from ingest_assets.defs import assets, checks, jobs, progress_sensor, schedules, sensors
+from ingest_assets.defs import assets, checks, jobs, schedules, sensors
 from ingest_assets.defs.catalog import described
+from ingest_assets.defs.event_sensor import event_sensor
 from ingest_assets.defs.resources import resources_for
 
 
@@ -30,10 +31,10 @@ def build(settings: Settings, *, executor: dg.ExecutorDefinition | None = dg.in_
         ],
         sensors=[
             sensors.upload_bucket,
+            event_sensor(is_on=bool(settings.events_queue)),
             sensors.out_of_memory,
             sensors.lost_runs,
             sensors.cancelled_runs,
-            progress_sensor.progress,
         ],
         schedules=[schedules.out_of_date, schedules.nightly_validation],
         resources=resources_for(settings),

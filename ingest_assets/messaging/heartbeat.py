@@ -11,8 +11,13 @@ from sqlalchemy import Column, Float, Table, func, select
 
 from ingest_assets.index.database import BYTEWISE, METADATA, Database
 
+EVENTS_LISTENER = "events"
+"""A process that receives the bucket's events as they come."""
+RUNS_LISTENER = "runs"
+"""A process that asks for the runs of files as soon as they are pending."""
 ALIVE_S = 30.0
 """A process whose heartbeat is older counts as dead."""
+_FORGOTTEN_S = 86_400.0
 
 _heartbeats = Table(
     "ingest_heartbeats",
@@ -36,6 +41,7 @@ def beat(database: Database, name: str, *, process: str, now: float | None = Non
         .on_conflict_do_update(index_elements=["name", "process"], set_={"at": at})
     )
     with database.begin() as connection:
+        connection.execute(_heartbeats.delete().where(_heartbeats.c.at < at - _FORGOTTEN_S))
         connection.execute(renewed)
 
 
