@@ -64,11 +64,11 @@ def wanted_runs(
     wanted = Wanted(noticed=project.noticing.look(within_s=within_s, whole=whole))
     if wanted.noticed.is_at_end:
         wanted.purge += agree_with_partitions(instance, project)[:limit]
-    _choose(wanted, instance, project, limit=limit)
+    choose(wanted, instance, project, limit=limit)
     return wanted
 
 
-def _choose(wanted: Wanted, instance: dg.DagsterInstance, project: Project, *, limit: int) -> None:
+def choose(wanted: Wanted, instance: dg.DagsterInstance, project: Project, *, limit: int = MAX_REQUESTS) -> None:
     """Choose what is asked for: files whose runs have ended and are in the ledger."""
     pending = project.pending.next(limit=max(limit, _CANDIDATES))
     gone, wanted.waiting_deletes = project.deletes.gone(limit=_CANDIDATES)

@@ -18,6 +18,7 @@ from ingest_assets.defs.turns import TurnRequest, turn_tags
 from ingest_assets.errors import BadInput, IngestError, OutsideError
 from ingest_assets.file_ids import key_of
 from ingest_assets.ledger_records import State
+from ingest_assets.messaging.heartbeat import RUNS_LISTENER, is_beating
 from ingest_assets.project import Project
 from ingest_assets.stages.turns import AskedBy
 from memory_capped_launcher.outcomes import OUTCOME_TAG
@@ -46,11 +47,13 @@ Parts = dg.ResourceParam[Project]
 def upload_bucket(context: dg.SensorEvaluationContext, ingest_project: Parts) -> dg.SensorResult:
     """Ask for the runs that make the store agree with the bucket."""
     wanted = wanted_runs(context.instance, ingest_project, within_s=LOOK_S)
+    if is_beating(ingest_project.database, RUNS_LISTENER):
+        wanted.ingest.clear()  # `ingest listen` asks for them; two requests at one time would be two runs
     for problem in problems_of(wanted):
         context.log.warning(problem)
     context.instance.add_dynamic_partitions(FILES, [each.file_id for each in wanted.ingest])
     ingest_project.deletes.purged(wanted.purge)
-    requests = [*_ingest(context.instance, wanted), *(_purge(file_id) for file_id in wanted.purge)]
+    requests = [*ingest_requests(context.instance, wanted), *(_purge(file_id) for file_id in wanted.purge)]
     if wanted.needs_index and not _is_rebuilding(context.instance):
         requests.append(dg.RunRequest(job_name=rebuild_index.name))
     return dg.SensorResult(run_requests=requests, skip_reason=None if requests else _idle(wanted))
@@ -152,7 +155,8 @@ def _is_rebuilding(instance: dg.DagsterInstance) -> bool:
     return bool(instance.get_runs(filters=unfinished, limit=1))
 
 
-def _ingest(instance: dg.DagsterInstance, wanted: Wanted) -> list[dg.RunRequest]:
+def ingest_requests(instance: dg.DagsterInstance, wanted: Wanted) -> list[dg.RunRequest]:
+    """Make the requests of the files to ingest, each with its turn."""
     turns = [TurnRequest(each.file_id, AskedBy.BUCKET, each.size_bytes) for each in wanted.ingest]
     return [
         dg.RunRequest(job_name=ingest_file.name, partition_key=turn.file_id, tags=tags)
