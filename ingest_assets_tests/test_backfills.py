@@ -108,7 +108,7 @@ def test_a_backfill_is_cancelled_half_way_and_the_rest_is_resumed(stack: Stack, 
 def test_failed_files_and_a_name_of_240_bytes_are_backfilled(stack: Stack) -> None:
     (stack.bucket / "broken.pdf").write_bytes(b"%PDF-1.7\nnothing that a reader could use\n")
     long_id = stack.put(LONG_NAME, "# Long\n\nA name as long as file systems allow.\n")
-    until(lambda: stack.ended("broken.pdf", State.FAILED), what="the broken file is recorded as failed")
+    until(lambda: stack.ended("broken.pdf", State.FAILED, generation=0), what="the broken file is recorded as failed")
     until(lambda: stack.parts.store.file(long_id), what="the file with the long name is in the store")
     failed = stack.ingest("backfill", "--failed", "--user", "ann")
     assert failed["files"] == 1

@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from ingest_assets.buckets.contract import Bucket
+from ingest_assets.buckets.default_scope import DefaultScopeBucket
 from ingest_assets.buckets.folder import FolderBucket
 from ingest_assets.buckets.gcs import GcsObjects
 from ingest_assets.buckets.object_store import ObjectStore
@@ -13,10 +14,16 @@ from ingest_assets.buckets.objects import ObjectBucket
 from ingest_assets.buckets.s3 import S3Objects
 from ingest_assets.buckets.spool import Spool
 from ingest_assets.config.settings import Settings
+from ingest_assets.file_ids import nfc
 
 
 def open_bucket(settings: Settings) -> Bucket:
     """Open the bucket of these settings; nothing is read or connected yet."""
+    bucket = _open_place(settings)
+    return DefaultScopeBucket(bucket, nfc(settings.default_scope)) if settings.default_scope else bucket
+
+
+def _open_place(settings: Settings) -> Bucket:
     objects = open_objects(settings.bucket, endpoint=settings.s3_endpoint)
     if objects is not None:
         return ObjectBucket(objects, spool=Spool(settings.spool, max_bytes=settings.spool_mb * 1_000_000))

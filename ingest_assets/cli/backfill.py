@@ -12,10 +12,7 @@ from ingest_assets.cli.options import JsonOption, scope_of
 from ingest_assets.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ingest_assets.defs.backfills import Backfill
-    from ingest_assets.ledger_records import FileRecord
     from ingest_assets.project import Project
 
 
@@ -75,19 +72,15 @@ def backfill(
         raise ConfigError("give one of FILE..., --all, --failed, --out-of-date, --cancel ID and --resume ID")
     if (user or project) and not chosen:
         raise ConfigError("--user and --project narrow --all, --failed and --out-of-date, and nothing else")
-    scope = scope_of(user, project or "any") if user or project else None
+    if user or project:
+        scope_of(user, project or "any")  # refuses a project without its user
     from ingest_assets.cli.local_runs import open_instance
     from ingest_assets.cli.opening import open_for_reading
     from ingest_assets.defs.backfills import cancel_backfill, daemon_is_running, resume_backfill, start_backfill
-    from ingest_assets.file_ids import composed
 
     parts = open_for_reading()
     if chosen:
-        names = [
-            composed(record.file_id)
-            for record in _selected(parts, chosen[0])
-            if scope is None or (record.user_id == scope.user_id and project in ("", record.project_id))
-        ]
+        names = [name for name in _selected(parts, chosen[0]) if _is_of(name, user, project)]
     else:
         names = [_file_id(name) for name in files or []]
     done: Backfill | None = None
@@ -104,20 +97,23 @@ def backfill(
         typer.echo("no daemon has been seen in the last two minutes; the backfill waits until one runs", err=True)
 
 
-def _selected(parts: Project, selection: Selection) -> Iterator[FileRecord]:
-    """Yield the records of the bucket's files that are selected."""
-    from ingest_assets.ledger_records import Origin
-    from ingest_assets.stores.contract import all_records
+def _selected(parts: Project, selection: Selection) -> list[str]:
+    """List the files of the bucket that are selected, by the index, which is made first where it is not there."""
+    if not parts.is_index_built():
+        parts.rebuild_index()
+    if selection is Selection.FAILED:
+        return parts.index.failed()
+    if selection is Selection.OUT_OF_DATE:
+        return parts.index.stale(parts.current_fingerprint)
+    return sorted(parts.index.file_ids().in_ledger)
 
-    for record in all_records(parts.store):
-        if record.origin is not Origin.BUCKET:
-            continue
-        if (
-            selection is Selection.ALL
-            or (selection is Selection.FAILED and record.state.is_failure)
-            or (selection is Selection.OUT_OF_DATE and record.fingerprint != parts.current_fingerprint(record))
-        ):
-            yield record
+
+def _is_of(file_id: str, user: str, project: str) -> bool:
+    """Tell whether a file is the user's and of the project; an empty name stands for all."""
+    from ingest_assets.file_ids import key_of, owner_of
+
+    user_id, project_id, _ = owner_of(key_of(file_id))
+    return user in ("", user_id) and project in ("", project_id)
 
 
 def _file_id(name: str) -> str:

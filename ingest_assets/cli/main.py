@@ -16,7 +16,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from ingest_assets.cli import event_commands, file_commands, host_commands, store_commands
+from ingest_assets.cli import event_commands, file_commands, host_commands, message_commands, store_commands
 from ingest_assets.cli.backfill import backfill
 from ingest_assets.cli.options import EXIT_INTERRUPTED, EXIT_OUTSIDE, EXIT_PROBLEM, EXIT_USAGE
 from ingest_assets.errors import BadInput, ConfigError, OutsideError
@@ -70,6 +70,7 @@ for command in (
     *event_commands.COMMANDS,
     *store_commands.COMMANDS,
     *host_commands.COMMANDS,
+    *message_commands.COMMANDS,
 ):
     app.command()(command)
 

@@ -53,6 +53,12 @@ class Settings(BaseModel):
         validation_alias="INGEST_BUCKET",
         description="where files arrive: a folder, as a path or file:// URL; s3://bucket/prefix; gs://bucket/prefix",
     )
+    default_scope: str = Field(
+        default="",
+        pattern="^([^/]+/[^/]+)?$",
+        validation_alias="INGEST_DEFAULT_SCOPE",
+        description="USER/PROJECT that files in no user's project belong to; without it they are named and not read",
+    )
     s3_endpoint: str = Field(
         default="",
         pattern="^https?://[^@]*$",

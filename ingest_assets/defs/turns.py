@@ -43,17 +43,6 @@ def turn_tags(instance: dg.DagsterInstance, requests: Sequence[TurnRequest]) -> 
     return [{PRIORITY_TAG: str(priority)} for priority in priorities]
 
 
-def first_in_turn(
-    instance: dg.DagsterInstance, requests: Sequence[TurnRequest], *, limit: int
-) -> list[tuple[TurnRequest, dict[str, str]]]:
-    """Choose the requests whose turn comes first, at most `limit` of them, each with the tags of its run.
-
-    A tick that may ask for a hundred runs takes some of every user, and not the first hundred names of the listing.
-    """
-    tagged = zip(requests, turn_tags(instance, requests), strict=True)
-    return sorted(tagged, key=lambda pair: -priority_in(pair[1]))[:limit]
-
-
 def waiting_files(instance: dg.DagsterInstance) -> WaitingFiles:
     """Read which files wait in Dagster's queue."""
     waiting = WaitingFiles()

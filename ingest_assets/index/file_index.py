@@ -193,6 +193,13 @@ class FileIndex:
                     (failed if State(row.ledger_state).is_failure else sound).append(composed(row.file_id))
         return list(dict.fromkeys(sound + failed))
 
+    def failed(self) -> list[str]:
+        """Return the files whose last attempt failed, the latest first."""
+        states = [state.value for state in State if state.is_failure]
+        query = select(c.file_id).where(c.in_ledger, c.ledger_state.in_(states))
+        with self.database.begin(writes=False) as connection:
+            return list(connection.execute(query.order_by(c.updated_at.desc(), c.file_id)).scalars())
+
     def problems(self, *, limit: int) -> list[str]:
         """Return files whose last attempt failed, or that were published without parts; the latest first."""
         states = [state.value for state in (State.FAILED, State.PARTIAL, State.OUT_OF_MEMORY, State.QUARANTINED)]

@@ -10,6 +10,7 @@ import pytest
 
 from ingest_assets.buckets.contract import Bucket
 from ingest_assets.errors import BadInput, OutsideError
+from ingest_assets.file_ids import file_id_of
 from ingest_assets.records import BucketObject, UnreadablePlace
 from ingest_assets_tests.buckets.conftest import Place
 
@@ -155,6 +156,43 @@ def test_two_names_that_differ_only_in_their_form_are_named_and_one_is_read(buck
     assert (other.key, other.position) == (f"ann/{COMPOSED}/a.txt", f"ann/{DECOMPOSED}/a.txt")
     assert "two files have this name" in other.reason
     assert read(bucket, f"ann/{COMPOSED}/a.txt") == COMPOSED.encode()
+
+
+def test_objects_in_no_project_are_named_or_belong_to_the_default_scope(place: Place, tmp_path: Path) -> None:
+    plain, scoped = place.open(), place.open(INGEST_DEFAULT_SCOPE="team/inbox")
+    plain.prepare()
+    for stored in ("lonely.txt", "ann/lonely.txt", "ann/p/a.txt"):
+        place.write(stored, stored.encode())
+    for item in plain.list():
+        if item.key != "ann/p/a.txt":
+            with pytest.raises(BadInput, match="two folders deep"):
+                file_id_of(item.key)
+    mapped = {item.key: item.position for item in scoped.list()}
+    assert mapped == {
+        "team/inbox/ann/lonely.txt": "ann/lonely.txt",
+        "ann/p/a.txt": "ann/p/a.txt",
+        "team/inbox/lonely.txt": "lonely.txt",
+    }
+    for key, stored in mapped.items():
+        assert scoped.stat(key) in list(scoped.list())
+        assert read(scoped, key) == stored.encode()
+    assert put(scoped, tmp_path, "team/inbox/lonely.txt", b"anew").stored_key == "lonely.txt"
+    assert read(plain, "lonely.txt") == b"anew"
+    scoped.delete("team/inbox/lonely.txt")
+    assert keys(plain) == ["ann/lonely.txt", "ann/p/a.txt"]
+    assert scoped.stat("team/inbox/lonely.txt") is None
+
+
+def test_of_two_objects_with_one_key_in_the_default_scope_one_is_named(place: Place) -> None:
+    scoped = place.open(INGEST_DEFAULT_SCOPE="team/inbox")
+    scoped.prepare()
+    place.write("a.txt", b"outside")
+    place.write("team/inbox/a.txt", b"inside")
+    outside, inside = scoped.list()
+    assert isinstance(outside, UnreadablePlace)
+    assert "rename one" in outside.reason
+    assert inside == scoped.stat("team/inbox/a.txt")
+    assert read(scoped, "team/inbox/a.txt") == b"inside"
 
 
 def test_a_forked_process_and_its_parent_use_the_bucket_side_by_side(bucket: Bucket, tmp_path: Path) -> None:

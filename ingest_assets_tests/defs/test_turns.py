@@ -9,7 +9,7 @@ import pytest
 
 from ingest_assets.defs.attempt_tags import tags_of
 from ingest_assets.defs.run_coordinator import asked_by
-from ingest_assets.defs.turns import PRIORITY_TAG, TurnRequest, first_in_turn, turn_tags
+from ingest_assets.defs.turns import PRIORITY_TAG, TurnRequest, turn_tags
 from ingest_assets.stages.attempts import Attempt
 from ingest_assets.stages.turns import AskedBy
 from ingest_assets_tests.defs.queued import job_of_a_file, queue
@@ -47,14 +47,6 @@ def test_runs_that_have_left_the_queue_do_not_count(instance: dg.DagsterInstance
     instance.report_run_canceled(run)
     upload(instance, "ann:p:2", "bob:p:1")
     assert served(instance) == ["ann:p:2", "bob:p:1"]
-
-
-def test_a_tick_that_may_ask_for_few_runs_takes_some_of_every_user(instance: dg.DagsterInstance) -> None:
-    requests = [TurnRequest(f"ann:p:{number}", AskedBy.BUCKET, 10) for number in range(500)]
-    requests.append(TurnRequest("bob:p:1", AskedBy.BUCKET, 10))
-    chosen = first_in_turn(instance, requests, limit=3)
-    assert [request.file_id for request, _ in chosen] == ["ann:p:0", "bob:p:1", "ann:p:1"]
-    assert turn_tags(instance, []) == []
 
 
 def test_the_repetition_of_a_run_that_ran_out_of_memory_keeps_its_turn() -> None:

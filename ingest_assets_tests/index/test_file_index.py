@@ -119,3 +119,9 @@ def test_users_take_turns_and_small_files_come_first(index: Index) -> None:
     )
     assert index.waiting() == ["1", "b", "2", "3"]
     assert [each.key for each in index.pending.next(limit=2, now=NOW)] == ["ann/p/1", "bob/q/b"]
+
+
+def test_every_file_whose_last_attempt_published_nothing_is_failed(index: Index) -> None:
+    for state in State:
+        index.know(record(state.value, state=state))
+    assert set(index.files.failed()) == {f"ann:p:{state.value}" for state in State if state.is_failure}

@@ -1,0 +1,74 @@
+"""Test `ingest outbox`: what it shows, fits and sends again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ingest_assets.config.settings import load_settings
+from ingest_assets.messaging.outbox import Outbox
+from ingest_assets.project import Project
+from ingest_assets_tests.cli.command_line import Home
+from ingest_assets_tests.messaging.outbox_parts import WEBHOOK, put
+
+LONG = "ann:p:" + "a long name of a report about the tides " * 3 + ".pdf"
+SETTINGS = {
+    "INGEST_PROGRESS_URL": "http://127.0.0.1:9/hook/s3cret",
+    "INGEST_PROGRESS_SECRET": "a secret for the tests",
+    "INGEST_URL_ALLOW": "127.0.0.1",
+}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    (tmp_path / "home").mkdir()
+    return Home(tmp_path, tmp_path / "models")
+
+
+@pytest.fixture
+def outbox(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Outbox]:
+    monkeypatch.setenv("DAGSTER_HOME", home.environment["DAGSTER_HOME"])
+    opened = Project(load_settings()).outbox
+    yield opened
+    opened.database.close()
+
+
+def test_what_waits_and_what_was_given_up_is_listed_with_its_reason(home: Home, outbox: Outbox) -> None:
+    for file_id in (LONG, "ann:p:b.pdf", "ann:p:c.pdf"):
+        put(outbox, file_id, "x", targets=(WEBHOOK, "webhook:https://hook.example/t0ken"))
+    for entry in outbox.claim("webhook", limit=3, claim="test"):
+        outbox.refused(entry, "127.0.0.1:9: it answered 401")
+    outbox.release("test")
+    text = home.run("outbox", code=1, COLUMNS="80", **SETTINGS).stdout
+    assert "3 messages wait" in text and "3 were given up" in text
+    assert "1: 127.0.0.1:9: it answered 401" in text
+    assert "ann/p/b.pdf" in text and "s3cret" not in text and "t0ken" not in text
+    assert max(map(len, text.splitlines())) <= 80
+    shown = home.json("outbox", code=1, **SETTINGS)
+    assert (shown["pending"], shown["dead"]) == (3, 3)
+    assert {each["to"] for each in shown["dead_letters"]} == {"progress to 127.0.0.1:9", "callback to hook.example"}
+    assert "s3cret" not in str(shown) and "t0ken" not in str(shown)
+
+
+def test_dead_letters_are_sent_again_by_id_or_all(home: Home, outbox: Outbox) -> None:
+    for name in "abc":
+        put(outbox, f"ann:p:{name}", "x")
+    for entry in outbox.claim("webhook", limit=3, claim="test"):
+        outbox.refused(entry, "it answered 404")
+    assert home("outbox", "--replay", "1", "--replay", "2").startswith("2 messages")
+    assert home.json("outbox", "--replay", "all") == {"replayed": 1}
+    assert "3 messages wait" in home("outbox")
+    assert "no dead letter has the id 7" in home("outbox", "--replay", "7", code=1)
+    assert "write the id" in home("outbox", "--replay", "first", code=1)
+
+
+def test_an_empty_outbox_is_all_well(home: Home) -> None:
+    assert home("outbox").startswith("0 messages wait; 0 were given up")
+
+
+def test_without_a_home_nothing_is_made(tmp_path: Path) -> None:
+    nowhere = Home(tmp_path, tmp_path / "models")
+    assert "there is no home" in nowhere("outbox", code=2)
+    assert not (tmp_path / "home").exists()
