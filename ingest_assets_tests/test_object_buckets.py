@@ -49,6 +49,8 @@ def bucket(home: Home, monkeypatch: pytest.MonkeyPatch) -> Bucket:
 
 
 def test_files_of_an_object_store_are_added_changed_found_and_removed(home: Home, bucket: Bucket) -> None:
+    """The stages' results lie on the object store too."""
+    home.environment["INGEST_ARTIFACTS"] = home.environment["INGEST_BUCKET"].replace("up/loads", "artifacts")
     path = home.file("tides.md", "# Tides\n\nThe tide table hangs beside the boathouse door.\n")
     assert "succeeded" in home("add", path, *OWNER)
     bucket.put("ann/p/später, [1].md", Path(home.file("other.md", "The lamp is lit at dusk.")))
@@ -64,6 +66,7 @@ def test_files_of_an_object_store_are_added_changed_found_and_removed(home: Home
     assert home.json("files", INGEST_DELETE_GRACE_S="0") != []
     assert "removed, with 1 chunks" in home("remove", "ann/p/später, [1].md")
     assert [item.key for item in bucket.list()] == []
+    assert not [path for path in (home.folder / "home").glob("artifacts/[!.]*") if path.is_dir()]
 
 
 def test_work_that_is_killed_half_way_is_taken_up_by_the_next(home: Home, bucket: Bucket) -> None:

@@ -41,12 +41,12 @@ class DefaultScopeBucket:
         inside = next(self._bucket.list(after=self._beginning), None)
         is_used = inside is not None and inside.position.startswith(self._beginning)
         for item in self._bucket.list(after=after):
-            if _is_in_a_project(item.key):
+            if isinstance(item, UnreadablePlace):
                 yield item
-            elif isinstance(item, UnreadablePlace):
-                # What lies below a user's folder may be in a project of theirs, or in the default scope.
+                if not _is_in_a_project(item.key):  # what lies below it may belong to the default scope
+                    yield replace(item, key=self._beginning + item.key, stored_key=item.position)
+            elif _is_in_a_project(item.key):
                 yield item
-                yield replace(item, key=self._beginning + item.key, stored_key=item.position)
             elif not is_used or self._bucket.stat(self._beginning + item.key) is None:
                 yield self._in_scope(item)
             else:
@@ -54,12 +54,11 @@ class DefaultScopeBucket:
                 yield UnreadablePlace(item.key, reason, stored_key=item.position)
 
     def stat(self, key: str) -> BucketObject | None:
-        """Return size, version and time of one object."""
+        """Return size, version and time of one object, under its key in the scope; events ask by the stored key."""
         found = self._bucket.stat(key)
         if found is None and (outside := self._outside(key)):
             found = self._bucket.stat(outside)
-            return None if found is None else self._in_scope(found)
-        return found
+        return None if found is None else self._in_scope(found)
 
     def local(self, key: str, *, version: str = "") -> AbstractContextManager[Path]:
         """Give the object's bytes as a file."""
@@ -67,9 +66,7 @@ class DefaultScopeBucket:
 
     def put(self, key: str, source: Path) -> BucketObject:
         """Copy a file into the bucket, over the object that has this key."""
-        stored = self._stored(key)
-        put = self._bucket.put(stored, source)
-        return put if stored == key else self._in_scope(put)
+        return self._in_scope(self._bucket.put(self._stored(key), source))
 
     def delete(self, key: str) -> None:
         """Remove an object."""
@@ -91,6 +88,8 @@ class DefaultScopeBucket:
         return "" if rest == key or _is_in_a_project(rest) else rest
 
     def _in_scope(self, item: BucketObject) -> BucketObject:
+        if _is_in_a_project(item.key):
+            return item
         return replace(item, key=self._beginning + item.key, stored_key=item.position)
 
 

@@ -174,7 +174,7 @@ def test_objects_in_no_project_are_named_or_belong_to_the_default_scope(place: P
         "team/inbox/lonely.txt": "lonely.txt",
     }
     for key, stored in mapped.items():
-        assert scoped.stat(key) in list(scoped.list())
+        assert scoped.stat(key) == scoped.stat(stored) in list(scoped.list())
         assert read(scoped, key) == stored.encode()
     assert put(scoped, tmp_path, "team/inbox/lonely.txt", b"anew").stored_key == "lonely.txt"
     assert read(plain, "lonely.txt") == b"anew"

@@ -144,14 +144,15 @@ def test_a_kill_during_an_upload_leaves_the_old_object_or_the_new_one(object_pla
 
 
 MEASURED = """
+from resource import RUSAGE_SELF, getrusage
 from ingest_assets.config.settings import load_settings
 from ingest_assets.buckets.opening import open_bucket
 bucket = open_bucket(load_settings())
 with bucket.local("small"):
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = getrusage(RUSAGE_SELF).ru_maxrss
 with bucket.local("large") as path:
     assert path.stat().st_size == 200_000_000
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10)
+print((getrusage(RUSAGE_SELF).ru_maxrss - before) >> 10)
 """
 
 
