@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -15,12 +17,21 @@ from ingest_assets.errors import ConfigError
 ROOT = Path(__file__).resolve().parents[1]
 CORPUS = ROOT.parent / "shared" / "corpus" / "documents"
 
-_SOAKED = ("test_fuzz.py", "test_kill.py", "test_deaths.py", "test_fifty_runs_leave_nothing_behind")
-"""Tests that `make soak` repeats beside those of hypothesis: they draw random data or kill processes."""
+_SOAKED = (
+    *("test_fuzz.py", "test_kill.py", "test_deaths.py", "test_error_rates.py"),
+    *("test_many_runs_leave_nothing_behind", "test_a_pdf_of_thousands_of_empty_pages"),
+)
+"""Tests of `make soak` beside those of hypothesis: they kill processes, or do a share of their work in the gate."""
 
 # The suite passes with the network off; nothing may try.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("DO_NOT_TRACK", "1")
+
+# Dagster's SQLite files are synchronised to the disk hundreds of times in a run, for 3 ms each (2026-11-30). Tests kill
+# processes and not machines, so their folders may lie in memory, where there is plenty of it.
+_IN_MEMORY = Path("/dev/shm")
+if _IN_MEMORY.is_dir() and shutil.disk_usage(_IN_MEMORY).free > 6 << 30 and psutil.virtual_memory().available > 8 << 30:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_IN_MEMORY))
 
 # On a loaded machine examples are slow to draw and to run; neither is a failure.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -40,7 +51,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             name in item.nodeid for name in _SOAKED
         ):
             item.add_marker(pytest.mark.soak)
-        item.add_marker(pytest.mark.xdist_group(f"{item.nodeid.partition('::')[0]} {speed}"))
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(f"{item.nodeid.partition('::')[0]} {speed}"))
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+from testing.forked_commands import run_forked
 
 INGEST = Path(sys.executable).with_name("ingest")
 OWNER = ("--user", "ann", "--project", "p")
@@ -27,16 +30,21 @@ class Home:
             "COLUMNS": "200",
         }
 
+    def copy_to(self, folder: Path) -> Home:
+        """Return a copy of this home in which nothing runs; what was added here is there, too."""
+        shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns("launcher"), dirs_exist_ok=True)
+        copy = Home(folder, Path(self.environment["INGEST_MODEL_CACHE"]))
+        copy.environment |= {name: value for name, value in self.environment.items() if name != "DAGSTER_HOME"}
+        return copy
+
     def run(self, *words: str, code: int = 0, **settings: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end and expect this exit code."""
-        done = subprocess.run(
-            [*self.by, str(INGEST), *words],
-            env={**self.environment, **settings},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        environment = {**self.environment, **settings}
+        if self.by:
+            command = [*self.by, str(INGEST), *words]
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+        else:
+            done = run_forked(words, environment=environment)
         assert done.returncode == code, done.stdout + done.stderr
         return done
 

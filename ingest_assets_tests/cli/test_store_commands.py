@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from transformers import BertConfig, BertModel, BertTokenizer
 
 from ingest_assets.stores.chroma.store import ChromaStore
 from ingest_assets_tests.cli.command_line import OWNER, Home
@@ -20,16 +19,24 @@ TIDES = "ann:p:tides.md"
 PAGE = "# Tides\n\nThe tide table hangs beside the boathouse door.\n"
 
 
-@pytest.fixture
-def ingest(tmp_path: Path, model_cache: Path) -> Home:
-    home = Home(tmp_path, model_cache)
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> Home:
+    home = Home(tmp_path_factory.mktemp("filled"), model_cache)
     home("add", home.file("tides.md", PAGE), home.file("oil.txt", "Oil for the lamp is kept dry.\n"), *OWNER)
     return home
 
 
 @pytest.fixture
+def ingest(filled: Home, tmp_path: Path) -> Home:
+    """A home with two files, of which a test may break what it likes."""
+    return filled.copy_to(tmp_path)
+
+
+@pytest.fixture
 def other_model(tmp_path: Path) -> Path:
     """A model of another length, with weights made at random, as sentence-transformers keeps one."""
+    from transformers import BertConfig, BertModel, BertTokenizer  # imports torch, for ten seconds
+
     folder = tmp_path / "other-model"
     config = BertConfig(
         vocab_size=120, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64

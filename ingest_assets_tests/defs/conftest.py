@@ -14,6 +14,7 @@ from ingest_assets.file_ids import file_id_of
 from ingest_assets.ledger_records import FileRecord, Hit, Scope
 from ingest_assets.project import Project as Parts
 from ingest_assets.stages.search import search
+from memory_capped_launcher.supervision.connections import kept_connections
 
 SCOPE = Scope("ann", "p")
 
@@ -48,10 +49,11 @@ class Project:
         return Path(self.settings.bucket) / "ann/p" / name
 
     def ingest(self, file_id: str) -> dg.ExecuteInProcessResult:
-        """Run the job for one file."""
+        """Run the job for one file, on connections that are kept, as in a run's own process."""
         self.instance.add_dynamic_partitions("files", [file_id])
         job = self.definitions.resolve_job_def("ingest_file")
-        return job.execute_in_process(instance=self.instance, partition_key=file_id, raise_on_error=False)
+        with kept_connections(on=True):
+            return job.execute_in_process(instance=self.instance, partition_key=file_id, raise_on_error=False)
 
     def purge(self, file_id: str) -> dg.ExecuteInProcessResult:
         """Run the purge of one file."""

@@ -13,10 +13,11 @@ from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.detection.media_type import detect
 from ingest_assets.parsers.families import count_pages, parser_for
 from ingest_assets.records import Part
+from memory_capped_launcher_tests.soaking import share
 
-# Some hundred files per family; the time of one example does not matter here.
-some_hundred = settings(
-    max_examples=150,
+# The time of one example does not matter here.
+many_files = settings(
+    max_examples=share(40, 400),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     database=None,

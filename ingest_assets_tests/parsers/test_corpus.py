@@ -5,23 +5,24 @@ from __future__ import annotations
 import csv
 import re
 import sys
-import time
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from ingest_assets.errors import BadInput
 from ingest_assets.parsers.contract import Limits
-from ingest_assets.parsers.detection.media_type import detect
-from ingest_assets.parsers.families import count_pages, parser_for
-from ingest_assets.records import ElementType, Part
+from ingest_assets.parsers.families import parser_for
+from ingest_assets.records import ElementType
+from ingest_assets_tests.parsers.corpus_reading import CorpusReading, read_once
 from ingest_assets_tests.parsers.reading import folded
 
 # spaCy and other dependencies of unstructured give DeprecationWarnings.
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("corpus"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
 
 # Their words stand in pictures, which the caption stage reads.
 PICTURES = {"pdf_scanned", "image"}
@@ -29,34 +30,16 @@ PICTURES = {"pdf_scanned", "image"}
 MAX_SECONDS = 60
 
 
-@dataclass
-class Outcome:
-    path: str
-    media_type: str = ""
-    error: str = ""
-    pages: int = 0
-    parts: list[Part] = field(default_factory=list)
-    seconds: float = 0.0
-
-    @property
-    def text(self) -> str:
-        return "\n".join(element.text for part in self.parts for element in part.elements)
-
-    @property
-    def problems(self) -> list[str]:
-        return [part.problem for part in self.parts if part.problem]
-
-
 @pytest.fixture(scope="module")
-def outcomes(corpus: Path, request: pytest.FixtureRequest) -> Iterator[dict[str, Outcome]]:
-    found = {row["path"]: read(corpus, row["path"]) for row in manifest(corpus)}
+def outcomes(corpus: Path, request: pytest.FixtureRequest) -> Iterator[dict[str, CorpusReading]]:
+    found = {row["path"]: read_once(corpus, row["path"]) for row in manifest(corpus)}
     yield found
     capture = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         sys.stdout.write(table_of(found))
 
 
-def table_of(outcomes: dict[str, Outcome]) -> str:
+def table_of(outcomes: dict[str, CorpusReading]) -> str:
     lines = [f"\n{'file':42} {'media type':40} {'outcome':8} pages elements pictures seconds"]
     for outcome in outcomes.values():
         elements = sum(len(part.elements) for part in outcome.parts)
@@ -72,28 +55,13 @@ def manifest(corpus: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
-def read(corpus: Path, name: str) -> Outcome:
-    path, limits = corpus / name, Limits()
-    outcome = Outcome(name)
-    start = time.process_time()
-    try:
-        outcome.media_type = detect(path, filename=path.name)
-        parser = parser_for(outcome.media_type, filename=path.name)
-        outcome.pages = count_pages(parser, path, limits=limits)
-        outcome.parts = list(parser.read(path, limits=limits))
-    except BadInput as error:
-        outcome.error = str(error)
-    outcome.seconds = time.process_time() - start
-    return outcome
-
-
-def holds(outcome: Outcome, phrase: str) -> bool:
+def holds(outcome: CorpusReading, phrase: str) -> bool:
     # A phrase of a CSV has commas where the table has cells.
     text = folded(outcome.text)
     return folded(phrase) in text or folded(phrase) in re.sub(r" *\| *", ",", text)
 
 
-def test_every_file_that_is_ok_gives_its_phrases(corpus: Path, outcomes: dict[str, Outcome]) -> None:
+def test_every_file_that_is_ok_gives_its_phrases(corpus: Path, outcomes: dict[str, CorpusReading]) -> None:
     missing = []
     for row in manifest(corpus):
         family, outcome = row["path"].split("/")[0], outcomes[row["path"]]
@@ -104,7 +72,7 @@ def test_every_file_that_is_ok_gives_its_phrases(corpus: Path, outcomes: dict[st
     assert missing == []
 
 
-def test_every_file_that_is_wrong_is_refused_by_name(corpus: Path, outcomes: dict[str, Outcome]) -> None:
+def test_every_file_that_is_wrong_is_refused_by_name(corpus: Path, outcomes: dict[str, CorpusReading]) -> None:
     accepted = [
         row["path"]
         for row in manifest(corpus)
@@ -130,11 +98,11 @@ def test_every_file_that_is_wrong_is_refused_by_name(corpus: Path, outcomes: dic
         ("odt/testODTEncrypted.odt", "encrypted; upload it without a password"),
     ],
 )
-def test_a_refusal_names_the_problem(outcomes: dict[str, Outcome], name: str, words: str) -> None:
+def test_a_refusal_names_the_problem(outcomes: dict[str, CorpusReading], name: str, words: str) -> None:
     assert words in outcomes[name].error
 
 
-def test_a_file_that_is_a_picture_is_read_as_one(outcomes: dict[str, Outcome]) -> None:
+def test_a_file_that_is_a_picture_is_read_as_one(outcomes: dict[str, CorpusReading]) -> None:
     without = [
         outcome.path
         for outcome in outcomes.values()
@@ -143,11 +111,11 @@ def test_a_file_that_is_a_picture_is_read_as_one(outcomes: dict[str, Outcome]) -
     assert without == []
 
 
-def test_no_file_takes_long(outcomes: dict[str, Outcome]) -> None:
+def test_no_file_takes_long(outcomes: dict[str, CorpusReading]) -> None:
     assert [outcome.path for outcome in outcomes.values() if outcome.seconds > MAX_SECONDS] == []
 
 
-def test_elements_are_clean_and_their_pictures_come_along(outcomes: dict[str, Outcome]) -> None:
+def test_elements_are_clean_and_their_pictures_come_along(outcomes: dict[str, CorpusReading]) -> None:
     for outcome in outcomes.values():
         numbers = [part.number for part in outcome.parts]
         assert numbers == list(range(1, len(numbers) + 1)), outcome.path
@@ -171,7 +139,9 @@ def test_elements_are_clean_and_their_pictures_come_along(outcomes: dict[str, Ou
      "rtf/testRTFVarious.rtf",
      "msg/testMSG_att_doc.msg"],
 )  # fmt: skip
-def test_a_reading_that_goes_on_yields_the_same_parts(corpus: Path, outcomes: dict[str, Outcome], name: str) -> None:
+def test_a_reading_that_goes_on_yields_the_same_parts(
+    corpus: Path, outcomes: dict[str, CorpusReading], name: str
+) -> None:
     path, whole = corpus / name, outcomes[name]
     middle = len(whole.parts) // 2 + 1
     parser = parser_for(whole.media_type, filename=path.name)

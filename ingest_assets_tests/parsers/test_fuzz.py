@@ -1,6 +1,6 @@
 """Read damaged files of every family in a capped process: each gives parts or a BadInput, nothing else.
 
-`make soak` reads thousands of each family.
+The gate reads a dozen files of each family; `make soak` reads thousands.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from ingest_assets_tests.parsers.capped_reader import CappedReader
 from ingest_assets_tests.parsers.mutation import mutated, places
+from memory_capped_launcher_tests.soaking import share
 
 pytestmark = pytest.mark.slow
 
@@ -88,7 +89,7 @@ def test_a_damaged_file_gives_parts_or_a_refusal(
     wholes = MADE.get(family) or {name: (corpus / name).read_bytes() for name in FAMILIES[family]}
 
     @settings(
-        max_examples=40,
+        max_examples=share(12, 200),
         deadline=None,
         database=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

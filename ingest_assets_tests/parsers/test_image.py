@@ -13,7 +13,7 @@ from ingest_assets.errors import BadInput
 from ingest_assets.parsers import image
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.records import ElementType
-from ingest_assets_tests.parsers.mutation import mutated, places, read_or_refuse, some_hundred
+from ingest_assets_tests.parsers.mutation import many_files, mutated, places, read_or_refuse
 from ingest_assets_tests.parsers.reading import file, parts_of, png
 
 
@@ -101,7 +101,7 @@ def test_what_is_no_picture_is_refused_by_name(tmp_path: Path, data: bytes) -> N
 
 
 @pytest.mark.slow
-@some_hundred
+@many_files
 @given(changes=places)
 def test_damage_is_refused_or_read(tmp_path: Path, corpus: Path, changes: list[tuple[float, str, bytes]]) -> None:
     for name in ("testTIFF_multipage.tif", "webp-test.webp", "chi_sim_image.jpeg"):

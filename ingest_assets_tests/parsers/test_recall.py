@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from ingest_assets.parsers.contract import Limits
-from ingest_assets.parsers.detection.media_type import detect
-from ingest_assets.parsers.families import parser_for
+from ingest_assets_tests.parsers.corpus_reading import read_once
 from testing import words
 
 # spaCy and other dependencies of unstructured.
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("corpus"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
 
 
 @cache
@@ -27,13 +29,8 @@ def pinned() -> dict[str, tuple[int, list[str]]]:
     return {file: (int(found), runs.split()) for file, found, runs in rows}
 
 
-def text_of(path: Path) -> str:
-    parser = parser_for(detect(path, filename=path.name), filename=path.name)
-    return "\n".join(element.text for part in parser.read(path, limits=Limits()) for element in part.elements)
-
-
 @pytest.mark.parametrize("file", pinned())
 def test_a_file_has_lost_no_text(corpus: Path, file: str) -> None:
     before, runs = pinned()[file]
-    ours = set(map(words.digest, words.runs_of(text_of(corpus / file))))
+    ours = set(map(words.digest, words.runs_of(read_once(corpus, file).text)))
     assert sum(run in ours for run in runs) >= before

@@ -8,14 +8,16 @@ from typing import NotRequired, TypedDict
 
 import pytest
 
-from ingest_assets.parsers.contract import Limits
-from ingest_assets.parsers.detection.media_type import detect
-from ingest_assets.parsers.families import parser_for
 from ingest_assets.records import Element, ElementType
+from ingest_assets_tests.parsers.corpus_reading import read_once
 from ingest_assets_tests.parsers.reading import folded
 
 # spaCy and other dependencies of unstructured give DeprecationWarnings.
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("corpus"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
 
 
 class Truth(TypedDict):
@@ -32,17 +34,11 @@ TRUTHS: dict[str, Truth] = tomllib.loads(
 )
 
 
-def elements_seen(path: Path, truth: Truth) -> list[Element]:
-    """Read the pages or parts for which the corpus says what a person sees."""
-    parser = parser_for(detect(path, filename=path.name), filename=path.name)
-    last = max(truth.get("pages", truth.get("parts", [1_000])))
-    elements = []
-    for part in parser.read(path, limits=Limits()):
-        if part.number in truth.get("pages", truth.get("parts", [part.number])):
-            elements.extend(part.elements)
-        if part.number == last:
-            break
-    return elements
+def elements_seen(corpus: Path, name: str, truth: Truth) -> list[Element]:
+    """Return the elements of the pages or parts for which the corpus says what a person sees."""
+    parts = read_once(corpus, name).parts
+    seen = truth.get("pages", truth.get("parts", [part.number for part in parts]))
+    return [element for part in parts if part.number in seen for element in part.elements]
 
 
 def by_order(headings: list[tuple[int, str]]) -> list[tuple[int, str]]:
@@ -54,7 +50,7 @@ def by_order(headings: list[tuple[int, str]]) -> list[tuple[int, str]]:
 @pytest.mark.parametrize("name", TRUTHS)
 def test_the_structure_is_what_a_person_sees(corpus: Path, name: str) -> None:
     truth = TRUTHS[name]
-    elements = elements_seen(corpus / name, truth)
+    elements = elements_seen(corpus, name, truth)
     titles = [(element.level, folded(element.text)) for element in elements if element.type is ElementType.TITLE]
     wanted = [(int(level), folded(text)) for level, _, text in (line.partition(" ") for line in truth["headings"])]
     assert by_order(titles) == by_order(wanted)

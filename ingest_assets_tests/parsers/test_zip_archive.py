@@ -15,7 +15,7 @@ from ingest_assets.parsers import zip_archive as archive
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.detection.media_type import detect
 from ingest_assets.records import ElementType, Part
-from ingest_assets_tests.parsers.mutation import mutated, places, read_or_refuse, some_hundred
+from ingest_assets_tests.parsers.mutation import many_files, mutated, places, read_or_refuse
 from ingest_assets_tests.parsers.reading import elements_of, file, parts_of, png, texts_of
 
 # spaCy, which unstructured loads to read HTML, gives DeprecationWarnings.
@@ -161,7 +161,7 @@ def test_parts_are_the_same_from_any_start(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@some_hundred
+@many_files
 @given(changes=places)
 def test_damage_is_refused_or_read(tmp_path: Path, changes: list[tuple[float, str, bytes]]) -> None:
     inner = zipped({"x.txt": "inner", "y.csv": "a,b\n1,2"})

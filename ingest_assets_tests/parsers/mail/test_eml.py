@@ -17,7 +17,7 @@ from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.mail import eml as mail
 from ingest_assets.records import ElementType
 from ingest_assets_tests.parsers.mail.mails import message
-from ingest_assets_tests.parsers.mutation import mutated, places, read_or_refuse, some_hundred
+from ingest_assets_tests.parsers.mutation import many_files, mutated, places, read_or_refuse
 from ingest_assets_tests.parsers.reading import elements_of, file, parts_of, png, texts_of
 
 # spaCy, which unstructured loads to read HTML, gives DeprecationWarnings.
@@ -253,7 +253,7 @@ def test_a_part_of_an_attachment_can_be_left_unread(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@some_hundred
+@many_files
 @given(changes=places)
 def test_damage_is_refused_or_read(tmp_path: Path, corpus: Path, changes: list[tuple[float, str, bytes]]) -> None:
     for name in ("eng_spa_mult.eml", "fake-encrypted.eml"):

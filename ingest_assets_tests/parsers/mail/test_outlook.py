@@ -12,7 +12,7 @@ from ingest_assets.errors import BadInput
 from ingest_assets.parsers.detection.media_type import detect
 from ingest_assets.parsers.mail import compressed_rtf, outlook
 from ingest_assets.records import ElementType
-from ingest_assets_tests.parsers.mutation import mutated, places, read_or_refuse, some_hundred
+from ingest_assets_tests.parsers.mutation import many_files, mutated, places, read_or_refuse
 from ingest_assets_tests.parsers.office97.ole import compound
 from ingest_assets_tests.parsers.reading import elements_of, file, parts_of, png, texts_of
 
@@ -138,7 +138,7 @@ def test_an_encrypted_mail_is_refused_by_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@some_hundred
+@many_files
 @given(changes=places)
 def test_damage_is_refused_or_read(tmp_path: Path, corpus: Path, changes: list[tuple[float, str, bytes]]) -> None:
     for name in ("fake-email-attachment.msg", "testMSG_chinese.msg"):

@@ -10,7 +10,7 @@ from hypothesis import given
 from ingest_assets.errors import BadInput
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.office97 import doc, ppt, xls
-from ingest_assets_tests.parsers.mutation import mutated, places, read_or_refuse, some_hundred
+from ingest_assets_tests.parsers.mutation import many_files, mutated, places, read_or_refuse
 from ingest_assets_tests.parsers.office97.office_files import slides, word, workbook
 from ingest_assets_tests.parsers.reading import file, parts_of
 
@@ -39,7 +39,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@some_hundred
+@many_files
 @given(changes=places)
 def test_damage_is_refused_or_read(tmp_path: Path, corpus: Path, changes: list[tuple[float, str, bytes]]) -> None:
     fake = (corpus / "wrong_extension" / "fake.doc").read_bytes()

@@ -13,7 +13,7 @@ from ingest_assets.errors import BadInput
 from ingest_assets.parsers.contract import Parser
 from ingest_assets.parsers.detection.media_type import detect
 from ingest_assets.parsers.opendocument import odt
-from ingest_assets_tests.parsers.mutation import mutated, places, read_or_refuse, some_hundred
+from ingest_assets_tests.parsers.mutation import many_files, mutated, places, read_or_refuse
 from ingest_assets_tests.parsers.opendocument.odf_files import KINDS, odf, p, row, sheet
 from ingest_assets_tests.parsers.reading import parts_of, rewritten
 
@@ -59,7 +59,7 @@ def test_a_bomb_and_a_package_without_content_are_refused(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-@some_hundred
+@many_files
 @given(changes=places)
 def test_damage_is_refused_or_read(tmp_path: Path, corpus: Path, changes: list[tuple[float, str, bytes]]) -> None:
     source = corpus / "odt" / "fake.odt"

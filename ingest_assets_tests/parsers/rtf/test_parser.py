@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ingest_assets.errors import BadInput
 from ingest_assets.parsers.rtf import parser as rtf
 from ingest_assets.records import ElementType
-from ingest_assets_tests.parsers.mutation import mutated, places, read_or_refuse, some_hundred
+from ingest_assets_tests.parsers.mutation import many_files, mutated, places, read_or_refuse
 from ingest_assets_tests.parsers.reading import elements_of, file, parts_of, png, texts_of
 
 FONTS = r"{\fonttbl{\f0\fcharset0 Arial;}{\f1\fcharset128 MS Mincho;}{\f2\fcharset204 Arial;}{\f3\fcharset2 Symbol;}}"
@@ -128,7 +128,7 @@ def test_tokens_are_the_same_wherever_a_block_ends(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@some_hundred
+@many_files
 @given(changes=places, noise=st.text(alphabet="\\{}'u*19 \n\tfabpict", max_size=200))
 def test_damage_is_refused_or_read(
     tmp_path: Path, corpus: Path, changes: list[tuple[float, str, bytes]], noise: str
