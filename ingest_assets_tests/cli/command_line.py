@@ -31,7 +31,7 @@ class Home:
         }
 
     def copy_to(self, folder: Path) -> Home:
-        """Return a copy of this home in which nothing runs; what was added here is there, too."""
+        """Return a copy of this home in which nothing runs. A bucket in it holds the same files with newer versions."""
         shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns("launcher"), dirs_exist_ok=True)
         copy = Home(folder, Path(self.environment["INGEST_MODEL_CACHE"]))
         copy.environment |= {name: value for name, value in self.environment.items() if name != "DAGSTER_HOME"}

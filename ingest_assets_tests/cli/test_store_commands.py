@@ -19,11 +19,15 @@ TIDES = "ann:p:tides.md"
 PAGE = "# Tides\n\nThe tide table hangs beside the boathouse door.\n"
 
 
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> Home:
-    home = Home(tmp_path_factory.mktemp("filled"), model_cache)
+def with_two_files(folder: Path, model_cache: Path) -> Home:
+    home = Home(folder, model_cache)
     home("add", home.file("tides.md", PAGE), home.file("oil.txt", "Oil for the lamp is kept dry.\n"), *OWNER)
     return home
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> Home:
+    return with_two_files(tmp_path_factory.mktemp("filled"), model_cache)
 
 
 @pytest.fixture
@@ -95,7 +99,8 @@ def test_the_store_is_optimized(ingest: Home) -> None:
     assert "all agrees" in ingest("validate")
 
 
-def test_chunks_that_were_cut_elsewhere_are_answered_and_stay(ingest: Home) -> None:
+def test_chunks_that_were_cut_elsewhere_are_answered_and_stay(tmp_path: Path, model_cache: Path) -> None:
+    ingest = with_two_files(tmp_path, model_cache)  # in a copied bucket each file would be new to `ingest work`
     lines = [
         {"doc_id": "manual", "chunk_id": "c1", "text": "The fog horn sounds twice a minute."},
         {"doc_id": "manual", "chunk_id": "c1", "text": "The fog horn is broken."},

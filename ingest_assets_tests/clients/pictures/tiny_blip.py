@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
-
 from ingest_assets_tests.clients.conftest import ENGLISH
 
 _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -16,6 +14,7 @@ def write_blip(folder: Path, *, seed: int = 0) -> Path:
     """Write weights, configuration, picture processor and tokenizer into a folder, as they lie on the hub."""
     import torch
     from transformers import BertTokenizerFast, BlipConfig, BlipForConditionalGeneration
+    from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
     words = [*_SPECIAL, *sorted(set(ENGLISH.split())), *_MARKS]
     layers = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
