@@ -23,6 +23,18 @@ _SOAKED = (
 )
 """Tests of `make soak` beside those of hypothesis: they kill processes, or do a share of their work in the gate."""
 
+_LONGEST = (
+    *("cli/test_store_commands.py", "test_out_of_memory.py", "launcher_tests/test_deaths.py", "test_run_launcher.py"),
+    *(
+        "defs/test_ingest_file.py",
+        "atlas/test_kill.py",
+        "test_blip_describer.py",
+        "cli/test_main.py",
+        "test_releases.py",
+    ),
+)
+"""Files of slow tests that run first, so that at the end no process waits long for the other."""
+
 # The suite passes with the network off; nothing may try.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("DO_NOT_TRACK", "1")
@@ -44,7 +56,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     xdist hands out groups whole (`--dist loadgroup`), so fixtures of a module, such as a server, are made once.
     """
-    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+    items.sort(key=_turn)
     for item in items:
         speed = "slow" if item.get_closest_marker("slow") else "fast"
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False) or any(
@@ -53,6 +65,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.soak)
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(f"{item.nodeid.partition('::')[0]} {speed}"))
+
+
+def _turn(item: pytest.Item) -> int:
+    """Return when a test runs: fast ones first, then the longest files of slow ones, then the others."""
+    if item.get_closest_marker("slow") is None:
+        return 0
+    path = item.nodeid.partition("::")[0]
+    return next((turn for turn, name in enumerate(_LONGEST, 1) if path.endswith(name)), len(_LONGEST) + 1)
 
 
 @pytest.fixture(scope="session")

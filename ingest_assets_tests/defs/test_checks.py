@@ -16,6 +16,7 @@ from ingest_assets.records import EmbeddedChunk
 from ingest_assets.stores.chroma.read import row_names
 from ingest_assets.stores.chroma.store import ChromaStore
 from ingest_assets_tests.defs.conftest import Project, checks
+from ingest_assets_tests.parsers.pdf.pdf_files import Line, Page, write
 
 pytestmark = pytest.mark.slow
 
@@ -24,9 +25,9 @@ GEESE = "# Geese\n\nThe geese winter on the north meadow from October to March.\
 FIVE = ("raw_files", "parsed_documents", "image_captions", "chunks", "embeddings")
 
 
-def test_a_missing_slice_fails_the_page_check(project: Project, samples: Path) -> None:
-    (pdf,) = samples.glob("*.pdf")
-    file_id = project.put("paper.pdf", pdf.read_bytes())
+def test_a_missing_slice_fails_the_page_check(project: Project, tmp_path: Path) -> None:
+    pages = [Page((Line(f"Page {number} of the paper.", 72, 700),)) for number in range(3)]
+    file_id = project.put("paper.pdf", write(tmp_path / "paper.pdf", pages).read_bytes())
     project.ingest(file_id)
     for slice_file in (project.settings.artifacts_folder / "parsed_documents" / file_id).rglob("*.jsonl.zst"):
         slice_file.unlink()

@@ -31,9 +31,12 @@ from pathlib import Path
 from ingest_assets.ledger_records import FileRecord
 from ingest_assets.stores.contract import VectorStore
 from ingest_assets_tests.stores.builders import scope_of, vector_of
+from memory_capped_launcher_tests.soaking import SOAKING
 
 ROOT = Path(__file__).resolve().parents[2]
 CHILD_S = 120.0
+LOOK_EVERY_S = 0.0 if SOAKING else 0.01
+"""The soak searches without a pause, which takes a core of the machine."""
 
 KilledAt = Callable[..., bool]
 
@@ -85,6 +88,7 @@ def watch(store: VectorStore, record: FileRecord, documents: Mapping[str, Sequen
         if sum(seen.values()) == 1:
             sys.stdout.write("reading\n")
             sys.stdout.flush()
+        stop.wait(LOOK_EVERY_S)
     store.close()
     sys.stdout.write(json.dumps(seen) + "\n")
 
