@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -99,8 +101,14 @@ def weights() -> Path:
 
 
 @pytest.fixture(scope="session")
-def model_cache(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def on_a_disk() -> Iterator[Path]:
+    """A folder that is not in memory: a mapped file that lies in memory counts as memory."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def model_cache(weights: Path, on_a_disk: Path) -> Path:
     """A cache that holds the converted model."""
-    cache = tmp_path_factory.mktemp("models")
-    converted(None, cache_dir=cache)
-    return cache
+    converted(None, cache_dir=on_a_disk / "models")
+    return on_a_disk / "models"

@@ -23,16 +23,11 @@ def ingest(tmp_path: Path, model_cache: Path) -> Home:
 
 
 @pytest.fixture(scope="module")
-def with_a_lamp(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> Home:
+def lamp(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> Home:
+    """A home that holds one file, a.txt, for tests that only ask."""
     home = Home(tmp_path_factory.mktemp("filled"), model_cache)
     home("add", home.file("a.txt", "The lamp is lit at dusk."), *OWNER)
     return home
-
-
-@pytest.fixture
-def filled(with_a_lamp: Home, tmp_path: Path) -> Home:
-    """A home of its own that holds one file, a.txt."""
-    return with_a_lamp.copy_to(tmp_path)
 
 
 def test_a_file_is_added_found_shown_and_removed(ingest: Home) -> None:
@@ -54,12 +49,13 @@ def test_a_file_is_added_found_shown_and_removed(ingest: Home) -> None:
     assert "no files at all" in ingest("search", "where is the tide table?", *OWNER, code=1)
 
 
-def test_an_unchanged_file_is_skipped_and_a_changed_one_is_not(filled: Home) -> None:
-    path = filled.file("a.txt", "The lamp is lit at dusk.")
-    (again,) = json.loads(filled("add", path, *OWNER, "--json"))
+def test_an_unchanged_file_is_skipped_and_a_changed_one_is_not(ingest: Home) -> None:
+    path = ingest.file("a.txt", "The lamp is lit at dusk.")
+    ingest("add", path, *OWNER)
+    (again,) = json.loads(ingest("add", path, *OWNER, "--json"))
     assert again["unchanged"] is True
-    filled.file("a.txt", "The lamp is lit at dawn.")
-    (changed,) = json.loads(filled("add", path, *OWNER, "--json"))
+    ingest.file("a.txt", "The lamp is lit at dawn.")
+    (changed,) = json.loads(ingest("add", path, *OWNER, "--json"))
     assert (changed["unchanged"], changed["generation"]) == (False, 2)
 
 
@@ -83,10 +79,10 @@ def test_a_folder_is_added_with_its_paths(ingest: Home) -> None:
     assert [record["filename"] for record in ingest.json("files")] == ["deep/two.txt", "one.txt"]
 
 
-def test_nobody_sees_another_users_chunks(filled: Home) -> None:
-    assert "no files of this user and project" in filled("search", "lamp", "--user", "bob", "--project", "p", code=1)
-    assert "did you mean -u ann -p p?" in filled("search", "lamp", "--user", "ann", "--project", "q", code=1)
-    assert "must not be empty" in filled("search", "lamp", "--user", "", "--project", "p", code=2)
+def test_nobody_sees_another_users_chunks(lamp: Home) -> None:
+    assert "no files of this user and project" in lamp("search", "lamp", "--user", "bob", "--project", "p", code=1)
+    assert "did you mean -u ann -p p?" in lamp("search", "lamp", "--user", "ann", "--project", "q", code=1)
+    assert "must not be empty" in lamp("search", "lamp", "--user", "", "--project", "p", code=2)
 
 
 def test_wrong_settings_stop_the_start_and_are_all_named(ingest: Home) -> None:
@@ -171,20 +167,21 @@ def test_a_password_is_never_shown(ingest: Home) -> None:
     assert "S3cret" not in ingest("status", code=3, INGEST_CHROMA=url)
 
 
-def test_old_runs_are_deleted_and_everything_else_stays(filled: Home) -> None:
-    events = filled.folder / "home/history/runs"
+def test_old_runs_are_deleted_and_everything_else_stays(ingest: Home) -> None:
+    ingest("add", ingest.file("a.txt", "The lamp is lit at dusk."), *OWNER)
+    events = ingest.folder / "home/history/runs"
     (shard,) = [path for path in events.glob("*.db") if path.name != "index.db"]
-    assert "0 runs deleted" in filled("prune-runs")
-    assert filled.json("prune-runs", "--days", "0") == {"deleted": 1}
+    assert "0 runs deleted" in ingest("prune-runs")
+    assert ingest.json("prune-runs", "--days", "0") == {"deleted": 1}
     assert not shard.exists()
-    assert filled.json("search", "lamp", *OWNER)[0]["filename"] == "a.txt"
-    assert "unchanged" in filled("add", filled.file("a.txt", "The lamp is lit at dusk."), *OWNER)
+    assert ingest.json("search", "lamp", *OWNER)[0]["filename"] == "a.txt"
+    assert "unchanged" in ingest("add", ingest.file("a.txt", "The lamp is lit at dusk."), *OWNER)
 
 
-def test_questions_of_standard_input_are_answered_by_one_process(filled: Home) -> None:
+def test_questions_of_standard_input_are_answered_by_one_process(lamp: Home) -> None:
     done = subprocess.run(
         [str(INGEST), "search", "-", *OWNER, "--json"],
-        env=filled.environment,
+        env=lamp.environment,
         input="when is the lamp lit?\n\nlamp\n",
         capture_output=True,
         text=True,

@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -119,8 +121,15 @@ def test_memory_shared_after_a_fork_counts_once() -> None:
     assert gauge.peak_mb < alone.peak_mb + 32
 
 
-def test_mapped_files_count_neither_for_the_cap_nor_for_the_peak(tmp_path: Path) -> None:
-    (tmp_path / "weights").write_bytes(b"x" * (300 << 20))
+@pytest.fixture
+def on_a_disk() -> Iterator[Path]:
+    """A folder that is not in memory: a mapped file that lies in memory counts as memory."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        yield Path(folder)
+
+
+def test_mapped_files_count_neither_for_the_cap_nor_for_the_peak(on_a_disk: Path) -> None:
+    (on_a_disk / "weights").write_bytes(b"x" * (300 << 20))
     code = (
         "import mmap, sys\n"
         "file = open(sys.argv[1])\n"
@@ -129,7 +138,7 @@ def test_mapped_files_count_neither_for_the_cap_nor_for_the_peak(tmp_path: Path)
         "print('mapped', flush=True)\n"
         "sys.stdin.read()\n"
     )
-    command = [sys.executable, "-c", code, str(tmp_path / "weights")]
+    command = [sys.executable, "-c", code, str(on_a_disk / "weights")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()

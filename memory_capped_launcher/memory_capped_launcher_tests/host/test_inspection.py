@@ -88,6 +88,7 @@ def test_what_dagster_would_refuse_is_one_short_message(tmp_path: Path, text: st
     assert len(said) < 1200
 
 
+@pytest.mark.slow
 def test_a_running_home_is_seen_and_left_as_it_is(host: Host) -> None:
     run_id = host.launch("sleep")
     supervisor = host.running(run_id)

@@ -84,6 +84,7 @@ def test_processes_belong_to_the_home_that_they_or_their_starters_name(
     assert 0 < held.pss_mb < 50
 
 
+@pytest.mark.slow
 def test_a_run_and_what_is_around_it_are_seen_for_what_they_are(host: Host) -> None:
     supervisor = host.running(host.launch("sleep"))
     found = {process.pid: process for process in stack_of(host.home)}
@@ -94,6 +95,7 @@ def test_a_run_and_what_is_around_it_are_seen_for_what_they_are(host: Host) -> N
     assert run.pss_mb > 10
 
 
+@pytest.mark.slow
 def test_a_cold_run_is_a_run(make_host: Callable[..., Host]) -> None:
     host = make_host(warm=False)
     host.running(host.launch("sleep"))
