@@ -120,7 +120,8 @@ def _import_everything() -> None:
 
 
 def _receive(server: socket.socket) -> tuple[bytes, list[int]] | None:
-    line, descriptors = b"", []
+    line = b""
+    descriptors: list[int] = []
     while not line.endswith(b"\n"):
         part, received, _, _ = socket.recv_fds(server, _LONGEST_REQUEST, 2)
         line, descriptors = line + part, descriptors + received
