@@ -56,6 +56,8 @@ class Noticed:
     missing: int = 0
     problem: str = ""
     """Why the listing could not go on, or why nothing counts as missing."""
+    is_unknown: bool = False
+    """The bucket may be another one than the index knows, so that nothing counts as missing."""
     unreadable: list[UnreadablePlace] = field(default_factory=list)
     misplaced: list[UnreadablePlace] = field(default_factory=list)
 
@@ -158,7 +160,7 @@ class Noticing:
         if self._index.is_known_by(item for item in self._bucket.list() if isinstance(item, BucketObject)):
             self._mark_bucket()
             return True
-        noticed.problem = UNKNOWN_BUCKET
+        noticed.problem, noticed.is_unknown = UNKNOWN_BUCKET, True
         return False
 
     def _look_at_named(self, noticed: Noticed, *, until: float) -> None:

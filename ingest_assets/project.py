@@ -88,7 +88,7 @@ class Project:
         """Follow a change of model, in a process that lives longer than a run."""
         if "store" in self.__dict__ and self.store.current_space() != self.space:
             self.store.close()
-            for name in ("space", "_first_space", "model_settings", "store", "embedder"):
+            for name in ("space", "_first_space", "model_settings", "store", "embedder", "noticing"):
                 self.__dict__.pop(name, None)
 
     @cached_property
@@ -150,6 +150,12 @@ class Project:
         from ingest_assets.messaging.outbox import Outbox
 
         return Outbox(self.database)
+
+    def erase_messages(self, *, user_id: str, project_id: str) -> int:
+        """Delete the messages about a user's files, or about those of one project; return how many there were."""
+        from ingest_assets.messaging.outbox_upkeep import erase
+
+        return erase(self.outbox, user_id=user_id, project_id=project_id)
 
     @cached_property
     def pending(self) -> PendingFiles:

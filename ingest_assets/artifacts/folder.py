@@ -13,6 +13,7 @@ and DuckDB's `read_json` open them. Nothing is pickled, so a change of the code 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from itertools import islice
@@ -127,6 +128,21 @@ class Artifacts:
         with self.caption_cache(file_id) as captions:
             captions.settle()
 
+    def remove_leftovers(self, known: Collection[str], *, before: float) -> int:
+        """Remove the results of files that are not known, unless they were written after `before`; return how many.
+
+        `before` is in seconds since 1970: a file that arrived a moment ago may not be known yet.
+        """
+        names, removed = {_folder_of(file_id) for file_id in known if _is_one_name(file_id)}, 0
+        for asset in self._shelf.parts():
+            for name in self._shelf.at(asset).parts():
+                beside = self._shelf.at(f"{asset}/{name}")
+                if name not in names and all(file.modified_at < before for file in beside.files()):
+                    beside.remove(CURRENT)
+                    beside.clear()
+                    removed += 1
+        return removed
+
     def caption_cache(self, file_id: str, *, model: str = "") -> CaptionCache:
         """Open the cache of captions for a file."""
         return CaptionCache(self._root, file_id, model=model)
@@ -151,11 +167,15 @@ class Artifacts:
         """
         if not _is_one_name(file_id):
             raise BadInput(f"{file_id!r} is no file's partition key; write USER:PROJECT:FILENAME")
-        name = file_id
-        if len(name.encode()) > _NAME_BYTES:
-            short = name.encode()[: _NAME_BYTES - 20].decode(errors="ignore")
-            name = f"{short}~{hashlib.sha256(file_id.encode()).hexdigest()[:16]}"
-        return self._shelf.at(f"{asset}/{name}")
+        return self._shelf.at(f"{asset}/{_folder_of(file_id)}")
+
+
+def _folder_of(file_id: str) -> str:
+    """Return the name of a file's folder: its id, shortened where it is longer than a file system allows."""
+    if len(file_id.encode()) <= _NAME_BYTES:
+        return file_id
+    short = file_id.encode()[: _NAME_BYTES - 20].decode(errors="ignore")
+    return f"{short}~{hashlib.sha256(file_id.encode()).hexdigest()[:16]}"
 
 
 def _is_one_name(file_id: str) -> bool:

@@ -106,8 +106,10 @@ def show_status(status: ProjectStatus, *, place: str, problems_only: bool, as_js
         return print_json(values | {"problems": status.problems})
     out = console()
     if not problems_only:
+        waiting = counts.pop(FileState.PENDING.value)
         states = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count)
-        out.print(_joined_by_dots(states or f"no files in {safe(place)}", *_waiting(status)), soft_wrap=True)
+        line = f"{states or f'no files in {safe(place)}'}; {waiting} waiting in the bucket"
+        out.print(_joined_by_dots(line, *_waiting(status)), soft_wrap=True)
     _print_problems(out, status.problems)
     if status.unnamed_problems > 0:
         out.print(f"  {status.unnamed_problems} more: `ingest files`", soft_wrap=True)

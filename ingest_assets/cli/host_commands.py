@@ -84,10 +84,11 @@ def prune_runs(
     Dagster keeps every run and its events for ever, 0.2 to 0.3 MB a run. Files, chunks and the ledger stay as they are;
     Dagster's UI then shows no run and no materialization of files that only old runs processed.
     """
-    from ingest_assets.cli.local_runs import delete_old_runs, open_instance
+    from ingest_assets.cli.local_runs import open_instance
     from ingest_assets.cli.opening import require_home
     from ingest_assets.cli.output import print_json
     from ingest_assets.config.settings import load_settings
+    from ingest_assets.defs.sweep import delete_old_runs
 
     settings = load_settings()
     require_home(settings)

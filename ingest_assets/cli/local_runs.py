@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,6 @@ from memory_capped_launcher.register import Register
 from memory_capped_launcher.run_launcher import MemoryCappedRunLauncher
 
 _POLL_S = 0.05
-_PAGE = 100
 _LAUNCHER = {"module": "memory_capped_launcher.run_launcher", "class": "MemoryCappedRunLauncher", "config": {}}
 _STATUS = {
     dg.DagsterEventType.STEP_START: "started",
@@ -85,20 +83,6 @@ def run_file(
             break
         run = _run(instance, file_id, tags=then.tags, on_progress=on_progress)
     return run
-
-
-def delete_old_runs(instance: dg.DagsterInstance, *, days: int) -> int:
-    """Delete the records and events of runs that ended more than so many days ago; return how many there were."""
-    ended = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
-    old = dg.RunsFilter(statuses=ended, updated_before=datetime.now(UTC) - timedelta(days=days))
-    events, deleted = Path(instance.root_directory) / "history" / "runs", 0
-    while runs := instance.get_runs(filters=old, limit=_PAGE):
-        for run in runs:
-            instance.delete_run(run.run_id)
-            # Dagster empties a run's own SQLite file and leaves it there, 260 kB each (1.13.27).
-            (events / f"{run.run_id}.db").unlink(missing_ok=True)
-        deleted += len(runs)
-    return deleted
 
 
 def _run(

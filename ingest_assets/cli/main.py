@@ -16,7 +16,14 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from ingest_assets.cli import event_commands, file_commands, host_commands, message_commands, store_commands
+from ingest_assets.cli import (
+    bucket_commands,
+    event_commands,
+    file_commands,
+    host_commands,
+    message_commands,
+    store_commands,
+)
 from ingest_assets.cli.backfill import backfill
 from ingest_assets.cli.options import EXIT_INTERRUPTED, EXIT_OUTSIDE, EXIT_PROBLEM, EXIT_USAGE
 from ingest_assets.errors import BadInput, ConfigError, OutsideError
@@ -66,6 +73,7 @@ def _options(
 
 for command in (
     *file_commands.COMMANDS,
+    *bucket_commands.COMMANDS,
     backfill,
     *event_commands.COMMANDS,
     *store_commands.COMMANDS,

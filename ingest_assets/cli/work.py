@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ingest_assets.cli.add import run_to_its_end
 from ingest_assets.cli.file_tables import ProcessedFile
 from ingest_assets.config.settings import Settings
-from ingest_assets.errors import BadInput
+from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.file_ids import key_of
 
 if TYPE_CHECKING:
@@ -91,6 +91,8 @@ def _wanted(project: Project, instance: dg.DagsterInstance, done: WorkDone) -> W
     if wanted.needs_index:
         project.rebuild_index()
         wanted = wanted_runs(instance, project, within_s=0, whole=True)
+    if wanted.noticed.problem and not (wanted.noticed.listed or wanted.noticed.is_unknown):
+        raise OutsideError(wanted.noticed.problem)
     project.noticing.look_again_at_growing(wanted.noticed)
     done.misplaced = tuple(place.reason for place in wanted.noticed.misplaced)
     wanted.noticed.misplaced.clear()

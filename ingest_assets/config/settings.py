@@ -238,6 +238,24 @@ class Settings(BaseModel):
         validation_alias="INGEST_RETRY_AFTER_S",
         description="how long a file that failed by no fault of its own rests before it is tried again, in seconds",
     )
+    schedules: str = Field(
+        default="out_of_date,nightly_validation,sweep",
+        pattern="^((out_of_date|nightly_validation|sweep)(,|$))*$",
+        validation_alias="INGEST_SCHEDULES",
+        description="schedules that are on when the daemon starts, with commas; a switch in the UI wins",
+    )
+    night_minutes: int = Field(
+        default=0,
+        ge=0,
+        validation_alias="INGEST_NIGHT_MINUTES",
+        description="what a night may spend on files that are out of date, in minutes of their last runs; 0: no limit",
+    )
+    keep_days: int = Field(
+        default=30,
+        ge=1,
+        validation_alias="INGEST_KEEP_DAYS",
+        description="how long the sweep keeps runs with their events, and messages that were delivered or given up",
+    )
     window_parts: int = Field(
         default=16,
         ge=1,
@@ -277,6 +295,11 @@ class Settings(BaseModel):
         description="hosts that messages may be sent to: HOST, HOST:PORT, *.DOMAIN, a network, * for all public hosts; "
         "empty: all public hosts. A host that is named may have a private address",
     )
+
+    @property
+    def schedules_on(self) -> frozenset[str]:
+        """The schedules that are on, by name."""
+        return frozenset(name for name in self.schedules.split(",") if name)
 
     @property
     def owners(self) -> tuple[str, ...]:

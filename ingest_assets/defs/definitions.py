@@ -28,6 +28,7 @@ def build(settings: Settings, *, executor: dg.ExecutorDefinition | None = dg.in_
             jobs.validate_store,
             jobs.repair_store,
             jobs.optimize_store,
+            jobs.sweep_leftovers,
         ],
         sensors=[
             sensors.upload_bucket,
@@ -36,7 +37,7 @@ def build(settings: Settings, *, executor: dg.ExecutorDefinition | None = dg.in_
             sensors.lost_runs,
             sensors.cancelled_runs,
         ],
-        schedules=[schedules.out_of_date, schedules.nightly_validation],
+        schedules=schedules.schedules_for(settings),
         resources=resources_for(settings),
         executor=executor,
     )

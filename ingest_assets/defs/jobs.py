@@ -4,12 +4,14 @@ Dagster's multiprocess executor would load everything a second time: 3 CPU secon
 """
 
 from collections import Counter
+from dataclasses import asdict
 
 import dagster as dg
 
 from ingest_assets.defs import assets
 from ingest_assets.defs.busy_files import files_in_runs
 from ingest_assets.defs.purge import purge
+from ingest_assets.defs.sweep import sweep
 from ingest_assets.project import Project
 from ingest_assets.stages.optimize import Duplicates
 from ingest_assets.stages.validate import count_problems
@@ -142,3 +144,19 @@ def optimize_files(
 def optimize_store() -> None:
     """Optimize the store."""
     optimize_files()
+
+
+@dg.op
+def remove_leftovers(context: dg.OpExecutionContext, ingest_project: dg.ResourceParam[Project]) -> None:
+    """Remove what no file and no person needs any more, and make the index agree with the ledger."""
+    swept = sweep(ingest_project, context.instance)
+    context.add_output_metadata(asdict(swept))
+
+
+@dg.job(
+    executor_def=dg.in_process_executor,
+    description="Remove artifacts without a file, old runs and messages; compare the index with the ledger.",
+)
+def sweep_leftovers() -> None:
+    """Sweep."""
+    remove_leftovers()

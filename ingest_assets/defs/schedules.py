@@ -1,14 +1,16 @@
-"""Materialise at night the files that are out of date, and validate the store.
+"""Materialise at night what is out of date, validate the store, and sweep away what nothing needs any more.
 
-A file is out of date when a stage has new code, settings or models, or when it failed by no fault of its own.
-
-`build_schedule_from_partitioned_job` does not accept dynamic partitions, so the schedule asks for its runs itself.
+A file is out of date when a stage has new code, settings or models. `build_schedule_from_partitioned_job` does not
+accept dynamic partitions, so the schedule asks for its runs itself.
 """
+
+from datetime import UTC
 
 import dagster as dg
 
+from ingest_assets.config.settings import Settings
 from ingest_assets.defs.busy_files import files_in_runs
-from ingest_assets.defs.jobs import ingest_file, validate_store
+from ingest_assets.defs.jobs import ingest_file, sweep_leftovers, validate_store
 from ingest_assets.defs.noticing import MAX_REQUESTS
 from ingest_assets.defs.partitions import FILES
 from ingest_assets.defs.turns import TurnRequest, turn_tags
@@ -16,30 +18,76 @@ from ingest_assets.project import Project
 from ingest_assets.stages.turns import AskedBy
 
 Parts = dg.ResourceParam[Project]
+NIGHT_TAG = "ingest/night"
+"""The night on which the schedule asked for a run."""
+ESTIMATE_TAG = "ingest/estimate_s"
+"""What the file's last run took, in seconds."""
 _CANDIDATES = 3 * MAX_REQUESTS
+_PAGE = 1000
 
 
-@dg.schedule(
-    job=ingest_file,
-    cron_schedule="*/10 1-5 * * *",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Re-materialises what is out of date; stages whose input did not change are not run again.",
-)
+def schedules_for(settings: Settings) -> list[dg.ScheduleDefinition]:
+    """Make the schedules; those that the settings name are on until a person switches them in the UI."""
+
+    def status(name: str) -> dg.DefaultScheduleStatus:
+        is_on = name in settings.schedules_on
+        return dg.DefaultScheduleStatus.RUNNING if is_on else dg.DefaultScheduleStatus.STOPPED
+
+    ask_out_of_date = dg.schedule(
+        job=ingest_file,
+        name="out_of_date",
+        cron_schedule="*/10 1-5 * * *",
+        execution_timezone="UTC",
+        default_status=status("out_of_date"),
+        description="Re-materialises what is out of date; stages whose input did not change are not run again.",
+    )
+    return [
+        ask_out_of_date(out_of_date),
+        dg.ScheduleDefinition(
+            name="nightly_validation",
+            job=validate_store,
+            cron_schedule="30 5 * * *",
+            execution_timezone="UTC",
+            default_status=status("nightly_validation"),
+            description="Compares ledger, artifacts and store; its run fails where they disagree.",
+        ),
+        dg.ScheduleDefinition(
+            name="sweep",
+            job=sweep_leftovers,
+            cron_schedule="0 6 * * *",
+            execution_timezone="UTC",
+            default_status=status("sweep"),
+            description="Removes artifacts and partitions without a file, old runs and old messages.",
+        ),
+    ]
+
+
 def out_of_date(context: dg.ScheduleEvaluationContext, ingest_project: Parts) -> list[dg.RunRequest] | dg.SkipReason:
-    """Ask for a run of each file whose fingerprint is out of date."""
+    """Ask for a run of each file whose fingerprint is out of date, within the minutes that a night may spend."""
     ingest_project.follow_model_change()
+    night = context.scheduled_execution_time.astimezone(UTC).date().isoformat()
     stale = stale_files(ingest_project)[:_CANDIDATES]
     busy = files_in_runs(context.instance, stale)
-    wanted = [TurnRequest(file_id, AskedBy.UPKEEP) for file_id in stale if file_id not in busy][:MAX_REQUESTS]
+    wanted = _within_budget(
+        [file_id for file_id in stale if file_id not in busy][:MAX_REQUESTS],
+        project=ingest_project,
+        spent_s=_spent_s(context.instance, night),
+    )
+    if stale and not wanted:
+        return dg.SkipReason(f"{len(stale)} files are out of date; they have runs, or the night's minutes are spent")
     # One key that Dagster does not know (a person deleted its partition) would fail the tick for all files.
-    context.instance.add_dynamic_partitions(FILES, [each.file_id for each in wanted])
+    context.instance.add_dynamic_partitions(FILES, list(wanted))
+    turns = turn_tags(context.instance, [TurnRequest(file_id, AskedBy.UPKEEP) for file_id in wanted])
     # Dagster wants a run key if a tick asks for several runs, and drops a request whose key it has seen before. With
     # the time of the tick the key is new each night, and the same if a tick that was interrupted is evaluated again.
     tick = context.scheduled_execution_time.isoformat()
     requests = [
-        dg.RunRequest(partition_key=each.file_id, run_key=f"{each.file_id} at {tick}", tags=tags)
-        for each, tags in zip(wanted, turn_tags(context.instance, wanted), strict=True)
+        dg.RunRequest(
+            partition_key=file_id,
+            run_key=f"{file_id} at {tick}",
+            tags={**tags, NIGHT_TAG: night, ESTIMATE_TAG: f"{seconds:.1f}"},
+        )
+        for (file_id, seconds), tags in zip(wanted.items(), turns, strict=True)
     ]
     return requests or dg.SkipReason("everything is up to date")
 
@@ -47,7 +95,7 @@ def out_of_date(context: dg.ScheduleEvaluationContext, ingest_project: Parts) ->
 def stale_files(project: Project) -> list[str]:
     """List the files that are out of date under the current code, settings and models: by the index.
 
-    What was attempted last comes first, because newer files are asked for more often; files whose last attempt failed
+    What was attempted last comes first, because newer files are asked for more often. Files whose last attempt failed
     come after all others, so that those that fail each time do not take the place of others.
     """
     if not project.is_index_built():
@@ -55,11 +103,24 @@ def stale_files(project: Project) -> list[str]:
     return project.index.stale(project.current_fingerprint)
 
 
-nightly_validation = dg.ScheduleDefinition(
-    name="nightly_validation",
-    job=validate_store,
-    cron_schedule="30 5 * * *",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Compares ledger, artifacts and store; its run fails where they disagree.",
-)
+def _within_budget(file_ids: list[str], *, project: Project, spent_s: float) -> dict[str, float]:
+    """Choose the first files whose last runs together take what is left of the night; return the seconds of each."""
+    budget_s = project.settings.night_minutes * 60.0
+    took, chosen = project.index.seconds_of(file_ids), {}
+    for file_id in file_ids:
+        seconds = took.get(file_id, 0.0)
+        if budget_s and spent_s + seconds > budget_s:
+            break
+        spent_s += seconds
+        chosen[file_id] = seconds
+    return chosen
+
+
+def _spent_s(instance: dg.DagsterInstance, night: str) -> float:
+    """Return the estimated seconds of the runs that were asked for on this night."""
+    spent, cursor = 0.0, None
+    asked = dg.RunsFilter(tags={NIGHT_TAG: night})
+    while runs := instance.get_runs(filters=asked, cursor=cursor, limit=_PAGE):
+        spent += sum(float(run.tags.get(ESTIMATE_TAG, 0)) for run in runs)
+        cursor = runs[-1].run_id
+    return spent

@@ -200,6 +200,15 @@ class FileIndex:
         with self.database.begin(writes=False) as connection:
             return list(connection.execute(query.order_by(c.updated_at.desc(), c.file_id)).scalars())
 
+    def seconds_of(self, file_ids: Sequence[str]) -> dict[str, float]:
+        """Return what the last run of each of these files took, in seconds."""
+        found: dict[str, float] = {}
+        with self.database.begin(writes=False) as connection:
+            for names in batches(file_ids, _PAGE // 2):
+                rows = connection.execute(select(c.file_id, c.seconds).where(c.file_id.in_(names)))
+                found |= {row.file_id: row.seconds for row in rows}
+        return found
+
     def problems(self, *, limit: int) -> list[str]:
         """Return files whose last attempt failed, or that were published without parts; the latest first."""
         states = [state.value for state in (State.FAILED, State.PARTIAL, State.OUT_OF_MEMORY, State.QUARANTINED)]

@@ -1,0 +1,91 @@
+"""Remove everything that is kept of a user, or of one of its projects: what a person may ask for by law.
+
+Files in the bucket, chunks with their vectors and words, records, artifacts, captions that no other owner's file shows,
+messages, and the runs with their events. It can be repeated: a call that was killed is finished by the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+
+from ingest_assets.batches import batches
+from ingest_assets.defs.busy_files import PARTITION_TAG, PURGED_FILE_TAG, files_in_runs
+from ingest_assets.defs.purge import purge
+from ingest_assets.errors import BadInput, OutsideError
+from ingest_assets.file_ids import key_of
+from ingest_assets.project import Project
+from ingest_assets.records import BucketObject
+from ingest_assets.stores.contract import all_records
+
+_AT_ONCE = 100
+
+
+@dataclass(slots=True)
+class Erased:
+    """What one call removed."""
+
+    user_id: str
+    project_id: str
+    """Empty: all of the user's projects."""
+    objects: int = 0
+    """Files in the bucket."""
+    records: int = 0
+    """Entries of the ledger, each with its artifacts, captions and partition."""
+    rows: int = 0
+    """Chunks in the store."""
+    messages: int = 0
+    """Messages about the files, delivered or not."""
+    runs: int = 0
+    """Dagster's runs with their events."""
+
+
+def erase(project: Project, instance: dg.DagsterInstance, *, user_id: str, project_id: str = "") -> Erased:
+    """Remove all that is kept of a user, or of one project of it.
+
+    Raises:
+        BadInput: the user is empty, or a name holds a slash.
+        OutsideError: a file of the owner is being ingested, or a service is away; nothing or a part was removed.
+    """
+    if not user_id or "/" in user_id + project_id:
+        raise BadInput("name one user, and one project or none; neither holds a slash")
+    erased = Erased(user_id, project_id)
+    prefix = f"{user_id}/{project_id}/" if project_id else f"{user_id}/"
+    owned = {record.file_id for record in all_records(project.store) if key_of(record.file_id).startswith(prefix)}
+    owned |= {file_id for file_id in project.index.file_ids().all if key_of(file_id).startswith(prefix)}
+    owned |= {name for name in instance.get_dynamic_partitions("files") if key_of(name).startswith(prefix)}
+    if busy := files_in_runs(instance, sorted(owned)):
+        raise OutsideError(f"{key_of(min(busy))}: it is being ingested; cancel its run, or erase when it has ended")
+    for item in _objects(project, prefix):
+        project.bucket.delete(item.key)
+        erased.objects += 1
+    for file_id in sorted(owned):
+        rows = purge(file_id, project=project, instance=instance)
+        erased.records += 1
+        erased.rows += rows or 0
+    erased.messages = project.erase_messages(user_id=user_id, project_id=project_id)
+    for file_ids in batches(sorted(owned), _AT_ONCE):
+        erased.runs += _delete_runs(instance, file_ids)
+    return erased
+
+
+def _objects(project: Project, prefix: str) -> Iterator[BucketObject]:
+    """Yield the owner's objects, also those whose key names no file of a project."""
+    for item in project.bucket.list():
+        if isinstance(item, BucketObject) and item.key.startswith(prefix):
+            yield item
+
+
+def _delete_runs(instance: dg.DagsterInstance, file_ids: list[str]) -> int:
+    deleted = 0
+    for tag in (PARTITION_TAG, PURGED_FILE_TAG):
+        while runs := instance.get_runs(filters=dg.RunsFilter(tags={tag: file_ids}), limit=_AT_ONCE):
+            for run in runs:
+                instance.delete_run(run.run_id)
+                # Dagster empties a run's own SQLite file and leaves it there.
+                (Path(instance.root_directory) / "history/runs" / f"{run.run_id}.db").unlink(missing_ok=True)
+            deleted += len(runs)
+    return deleted
