@@ -51,8 +51,8 @@ class Stack:
             "INGEST_SETTLE_S": "1",
             **settings,
         }
-        settings = Settings.model_validate({"DAGSTER_HOME": home, "INGEST_MODEL_CACHE": model_cache})
-        self.parts = Parts(settings)
+        here = {"DAGSTER_HOME": home, "INGEST_MODEL_CACHE": model_cache, **settings}
+        self.parts = Parts(Settings.model_validate(here))
 
     def answers(self) -> bool:
         try:
