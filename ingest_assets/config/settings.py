@@ -322,7 +322,8 @@ class Settings(BaseModel):
     @field_validator("artifacts")
     @classmethod
     def _absolute_folder(cls, place: str) -> str:
-        return place.rstrip("/") if "://" in place else str(Path(place).absolute())
+        scheme, mark, rest = place.rpartition("://")
+        return f"{scheme}{mark}{rest.rstrip('/')}" if mark else str(Path(place).absolute())
 
     @property
     def artifacts_folder(self) -> Path:

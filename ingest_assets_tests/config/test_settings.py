@@ -53,6 +53,36 @@ def test_folders_lie_in_the_home_unless_they_are_named(monkeypatch: pytest.Monke
     assert str(settings.artifacts) == f"{tmp_path}/artifacts"
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("INGEST_BUCKET", "ftp://host/files", "give a folder or one of file:// s3:// gs://"),
+        ("INGEST_ARTIFACTS", "file:///srv/kept", "give a folder or one of s3:// gs://"),
+        ("INGEST_BUCKET", "s3://AKIA123:hush@uploads/files", "write s3://BUCKET/PREFIX"),
+        ("INGEST_ARTIFACTS", "gs://", "write gs://BUCKET/PREFIX"),
+        ("INGEST_ARTIFACTS", "s3://uploads/files/kept", "prefixes side by side"),
+        ("INGEST_ARTIFACTS", "s3://uploads", "prefixes side by side"),
+        ("INGEST_S3_ENDPOINT", "https://AKIA123:hush@minio.internal", "INGEST_S3_ENDPOINT"),
+        ("INGEST_DEFAULT_SCOPE", "team", "INGEST_DEFAULT_SCOPE"),
+    ],
+)
+def test_a_place_that_cannot_be_is_refused_without_showing_credentials(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv("INGEST_BUCKET", "s3://uploads/files")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+    assert said in str(caught.value)
+    assert "hush" not in str(caught.value)
+
+
+def test_what_a_host_keeps_of_artifacts_on_an_object_store_lies_in_its_home(tmp_path: Path) -> None:
+    settings = load_settings({"INGEST_ARTIFACTS": "s3://kept/artifacts/"})
+    assert settings.artifacts == "s3://kept/artifacts"
+    assert settings.artifacts_folder == tmp_path / "artifacts"
+
+
 def test_a_file_of_settings_holds_for_every_door_and_stands_above_the_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
