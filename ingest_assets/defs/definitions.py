@@ -3,7 +3,7 @@
 import dagster as dg
 
 from ingest_assets.config.settings import Settings
-from ingest_assets.defs import assets, checks, jobs, schedules, sensors
+from ingest_assets.defs import assets, checks, jobs, progress_sensor, schedules, sensors
 from ingest_assets.defs.catalog import described
 from ingest_assets.defs.event_sensor import event_sensor
 from ingest_assets.defs.resources import resources_for
@@ -36,6 +36,7 @@ def build(settings: Settings, *, executor: dg.ExecutorDefinition | None = dg.in_
             sensors.out_of_memory,
             sensors.lost_runs,
             sensors.cancelled_runs,
+            progress_sensor.progress,
         ],
         schedules=schedules.schedules_for(settings),
         resources=resources_for(settings),
