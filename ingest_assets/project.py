@@ -264,10 +264,11 @@ class Project:
         """
         from ingest_assets.noticing import UNKNOWN_BUCKET
 
-        if self.bucket.identity():
-            return
         if not self.is_index_built():
             self.rebuild_index()
+        # The first bucket is made after this: it is not there, and a store without files has none to lose.
+        if self.index.is_known_by(()) or self.bucket.identity():
+            return
         if not self.index.is_known_by(item for item in self.bucket.list() if isinstance(item, BucketObject)):
             raise OutsideError(UNKNOWN_BUCKET)
 

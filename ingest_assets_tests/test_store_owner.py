@@ -81,6 +81,14 @@ def test_a_bucket_that_is_replaced_under_an_open_store_is_noticed(tmp_path: Path
     first.follow_bucket()
 
 
+def test_a_new_home_needs_no_bucket_before_it_is_made(tmp_path: Path) -> None:
+    project = Project(Settings.model_validate({"DAGSTER_HOME": tmp_path}))
+    project.require_known_bucket()
+    project.mark_bucket()
+    project.require_known_bucket()
+    assert project.bucket.identity()
+
+
 def test_a_mount_point_is_not_marked_where_the_store_has_files(tmp_path: Path) -> None:
     settings = Settings.model_validate({"DAGSTER_HOME": tmp_path})
     project = Project(settings)
