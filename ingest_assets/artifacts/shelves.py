@@ -8,6 +8,7 @@ writing on both: slices first, the manifest last.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -48,6 +49,10 @@ class Shelf(Protocol):
 
     def note(self, name: str, text: str) -> None:
         """Write a short text that may be lost with the power of the machine."""
+        ...
+
+    def names(self) -> list[str]:
+        """Return the names without a slash, sorted."""
         ...
 
     def files(self) -> list[ShelfFile]:
@@ -97,6 +102,10 @@ class FolderShelf:
         """Write in place: it costs no flush to the disk, and is read after the death of a process only."""
         (self._root / name).write_text(text)
 
+    def names(self) -> list[str]:
+        """Return the names of the files in the folder itself."""
+        return sorted(path.name for path in self._root.glob("[!.]*") if not path.is_dir())
+
     def files(self) -> list[ShelfFile]:
         """Return all files but those that are being written."""
         found = (path for path in self._root.rglob("*") if not path.name.startswith(".") and path.is_file())
@@ -144,21 +153,33 @@ class ObjectShelf:
         """Write an object: another host may have to read it."""
         self.write(name, text.encode())
 
+    def names(self) -> list[str]:
+        """Return the names without a slash; what lies deeper, such as many pictures, is not listed for it."""
+        return [name for name, is_deeper in self._segments() if not is_deeper]
+
     def files(self) -> list[ShelfFile]:
         """Return all objects, a request for each thousand."""
         found = self._objects.list(beginning=self._beginning)
         return [ShelfFile(each.name.removeprefix(self._beginning), each.modified_at) for each in found]
 
     def parts(self) -> list[str]:
-        """Return the first segments: each is asked for behind the last name that the one before can have."""
-        found: list[str] = []
-        after = ""
-        while first := next(self._objects.list(beginning=self._beginning, after=after), None):
-            segment, slash, _ = first.name.removeprefix(self._beginning).partition("/")
-            after = f"{self._beginning}{segment}/\U0010ffff" if slash else first.name
-            if slash and not segment.startswith("."):
-                found.append(segment)
-        return found
+        """Return the first segments of names that have several."""
+        return [name for name, is_deeper in self._segments() if is_deeper and not name.startswith(".")]
+
+    def _segments(self) -> Iterator[tuple[str, bool]]:
+        """Yield the first segments of the names, and whether names go on behind them.
+
+        Behind the first name with a slash the listing begins anew, with the last name that its segment can have.
+        """
+        after: str | None = ""
+        while after is not None:
+            found, after = self._objects.list(beginning=self._beginning, after=after), None
+            for each in found:
+                segment, slash, _ = each.name.removeprefix(self._beginning).partition("/")
+                yield segment, bool(slash)
+                if slash:
+                    after = f"{self._beginning}{segment}/\U0010ffff"
+                    break
 
     def remove(self, name: str) -> None:
         """Remove an object."""

@@ -44,7 +44,7 @@ def write_slice(shelf: Shelf, lines: list[bytes], *, first: int) -> None:
 
 
 def _slices(shelf: Shelf) -> list[str]:
-    return [file.name for file in shelf.files() if file.name.endswith(_SLICE) and "/" not in file.name]
+    return [name for name in shelf.names() if name.endswith(_SLICE)]
 
 
 def write_whole(path: Path, data: bytes) -> None:
