@@ -33,7 +33,7 @@ def notify(
 
 
 def listen() -> None:
-    """Start runs within a second or two of an event; runs until it is stopped.
+    """Stay, and start runs within a second or two of an event.
 
     One small process for a host. It receives the bucket's events (INGEST_EVENTS_QUEUE), looks at the keys that they and
     `ingest notify` name, and puts the runs into the queue of Dagster's daemon, which must run too. Start it in the
