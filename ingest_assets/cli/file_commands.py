@@ -33,9 +33,12 @@ def add(
     scope = scope_of(user, project)
     from ingest_assets.cli import file_tables
     from ingest_assets.cli.add import add_files
+    from ingest_assets.cli.delivery import deliver_messages
     from ingest_assets.config.settings import load_settings
 
-    processed = add_files(paths, scope=scope, settings=load_settings(), quiet=as_json)
+    settings = load_settings()
+    processed = add_files(paths, scope=scope, settings=settings, quiet=as_json)
+    deliver_messages(settings, within_s=10)
     file_tables.show_processed(processed, as_json=as_json)
     if any(each.is_problem for each in processed):
         raise typer.Exit(EXIT_PROBLEM)
@@ -58,13 +61,16 @@ def work(
     project; 4 files are left; other codes as for every command.
     """
     from ingest_assets.cli import file_tables
+    from ingest_assets.cli.delivery import deliver_messages
     from ingest_assets.cli.work import WorkDone, work_on
     from ingest_assets.config.settings import load_settings
 
-    done = WorkDone()
-    for done in work_on(load_settings(), max_files=max_files, until_empty=until_empty):
+    settings, done = load_settings(), WorkDone()
+    for done in work_on(settings, max_files=max_files, until_empty=until_empty):
+        deliver_messages(settings, within_s=2)
         if not as_json and done.processed:
             typer.echo(f"files done: {len(done.processed)}, left: {done.left}", err=True)
+    deliver_messages(settings, within_s=10)
     file_tables.show_work(
         done.processed,
         purged=done.purged,

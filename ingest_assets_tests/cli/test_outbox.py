@@ -10,8 +10,9 @@ import pytest
 from ingest_assets.config.settings import load_settings
 from ingest_assets.messaging.outbox import Outbox
 from ingest_assets.project import Project
-from ingest_assets_tests.cli.command_line import Home
+from ingest_assets_tests.cli.command_line import OWNER, Home
 from ingest_assets_tests.messaging.outbox_parts import WEBHOOK, put
+from ingest_assets_tests.messaging.receiver import receiving
 
 LONG = "ann:p:" + "a long name of a report about the tides " * 3 + ".pdf"
 SETTINGS = {
@@ -72,3 +73,40 @@ def test_without_a_home_nothing_is_made(tmp_path: Path) -> None:
     nowhere = Home(tmp_path, tmp_path / "models")
     assert "there is no home" in nowhere("outbox", code=2)
     assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.slow
+def test_adding_a_file_tells_every_state_and_stage_and_nothing_where_nothing_changed(
+    tmp_path: Path, model_cache: Path
+) -> None:
+    home = Home(tmp_path, model_cache)
+    tide = home.file("tide.txt", "High water comes twice a day.")
+    with receiving() as receiver:
+        settings = SETTINGS | {"INGEST_PROGRESS_URL": receiver.url}
+        home.run("add", tide, *OWNER, **settings)
+        told = [each.message for each in receiver.got]
+        assert [each["state"] for each in told][-1] == "succeeded"
+        stages = list(dict.fromkeys(each["stage"] for each in told if each["state"] == "processing"))
+        assert stages == ["raw_files", "parsed_documents", "image_captions", "chunks", "embeddings"]
+        assert [each["sequence"] for each in told] == sorted({each["sequence"] for each in told})
+        assert told[-1]["chunks"] == 1 and told[-1]["key"] == "ann/p/tide.txt"
+        home.run("add", tide, *OWNER, **settings)
+        assert len(receiver.got) == len(told)
+        home.run("remove", "ann/p/tide.txt", **settings)
+        home.run("work", **settings)
+        assert [each.message["state"] for each in receiver.got[len(told) :]] == ["removed"]
+
+
+@pytest.mark.slow
+def test_a_receiver_that_is_away_fails_no_command_and_hears_of_everything_later(
+    tmp_path: Path, model_cache: Path
+) -> None:
+    home = Home(tmp_path, model_cache)
+    done = home.run("add", home.file("tide.txt", "High water comes twice a day."), *OWNER, **SETTINGS)
+    assert "connection failed" in done.stderr and "ingest outbox" in done.stderr
+    with receiving() as receiver:
+        waiting = home.json("outbox", **SETTINGS)
+        home.run("work", **SETTINGS | {"INGEST_PROGRESS_URL": receiver.url})
+        assert waiting["pending"] >= 6
+        left = home.json("outbox", **SETTINGS)["pending"]
+        assert len(receiver.got) + left == waiting["pending"]
