@@ -13,12 +13,10 @@ def deliver_messages(settings: Settings, *, within_s: float) -> None:
     if not settings.progress_secrets:
         return
     from ingest_assets.messaging.delivery import deliver_due
-    from ingest_assets.messaging.outbox_upkeep import KEPT_DAYS, sweep
     from ingest_assets.project import Project
 
     outbox = Project(settings, prepares=False).outbox
     try:
-        sweep(outbox, days=KEPT_DAYS)
         done = deliver_due(outbox, settings, within_s=within_s)
     except OutsideError as error:
         typer.echo(f"messages about files wait: {error}", err=True)

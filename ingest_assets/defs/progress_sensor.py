@@ -1,11 +1,8 @@
 """Deliver messages about files from Dagster's daemon, for instances without the resident process `ingest listen`."""
 
-from datetime import UTC, datetime
-
 import dagster as dg
 
 from ingest_assets.messaging.delivery import deliver_due
-from ingest_assets.messaging.outbox_upkeep import KEPT_DAYS, sweep
 from ingest_assets.project import Project
 
 INTERVAL_S = 5
@@ -18,10 +15,6 @@ WITHIN_S = 10.0
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Tells INGEST_PROGRESS_URL, and callbacks of requests, what became of files. Starts no runs.",
 )
-def progress(context: dg.SensorEvaluationContext, ingest_project: dg.ResourceParam[Project]) -> dg.SensorResult:
-    """Send what is due in the outbox; once a day delete what was sent or given up a week ago."""
-    today = datetime.now(UTC).date().isoformat()
-    if context.cursor != today:
-        sweep(ingest_project.outbox, days=KEPT_DAYS)
-    done = deliver_due(ingest_project.outbox, ingest_project.settings, within_s=WITHIN_S)
-    return dg.SensorResult(skip_reason=str(done), cursor=today)
+def progress(ingest_project: dg.ResourceParam[Project]) -> dg.SkipReason:
+    """Send what is due in the outbox."""
+    return dg.SkipReason(str(deliver_due(ingest_project.outbox, ingest_project.settings, within_s=WITHIN_S)))

@@ -18,8 +18,6 @@ from ingest_assets.messaging.outbox_tables import (
     entry_of,
 )
 
-KEPT_DAYS = 7.0
-"""How long messages that were sent or given up are kept: long enough to notice dead letters and replay them."""
 _MILLISECONDS = 1_000
 
 

@@ -30,8 +30,8 @@ def test_a_tick_sends_what_is_due_and_says_what_came_of_it(tmp_path: Path) -> No
         def tick() -> str:
             context = dg.build_sensor_context(instance=instance, resources={"ingest_project": project})
             result = progress(context)
-            assert isinstance(result, dg.SensorResult)
-            return str(result.skip_reason)
+            assert isinstance(result, dg.SkipReason)
+            return str(result.skip_message)
 
         put(project.outbox, "ann:p:a.pdf", "a1")
         assert "1 messages sent, 0 failed" in tick()
