@@ -59,6 +59,8 @@ class GuardedPost:
 
     guard: UrlGuard
     attempt_s: float = ATTEMPT_S
+    trusted: ssl.SSLContext | None = None
+    """Whose certificates are believed; None stands for certifi's, this host's and SSL_CERT_FILE."""
     _until: list[float] = field(default_factory=lambda: [0.0])
 
     def __enter__(self) -> Self:
@@ -164,7 +166,9 @@ class GuardedPost:
                 assert failed is not None, "the guard returns one address or more"
                 raise failed
 
-        return httpcore.ConnectionPool(ssl_context=_trusted(), network_backend=Backend(), keepalive_expiry=_IDLE_S)
+        return httpcore.ConnectionPool(
+            ssl_context=self.trusted or _trusted(), network_backend=Backend(), keepalive_expiry=_IDLE_S
+        )
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -60,7 +61,7 @@ def status(code: int, *, headers: dict[str, str] | None = None, content: bytes =
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
+def receiving(*, tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     """Run a receiver until the block ends."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -87,6 +88,8 @@ def receiving() -> Iterator[Receiver]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         receiver = Receiver(int(server.server_address[1]))
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import itertools
 import json
+import ssl
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -338,3 +339,50 @@ def test_a_callback_is_checked_when_it_is_given() -> None:
         callback_target("https://evil.example/x", settings=settings)
     with pytest.raises(BadInput, match="INGEST_PROGRESS_SECRET"):
         callback_target("https://hook.example/x", settings=load_settings({}))
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for hook.example, with its key in the same file."""
+    from datetime import UTC, datetime, timedelta
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("hook.example")]), critical=True)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    plain = serialization.NoEncryption()
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+    path = tmp_path_factory.mktemp("tls") / "hook.pem"
+    path.write_bytes(pem + made.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+@pytest.mark.parametrize(("host", "is_taken"), [("hook.example", True), ("other.example", False)])
+def test_tls_checks_the_name_while_the_connection_goes_to_the_judged_address(
+    certificate: Path, host: str, is_taken: bool
+) -> None:
+    names = []
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(certificate)
+    serving.sni_callback = lambda _, name, __: names.append(name)
+    guard = UrlGuard(read_allow_list(host), resolve=lambda host, port: ["127.0.0.1"])
+    trusted = ssl.create_default_context(cafile=str(certificate))
+    with receiving(tls=serving) as receiver, GuardedPost(guard, trusted=trusted) as poster:
+        address = WebAddress("https", host, receiver.port, "/hook")
+        if is_taken:
+            assert poster.post(address, b"{}", headers=[]).status == 204
+        else:
+            with pytest.raises(OutsideError, match="certificate"):
+                poster.post(address, b"{}", headers=[])
+    assert names == [host]
+    assert len(receiver.got) == is_taken
