@@ -38,6 +38,8 @@ class FaultyProxy:
     """Takes method and path with query of each request."""
     requests: list[tuple[str, str]] = field(default_factory=list)
     """Method and path of each request, in order."""
+    authorizations: list[str] = field(default_factory=list)
+    """The header Authorization of each request, in order."""
     url: str = ""
 
 
@@ -55,6 +57,7 @@ def faulty_proxy(target_port: int) -> Iterator[FaultyProxy]:
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             proxy.requests.append((self.command, self.path))
+            proxy.authorizations.append(self.headers.get("Authorization", ""))
             fault = proxy.fault_for(self.command, self.path) or Fault()
             if fault.status:
                 self._send(fault.status, {}, fault.body, None)

@@ -225,6 +225,18 @@ def test_a_refused_listing_says_what_where_and_what_to_do(
     assert "SECRET" not in said
 
 
+def test_credentials_that_have_expired_are_read_anew_by_the_next_try(
+    proxy: FaultyProxy, behind: S3Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy.fault_for = answering("GET", "list-type", refusal(400, "ExpiredToken"))
+    with pytest.raises(OutsideError, match="ExpiredToken"):
+        list(behind.list())
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "renewed")
+    assert [each.name for each in behind.list()] == ["a"]
+    assert "Credential=test/" in proxy.authorizations[-2]
+    assert "Credential=renewed/" in proxy.authorizations[-1]
+
+
 def test_throttling_is_waited_out_and_named_if_it_does_not_end(proxy: FaultyProxy, behind: S3Objects) -> None:
     proxy.fault_for = answering("GET", "list-type", refusal(503, "SlowDown"), refusal(503, "SlowDown"))
     assert [each.name for each in behind.list()] == ["a"]
