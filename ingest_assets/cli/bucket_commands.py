@@ -30,7 +30,7 @@ def index(as_json: JsonOption = False) -> None:
 
 
 def confirm_deletes(as_json: JsonOption = False) -> None:
-    """Let the files go that are missing from the bucket now, however many they are.
+    """Let all files go that are missing from the bucket now.
 
     `ingest status` names the deletes that wait. The sensor or `ingest work` then purges the files.
     """
@@ -44,7 +44,10 @@ def confirm_deletes(as_json: JsonOption = False) -> None:
 
 
 def sweep(as_json: JsonOption = False) -> None:
-    """Remove artifacts without a file, old runs and old messages, as the schedule of this name does each night."""
+    """Remove artifacts without a file, old runs, old messages.
+
+    The schedule of this name does it each night.
+    """
     from ingest_assets.cli.local_runs import open_instance
     from ingest_assets.cli.output import print_json
     from ingest_assets.defs.sweep import sweep as sweep_project
@@ -67,7 +70,7 @@ def erase(
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove everything that is kept of a user, or of one of its projects.
+    """Remove all that is kept of a user or of a project.
 
     Files in the bucket, chunks, records, artifacts, captions, messages and Dagster's runs. It cannot be undone.
     """

@@ -16,10 +16,11 @@ def outbox(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show messages to INGEST_PROGRESS_URL and to callbacks that wait or were given up.
+    """Show the messages that wait or were given up.
 
-    A message is given up when its receiver refuses it, or fails for a day. With --replay such messages wait again; the
-    sensor `progress`, `ingest listen` or the next `ingest work` sends them.
+    They go to INGEST_PROGRESS_URL and to the callbacks of requests. A message is given up when its receiver refuses it,
+    or fails for a day. With --replay such messages wait again; the sensor `progress`, `ingest listen` or the next
+    `ingest work` sends them.
 
     Exit codes: 0 none was given up; 1 some were, or there is none to replay; other codes as for every command.
     """
