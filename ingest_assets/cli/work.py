@@ -114,7 +114,7 @@ def _one_after_the_other(project: Project, instance: dg.DagsterInstance) -> Iter
             named = [each.file_id]
             if files_in_runs(instance, named) or files_not_settled(instance, named):
                 continue
-            if project.pending.is_pending(each.file_id):
+            if project.pending.still(named):
                 yield each
 
 

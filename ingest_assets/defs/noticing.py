@@ -76,8 +76,8 @@ def choose(wanted: Wanted, instance: dg.DagsterInstance, project: Project, *, li
     busy = files_in_runs(instance, names) | files_not_settled(instance, names)
     wanted.in_runs = sum(each.file_id in busy for each in pending)
     # A run that ended after the pending files were read has put its file into the index by now.
-    wanted.ingest = [each for each in pending if each.file_id not in busy and project.pending.is_pending(each.file_id)]
-    del wanted.ingest[limit:]
+    still = project.pending.still([each.file_id for each in pending if each.file_id not in busy])
+    wanted.ingest = [each for each in pending if each.file_id in still][:limit]
     free = limit - len(wanted.ingest)
     wanted.purge = list(dict.fromkeys([*wanted.purge, *(each for each in gone if each not in busy)]))[:free]
 

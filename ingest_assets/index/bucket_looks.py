@@ -17,6 +17,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
+from ingest_assets.batches import batches
 from ingest_assets.errors import BadInput
 from ingest_assets.file_ids import file_id_of, key_of, owner_of
 from ingest_assets.index.database import Database
@@ -24,6 +25,7 @@ from ingest_assets.index.file_table import FILES_TABLE, Listener, c, now_s, tell
 from ingest_assets.index.state_change import FileState
 from ingest_assets.records import BucketObject, UnreadablePlace
 
+_AT_ONCE = 500
 _COMPARED = (
     c.file_id, c.stored_key, c.bucket_version, c.size_bytes, c.modified_at, c.seen_at, c.is_whole, c.missing_since,
     c.in_ledger, c.ledger_version, c.state, c.writing_since,
@@ -106,9 +108,9 @@ class BucketLooks:
 
     def _rows(self, connection: Connection, file_ids: Sequence[str]) -> dict[str, Row[Any]]:
         found: dict[str, Row[Any]] = {}
-        for start in range(0, len(file_ids), 500):
-            query = select(*_COMPARED).where(c.file_id.in_(file_ids[start : start + 500]))
-            found |= {row.file_id: row for row in connection.execute(query)}
+        for names in batches(file_ids, _AT_ONCE):
+            rows = connection.execute(select(*_COMPARED).where(c.file_id.in_(names)))
+            found |= {row.file_id: row for row in rows}
         return found
 
     def _merge(
@@ -189,6 +191,7 @@ class BucketLooks:
             connection.execute(delete(FILES_TABLE).where(c.file_id == file_id))
 
     def _tell(self, connection: Connection, file_ids: Sequence[str], state: FileState) -> None:
-        for file_id in file_ids if self._listeners else ():
-            row = connection.execute(select(FILES_TABLE).where(c.file_id == file_id)).one()
-            tell(self._listeners, connection, row, state)
+        for names in batches(file_ids if self._listeners else (), _AT_ONCE):
+            rows = connection.execute(select(FILES_TABLE).where(c.file_id.in_(names)).order_by(c.file_id)).all()
+            for row in rows:
+                tell(self._listeners, connection, row, state)

@@ -254,8 +254,11 @@ class FileIndex:
             known = {row.file_id: row for row in rows}
             differing = [record for record in page.values() if not _agrees(known.get(record.file_id), record)]
             lost = [row.file_id for row in rows if row.in_ledger and row.file_id not in page]
+            if added := [_row_of(record) for record in differing if record.file_id not in known]:
+                connection.execute(FILES_TABLE.insert(), added)
             for record in differing:
-                self._record(connection, record, is_news=record.file_id in known)
+                if record.file_id in known:
+                    self._record(connection, record, is_news=True)
             for file_id in lost:
                 self._forget(connection, file_id)
         return len(differing) + len(lost)
@@ -264,8 +267,7 @@ class FileIndex:
         before = self._row(connection, record.file_id)
         values = _ledger_half(record)
         if before is None:
-            names = {**_names(record.file_id), "key": record.key, "stored_key": record.key}
-            connection.execute(FILES_TABLE.insert().values(**names, **values, state=record.state.value))
+            connection.execute(FILES_TABLE.insert().values(**_row_of(record)))
         else:
             is_waiting = before.bucket_version not in {"", record.version}
             state = FileState.PENDING.value if is_waiting else record.state.value
@@ -305,6 +307,12 @@ def _names(file_id: str) -> dict[str, str]:
     except (ValueError, BadInput):
         user_id = project_id = ""
     return {"file_id": file_id, "key": key, "stored_key": key, "user_id": user_id, "project_id": project_id}
+
+
+def _row_of(record: FileRecord) -> dict[str, Any]:
+    """Return the row of a file that the index did not know."""
+    names = {**_names(record.file_id), "key": record.key, "stored_key": record.key}
+    return {**names, **_ledger_half(record), "state": record.state.value}
 
 
 def _as_record(row: Row[Any]) -> FileRecord:

@@ -6,16 +6,19 @@ its own, after a pause. A file whose run was cancelled was attempted: it waits u
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, and_, case, func, or_, select, true
 
+from ingest_assets.batches import batches
 from ingest_assets.index.database import Database
 from ingest_assets.index.file_table import IS_MISSING, IS_PENDING, c, now_s
 from ingest_assets.ledger_records import State, utc_text
 
 _HOUR_S = 3600.0
+_AT_ONCE = 500
 _OUTSIDE = and_(
     c.in_ledger,
     c.ledger_state == State.FAILED.value,
@@ -89,11 +92,14 @@ class PendingFiles:
                 for row in connection.execute(query)
             ]
 
-    def is_pending(self, file_id: str, *, now: float | None = None) -> bool:
-        """Tell whether a file is pending still."""
+    def still(self, file_ids: Sequence[str], *, now: float | None = None) -> set[str]:
+        """Return those of these files that are pending still."""
         wanted = or_(and_(IS_PENDING, c.is_whole), self._may_be_repeated(now or now_s()))
+        found: set[str] = set()
         with self._database.begin(writes=False) as connection:
-            return connection.execute(select(c.file_id).where(c.file_id == file_id, wanted)).first() is not None
+            for names in batches(file_ids, _AT_ONCE):
+                found.update(connection.execute(select(c.file_id).where(c.file_id.in_(names), wanted)).scalars())
+        return found
 
     def growing(self, *, limit: int) -> list[str]:
         """Return keys of files that may still be growing, those seen longest ago first."""

@@ -17,6 +17,8 @@ import random
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, cast
+from weakref import ref
 
 import msgspec
 from sqlalchemy import Connection, and_, delete, exists, func, select, update
@@ -31,6 +33,9 @@ from ingest_assets.messaging.outbox_tables import (
     OutboxEntry,
     entry_of,
 )
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import RootTransaction
 
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 3_600.0
@@ -69,6 +74,8 @@ class Outbox:
     now_s: Callable[[], float] = time.time
     share: Callable[[], float] = field(default=random.random)
     """Gives a number from 0 to 1, which spreads the attempts of many messages over time."""
+    _asked_in: ref[RootTransaction] | None = field(default=None, init=False, repr=False)
+    _any: bool = field(default=False, init=False, repr=False)
 
     def put(self, connection: Connection, message: Message, *, targets: Iterable[str]) -> str:
         """Write a message for each target, in the transaction of the change that it tells of; return its id.
@@ -125,11 +132,22 @@ class Outbox:
         )
         keys = [CALLBACKS.c.file_id, CALLBACKS.c.target]
         connection.execute(added.on_conflict_do_update(index_elements=keys, set_={"until_s": until}))
+        self._asked_in = None
 
     def callbacks(self, connection: Connection, file_id: str) -> list[str]:
         """Return the targets that requests named for a file."""
+        if not self._has_callbacks(connection):
+            return []
         wanted = (CALLBACKS.c.file_id == file_id) & (CALLBACKS.c.until_s > self.now_s())
         return list(connection.execute(select(CALLBACKS.c.target).where(wanted).order_by(CALLBACKS.c.target)).scalars())
+
+    def _has_callbacks(self, connection: Connection) -> bool:
+        """Tell whether any file has a callback; asked once in a transaction, which may change a thousand files."""
+        transaction = cast("RootTransaction", connection.get_transaction())
+        if self._asked_in is None or self._asked_in() is not transaction:
+            self._any = connection.execute(select(CALLBACKS.c.file_id).limit(1)).first() is not None
+            self._asked_in = ref(transaction)
+        return self._any
 
     def claim(self, channel: str, *, limit: int, claim: str, lease_s: float = LEASE_S) -> list[OutboxEntry]:
         """Claim up to `limit` messages of a channel that may be sent now, the oldest first.

@@ -13,7 +13,7 @@ from ingest_assets.index.deletes import Deletes
 from ingest_assets.index.file_index import FileIndex
 from ingest_assets.index.pending_files import PendingFiles
 from ingest_assets.index.state_change import StateChange
-from ingest_assets.ledger_records import FileRecord, State, utc_text
+from ingest_assets.ledger_records import FileRecord, State
 from ingest_assets.records import BucketObject, UnreadablePlace
 
 NOW = 1_800_000_000.0
@@ -26,7 +26,13 @@ def item(name: str, *, owner: str = "ann/p", version: str = "v1", age_s: float =
 def record(name: str, *, owner: str = "ann/p", version: str = "v1", **values: object) -> FileRecord:
     key = f"{owner}/{name}"
     user, project, filename = key.split("/", 2)
-    given = {"state": State.SUCCEEDED, "generation": 1, "chunks": 2, "fingerprint": "f", "updated_at": utc_text()}
+    given = {
+        "state": State.SUCCEEDED,
+        "generation": 1,
+        "chunks": 2,
+        "fingerprint": "f",
+        "updated_at": "2027-01-15T07:00:00+00:00",
+    }
     return FileRecord(
         file_id=file_id_of(key), user_id=user, project_id=project, filename=filename, key=key, version=version,
         **{**given, **values},
