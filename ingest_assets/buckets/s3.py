@@ -131,7 +131,7 @@ class S3Objects:
         return None if absent else data
 
     def upload(self, name: str, source: Path) -> StoredObject:
-        """Copy a file; from 16 MB on in parts, two of which are in memory."""
+        """Copy a file; from 16 MB on in parts."""
         from boto3.exceptions import S3UploadFailedError
         from boto3.s3.transfer import TransferConfig
 
