@@ -150,7 +150,8 @@ def test_everything_moves_to_another_store(ingest: Home, tmp_path: Path) -> None
     assert json.loads(found)[0]["filename"] == "tides.md"
 
 
-def test_the_model_is_changed_while_the_old_one_answers(ingest: Home, other_model: Path) -> None:
+def test_the_model_is_changed_while_the_old_one_answers(tmp_path: Path, model_cache: Path, other_model: Path) -> None:
+    ingest = with_two_files(tmp_path, model_cache)  # no copy, whose files would have new versions
     assert "INGEST_NEXT_MODEL_DIR" in ingest("change-model", code=2)
     both = {"INGEST_NEXT_MODEL_DIR": str(other_model)}
     told = json.loads(ingest("change-model", "--json", **both))
