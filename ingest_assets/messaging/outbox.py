@@ -17,12 +17,14 @@ import random
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, cast
 from weakref import ref
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, exists, func, select, update
+from sqlalchemy import Connection, and_, delete, exists, func, literal, select, update
 
+from ingest_assets.file_ids import key_of, owner_of
 from ingest_assets.index.database import Database
 from ingest_assets.messaging.outbox_tables import (
     CALLBACKS,
@@ -32,6 +34,7 @@ from ingest_assets.messaging.outbox_tables import (
     DeliveryState,
     OutboxEntry,
     entry_of,
+    is_in,
 )
 
 if TYPE_CHECKING:
@@ -49,6 +52,9 @@ _TRIES_BEFORE_GIVING_UP = 12
 _SILENCE_S = 2 * LONGEST_PAUSE_S
 """A target that was not tried for so long is not known to have failed meanwhile."""
 _MILLISECONDS = 1_000
+_TARGETS_AT_ONCE = 100
+_is_claimed = OUTBOX.c.claim != literal("", literal_execute=True)
+_by_id = attrgetter("id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,15 +126,12 @@ class Outbox:
         )
         return int(connection.execute(numbered.returning(TOLD.c.sequence)).scalar_one())
 
-    def add_callback(self, connection: Connection, message: Message, *, target: str) -> None:
+    def add_callback(self, connection: Connection, file_id: str, *, target: str) -> None:
         """Have a target told of a file's changes for the next seven days, as a request asked for."""
         until = self.now_s() + CALLBACK_S
+        user_id, project_id, _ = owner_of(key_of(file_id))
         added = self.database.upsert(CALLBACKS).values(
-            file_id=message.file_id,
-            user_id=message.user_id,
-            project_id=message.project_id,
-            target=target,
-            until_s=until,
+            file_id=file_id, user_id=user_id, project_id=project_id, target=target, until_s=until
         )
         keys = [CALLBACKS.c.file_id, CALLBACKS.c.target]
         connection.execute(added.on_conflict_do_update(index_elements=keys, set_={"until_s": until}))
@@ -155,39 +158,62 @@ class Outbox:
         Of each file and target only the oldest message that is not sent is among them, and none that another claim
         holds. `claim` is a text that nobody else uses.
         """
-        now, earlier = self.now_s(), OUTBOX.alias("earlier")
+        now = self.now_s()
+        with self.database.begin() as connection:
+            targets = self._ready_targets(connection, f"{channel}:", now=now)
+            entries: list[OutboxEntry] = []
+            for left, target in zip(range(len(targets), 0, -1), targets, strict=True):
+                share = -(-(limit - len(entries)) // left)  # a target with little to send leaves the rest to others
+                entries += self._first_of_each_file(connection, target, limit=share, now=now)
+            if entries:
+                chosen = OUTBOX.c.id.in_([entry.id for entry in entries])
+                connection.execute(update(OUTBOX).where(chosen).values(claim=claim, claimed_until_s=now + lease_s))
+        return [replace(entry, claim=claim, claimed_until_s=now + lease_s) for entry in sorted(entries, key=_by_id)]
+
+    def _ready_targets(self, connection: Connection, start: str, *, now: float) -> list[str]:
+        """Return the targets that something waits for and that do not rest, one step through the index for each."""
+        resting = set(connection.execute(select(TARGETS.c.target).where(TARGETS.c.paused_until_s > now)).scalars())
+        found: list[str] = []
+        last = start
+        while len(found) < _TARGETS_AT_ONCE:
+            following = select(func.min(OUTBOX.c.target)).where(is_in(DeliveryState.PENDING), OUTBOX.c.target > last)
+            target = connection.execute(following).scalar_one()
+            if target is None or not target.startswith(start):
+                break
+            if target not in resting:
+                found.append(target)
+            last = target
+        return found
+
+    def _first_of_each_file(self, connection: Connection, target: str, *, limit: int, now: float) -> list[OutboxEntry]:
+        earlier = OUTBOX.alias("earlier")
         overtakes = exists().where(
-            earlier.c.state == DeliveryState.PENDING.value,
+            is_in(DeliveryState.PENDING, earlier),
             earlier.c.target == OUTBOX.c.target,
             earlier.c.file_id == OUTBOX.c.file_id,
             earlier.c.id < OUTBOX.c.id,
         )
         ready = (
             select(OUTBOX)
-            .outerjoin(TARGETS, TARGETS.c.target == OUTBOX.c.target)
             .where(
-                OUTBOX.c.state == DeliveryState.PENDING.value,
-                OUTBOX.c.target.startswith(f"{channel}:", autoescape=True),
+                is_in(DeliveryState.PENDING),
+                OUTBOX.c.target == target,
                 OUTBOX.c.due_s <= now,
                 OUTBOX.c.claimed_until_s <= now,
-                func.coalesce(TARGETS.c.paused_until_s, 0.0) <= now,
                 ~overtakes,
             )
             .order_by(OUTBOX.c.id)
             .limit(limit)
-            .with_for_update(skip_locked=True, of=OUTBOX)
+            .with_for_update(skip_locked=True)
         )
-        with self.database.begin() as connection:
-            entries = [entry_of(row) for row in connection.execute(ready)]
-            if entries:
-                chosen = OUTBOX.c.id.in_([entry.id for entry in entries])
-                connection.execute(update(OUTBOX).where(chosen).values(claim=claim, claimed_until_s=now + lease_s))
-        return [replace(entry, claim=claim, claimed_until_s=now + lease_s) for entry in entries]
+        return [entry_of(row) for row in connection.execute(ready)]
 
     def release(self, claim: str) -> None:
         """Give back what a claim still holds, so that others may send it at once."""
         with self.database.begin() as connection:
-            connection.execute(update(OUTBOX).where(OUTBOX.c.claim == claim).values(claim="", claimed_until_s=0.0))
+            connection.execute(
+                update(OUTBOX).where(_is_claimed, OUTBOX.c.claim == claim).values(claim="", claimed_until_s=0.0)
+            )
 
     def sent(self, entry: OutboxEntry) -> bool:
         """Note that the target took the message; False if the claim was lost, and another process decides."""
@@ -229,9 +255,7 @@ class Outbox:
 
     def _let_go(self, connection: Connection, entry: OutboxEntry, values: Mapping[str, object]) -> bool:
         """Change a message that the entry's claim still holds, and end the claim."""
-        is_held = and_(
-            OUTBOX.c.id == entry.id, OUTBOX.c.claim == entry.claim, OUTBOX.c.state == DeliveryState.PENDING.value
-        )
+        is_held = and_(OUTBOX.c.id == entry.id, OUTBOX.c.claim == entry.claim, is_in(DeliveryState.PENDING))
         changed = update(OUTBOX).where(is_held).values(**values, claim="", claimed_until_s=0.0)
         return bool(connection.execute(changed).rowcount)
 
@@ -256,7 +280,7 @@ class Outbox:
         now = self.now_s()
         is_old = and_(
             OUTBOX.c.target == target,
-            OUTBOX.c.state == DeliveryState.PENDING.value,
+            is_in(DeliveryState.PENDING),
             OUTBOX.c.created_s <= now - GIVEN_UP_AFTER_S,
             OUTBOX.c.claimed_until_s <= now,
         )

@@ -5,9 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, Row, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Float,
+    FromClause,
+    Index,
+    Integer,
+    Row,
+    Table,
+    Text,
+    literal,
+)
 
-from ingest_assets.index.database import METADATA
+from ingest_assets.index.database import BYTEWISE, METADATA
 
 _ROW_NUMBER = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up in INTEGER columns only
 
@@ -29,7 +42,7 @@ OUTBOX = Table(
     Column("file_id", Text, nullable=False),
     Column("user_id", Text, nullable=False),
     Column("project_id", Text, nullable=False),
-    Column("target", Text, nullable=False),
+    Column("target", BYTEWISE, nullable=False),
     Column("event", Text, nullable=False),
     Column("body", Text, nullable=False),
     Column("state", Text, nullable=False),
@@ -41,11 +54,26 @@ OUTBOX = Table(
     Column("claimed_until_s", Float, nullable=False, default=0.0),
     Column("ended_s", Float),
     Column("reason", Text, nullable=False, default=""),
-    Index("ingest_outbox_order", "state", "target", "file_id", "id"),
     Index("ingest_outbox_ended", "ended_s"),
     sqlite_autoincrement=True,  # a number is never given twice, also when the newest row was swept
 )
 """One row for each message and receiver. Times are seconds since 1970."""
+
+
+def is_in(state: DeliveryState, table: FromClause = OUTBOX) -> ColumnElement[bool]:
+    """Say that a row is in a state, in the words of the partial indexes: a bound value would not match them."""
+    return table.c.state == literal(state.value, literal_execute=True)
+
+
+# What waits is found at once however much was sent: each index holds the few rows that are in one state.
+for _name, _columns, _only in (
+    ("ingest_outbox_next", ("target", "id"), is_in(DeliveryState.PENDING)),
+    ("ingest_outbox_order", ("target", "file_id", "id"), is_in(DeliveryState.PENDING)),
+    ("ingest_outbox_age", ("created_s",), is_in(DeliveryState.PENDING)),
+    ("ingest_outbox_dead", ("id",), is_in(DeliveryState.DEAD)),
+    ("ingest_outbox_claims", ("claim",), OUTBOX.c.claim != literal("", literal_execute=True)),
+):
+    Index(_name, *(OUTBOX.c[each] for each in _columns), sqlite_where=_only, postgresql_where=_only)
 
 TARGETS = Table(
     "ingest_outbox_targets",

@@ -16,6 +16,7 @@ from ingest_assets.messaging.outbox_tables import (
     DeliveryState,
     OutboxEntry,
     entry_of,
+    is_in,
 )
 
 _MILLISECONDS = 1_000
@@ -36,21 +37,18 @@ class OutboxCounts:
 def count(outbox: Outbox) -> OutboxCounts:
     """Count what waits and what was given up."""
     with outbox.database.begin(writes=False) as connection:
-        counted = select(OUTBOX.c.state, func.count(), func.min(OUTBOX.c.created_s)).where(
-            OUTBOX.c.state != DeliveryState.SENT.value
-        )
-        found = {state: (number, oldest) for state, number, oldest in connection.execute(counted.group_by("state"))}
+        waiting = select(func.count(), func.min(OUTBOX.c.created_s)).where(is_in(DeliveryState.PENDING))
+        pending, oldest = connection.execute(waiting).one()
+        dead = connection.execute(select(func.count()).where(is_in(DeliveryState.DEAD))).scalar_one()
         failing = select(TARGETS.c.target).order_by(TARGETS.c.target)
         targets = tuple(connection.execute(failing).scalars())
-    pending, oldest = found.get(DeliveryState.PENDING.value, (0, None))
-    dead, _ = found.get(DeliveryState.DEAD.value, (0, None))
     age_s = 0.0 if oldest is None else max(0.0, outbox.now_s() - oldest)
     return OutboxCounts(pending, dead, age_s, targets)
 
 
 def entries(outbox: Outbox, state: DeliveryState, *, limit: int, offset: int = 0) -> list[OutboxEntry]:
     """Return the messages in a state, the oldest first."""
-    listed = select(OUTBOX).where(OUTBOX.c.state == state.value).order_by(OUTBOX.c.id).limit(limit).offset(offset)
+    listed = select(OUTBOX).where(is_in(state)).order_by(OUTBOX.c.id).limit(limit).offset(offset)
     with outbox.database.begin(writes=False) as connection:
         return [entry_of(row) for row in connection.execute(listed)]
 
@@ -61,7 +59,7 @@ def replay(outbox: Outbox, ids: Collection[int] | None) -> int:
     Their targets are tried at once. A letter may come after newer messages of its file, which its sequence tells.
     """
     chosen = true() if ids is None else OUTBOX.c.id.in_(list(ids))
-    is_dead = OUTBOX.c.state == DeliveryState.DEAD.value
+    is_dead = is_in(DeliveryState.DEAD)
     anew = {"state": DeliveryState.PENDING.value, "attempts": 0, "first_tried_s": None, "ended_s": None}
     with outbox.database.begin() as connection:
         targets = list(connection.execute(select(OUTBOX.c.target).where(is_dead, chosen).distinct()).scalars())

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import Connection, select, update
 
 from ingest_assets.index.state_change import FileState, StateChange
+from ingest_assets.ledger_records import FileRecord
 from ingest_assets.messaging.outbox import Message, Outbox
 from ingest_assets.messaging.outbox_tables import TOLD
 
@@ -62,6 +63,25 @@ class ProgressWriter:
         self.outbox.put(connection, message, targets=targets)
         named = update(TOLD).where(TOLD.c.file_id == change.file_id)
         connection.execute(named.values(told=news, told_s=now, percent=change.percent))
+
+
+def change_of(record: FileRecord) -> StateChange:
+    """Say what the ledger says of a file, for a request that changes nothing."""
+    return StateChange(
+        file_id=record.file_id,
+        user_id=record.user_id,
+        project_id=record.project_id,
+        filename=record.filename,
+        key=record.key,
+        state=FileState(record.state.value),
+        version=record.version,
+        generation=record.generation,
+        chunks=record.chunks,
+        pages=record.pages,
+        quarantined=record.quarantined,
+        error=record.error,
+        at=record.updated_at,
+    )
 
 
 def message_of(change: StateChange, *, event: str) -> Message:

@@ -61,6 +61,14 @@ def test_a_channel_claims_its_own_targets_only(outbox: Outbox) -> None:
     assert [entry.target for entry in claimed(outbox)] == [WEBHOOK]
 
 
+def test_a_target_with_much_to_send_leaves_room_for_others(outbox: Outbox) -> None:
+    for number in range(8):
+        put(outbox, f"ann:p:{number}", "x")
+    put(outbox, A, "x", targets=(OTHER,))
+    found = [entry.target for entry in claimed(outbox, limit=4)]
+    assert (found.count(WEBHOOK), found.count(OTHER)) == (3, 1)
+
+
 def test_a_message_that_is_rolled_back_with_its_change_was_never_there(outbox: Outbox) -> None:
     put(outbox, A, "a1")
     with pytest.raises(ZeroDivisionError), outbox.database.begin() as connection:

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from ingest_assets.index.database import Database
+from ingest_assets.index.file_index import FileIndex
 from ingest_assets.index.state_change import FileState, StateChange
 from ingest_assets.messaging.outbox_tables import DeliveryState
 from ingest_assets.messaging.outbox_upkeep import entries
 from ingest_assets.messaging.progress import ProgressWriter
-from ingest_assets_tests.messaging.outbox_parts import DAY_S, WEBHOOK, SetClock, change, message, outbox_of
+from ingest_assets_tests.index.files import record
+from ingest_assets_tests.messaging.outbox_parts import DAY_S, WEBHOOK, SetClock, change, outbox_of
 
 CALLBACK = "webhook:https://hook.example/"
 
@@ -127,9 +129,27 @@ def test_nothing_is_written_where_nobody_listens(database: Database, clock: SetC
 
 def test_a_callback_hears_of_its_file_for_a_week(writer: ProgressWriter, clock: SetClock) -> None:
     with writer.outbox.database.begin() as connection:
-        writer.outbox.add_callback(connection, message("ann:p:a.pdf"), target=CALLBACK)
+        writer.outbox.add_callback(connection, "ann:p:a.pdf", target=CALLBACK)
     tell(writer, change(stage="chunks"), change("ann:p:b.pdf"))
     clock.seconds += 7 * DAY_S
     tell(writer, change(stage="embeddings"))
     assert [body["stage"] for body in bodies(writer, CALLBACK)] == ["chunks"]
     assert len(bodies(writer)) == 3
+
+
+def test_what_a_killed_process_wrote_into_the_ledger_is_told_from_there_once(writer: ProgressWriter) -> None:
+    index = FileIndex(writer.outbox.database, listeners=[writer])
+    written = record("a.pdf", generation=4)
+    index.progress(written.file_id, stage="embeddings")
+    index.will_write(written.file_id)
+    # The process writes the ledger and is killed before it tells the index; the next look reads the ledger.
+    for _ in range(2):
+        index.copy(written.file_id, written)
+    index.record(written)
+    assert [(body["state"], body["generation"]) for body in bodies(writer)] == [("processing", 0), ("succeeded", 4)]
+
+
+def test_an_index_that_is_made_again_floods_nobody(writer: ProgressWriter) -> None:
+    index = FileIndex(writer.outbox.database, listeners=[writer])
+    index.rebuild([record("a.pdf"), record("b.pdf")], ledger="of the test")
+    assert bodies(writer) == []
