@@ -19,7 +19,7 @@ from ingest_assets.buckets.contract import is_passed_over
 from ingest_assets.cli.file_tables import ProcessedFile
 from ingest_assets.cli.output import printable, told_if_slow
 from ingest_assets.config.settings import Settings
-from ingest_assets.errors import BadInput, OutsideError
+from ingest_assets.errors import BadInput, ConfigError, OutsideError
 from ingest_assets.file_ids import file_id_of, key_for, nfc
 from ingest_assets.ledger_records import FileRecord, Scope, State
 from ingest_assets.local_files import sha256_of
@@ -34,13 +34,18 @@ _NAMED = 5
 """How many skipped files are named; the others are counted."""
 
 
-def add_files(paths: list[Path], *, scope: Scope, settings: Settings, quiet: bool) -> list[ProcessedFile]:
+def add_files(
+    paths: list[Path], *, scope: Scope, settings: Settings, quiet: bool, callback: str = ""
+) -> list[ProcessedFile]:
     """Put each file into the bucket and run it, unless nothing about it changed.
+
+    `callback` is a URL that is told what becomes of the files, also of those that did not change.
 
     Raises:
         BadInput: two files would have one name in the project, or a folder holds no file.
-        ConfigError: the home cannot be used.
+        ConfigError: the home or the callback cannot be used.
     """
+    target = _target_of(callback, settings)
     wanted = [(path, nfc(name)) for path, name in files_of(paths)]
     _refuse_doubles(wanted)
     with ExitStack() as stack:
@@ -50,7 +55,40 @@ def add_files(paths: list[Path], *, scope: Scope, settings: Settings, quiet: boo
         if is_empty:
             project.mark_bucket()  # if the ledger has files, a missing bucket is not made: it has to be mounted
         adding = _Adding(project, scope, bar=stack.enter_context(_live(quiet)), stack=stack)
-        return [adding.add(path, name) for path, name in wanted]
+        if target:
+            _call_back(project, target, [key_for(scope.user_id, scope.project_id, name) for _, name in wanted])
+        added = [adding.add(path, name) for path, name in wanted]
+        if target:
+            _tell_unchanged(project, target, [each.record for each in added if each.unchanged])
+        return added
+
+
+def _target_of(callback: str, settings: Settings) -> str:
+    if not callback:
+        return ""
+    from ingest_assets.messaging.webhooks import callback_target
+
+    try:
+        return callback_target(callback, settings=settings)
+    except BadInput as error:
+        raise ConfigError(f"--{error}") from error
+
+
+def _call_back(project: Project, target: str, keys: list[str]) -> None:
+    """Have the target told of the files from now on."""
+    with project.database.begin() as connection:
+        for key in keys:
+            project.outbox.add_callback(connection, file_id_of(key), target=target)
+
+
+def _tell_unchanged(project: Project, target: str, records: list[FileRecord]) -> None:
+    """Tell the target of files that nothing will be told of, because nothing about them changes."""
+    from ingest_assets.messaging.progress import STATE_EVENT, change_of, message_of
+
+    with project.database.begin() as connection:
+        for record in records:
+            message = message_of(change_of(record), event=STATE_EVENT)
+            project.outbox.put(connection, message, targets=[target])
 
 
 class _Adding:

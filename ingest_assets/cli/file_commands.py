@@ -23,6 +23,9 @@ def add(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="files, or folders of files", exists=True)],
     user: UserOption,
     project: ProjectOption,
+    callback: Annotated[
+        str, typer.Option("--callback", metavar="URL", help="tell this URL what becomes of the files, for a week")
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Put files into the bucket and process them.
@@ -37,7 +40,7 @@ def add(
     from ingest_assets.config.settings import load_settings
 
     settings = load_settings()
-    processed = add_files(paths, scope=scope, settings=settings, quiet=as_json)
+    processed = add_files(paths, scope=scope, settings=settings, quiet=as_json, callback=callback)
     deliver_messages(settings, within_s=10)
     file_tables.show_processed(processed, as_json=as_json)
     if any(each.is_problem for each in processed):

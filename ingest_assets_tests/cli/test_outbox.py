@@ -110,3 +110,22 @@ def test_a_receiver_that_is_away_fails_no_command_and_hears_of_everything_later(
         assert waiting["pending"] >= 6
         left = home.json("outbox", **SETTINGS)["pending"]
         assert len(receiver.got) + left == waiting["pending"]
+
+
+def test_a_callback_that_may_not_be_called_is_wrong_usage(home: Home) -> None:
+    words = ("add", home.file("tide.txt", "High water."), *OWNER, "--callback", "http://10.0.0.9/hook")
+    assert "--callback: 10.0.0.9" in home(*words, code=2, **SETTINGS)
+
+
+@pytest.mark.slow
+def test_a_callback_hears_of_its_files_also_where_nothing_changed(tmp_path: Path, model_cache: Path) -> None:
+    home = Home(tmp_path, model_cache)
+    tide = home.file("tide.txt", "High water comes twice a day.")
+    settings = {name: value for name, value in SETTINGS.items() if name != "INGEST_PROGRESS_URL"}
+    with receiving() as receiver:
+        home.run("add", tide, *OWNER, "--callback", receiver.url, **settings)
+        told = [each.message["state"] for each in receiver.got]
+        assert told[0] == "processing" and told[-1] == "succeeded"
+        home.run("add", tide, *OWNER, "--callback", receiver.url, **settings)
+        assert [each.message["state"] for each in receiver.got[len(told) :]] == ["succeeded"]
+        assert len({each.message["id"] for each in receiver.got}) == len(receiver.got)
