@@ -15,7 +15,7 @@ import fcntl
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event
@@ -36,6 +36,8 @@ from ingest_assets.messaging.resident_loop import ResidentAction, repeat_until_s
 from ingest_assets.messaging.sqs import LONGEST_WAIT_S, EventQueue
 from ingest_assets.project import Project
 from ingest_assets.records import BucketObject
+from memory_capped_launcher.supervision.connections import kept_connections
+from memory_capped_launcher.warm.migrations import cache_migrations
 
 SUBMITTED_BY = "listen"
 _LOOK_EVERY_S = 1.0
@@ -55,8 +57,6 @@ def listen(settings: Settings, *, stop: Event, log: Callable[[str], None]) -> No
         ConfigError: another process listens in this home; the settings or the index are those of another release.
         OutsideError: the instance or the index database is away at the start. Later outages are waited for.
     """
-    from memory_capped_launcher.warm.migrations import cache_migrations
-
     cache_migrations()  # Dagster reads 89 scripts for each run that it creates: most of the time that one takes
     project = Project(settings)
     with _only_one(settings.home), dg.DagsterInstance.from_config(str(settings.home)) as instance:
@@ -93,12 +93,18 @@ class UrgentRuns:
         wanted = Wanted()
         choose(wanted, self._instance, self._project)
         self._instance.add_dynamic_partitions(FILES, [each.file_id for each in wanted.ingest])
-        for request in ingest_requests(self._instance, wanted):
-            self._queue.submit(request)
-            self._heart.beat()
+        self._submit(ingest_requests(self._instance, wanted))
         if not looked_at and not wanted.ingest:
             return ""
         return f"{looked_at} keys looked at, {len(wanted.ingest)} runs asked for"
+
+    def _submit(self, requests: Sequence[dg.RunRequest]) -> None:
+        if not requests:
+            return
+        with kept_connections(on=True):  # as runs do: creating one takes half the time, docs/decisions/events.md
+            for request in requests:
+                self._queue.submit(request)
+                self._heart.beat()
 
     def _look(self) -> int:
         """Look at keys in the inbox, and again at files that may have been growing."""
