@@ -3,8 +3,8 @@
 Requests stand in three lanes. What a person asked for (command line, API, UI) goes first, then what the bucket and
 large requests brought, then what is only out of date. In a lane users take turns: a user's first waiting file is in
 the first round, the next one in the second, and so on; all files of a round go before those of the next. So 500 notes
-of one user delay another user's note by one file, and not by 500. A backfill takes its turns as if it were a user. This
-is start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996) with one file as the unit of cost.
+of one user delay another user's note by one file in the queue, and not by 500. A backfill takes its turns as if it were
+a user. This is start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996) with one file as the unit of cost.
 
 Within a user, a small file does not wait for rounds that the user's larger files hold. Size is known in three classes,
 because a place is given when a file is asked for and is not changed afterwards.
