@@ -28,6 +28,11 @@ class ProjectStatus:
     """Files of the ledger that the bucket did not show at the last look; they are purged later."""
     inbox: int
     """Keys that somebody named and that were not looked at yet."""
+    messages: int
+    """Messages about files that wait for their receivers."""
+    oldest_message_s: float
+    dead_letters: int
+    """Messages that were given up; `ingest outbox` says why."""
     problems: tuple[FileRecord, ...]
     unnamed_problems: int
     misplaced: tuple[str, ...]
@@ -51,6 +56,8 @@ def look_at_project(project: Project) -> ProjectStatus:
     Raises:
         OutsideError: the store or the index database is away.
     """
+    from ingest_assets.messaging.outbox_upkeep import count
+
     if not project.is_index_built():
         project.rebuild_index()
     noticed = project.noticing.look(within_s=_LOOK_S)
@@ -60,12 +67,16 @@ def look_at_project(project: Project) -> ProjectStatus:
     unreadable = [noticed.problem] if noticed.problem else []
     unreadable += [place.reason for place in listing.places(is_misplaced=False)]
     ended_at = listing.position().ended_at
+    told = count(project.outbox)
     return ProjectStatus(
         states=counts.by_state,
         oldest_pending_s=counts.oldest_pending_s,
         left_s=counts.by_state.get("pending", 0) * counts.seconds_a_file,
         missing=counts.missing,
         inbox=project.inbox.depth(),
+        messages=told.pending,
+        oldest_message_s=round(told.oldest_s, 1),
+        dead_letters=told.dead,
         problems=problems,
         unnamed_problems=sum(counts.by_state.get(state, 0) for state in _BAD) - len(problems),
         misplaced=tuple(place.reason for place in listing.places(is_misplaced=True)),

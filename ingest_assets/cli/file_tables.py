@@ -128,6 +128,10 @@ def _waiting(status: ProjectStatus) -> Iterator[str]:
         yield f"{status.inbox} named keys to look at"
     if status.missing:
         yield f"{status.missing} missing from the bucket"
+    if status.messages:
+        yield f"{status.messages} messages wait, the oldest for {_duration(status.oldest_message_s)}"
+    if status.dead_letters:
+        yield f"{status.dead_letters} messages were given up (`ingest outbox`)"
 
 
 def _duration(seconds: float) -> str:

@@ -159,9 +159,12 @@ class Outbox:
         holds. `claim` is a text that nobody else uses.
         """
         now = self.now_s()
-        with self.database.begin() as connection:
+        with self.database.begin(writes=False) as connection:  # mostly nothing waits, and writers need not either
             targets = self._ready_targets(connection, f"{channel}:", now=now)
-            entries: list[OutboxEntry] = []
+        if not targets:
+            return []
+        entries: list[OutboxEntry] = []
+        with self.database.begin() as connection:
             for left, target in zip(range(len(targets), 0, -1), targets, strict=True):
                 share = -(-(limit - len(entries)) // left)  # a target with little to send leaves the rest to others
                 entries += self._first_of_each_file(connection, target, limit=share, now=now)

@@ -105,9 +105,10 @@ def test_a_receiver_that_is_away_fails_no_command_and_hears_of_everything_later(
     done = home.run("add", home.file("tide.txt", "High water comes twice a day."), *OWNER, **SETTINGS)
     assert "connection failed" in done.stderr and "ingest outbox" in done.stderr
     with receiving() as receiver:
-        waiting = home.json("outbox", **SETTINGS)
+        waiting, before = home.json("outbox", **SETTINGS), home("status", **SETTINGS)
         home.run("work", **SETTINGS | {"INGEST_PROGRESS_URL": receiver.url})
         assert waiting["pending"] >= 6
+        assert f"{waiting['pending']} messages wait, the oldest for" in before
         left = home.json("outbox", **SETTINGS)["pending"]
         assert len(receiver.got) + left == waiting["pending"]
 
