@@ -80,8 +80,8 @@ class Outbox:
     now_s: Callable[[], float] = time.time
     share: Callable[[], float] = field(default=random.random)
     """Gives a number from 0 to 1, which spreads the attempts of many messages over time."""
-    _asked_in: ref[RootTransaction] | None = field(default=None, init=False, repr=False)
-    _any: bool = field(default=False, init=False, repr=False)
+    _asked: tuple[ref[RootTransaction], bool] | None = field(default=None, init=False, repr=False)
+    """A transaction, and whether any file has a callback in it; one value, because threads share an outbox."""
 
     def put(self, connection: Connection, message: Message, *, targets: Iterable[str]) -> str:
         """Write a message for each target, in the transaction of the change that it tells of; return its id.
@@ -135,7 +135,7 @@ class Outbox:
         )
         keys = [CALLBACKS.c.file_id, CALLBACKS.c.target]
         connection.execute(added.on_conflict_do_update(index_elements=keys, set_={"until_s": until}))
-        self._asked_in = None
+        self._asked = None
 
     def callbacks(self, connection: Connection, file_id: str) -> list[str]:
         """Return the targets that requests named for a file."""
@@ -147,10 +147,11 @@ class Outbox:
     def _has_callbacks(self, connection: Connection) -> bool:
         """Tell whether any file has a callback; asked once in a transaction, which may change a thousand files."""
         transaction = cast("RootTransaction", connection.get_transaction())
-        if self._asked_in is None or self._asked_in() is not transaction:
-            self._any = connection.execute(select(CALLBACKS.c.file_id).limit(1)).first() is not None
-            self._asked_in = ref(transaction)
-        return self._any
+        asked = self._asked
+        if asked is None or asked[0]() is not transaction:
+            found = connection.execute(select(CALLBACKS.c.file_id).limit(1)).first() is not None
+            asked = self._asked = (ref(transaction), found)
+        return asked[1]
 
     def claim(self, channel: str, *, limit: int, claim: str, lease_s: float = LEASE_S) -> list[OutboxEntry]:
         """Claim up to `limit` messages of a channel that may be sent now, the oldest first.
