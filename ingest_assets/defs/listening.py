@@ -88,7 +88,14 @@ class UrgentRuns:
         """Look at the keys in the inbox, and put the runs that are needed into the queue; say what was done."""
         if not self._project.is_index_of_this_store():
             return ""  # the sensor has it made; until then it cannot be said what is pending
-        self._heart.beat()
+        self._heart.beat()  # first: from here on the sensor asks for no runs of files
+        try:
+            return self._start()
+        except Exception:
+            self._heart.stop()  # the sensor takes over until this works again
+            raise
+
+    def _start(self) -> str:
         looked_at = self._look()
         wanted = Wanted()
         choose(wanted, self._instance, self._project)
@@ -122,6 +129,8 @@ class UrgentRuns:
             self._project.looks.keys(found)
         looked_at = [entry for key, entry in entries.items() if key not in failures]
         self._project.inbox.done(looked_at)
+        if failures:
+            self._project.inbox.postpone(entry for key, entry in entries.items() if key in failures)
         if failures and not found:
             raise next(iter(failures.values()))
         return len(looked_at)
@@ -162,6 +171,11 @@ class _Heart:
         if time.monotonic() >= self._due:
             beat(self._project.database, self._name, process=_process())
             self._due = time.monotonic() + _BEAT_EVERY_S
+
+    def stop(self) -> None:
+        self._due = 0.0
+        with suppress(OutsideError):  # the database is away, too: the heartbeat grows old by itself
+            stop_beating(self._project.database, self._name, process=_process())
 
 
 @contextmanager

@@ -56,7 +56,7 @@ class InboxEntry:
     why: str
     """What put it here last: `event`, `notify`, `request`."""
     since: float
-    """When it was put first since it was last done, in seconds since 1970."""
+    """When it was put first since it was last done, or was postponed, in seconds since 1970."""
     stamp: int
     """A random number that each put makes anew."""
 
@@ -136,6 +136,21 @@ class Inbox:
         with self._database.begin() as connection:
             for entry in ordered:
                 connection.execute(_inbox.delete().where(_inbox.c.key == entry.key, _inbox.c.stamp == entry.stamp))
+
+    def postpone(self, entries: Iterable[InboxEntry]) -> None:
+        """Put entries behind all others, because their place in the bucket cannot be read at the moment.
+
+        Otherwise many keys of such a place would always be the oldest, and no other key would be taken.
+
+        Raises:
+            OutsideError: the database is away.
+        """
+        ordered = sorted(entries, key=lambda entry: entry.key)
+        now = self._clock()
+        with self._database.begin() as connection:
+            for entry in ordered:
+                same = (_inbox.c.key == entry.key) & (_inbox.c.stamp == entry.stamp)
+                connection.execute(_inbox.update().where(same).values(since=now))
 
     def depth(self) -> int:
         """Count the keys that wait.

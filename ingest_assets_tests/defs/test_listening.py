@@ -86,6 +86,7 @@ def test_while_the_bucket_is_away_keys_stay_in_the_inbox(project: Project, urgen
     bucket.rename(bucket.with_name("away"))
     with pytest.raises(OutsideError, match="is not there"):
         urgent.start()
+    assert not is_beating(project.parts.database, RUNS_LISTENER), "the sensor takes over"
     bucket.with_name("away").rename(bucket)
     assert urgent.start() == "1 keys looked at, 1 runs asked for"
 

@@ -58,6 +58,15 @@ def test_a_key_that_is_put_again_while_it_is_looked_at_stays(inbox: Inbox) -> No
     assert keys(inbox) == ["a"]
 
 
+def test_a_key_that_is_postponed_stands_behind_the_others(inbox: Inbox) -> None:
+    inbox.put(["a", "b"], why="event")
+    inbox.put(["c"], why="event")
+    inbox.postpone(inbox.take(2))
+    assert keys(inbox) == ["c", "a", "b"]
+    inbox.done(inbox.take(3))
+    assert inbox.depth() == 0
+
+
 def test_a_late_done_does_not_remove_what_was_put_after_another_done(inbox: Inbox) -> None:
     inbox.put(["a"], why="event")
     slow = inbox.take(1)
