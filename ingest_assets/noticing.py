@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ingest_assets.buckets.contract import Bucket
     from ingest_assets.index.file_index import FileIndex
     from ingest_assets.index.pending_files import PendingFiles
-    from ingest_assets.messaging.inbox import Inbox
+    from ingest_assets.messaging.inbox import Inbox, InboxEntry
     from ingest_assets.stores.contract import LedgerReading
 
 _STRETCH = 1000
@@ -164,20 +164,24 @@ class Noticing:
         return False
 
     def _look_at_named(self, noticed: Noticed, *, until: float) -> None:
-        done = []
+        done: list[InboxEntry] = []
+        unreadable: list[InboxEntry] = []
         for entry in self._inbox.take(_NAMED):
             try:
                 found = self.look_at([entry.key])
             except OutsideError as error:  # this place; others may be well. The key stays in the inbox
                 noticed.problem = str(error)
-                continue
-            noticed.named += 1
-            noticed.new += found.new
-            noticed.missing += found.missing
-            done.append(entry)
-            if time.monotonic() > until:
+                unreadable.append(entry)
+            else:
+                noticed.named += 1
+                noticed.new += found.new
+                noticed.missing += found.missing
+                done.append(entry)
+            if time.monotonic() > until:  # also after failures: each may take as long as a service lets one wait
                 break
         self._inbox.done(done)
+        if unreadable:
+            self._inbox.postpone(unreadable)
 
     def _go_on_listing(self, noticed: Noticed, *, until: float, whole: bool, may_miss: bool) -> None:
         position = self._listing.position()
