@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 from ingest_assets.clients.embedding.openvino_conversion import converted
 from ingest_assets.clients.embedding.weights import find_weights
 from ingest_assets.errors import ConfigError
+from memory_capped_launcher_tests.soaking import share
 
 ROOT = Path(__file__).resolve().parents[1]
 CORPUS = ROOT.parent / "shared" / "corpus" / "documents"
@@ -48,7 +49,9 @@ if _IN_MEMORY.is_dir() and shutil.disk_usage(_IN_MEMORY).free > 6 << 30 and psut
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_IN_MEMORY))
 
 # On a loaded machine examples are slow to draw and to run; neither is a failure.
-settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "any machine", max_examples=share(50, 500), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("any machine")
 
 

@@ -67,6 +67,7 @@ def test_what_must_start_quickly_does_not_import_dagster(module: str) -> None:
     assert "dagster" not in loaded_by(f"import {module}")
 
 
+@pytest.mark.slow  # two interpreters import Dagster
 def test_no_module_imports_anything_but_dagster_and_what_comes_with_it() -> None:
     lists = "; ".join(f"import {name}" for name in MODULES)
     ours = loaded_by(lists) - loaded_by("import dagster, yaml, sqlalchemy, alembic.config, alembic.script")
