@@ -15,7 +15,7 @@ import pytest
 
 from memory_capped_launcher.outcomes import ProcessEnd, RunOutcome, name_outcome
 from memory_capped_launcher.supervision.log_file import LogFile, keep_the_newest
-from memory_capped_launcher.supervision.process_tree import MemoryGauge, descendants, kill_descendants
+from memory_capped_launcher.supervision.process_tree import MemoryGauge
 from memory_capped_launcher.warm.background import fork
 
 QUIET = ProcessEnd(
@@ -89,17 +89,16 @@ def test_only_the_newest_logs_are_kept(tmp_path: Path) -> None:
 
 
 def test_every_descendant_is_found_and_killed() -> None:
-    shell = subprocess.Popen(
-        ["/bin/sh", "-c", "trap '' TERM; sleep 60 & sleep 60 & echo; wait"], stdout=subprocess.PIPE
+    """In a process of its own: this one has the servers of other tests as children."""
+    program = (
+        "import os, subprocess\n"
+        "from memory_capped_launcher.supervision.process_tree import descendants, kill_descendants\n"
+        "script = \"trap '' TERM; sleep 60 & sleep 60 & echo; wait\"\n"
+        "shell = subprocess.Popen(['/bin/sh', '-c', script], stdout=subprocess.PIPE)\n"
+        "shell.stdout.readline()\n"
+        "print(len(descendants(os.getpid())), kill_descendants(os.getpid()), descendants(os.getpid()))\n"
     )
-    assert shell.stdout is not None
-    shell.stdout.readline()
-    found = descendants(os.getpid())
-    assert len(found) == 3
-    assert kill_descendants(os.getpid())
-    assert descendants(os.getpid()) == []
-    shell.stdout.close()
-    shell.wait()
+    assert subprocess.check_output([sys.executable, "-c", program], text=True, timeout=60) == "3 True []\n"
 
 
 def test_memory_shared_after_a_fork_counts_once() -> None:

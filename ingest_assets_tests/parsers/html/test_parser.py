@@ -100,10 +100,10 @@ def test_a_broken_embedded_picture_is_a_warning(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("tag", ["div", "b", "font", "ul><li", "table><tr><td", "blockquote", "custom-x"])
 def test_ten_thousand_levels_lose_no_text(tmp_path: Path, tag: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     texts = " ".join(texts_of(html, file(tmp_path, page(f"first{f'<{tag}>' * 10_000}deep</p><p>last"))))
     assert all(word in texts for word in ("first", "deep", "last"))
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 20
 
 
 def test_hostile_spans_stay_small(tmp_path: Path) -> None:

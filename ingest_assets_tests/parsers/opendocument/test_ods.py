@@ -25,9 +25,9 @@ def test_a_billion_repeated_rows_are_a_hundred(tmp_path: Path) -> None:
     many = 'table:number-rows-repeated="1000000000"'
     wide = '<table:table-row><table:table-cell table:number-columns-repeated="1000000000"/></table:table-row>'
     body = sheet("S", row("h", "i"), row(attributes=many), wide, row("x", "y", attributes=many), row("z", "z"))
-    start = time.perf_counter()
+    start = time.process_time()
     (part,) = parts_of(ods, odf(tmp_path, body, kind="spreadsheet"))
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert part.elements[1].text.count("| x | y |") == 100
     assert part.elements[1].text.endswith("| z | z |")
     assert "is repeated 1,000,000,000 times; 100 of them were kept" in part.warnings[0]

@@ -99,9 +99,9 @@ def test_deep_groups_and_endless_notes_end(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="nested deeper"):
         parts_of(rtf, file(tmp_path, b"{\\rtf1 " + b"{" * 2_000_000))
     assert texts(tmp_path, "{" * 5_000 + "x" + "}" * 5_000) == ["x"]
-    start = time.perf_counter()
+    start = time.process_time()
     parts_of(rtf, file(tmp_path, b"{\\rtf1 " + b"\\footnote x" * 100_000))
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 def test_raw_bytes_that_claim_gigabytes_are_read_to_the_end_of_the_file(tmp_path: Path) -> None:

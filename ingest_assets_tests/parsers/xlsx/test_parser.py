@@ -85,11 +85,11 @@ def test_a_cell_at_the_far_corner_costs_nothing(tmp_path: Path) -> None:
     workbook = openpyxl.Workbook()
     workbook.active["A1"], workbook.active["XFD1048576"] = "near", "far"
     path = saved(workbook, tmp_path)
-    start = time.perf_counter()
+    start = time.process_time()
     text = " ".join(texts_of(spreadsheet, path))
     assert "near" in text
     assert "far" in text
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_merged_ranges_without_end_cost_nothing(tmp_path: Path) -> None:
@@ -99,10 +99,10 @@ def test_merged_ranges_without_end_cost_nothing(tmp_path: Path) -> None:
     path = saved(workbook, tmp_path)
     merge = b'</sheetData><mergeCells count="2"><mergeCell ref="D1:XFD1048576"/><mergeCell ref="A:B"/></mergeCells>'
     xml = member(path, "xl/worksheets/sheet1.xml").replace(b"</sheetData>", merge)
-    start = time.perf_counter()
+    start = time.process_time()
     texts = texts_of(spreadsheet, rewritten(path, tmp_path / "new.xlsx", {"xl/worksheets/sheet1.xml": xml}))
     assert "b99" in texts[-1]
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 def test_a_broken_sheet_is_quarantined_and_the_others_are_read(tmp_path: Path) -> None:
