@@ -14,6 +14,8 @@ from ingest_assets_tests.cli.command_line import OWNER, Home
 from ingest_assets_tests.messaging.outbox_parts import WEBHOOK, put
 from ingest_assets_tests.messaging.receiver import receiving
 
+pytestmark = pytest.mark.slow
+
 LONG = "ann:p:" + "a long name of a report about the tides " * 3 + ".pdf"
 SETTINGS = {
     "INGEST_PROGRESS_URL": "http://127.0.0.1:9/hook/s3cret",
@@ -75,7 +77,6 @@ def test_without_a_home_nothing_is_made(tmp_path: Path) -> None:
     assert not (tmp_path / "home").exists()
 
 
-@pytest.mark.slow
 def test_adding_a_file_tells_every_state_and_stage_and_nothing_where_nothing_changed(
     tmp_path: Path, model_cache: Path
 ) -> None:
@@ -97,7 +98,6 @@ def test_adding_a_file_tells_every_state_and_stage_and_nothing_where_nothing_cha
         assert [each.message["state"] for each in receiver.got[len(told) :]] == ["removed"]
 
 
-@pytest.mark.slow
 def test_a_receiver_that_is_away_fails_no_command_and_hears_of_everything_later(
     tmp_path: Path, model_cache: Path
 ) -> None:
@@ -118,7 +118,6 @@ def test_a_callback_that_may_not_be_called_is_wrong_usage(home: Home) -> None:
     assert "--callback: 10.0.0.9" in home(*words, code=2, **SETTINGS)
 
 
-@pytest.mark.slow
 def test_a_callback_hears_of_its_files_also_where_nothing_changed(tmp_path: Path, model_cache: Path) -> None:
     home = Home(tmp_path, model_cache)
     tide = home.file("tide.txt", "High water comes twice a day.")
