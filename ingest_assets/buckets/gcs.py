@@ -15,7 +15,7 @@ from ingest_assets.buckets.object_store import LARGE_BYTES, ClientOfProcess, Obj
 from ingest_assets.errors import ConfigError, OutsideError
 
 _TIMEOUT_S = (5, 30)  # to connect, and between two bytes
-_TRIED_S = 20.0
+_TRIED_S = 6.0  # a tick may ask three times before it gives up, and has a minute for all
 _FIELDS = "items(name,size,generation,updated),nextPageToken"
 _TODO = {
     "NotFound": "There is no such bucket; nothing is removed for it. Make it, or name another",

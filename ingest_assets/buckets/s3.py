@@ -218,8 +218,9 @@ def _new_client(endpoint: str) -> Any:
         "response_checksum_validation": "when_required",
     }
     config = Config(
-        retries={"mode": "adaptive", "max_attempts": 5},
-        connect_timeout=5,
+        # A tick may ask three times before it gives up, and has a minute for all: at most 4 x 3 s and 7 s of pauses.
+        retries={"mode": "adaptive", "max_attempts": 4},
+        connect_timeout=3,
         read_timeout=30,
         max_pool_connections=4,
         **(other if endpoint else {}),
