@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ingest_assets.cli.options import EXIT_PROBLEM, EXIT_USAGE, JsonOption
+
+if TYPE_CHECKING:
+    from ingest_assets.config.settings import Settings
 
 
 def prepare(
@@ -26,6 +29,7 @@ def prepare(
 
     project = Project(load_settings())
     prepare_home(project.settings)
+    _make_instance(project.settings)
     if take_over:
         project.bucket.prepare()
         project.take_over_store()
@@ -36,6 +40,13 @@ def prepare(
     with told_if_slow("converting the embedding model, once; this takes some seconds"):
         project.embedder.embed(["ready"])
     typer.echo(f"{project.settings.home} is ready; vectors by {project.embedder.model}")
+
+
+def _make_instance(settings: Settings) -> None:
+    """Let Dagster make its databases now: two processes that make them at one time leave them damaged (1.13.27)."""
+    from dagster import DagsterInstance
+
+    DagsterInstance.from_config(str(settings.home)).dispose()
 
 
 def plan(as_json: JsonOption = False) -> None:
