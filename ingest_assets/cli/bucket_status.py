@@ -50,6 +50,24 @@ class ProjectStatus:
         return bool(self.problems or self.misplaced or self.unreadable or self.waiting_deletes)
 
 
+def way_of(project: Project, file_id: str) -> str:
+    """Say where a file is on its way, with its place in the queue; empty for a file that is at rest."""
+    state = project.index.on_the_way(file_id)
+    if not state.startswith("pending"):
+        return state
+    import dagster as dg
+
+    from ingest_assets.defs.queue import waiting_runs
+
+    with dg.DagsterInstance.from_config(str(project.settings.home)) as instance:
+        waiting = waiting_runs(instance)
+    place = next((run for run in waiting if run.file_id == file_id), None)
+    if place is None:
+        return f"{state}: no run was asked for yet"
+    soon = "" if place.expected_s is None else f", its run begins in about {place.expected_s:.0f} s"
+    return f"{state}: place {place.place} of {len(waiting)} in the queue{soon}"
+
+
 def look_at_project(project: Project) -> ProjectStatus:
     """Look at the bucket for half a second, and count.
 

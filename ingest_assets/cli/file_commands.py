@@ -99,11 +99,17 @@ def status(
     or deletes wait for a person, or FILE is one of these or not known; other codes as for every command.
     """
     from ingest_assets.cli import file_tables
-    from ingest_assets.cli.bucket_status import look_at_project
-    from ingest_assets.cli.opening import open_for_reading, place_of, record_of_file
+    from ingest_assets.cli.bucket_status import look_at_project, way_of
+    from ingest_assets.cli.opening import file_id_named, open_for_reading, place_of, record_of_file
 
     opened = open_for_reading()
     if file:
+        file_id = file_id_named(file) or file
+        way = "" if as_json else way_of(opened, file_id)
+        if way:
+            typer.echo(f"{file} is {way}")
+        if way and opened.store.file(file_id) is None:
+            return
         record = record_of_file(opened, file)
         file_tables.show_file(record, as_json=as_json)
         bad = record.state in file_tables.PROBLEMS

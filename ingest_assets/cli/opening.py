@@ -59,14 +59,15 @@ def record_of_file(project: Project, file: str) -> FileRecord:
     Raises:
         BadInput: the ledger has no such file.
     """
-    names = [name for name in (_file_id(file), file) if name]
+    names = [name for name in (file_id_named(file), file) if name]
     record = next((found for name in names if (found := project.store.file(name))), None)
     if record is None:
         raise BadInput(f"{file}: not in the ledger; `ingest files` lists what is, as USER/PROJECT/FILENAME")
     return record
 
 
-def _file_id(key: str) -> str:
+def file_id_named(key: str) -> str:
+    """Return the file_id of a key, or of USER/PROJECT//DOC_ID; empty if the text is neither."""
     from ingest_assets.file_ids import client_file_id, file_id_of
 
     owner, handed_in, doc_id = key.partition("//")

@@ -218,6 +218,16 @@ class FileIndex:
         with self.database.begin(writes=False) as connection:
             return list(connection.execute(query.limit(limit)).scalars())
 
+    def on_the_way(self, file_id: str) -> str:
+        """Return `pending`, or `processing` with the stage and its percent; empty for a file that is at rest."""
+        states = [FileState.PENDING.value, FileState.PROCESSING.value]
+        query = select(c.state, c.stage, c.percent).where(c.file_id == file_id, c.state.in_(states))
+        with self.database.begin(writes=False) as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            return ""
+        return f"{row.state}: {row.stage}, {row.percent} %" if row.stage else str(row.state)
+
     def file_ids(self) -> KnownFiles:
         """Return the ids of all files; 100,000 take about 20 MB."""
         with self.database.begin(writes=False) as connection:

@@ -52,6 +52,16 @@ def test_deletes_that_look_like_a_mistake_wait_for_a_person(home: Home) -> None:
     assert [each["key"] for each in home.json("files")] == ["ann/other/a.txt"]
 
 
+def test_a_file_that_waits_is_shown_with_its_way(home: Home) -> None:
+    home("add", home.file("a.txt", "the gauge"), "-u", "ann", "-p", "p")
+    arrived = home.folder / "home/bucket/ann/p/b.txt"
+    arrived.write_text("the boat")
+    home.environment["INGEST_SETTLE_S"] = "0"
+    assert home.json("status")["states"]["pending"] == 1
+    assert home("status", "ann/p/b.txt") == "ann/p/b.txt is pending: no run was asked for yet\n"
+    assert home("status", "ann/p/a.txt").startswith("ann/p/a.txt: succeeded")
+
+
 def test_the_index_is_made_again_by_one_command(home: Home) -> None:
     home("add", home.file("a.txt", "the gauge"), "-u", "ann", "-p", "p")
     (home.folder / "home/index.db").unlink()
