@@ -258,7 +258,7 @@ class FileIndex:
         return 2 * there > len(versions)
 
     def _copy_page(self, page: dict[str, FileRecord], *, after: str, upto: str | None) -> int:
-        within = (c.file_id > after) if upto is None else c.file_id.between(after, upto) & (c.file_id != after)
+        within = (c.file_id > after) if upto is None else (c.file_id > after) & (c.file_id <= upto)
         with self.database.begin() as connection:
             rows = connection.execute(select(FILES_TABLE).where(within)).all()
             known = {row.file_id: row for row in rows}
