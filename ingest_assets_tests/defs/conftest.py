@@ -90,6 +90,6 @@ def checks(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
 @pytest.fixture
 def project(tmp_path: Path, model_cache: Path) -> Iterator[Project]:
     project = Project(tmp_path / "home", model_cache)
-    yield project
+    with project.instance:  # Dagster remembers the instance that was entered last, also when its folder is gone
+        yield project
     project.parts.store.close()
-    project.instance.dispose()

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from ingest_assets.wiring import open_store
 from ingest_assets_tests.defs.conftest import Project
 from testing.damage import lose_rows
 
@@ -32,7 +33,7 @@ def test_what_disagrees_fails_the_nightly_run_and_is_mended_by_a_job(project: Pr
     assert project.ingest(file_id).success
     assert run(project, "validate_store").success
     store = project.parts.store
-    lose_rows(store, file_id)
+    lose_rows(open_store(project.settings), file_id)
     failed = run(project, "validate_store")
     assert not failed.success
     assert "1 × a record without chunks" in reason(failed)
