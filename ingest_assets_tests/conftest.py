@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from ingest_assets.clients.embedding.openvino_conversion import converted
 from ingest_assets.clients.embedding.weights import find_weights
 from ingest_assets.errors import ConfigError
-from memory_capped_launcher_tests.soaking import share
+from testing.soaking import share
 
 ROOT = Path(__file__).resolve().parents[1]
 CORPUS = ROOT.parent / "shared" / "corpus" / "documents"

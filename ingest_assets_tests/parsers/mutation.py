@@ -13,7 +13,7 @@ from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.detection.media_type import detect
 from ingest_assets.parsers.families import count_pages, parser_for
 from ingest_assets.records import Part
-from memory_capped_launcher_tests.soaking import share
+from testing.soaking import share
 
 # The time of one example does not matter here.
 many_files = settings(

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ingest_assets_tests.parsers.capped_reader import CappedReader
 from ingest_assets_tests.parsers.mutation import mutated, places
-from memory_capped_launcher_tests.soaking import share
+from testing.soaking import share
 
 pytestmark = pytest.mark.slow
 

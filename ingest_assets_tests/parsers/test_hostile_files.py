@@ -15,7 +15,7 @@ from ingest_assets.parsers.contract import Limits
 from ingest_assets_tests.parsers.capped_reader import CappedReader
 from ingest_assets_tests.parsers.pdf.pdf_files import Line, Page, file_of, stream, write
 from ingest_assets_tests.parsers.reading import member, png, rewritten, word
-from memory_capped_launcher_tests.soaking import share
+from testing.soaking import share
 
 pytestmark = pytest.mark.slow
 

@@ -31,7 +31,7 @@ from pathlib import Path
 from ingest_assets.ledger_records import FileRecord
 from ingest_assets.stores.contract import VectorStore
 from ingest_assets_tests.stores.builders import scope_of, vector_of
-from memory_capped_launcher_tests.soaking import SOAKING
+from testing.soaking import SOAKING
 
 ROOT = Path(__file__).resolve().parents[2]
 CHILD_S = 120.0

@@ -17,7 +17,7 @@ from ingest_assets.parsers.pdf import parser as pdf
 from ingest_assets.records import Caption, Picture
 from ingest_assets.stages.caption import caption
 from ingest_assets_tests.clients.ocr.error_rates import error_rate, truths
-from memory_capped_launcher_tests.soaking import SOAKING, share
+from testing.soaking import SOAKING, share
 
 # Twelve dense pages in the soak: a minute on two quiet cores, several on busy ones.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]

@@ -12,8 +12,8 @@ from ingest_assets.stores.atlas.store import AtlasStore
 from ingest_assets_tests.stores.atlas.killed_writer import ADDED, EDITED, NEW, OLD, RECORD, act
 from ingest_assets_tests.stores.builders import DIMENSION, chunks_of, scope_of, vector_of
 from ingest_assets_tests.stores.killing import KilledAt, killed_writer, watching_reader
-from memory_capped_launcher_tests.soaking import SOAKING, share
 from testing import mongo
+from testing.soaking import SOAKING, share
 
 Place = tuple[str, str, str, str]
 """Connection string, database, whether it searches by index, and how many rows a transaction may remove."""
