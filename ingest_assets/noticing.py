@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -56,6 +56,8 @@ class Noticed:
     missing: int = 0
     problem: str = ""
     """Why the listing could not go on, or why nothing counts as missing."""
+    is_away: bool = False
+    """The bucket is not there, so no file of it can be read now."""
     is_unknown: bool = False
     """The bucket may be another one than the index knows, so that nothing counts as missing."""
     unreadable: list[UnreadablePlace] = field(default_factory=list)
@@ -94,15 +96,16 @@ class Noticing:
         self._pending = pending
         self._mark_bucket = mark_bucket
 
-    def agree_with_ledger(self, *, busy: Collection[str]) -> None:
-        """Copy the records that a killed process may have written, and compare some others; files in runs are `busy`.
+    def agree_with_ledger(self, *, at_rest: Iterable[str]) -> None:
+        """Copy the records that a killed process may have written, and compare some others.
+
+        `at_rest` are the files on their way, by the index, that no run works on.
 
         Raises:
             IndexIsBehind: a record differs though no process announced that it writes it.
         """
-        for file_id in self._index.on_their_way():
-            if file_id not in busy:
-                self._index.copy(file_id, self._store.file(file_id))
+        for file_id in at_rest:
+            self._index.copy(file_id, self._store.file(file_id))
         for row in self._index.sample(_SAMPLE, behind=secrets.token_hex(32)):
             record = self._store.file(row.file_id)
             known = (row.version, row.state, row.generation)
@@ -132,8 +135,8 @@ class Noticing:
             self._listing.move(replace(position, problem=noticed.problem))
         return noticed
 
-    def look_at(self, keys: Collection[str]) -> Noticed:
-        """Look at single keys.
+    def look_at(self, keys: Collection[str], *, may_miss: bool = True) -> Noticed:
+        """Look at single keys; with `may_miss=False` what is not there is not noted as missing.
 
         Raises:
             OutsideError: the bucket is away.
@@ -144,19 +147,29 @@ class Noticing:
                 found[key] = self._bucket.stat(key)
             except BadInput as error:
                 noticed.misplaced.append(UnreadablePlace(key, str(error)))
-        noticed.add(self._looks.keys(found))
+        noticed.add(self._looks.keys(found, may_miss=may_miss))
         return noticed
 
     def look_again_at_growing(self, noticed: Noticed) -> None:
         """Look at the files that may still grow, and add to what was noticed those that rest now."""
         growing = self._pending.growing(limit=_NAMED)
-        if growing:
-            noticed.add(self._looks.keys({key: self._bucket.stat(key) for key in growing}))
+        found = dict[str, BucketObject | None]()
+        for key in growing:
+            try:
+                found[key] = self._bucket.stat(key)
+            except OutsideError as error:  # this place; the others and the listing go on
+                noticed.problem = str(error)
+        if found:
+            noticed.add(self._looks.keys(found, may_miss=not noticed.is_unknown))
 
     def _is_known_bucket(self, noticed: Noticed) -> bool:
         """Tell whether a file that the bucket does not show may count as missing."""
-        if self._bucket.identity():
-            return True
+        try:
+            if self._bucket.identity():
+                return True
+        except OutsideError:
+            noticed.is_away = True
+            raise
         if self._index.is_known_by(item for item in self._bucket.list() if isinstance(item, BucketObject)):
             self._mark_bucket()
             return True
@@ -168,7 +181,7 @@ class Noticing:
         unreadable: list[InboxEntry] = []
         for entry in self._inbox.take(_NAMED):
             try:
-                found = self.look_at([entry.key])
+                found = self.look_at([entry.key], may_miss=not noticed.is_unknown)
             except OutsideError as error:  # this place; others may be well. The key stays in the inbox
                 noticed.problem = str(error)
                 unreadable.append(entry)
@@ -188,19 +201,22 @@ class Noticing:
         if not position.after:
             position = replace(position, began_at=time.time(), counted=0)
         listing: Iterator[BucketObject | UnreadablePlace] = iter(self._bucket.list(after=position.after))
+        began_at = time.time()  # what another process saw since may be missing from these pages
         while not noticed.is_at_end and (whole or not noticed.listed or time.monotonic() < until):
             page = list(islice(listing, _STRETCH))
             noticed.is_at_end = len(page) < _STRETCH
-            last = _upto(page[-1]) if page else ""
+            last = "" if noticed.is_at_end else _upto(page)
             upto = None if noticed.is_at_end else last
-            look = self._looks.stretch(page, after=position.after, upto=upto, may_miss=may_miss)
+            look = self._looks.stretch(page, after=position.after, upto=upto, may_miss=may_miss, listed_at=began_at)
             self._listing.replace_places(
                 after=position.after, upto=upto, unreadable=look.unreadable, misplaced=look.misplaced
             )
             noticed.add(look)
             noticed.listed += len(page)
-            position = self._moved(position, counted=len(page), after="" if noticed.is_at_end else last)
+            position = self._moved(position, counted=len(page), after=last)
             self._listing.move(position)
+            if last and last != page[-1].position:
+                listing = iter(self._bucket.list(after=last))  # the place again, with what is known below it
 
     def _moved(self, position: ListingPosition, *, counted: int, after: str) -> ListingPosition:
         counted += position.counted
@@ -209,6 +225,13 @@ class Noticing:
         return replace(position, after="", counted=counted, objects=counted, ended_at=time.time())
 
 
-def _upto(item: BucketObject | UnreadablePlace) -> str:
-    """Return the key up to which the listing has come; an unreadable folder is listed again with what follows it."""
-    return item.position if isinstance(item, BucketObject) else item.position.rstrip("/")
+def _upto(page: Sequence[BucketObject | UnreadablePlace]) -> str:
+    """Return the key up to which a page of the listing is complete: that of its last object.
+
+    A place that cannot be read at the end of a page is listed again with what follows it: what is known below it is not
+    missing, and only a page that has the place tells so.
+    """
+    for item in reversed(page):
+        if isinstance(item, BucketObject):
+            return item.position
+    return page[-1].position.rstrip("/")

@@ -126,8 +126,8 @@ class Project:
         self._owner = owner
         from ingest_assets.index.indexed_store import indexed
 
-        if self.index.built_for() != self.ledger_name and not store.files(limit=1):
-            self.index.rebuild((), ledger=self.ledger_name)
+        if not self.index.built_for() and not store.files(limit=1):
+            self.index.rebuild((), ledger=self.ledger_name, again=store.file)
         return indexed(store, self.index)
 
     @cached_property
@@ -232,7 +232,7 @@ class Project:
 
     def rebuild_index(self) -> int:
         """Make the index again from the store; return how many rows differed."""
-        return self.index.rebuild(all_records(self.store), ledger=self.ledger_name)
+        return self.index.rebuild(all_records(self.store), ledger=self.ledger_name, again=self.store.file)
 
     def mark_bucket(self) -> None:
         """Make the bucket if it is not there, mark it, and have the store know the mark.

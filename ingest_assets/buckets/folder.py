@@ -194,12 +194,22 @@ def _walk(folder: _Folder, after: str) -> Iterator[BucketObject | UnreadablePlac
     others = _decomposed(names)
     for name in names:
         stored = folder.stored + name
+        if not name.isascii() and _is_no_text(name):
+            shown = os.fsencode(stored).decode(errors="replace")
+            if shown > after:
+                reason = f"{shown}: the name is not valid UTF-8; rename it"
+                yield UnreadablePlace(nfc(shown).rstrip("/"), reason, stored_key=shown)
+            continue
         if name.endswith("/"):
             if stored > after or after.startswith(stored):  # otherwise all its keys come before `after`
                 twins = tuple(_twins(folder, name[:-1], others))
                 yield from _walk(_Folder(f"{folder.path}/{name[:-1]}", stored, folder.key + nfc(name), twins), after)
         elif stored > after:
             yield from _file(folder, name, others)
+
+
+def _is_no_text(name: str) -> bool:
+    return any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def _names_in_order(folder: str) -> list[str]:

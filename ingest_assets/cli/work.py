@@ -75,7 +75,12 @@ def work_on(settings: Settings, *, max_files: int | None, until_empty: bool) -> 
                 _ingest(project, instance, pending, done)
                 yield _counted(project, done)
             waits = _counted(project, done).left or project.deletes.next_at() is not None
-            if not until_empty or not (waits or len(done.processed) > begun) or wanted.waiting_deletes:
+            if (
+                not until_empty
+                or not (waits or len(done.processed) > begun)
+                or wanted.waiting_deletes
+                or done.unreadable
+            ):
                 yield _counted(project, done)
                 return
             if len(done.processed) == begun:

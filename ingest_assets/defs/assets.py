@@ -39,8 +39,11 @@ def raw_files(context: dg.AssetExecutionContext, ingest_project: Parts) -> Pendi
     key = key_of(context.partition_key)
     # Dagster's command line can name a file before the sensor has added its partition.
     context.instance.add_dynamic_partitions(FILES, [context.partition_key])
+    found = ingest_project.bucket.stat(key)
+    if found is not None:  # it may be another version than the one that the run was asked for
+        ingest_project.looks.keys({key: found})
     return Pending(
-        fingerprint=fingerprint(ingest_project.bucket.stat(key), receive_fingerprint(ingest_project.settings)),
+        fingerprint=fingerprint(found, receive_fingerprint(ingest_project.settings)),
         produce=lambda _: iter([ingest_project.receive(key)]),
         tally=metadata_counts.of_source,
     )

@@ -16,7 +16,7 @@ from ingest_assets.batches import batches
 from ingest_assets.defs.busy_files import PARTITION_TAG, PURGED_FILE_TAG, files_in_runs
 from ingest_assets.defs.purge import purge
 from ingest_assets.errors import BadInput, OutsideError
-from ingest_assets.file_ids import key_of
+from ingest_assets.file_ids import key_of, nfc
 from ingest_assets.project import Project
 from ingest_assets.records import BucketObject
 from ingest_assets.stores.contract import all_records
@@ -53,30 +53,41 @@ def erase(project: Project, instance: dg.DagsterInstance, *, user_id: str, proje
     if not user_id or "/" in user_id + project_id:
         raise BadInput("name one user, and one project or none; neither holds a slash")
     erased = Erased(user_id, project_id)
+    user_id, project_id = nfc(user_id), nfc(project_id)
     prefix = f"{user_id}/{project_id}/" if project_id else f"{user_id}/"
     owned = {record.file_id for record in all_records(project.store) if key_of(record.file_id).startswith(prefix)}
     owned |= {file_id for file_id in project.index.file_ids().all if key_of(file_id).startswith(prefix)}
     owned |= {name for name in instance.get_dynamic_partitions("files") if key_of(name).startswith(prefix)}
     if busy := files_in_runs(instance, sorted(owned)):
         raise OutsideError(f"{key_of(min(busy))}: it is being ingested; cancel its run, or erase when it has ended")
-    for item in _objects(project, prefix):
-        project.bucket.delete(item.key)
-        erased.objects += 1
+    before: list[str] = []
+    while keys := list(_keys(project, prefix)):  # one of two forms of a name is shown when the other is gone
+        if keys == before:
+            raise OutsideError(f"{keys[0]}: the bucket does not remove it")
+        before = keys
+        for key in keys:
+            project.bucket.delete(key)
+        erased.objects += len(keys)
     for file_id in sorted(owned):
         rows = purge(file_id, project=project, instance=instance)
+        if rows is None:
+            raise OutsideError(f"{key_of(file_id)}: it is in the bucket again; erase once more")
         erased.records += 1
-        erased.rows += rows or 0
+        erased.rows += rows
     erased.messages = project.erase_messages(user_id=user_id, project_id=project_id)
+    project.inbox.erase(prefix)
+    project.listing.erase(prefix)
+    project.deletes.erase(user_id=user_id, project_id=project_id)
     for file_ids in batches(sorted(owned), _AT_ONCE):
         erased.runs += _delete_runs(instance, file_ids)
     return erased
 
 
-def _objects(project: Project, prefix: str) -> Iterator[BucketObject]:
-    """Yield the owner's objects, also those whose key names no file of a project."""
+def _keys(project: Project, prefix: str) -> Iterator[str]:
+    """Yield the keys of the owner's objects, also of those that are no file of a project."""
     for item in project.bucket.list():
         if isinstance(item, BucketObject) and item.key.startswith(prefix):
-            yield item
+            yield item.key
 
 
 def _delete_runs(instance: dg.DagsterInstance, file_ids: list[str]) -> int:

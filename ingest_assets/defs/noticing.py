@@ -58,13 +58,19 @@ def wanted_runs(
     if not project.is_index_built():
         return Wanted(needs_index=True)
     try:
-        project.noticing.agree_with_ledger(busy=files_in_runs(instance, project.index.on_their_way()))
+        under_way = project.index.on_their_way()
+        busy = files_in_runs(instance, under_way)  # a run that begins after this is not among them
+        project.noticing.agree_with_ledger(at_rest=[file_id for file_id in under_way if file_id not in busy])
     except IndexIsBehind:
         return Wanted(needs_index=True)
     wanted = Wanted(noticed=project.noticing.look(within_s=within_s, whole=whole))
     if wanted.noticed.is_at_end:
         wanted.purge += agree_with_partitions(instance, project)[:limit]
     choose(wanted, instance, project, limit=limit)
+    if wanted.noticed.is_away:  # no run could read its file
+        wanted.ingest.clear()
+    if wanted.noticed.is_away or wanted.noticed.is_unknown:
+        wanted.purge.clear()
     return wanted
 
 
@@ -72,14 +78,14 @@ def choose(wanted: Wanted, instance: dg.DagsterInstance, project: Project, *, li
     """Choose what is asked for: files whose runs have ended and are in the ledger."""
     pending = project.pending.next(limit=max(limit, _CANDIDATES))
     gone, wanted.waiting_deletes = project.deletes.gone(limit=_CANDIDATES)
-    names = [each.file_id for each in pending] + gone
+    names = [each.file_id for each in pending] + wanted.purge + gone
     busy = files_in_runs(instance, names) | files_not_settled(instance, names)
     wanted.in_runs = sum(each.file_id in busy for each in pending)
     # A run that ended after the pending files were read has put its file into the index by now.
     still = project.pending.still([each.file_id for each in pending if each.file_id not in busy])
     wanted.ingest = [each for each in pending if each.file_id in still][:limit]
     free = limit - len(wanted.ingest)
-    wanted.purge = list(dict.fromkeys([*wanted.purge, *(each for each in gone if each not in busy)]))[:free]
+    wanted.purge = [each for each in dict.fromkeys([*wanted.purge, *gone]) if each not in busy][:free]
 
 
 def agree_with_partitions(instance: dg.DagsterInstance, project: Project) -> list[str]:

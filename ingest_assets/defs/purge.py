@@ -19,6 +19,7 @@ def purge(file_id: str, *, project: Project, instance: dg.DagsterInstance) -> in
     store = project.store  # before anything is removed: it may be another bucket's
     if is_valid(file_id) and is_in_bucket(file_id):
         key = key_of(file_id)
+        project.require_known_bucket()
         there = project.bucket.stat(key)
         project.looks.keys({key: there})
         if there is not None:

@@ -109,8 +109,8 @@ def _within_budget(file_ids: list[str], *, project: Project, spent_s: float) -> 
     took, chosen = project.index.seconds_of(file_ids), {}
     for file_id in file_ids:
         seconds = took.get(file_id, 0.0)
-        if budget_s and spent_s + seconds > budget_s:
-            break
+        if budget_s and spent_s and spent_s + seconds > budget_s:
+            continue  # the first one always has its turn, else a file that takes longer would never be done
         spent_s += seconds
         chosen[file_id] = seconds
     return chosen

@@ -20,6 +20,7 @@ from ingest_assets.file_ids import key_of
 from ingest_assets.ledger_records import State
 from ingest_assets.messaging.heartbeat import RUNS_LISTENER, is_beating
 from ingest_assets.project import Project
+from ingest_assets.records import BucketObject
 from ingest_assets.stages.turns import AskedBy
 from memory_capped_launcher.outcomes import OUTCOME_TAG
 from memory_capped_launcher.register import Register
@@ -126,17 +127,31 @@ def _is_in_charge(instance: dg.DagsterInstance, run_id: str) -> bool:
 def _note_unless_known(
     project: Project, instance: dg.DagsterInstance, run: dg.DagsterRun, error: IngestError, *, state: State
 ) -> None:
-    """Put the end of a file's run into the ledger, unless that has the version; report the checks in any case."""
+    """Put the end of a file's run into the ledger, unless that has the version; report the checks in any case.
+
+    A version that was uploaded after the run was asked for, and that the run did not read, stays pending.
+    """
     file_id = run.tags.get(PARTITION_TAG)
-    seen = project.bucket.stat(key_of(file_id)) if file_id else None
-    if file_id is None or seen is None:
+    if file_id is None:
+        return
+    seen: BucketObject | None = None
+    try:
+        seen = project.bucket.stat(key_of(file_id))
+        version = seen.version if seen is not None else ""
+    except OutsideError:  # the bucket or the place is away: the version that was seen last
+        version = project.index.bucket_version(file_id)
+    if not version:
         return
     record = project.store.file(file_id)
-    if record is None or record.version != seen.version:
-        FailureRecorder(project, instance).note(file_id, error, version=seen.version, state=state)
-    else:
+    if record is not None and record.version == version:
         project.index.copy(file_id, record)
         report_checks(project, instance, file_id)
+        return
+    source, asked = project.source(file_id), instance.get_run_record_by_id(run.run_id)
+    is_read = source is not None and source.version == version
+    if not is_read and seen is not None and asked is not None and seen.modified_at > asked.create_timestamp.timestamp():
+        return
+    FailureRecorder(project, instance).note(file_id, error, version=version, state=state)
 
 
 def problems_of(wanted: Wanted) -> list[str]:

@@ -28,7 +28,7 @@ from ingest_assets.records import BucketObject, UnreadablePlace
 _AT_ONCE = 500
 _COMPARED = (
     c.file_id, c.stored_key, c.bucket_version, c.size_bytes, c.modified_at, c.seen_at, c.is_whole, c.missing_since,
-    c.in_ledger, c.ledger_version, c.state, c.writing_since,
+    c.in_ledger, c.ledger_version, c.ledger_state, c.state, c.writing_since,
 )  # fmt: skip
 
 
@@ -64,11 +64,13 @@ class BucketLooks:
         after: str,
         upto: str | None,
         may_miss: bool = True,
+        listed_at: float | None = None,
         now: float | None = None,
     ) -> Look:
         """Merge all that the bucket lists behind the key `after`, up to and with `upto` (None: to its end).
 
-        With `may_miss=False` a file that is not among them is not noted as missing.
+        With `may_miss=False` a file that is not among them is not noted as missing; nor is one that was seen after
+        `listed_at`, when the listing was asked for, in seconds since 1970.
         """
         look = Look(unreadable=[item for item in found if isinstance(item, UnreadablePlace)])
         objects = self._placed([item for item in found if isinstance(item, BucketObject)], look)
@@ -79,11 +81,18 @@ class BucketLooks:
             known = rows | self._rows(connection, moved)
             self._merge(connection, objects, known, look, now=now or now_s())
             if may_miss:
-                self._miss(connection, (row for file_id, row in rows.items() if file_id not in objects), look, now=now)
+                since = (now or now_s()) if listed_at is None else listed_at
+                absent = [row for file_id, row in rows.items() if file_id not in objects and row.seen_at <= since]
+                self._miss(connection, absent, look, now=now)
         return look
 
-    def keys(self, found: Mapping[str, BucketObject | None], *, now: float | None = None) -> Look:
-        """Merge single keys: the object at each, or None where the bucket has none."""
+    def keys(
+        self, found: Mapping[str, BucketObject | None], *, may_miss: bool = True, now: float | None = None
+    ) -> Look:
+        """Merge single keys: the object at each, or None where the bucket has none.
+
+        With `may_miss=False` a file that is not there is not noted as missing.
+        """
         look = Look()
         objects = self._placed([each for each in found.values() if each is not None], look)
         absent = []
@@ -94,7 +103,8 @@ class BucketLooks:
                 look.misplaced.append(UnreadablePlace(key, str(error)))
         with self._database.begin() as connection:
             self._merge(connection, objects, self._rows(connection, list(objects)), look, now=now or now_s())
-            self._miss(connection, self._rows(connection, absent).values(), look, now=now)
+            if may_miss:
+                self._miss(connection, self._rows(connection, absent).values(), look, now=now)
         return look
 
     def _placed(self, objects: Sequence[BucketObject], look: Look) -> dict[str, BucketObject]:
@@ -149,7 +159,7 @@ class BucketLooks:
                 added.append({**names, **values, "state": FileState.PENDING.value})
             else:
                 is_busy = row.state == FileState.PROCESSING
-                state = row.state if is_busy or is_known else FileState.PENDING.value
+                state = row.state if is_busy else row.ledger_state if is_known else FileState.PENDING.value
                 changed.append({"named": file_id, **values, "state": state})
             if is_known:
                 look.unchanged += 1

@@ -27,6 +27,7 @@ from sqlalchemy import (
     exists,
     func,
     select,
+    true,
 )
 
 from ingest_assets.file_ids import composed
@@ -133,6 +134,12 @@ class Deletes:
                         .on_conflict_do_update(index_elements=[_PURGES.c.file_id], set_={"at": now})
                     )
             connection.execute(delete(_PURGES).where(_PURGES.c.at < now - _DAY_S))
+
+    def erase(self, *, user_id: str, project_id: str) -> None:
+        """Forget what a user, or one project of it, had purged."""
+        of_project = _PURGES.c.project_id == project_id if project_id else true()
+        with self._database.begin() as connection:
+            connection.execute(delete(_PURGES).where(_PURGES.c.user_id == user_id, of_project))
 
     def _due(self) -> Select[Any]:
         return (

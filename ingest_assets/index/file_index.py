@@ -121,19 +121,22 @@ class FileIndex:
                 kept = update(FILES_TABLE).where(c.file_id == file_id).values(writing_since=announced)
                 connection.execute(kept)
 
-    def rebuild(self, records: Iterable[FileRecord], *, ledger: str) -> int:
+    def rebuild(self, records: Iterable[FileRecord], *, ledger: str, again: Callable[[str], FileRecord | None]) -> int:
         """Make the index agree with the whole ledger, whose records come by file_id; return how many rows differed.
 
-        `ledger` is the ledger's name. Files that the index did not know are added without telling the listeners: what
-        was lost is the index.
+        `ledger` is the ledger's name. A record that is not among them, or differs, is read `again`: files may be
+        written and removed meanwhile. Files that the index did not know are added without telling the listeners: what
+        was lost is the index. Nothing is told either if the index was made from another ledger.
         """
         differed, after = 0, ""
+        is_news = self.built_for() in {"", ledger}
         ours = (record for record in records if record.origin is Origin.BUCKET)
         for page in batches(ours, _PAGE):
             upto = page[-1].file_id
-            differed += self._copy_page({record.file_id: record for record in page}, after=after, upto=upto)
+            known = {record.file_id: record for record in page}
+            differed += self._copy_page(known, after=after, upto=upto, again=again, is_news=is_news)
             after = upto
-        differed += self._copy_page({}, after=after, upto=None)
+        differed += self._copy_page({}, after=after, upto=None, again=again, is_news=is_news)
         self.set_built_for(ledger)
         return differed
 
@@ -180,6 +183,7 @@ class FileIndex:
             c.bucket_version.in_(["", c.ledger_version]),
             # What failed by no fault of its own is pending, not out of date.
             or_(c.ledger_state != State.FAILED.value, c.fingerprint != ""),
+            c.ledger_state != State.CANCELLED.value,
         )
         current: dict[tuple[str, str], str] = {}
         sound: list[str] = []
@@ -217,6 +221,12 @@ class FileIndex:
         )
         with self.database.begin(writes=False) as connection:
             return list(connection.execute(query.limit(limit)).scalars())
+
+    def bucket_version(self, file_id: str) -> str:
+        """Return the version that the bucket showed last; empty if it shows none."""
+        query = select(c.bucket_version).where(c.file_id == file_id)
+        with self.database.begin(writes=False) as connection:
+            return connection.execute(query).scalar_one_or_none() or ""
 
     def on_the_way(self, file_id: str) -> str:
         """Return `pending`, or `processing` with the stage and its percent; empty for a file that is at rest."""
@@ -257,21 +267,33 @@ class FileIndex:
                 there += version is not None
         return 2 * there > len(versions)
 
-    def _copy_page(self, page: dict[str, FileRecord], *, after: str, upto: str | None) -> int:
+    def _copy_page(
+        self,
+        page: dict[str, FileRecord],
+        *,
+        after: str,
+        upto: str | None,
+        again: Callable[[str], FileRecord | None],
+        is_news: bool,
+    ) -> int:
         within = (c.file_id > after) if upto is None else (c.file_id > after) & (c.file_id <= upto)
         with self.database.begin() as connection:
-            rows = connection.execute(select(FILES_TABLE).where(within)).all()
-            known = {row.file_id: row for row in rows}
-            differing = [record for record in page.values() if not _agrees(known.get(record.file_id), record)]
-            lost = [row.file_id for row in rows if row.in_ledger and row.file_id not in page]
-            if added := [_row_of(record) for record in differing if record.file_id not in known]:
+            known = {row.file_id: row for row in connection.execute(select(FILES_TABLE).where(within))}
+            added = [_row_of(record) for file_id, record in page.items() if file_id not in known]
+            if added:
                 connection.execute(FILES_TABLE.insert(), added)
-            for record in differing:
-                if record.file_id in known:
-                    self._record(connection, record, is_news=True)
-            for file_id in lost:
-                self._forget(connection, file_id)
-        return len(differing) + len(lost)
+            differing = [
+                file_id
+                for file_id, row in known.items()
+                if (not _agrees(row, page[file_id]) if file_id in page else row.in_ledger)
+            ]
+            for file_id in differing:
+                record = again(file_id)
+                if record is not None:
+                    self._record(connection, record, is_news=is_news)
+                else:
+                    self._forget(connection, file_id, is_news=is_news)
+        return len(added) + len(differing)
 
     def _record(self, connection: Connection, record: FileRecord, *, is_news: bool) -> None:
         before = self._row(connection, record.file_id)
@@ -288,7 +310,7 @@ class FileIndex:
             assert after is not None, "it was written above"
             tell(self.listeners, connection, after, FileState(record.state.value))
 
-    def _forget(self, connection: Connection, file_id: str) -> None:
+    def _forget(self, connection: Connection, file_id: str, *, is_news: bool = True) -> None:
         row = self._row(connection, file_id)
         if row is None:
             return
@@ -302,7 +324,7 @@ class FileIndex:
             )
         else:
             connection.execute(delete(FILES_TABLE).where(c.file_id == file_id))
-        if row.in_ledger:
+        if row.in_ledger and is_news:
             tell(self.listeners, connection, row, FileState.REMOVED)
 
     def _row(self, connection: Connection, file_id: str) -> Row[Any] | None:
@@ -362,5 +384,5 @@ def _ledger_state(row: Row[Any]) -> tuple[str, str, int]:
     return row.ledger_state, row.ledger_version, row.generation
 
 
-def _agrees(row: Row[Any] | None, record: FileRecord) -> bool:
-    return row is not None and all(getattr(row, name) == value for name, value in _ledger_half(record).items())
+def _agrees(row: Row[Any], record: FileRecord) -> bool:
+    return all(getattr(row, name) == value for name, value in _ledger_half(record).items())

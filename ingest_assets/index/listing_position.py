@@ -79,6 +79,11 @@ class Listing:
             query = select(_PLACES).where(_PLACES.c.is_misplaced == is_misplaced).order_by(_PLACES.c.place)
             return [UnreadablePlace(row.place, row.reason, row.is_empty) for row in connection.execute(query)]
 
+    def erase(self, prefix: str) -> None:
+        """Forget the places whose name begins with a prefix."""
+        with self._database.begin() as connection:
+            connection.execute(delete(_PLACES).where(_PLACES.c.place.startswith(prefix, autoescape=True)))
+
     def replace_places(
         self,
         *,

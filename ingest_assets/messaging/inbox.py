@@ -219,6 +219,15 @@ class Inbox:
         with self._database.begin(writes=False) as connection:
             return connection.execute(select(func.count()).select_from(_set_aside)).scalar_one()
 
+    def erase(self, prefix: str) -> None:
+        """Forget the keys that begin with a prefix.
+
+        Raises:
+            OutsideError: the database is away.
+        """
+        with self._database.begin() as connection:
+            connection.execute(_inbox.delete().where(_inbox.c.key.startswith(prefix, autoescape=True)))
+
     def sweep(self, *, days: float) -> int:
         """Forget the messages set aside that did not come again for so many days; return how many they were.
 

@@ -126,6 +126,27 @@ def test_single_keys_follow_the_same_rules(index: Index) -> None:
     assert (index.waiting(), index.gone(at=60)) == (["a"], ["b"])
 
 
+def test_a_key_is_not_missing_from_a_bucket_that_is_not_known(index: Index) -> None:
+    index.know(record("a"))
+    for at in (0, 60):
+        index.looks.keys({"ann/p/a": None}, may_miss=False, now=NOW + at)
+    assert index.gone(at=60) == []
+
+
+def test_a_file_seen_since_the_listing_was_asked_for_is_not_missing(index: Index) -> None:
+    index.looks.keys({"ann/p/a": item("a")}, now=NOW)
+    look = index.looks.stretch([], after="", upto=None, listed_at=NOW - 1, now=NOW + 1)
+    assert (look.missing, index.waiting(at=1)) == (0, ["a"])
+
+
+def test_a_version_that_a_run_met_before_a_look_did_is_no_longer_pending(index: Index) -> None:
+    index.look(item("a"))
+    index.know(record("a", version="v2"))
+    assert index.pending.counts().by_state == {"pending": 1}
+    index.look(item("a", version="v2"))
+    assert index.pending.counts().by_state == {"succeeded": 1}
+
+
 def test_two_forms_of_a_name_are_one_file(index: Index) -> None:
     index.know(record("ü.txt"))
     stored = normalize("NFD", "ann/p/ü.txt")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ingest_assets.index.database import Database
+from ingest_assets.ledger_records import FileRecord
 from ingest_assets_tests.index.files import NOW, Index, item, record
 
 
@@ -16,7 +17,7 @@ def index(database: Database) -> Index:
 def leave(index: Index, *, of: int, there: int, owner: str = "ann/p") -> None:
     """Know so many files, and let two looks find the first of them only."""
     ledger = (record(f"{number:03}", owner=owner, sha256=f"{owner}{number}") for number in range(of))
-    index.files.rebuild(ledger, ledger="here")
+    index.files.rebuild(ledger, ledger="here", again=dict[str, FileRecord]().get)
     for at in (0.0, 60.0):
         index.look(*(item(f"{number:03}", owner=owner) for number in range(there)), at=at)
 
@@ -64,7 +65,7 @@ def test_deletes_of_a_day_are_counted_together(index: Index) -> None:
 def test_a_small_project_waits_and_another_does_not(index: Index) -> None:
     ledger = [record(f"{number:03}") for number in range(30)]
     ledger += [record(f"{number:04}", owner="bob/q") for number in range(1000)]
-    index.files.rebuild(ledger, ledger="here")
+    index.files.rebuild(ledger, ledger="here", again=dict[str, FileRecord]().get)
     for at in (0.0, 60.0):
         index.look(*(item(f"{number:04}", owner="bob/q") for number in range(990)), at=at)
     assert set(index.gone(at=60)) == {f"{number:04}" for number in range(990, 1000)}

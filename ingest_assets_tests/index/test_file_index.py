@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ingest_assets.index.database import Database
-from ingest_assets.ledger_records import Origin, State
+from ingest_assets.ledger_records import FileRecord, Origin, State
 from ingest_assets_tests.index.files import NOW, Index, item, record
 
 
@@ -57,12 +57,31 @@ def test_an_index_made_again_agrees_with_the_ledger(index: Index) -> None:
     index.know(record("a"), record("gone"), record("old"))
     ledger = [record("a"), record("new"), record("old", version="v2", generation=2)]
     handed_in = replace(record("c"), file_id="ann:p::c", origin=Origin.CLIENT)
-    assert index.files.rebuild([handed_in, *ledger], ledger="here") == 3
-    assert index.files.rebuild(ledger, ledger="here") == 0
+    again = {each.file_id: each for each in ledger}.get
+    assert index.files.rebuild([handed_in, *ledger], ledger="here", again=again) == 3
+    assert index.files.rebuild(ledger, ledger="here", again=again) == 0
     assert index.files.built_for() == "here"
     assert index.files.file_ids().in_ledger == {"ann:p:a", "ann:p:new", "ann:p:old"}
     # What the index lost is no news; what was written and not copied is.
-    assert index.states()[3:] == [("old", "succeeded"), ("gone", "removed")]
+    assert index.states()[3:] == [("gone", "removed"), ("old", "succeeded")]
+
+
+def test_a_file_that_the_pages_of_the_ledger_skip_is_not_lost(index: Index) -> None:
+    ledger = [record("a"), record("b"), record("c")]
+    index.know(*ledger)
+    told = len(index.told)
+    again = {each.file_id: each for each in ledger}.get
+    assert index.files.rebuild([ledger[0], ledger[2]], ledger="here", again=again) == 1
+    assert len(index.files.file_ids().in_ledger) == 3
+    assert len(index.told) == told
+
+
+def test_the_index_of_another_ledger_is_made_without_a_word(index: Index) -> None:
+    index.know(record("a"))
+    index.files.set_built_for("there")
+    told = len(index.told)
+    assert index.files.rebuild([], ledger="here", again=dict[str, FileRecord]().get) == 1
+    assert (index.files.file_ids().in_ledger, len(index.told)) == (set(), told)
 
 
 def test_a_removed_file_that_is_in_the_bucket_is_pending_again(index: Index) -> None:

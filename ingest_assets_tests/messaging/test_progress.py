@@ -151,5 +151,6 @@ def test_what_a_killed_process_wrote_into_the_ledger_is_told_from_there_once(wri
 
 def test_an_index_that_is_made_again_floods_nobody(writer: ProgressWriter) -> None:
     index = FileIndex(writer.outbox.database, listeners=[writer])
-    index.rebuild([record("a.pdf"), record("b.pdf")], ledger="of the test")
+    ledger = [record("a.pdf"), record("b.pdf")]
+    index.rebuild(ledger, ledger="of the test", again={each.file_id: each for each in ledger}.get)
     assert bodies(writer) == []
