@@ -6,8 +6,8 @@
 
 A process holds a `flock` on each copy that it reads or writes. The kernel releases the lock with the process, also
 under `kill -9`, so a copy without a lock is one that no process uses. If it is unfinished, it is removed at once. If it
-is whole, it stays for the next stage of the run, until its process ends, another copy needs the room, or nobody has
-used it for a while.
+is whole, it stays for the next stage of the run. It goes when its process ends, when another copy needs the room, or
+when it was not used for a while.
 """
 
 from __future__ import annotations

@@ -180,7 +180,7 @@ class BucketLooks:
         return now > seen_at and (now - item.modified_at >= self._settle_s or now - seen_at >= self._settle_s)
 
     def _miss(self, connection: Connection, rows: Iterable[Row[Any]], look: Look, *, now: float | None) -> None:
-        """Note rows that the bucket did not list, but for those below a place that could not be read."""
+        """Note rows that the bucket did not list. Those below a place that could not be read stay as they are."""
         now = now or now_s()
         prefixes = tuple(f"{place.key}/" for place in look.unreadable)
         missing, dropped = [], []

@@ -157,7 +157,7 @@ class Outbox:
         """Claim up to `limit` messages of a channel that may be sent now, the oldest first.
 
         Of each file and target only the oldest message that is not sent is among them, and none that another claim
-        holds. `claim` is a text that nobody else uses.
+        holds. `claim` is a text that no other process uses.
         """
         now = self.now_s()
         with self.database.begin(writes=False) as connection:  # mostly nothing waits, and writers need not either

@@ -10,7 +10,7 @@ Within a user, a small file does not wait for rounds that the user's larger file
 because a place is given when a file is asked for and is not changed afterwards.
 
 The place is written as Dagster's own priority, which is 0 for a run that says nothing. Places are therefore negative:
-a run that nobody gave a place, such as one that the UI starts in a home with an older `dagster.yaml`, goes first.
+a run without a place goes first, such as one that the UI starts in a home with an older `dagster.yaml`.
 """
 
 from __future__ import annotations

@@ -238,7 +238,7 @@ def names(folder: str | Path) -> list[str]:
 
 
 def shared_memory() -> set[str]:
-    """Return the names in shared memory, but for those of servers and folders that other tests make meanwhile."""
+    """Return the names in shared memory, without those of servers and folders that other tests make meanwhile."""
     return {name for name in names("/dev/shm") if not name.startswith(("PostgreSQL.", "pytest-of-"))}
 
 
