@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.index.bucket_looks import BucketLooks, Look
-from ingest_assets.index.listing_position import Listing, ListingPosition
+from ingest_assets.index.listing_position import Listing, ListingPosition, complete_upto
+from ingest_assets.recognition import Recognition
 from ingest_assets.records import BucketObject, UnreadablePlace
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ UNKNOWN_BUCKET = (
     "the bucket has no mark of `ingest prepare`, and it holds neither a file as the ledger knows it nor most of the "
     "names: is its volume mounted, is INGEST_BUCKET right? Nothing is removed for it; if it is the right one, run "
     "`ingest prepare --take-over`"
+)
+_NOT_RECOGNISED_YET = (
+    "the bucket has no mark of `ingest prepare`: nothing is removed until its files show that it is the right one"
 )
 
 
@@ -95,6 +99,7 @@ class Noticing:
         self._inbox = inbox
         self._pending = pending
         self._mark_bucket = mark_bucket
+        self._recognition = Recognition(bucket, index)
 
     def agree_with_ledger(self, *, at_rest: Iterable[str]) -> None:
         """Copy the records that a killed process may have written, and compare some others.
@@ -124,7 +129,7 @@ class Noticing:
         """
         until, noticed = time.monotonic() + within_s, Noticed()
         try:
-            may_miss = self._is_known_bucket(noticed)
+            may_miss = self._is_known_bucket(noticed, until=None if whole else until)
             self._look_at_named(noticed, until=until)
             self.look_again_at_growing(noticed)
             self._go_on_listing(noticed, until=until, whole=whole, may_miss=may_miss)
@@ -141,18 +146,18 @@ class Noticing:
         Raises:
             OutsideError: the bucket is away.
         """
-        noticed, found = Noticed(named=len(keys)), dict[str, BucketObject | None]()
+        noticed, found, asked_at = Noticed(named=len(keys)), dict[str, BucketObject | None](), time.time()
         for key in keys:
             try:
                 found[key] = self._bucket.stat(key)
             except BadInput as error:
                 noticed.misplaced.append(UnreadablePlace(key, str(error)))
-        noticed.add(self._looks.keys(found, may_miss=may_miss))
+        noticed.add(self._looks.keys(found, may_miss=may_miss, asked_at=asked_at))
         return noticed
 
     def look_again_at_growing(self, noticed: Noticed) -> None:
         """Look at the files that may still grow, and add to what was noticed those that rest now."""
-        growing = self._pending.growing(limit=_NAMED)
+        growing, asked_at = self._pending.growing(limit=_NAMED), time.time()
         found = dict[str, BucketObject | None]()
         for key in growing:
             try:
@@ -160,9 +165,9 @@ class Noticing:
             except OutsideError as error:  # this place; the others and the listing go on
                 noticed.problem = str(error)
         if found:
-            noticed.add(self._looks.keys(found, may_miss=not noticed.is_unknown))
+            noticed.add(self._looks.keys(found, may_miss=not noticed.is_unknown, asked_at=asked_at))
 
-    def _is_known_bucket(self, noticed: Noticed) -> bool:
+    def _is_known_bucket(self, noticed: Noticed, *, until: float | None) -> bool:
         """Tell whether a file that the bucket does not show may count as missing."""
         try:
             if self._bucket.identity():
@@ -170,10 +175,11 @@ class Noticing:
         except OutsideError:
             noticed.is_away = True
             raise
-        if self._index.is_known_by(item for item in self._bucket.list() if isinstance(item, BucketObject)):
+        is_known = self._recognition.is_known(until=until)
+        if is_known:
             self._mark_bucket()
             return True
-        noticed.problem, noticed.is_unknown = UNKNOWN_BUCKET, True
+        noticed.problem, noticed.is_unknown = UNKNOWN_BUCKET if is_known is False else _NOT_RECOGNISED_YET, True
         return False
 
     def _look_at_named(self, noticed: Noticed, *, until: float) -> None:
@@ -205,9 +211,9 @@ class Noticing:
         while not noticed.is_at_end and (whole or not noticed.listed or time.monotonic() < until):
             page = list(islice(listing, _STRETCH))
             noticed.is_at_end = len(page) < _STRETCH
-            last = "" if noticed.is_at_end else _upto(page)
+            last = "" if noticed.is_at_end else complete_upto(page)
             upto = None if noticed.is_at_end else last
-            look = self._looks.stretch(page, after=position.after, upto=upto, may_miss=may_miss, listed_at=began_at)
+            look = self._looks.stretch(page, after=position.after, upto=upto, may_miss=may_miss, asked_at=began_at)
             self._listing.replace_places(
                 after=position.after, upto=upto, unreadable=look.unreadable, misplaced=look.misplaced
             )
@@ -223,15 +229,3 @@ class Noticing:
         if after:
             return replace(position, after=after, counted=counted)
         return replace(position, after="", counted=counted, objects=counted, ended_at=time.time())
-
-
-def _upto(page: Sequence[BucketObject | UnreadablePlace]) -> str:
-    """Return the key up to which a page of the listing is complete: that of its last object.
-
-    A place that cannot be read at the end of a page is listed again with what follows it: what is known below it is not
-    missing, and only a page that has the place tells so.
-    """
-    for item in reversed(page):
-        if isinstance(item, BucketObject):
-            return item.position
-    return page[-1].position.rstrip("/")

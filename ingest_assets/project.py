@@ -22,7 +22,7 @@ from ingest_assets.ledger_records import Audit, FileRecord
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.detection.media_type import detect
 from ingest_assets.parsers.families import count_pages, parser_for
-from ingest_assets.records import BucketObject, Chunk, SourceFile
+from ingest_assets.records import Chunk, SourceFile
 from ingest_assets.stages.first_window import first_window
 from ingest_assets.stages.receive import receive, require_fit
 from ingest_assets.stores.contract import all_records
@@ -263,13 +263,14 @@ class Project:
             OutsideError: the bucket is such a one, or is not there.
         """
         from ingest_assets.noticing import UNKNOWN_BUCKET
+        from ingest_assets.recognition import Recognition
 
         if not self.is_index_built():
             self.rebuild_index()
         # The first bucket is made after this: it is not there, and a store without files has none to lose.
-        if self.index.is_known_by(()) or self.bucket.identity():
+        if self.index.is_empty() or self.bucket.identity():
             return
-        if not self.index.is_known_by(item for item in self.bucket.list() if isinstance(item, BucketObject)):
+        if not Recognition(self.bucket, self.index).is_known(until=None):
             raise OutsideError(UNKNOWN_BUCKET)
 
     def take_over_store(self) -> None:

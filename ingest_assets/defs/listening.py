@@ -118,7 +118,7 @@ class UrgentRuns:
         is_marked = bool(self._project.bucket.identity())  # raises where the bucket is away: no run could read a file
         entries = {entry.key: entry for entry in self._project.inbox.take(_TAKEN)}
         keys = dict.fromkeys([*entries, *self._project.pending.growing(limit=_TAKEN)])
-        found, failures = dict[str, BucketObject | None](), dict[str, OutsideError]()
+        found, failures, asked_at = dict[str, BucketObject | None](), dict[str, OutsideError](), time.time()
         for key in keys:
             try:
                 found[key] = self._project.bucket.stat(key)
@@ -127,7 +127,7 @@ class UrgentRuns:
             except OutsideError as error:  # another place may be well; this key stays in the inbox
                 failures[key] = error
         if found:
-            self._project.looks.keys(found, may_miss=is_marked)
+            self._project.looks.keys(found, may_miss=is_marked, asked_at=asked_at)
         looked_at = [entry for key, entry in entries.items() if key not in failures]
         self._project.inbox.done(looked_at)
         if failures:

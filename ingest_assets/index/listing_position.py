@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import BigInteger, Boolean, Column, Float, Table, Text, delete, select
 
 from ingest_assets.index.database import BYTEWISE, METADATA, Database
-from ingest_assets.records import UnreadablePlace
+from ingest_assets.records import BucketObject, UnreadablePlace
 
 _LISTING = Table(
     "ingest_listing",
@@ -104,3 +104,15 @@ class Listing:
                     .values(place=place.position, **values)
                     .on_conflict_do_update(index_elements=[_PLACES.c.place], set_=values)
                 )
+
+
+def complete_upto(page: Sequence[BucketObject | UnreadablePlace]) -> str:
+    """Return the key up to which a page of the listing is complete: that of its last object.
+
+    A place that cannot be read at the end of a page is listed again with what follows it: what is known below it is not
+    missing, and only a page that has the place tells so.
+    """
+    for item in reversed(page):
+        if isinstance(item, BucketObject):
+            return item.position
+    return page[-1].position.rstrip("/")

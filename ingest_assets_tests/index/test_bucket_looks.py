@@ -62,6 +62,28 @@ def test_a_changed_file_is_pending_until_its_version_was_attempted(index: Index)
     assert index.states() == [("a", "succeeded"), ("a", "pending"), ("a", "succeeded")]
 
 
+def test_a_file_that_has_its_earlier_version_again_is_told_as_the_ledger_has_it(index: Index) -> None:
+    index.know(record("a"))
+    index.look(item("a"))
+    index.look(item("a", version="v2"), at=1)
+    index.look(item("a"), at=2)
+    index.look(item("a"), at=3)
+    assert index.waiting() == []
+    assert index.states() == [("a", "succeeded"), ("a", "pending"), ("a", "succeeded")]
+    assert index.told[-1].version == "v1"
+
+
+def test_a_listing_does_not_undo_what_was_seen_after_it_was_asked_for(index: Index) -> None:
+    index.look(item("a"))
+    index.looks.keys({"ann/p/a": item("a", version="v2")}, now=NOW + 5)
+    index.looks.stretch([item("a")], after="", upto=None, asked_at=NOW + 4, now=NOW + 6)
+    assert index.files.bucket_version("ann:p:a") == "v2"
+    # The clock of the other host was an hour ahead: that says nothing.
+    index.looks.keys({"ann/p/a": item("a", version="v3")}, now=NOW + 3600)
+    index.looks.stretch([item("a", version="v4")], after="", upto=None, asked_at=NOW + 7, now=NOW + 8)
+    assert index.files.bucket_version("ann:p:a") == "v4"
+
+
 def test_a_file_that_changed_during_its_run_is_pending_again(index: Index) -> None:
     index.look(item("a"))
     index.files.progress("ann:p:a", stage="chunks")
@@ -135,7 +157,7 @@ def test_a_key_is_not_missing_from_a_bucket_that_is_not_known(index: Index) -> N
 
 def test_a_file_seen_since_the_listing_was_asked_for_is_not_missing(index: Index) -> None:
     index.looks.keys({"ann/p/a": item("a")}, now=NOW)
-    look = index.looks.stretch([], after="", upto=None, listed_at=NOW - 1, now=NOW + 1)
+    look = index.looks.stretch([], after="", upto=None, asked_at=NOW - 1, now=NOW + 1)
     assert (look.missing, index.waiting(at=1)) == (0, ["a"])
 
 

@@ -99,13 +99,19 @@ def test_a_sample_leaves_out_what_is_being_written(index: Index) -> None:
     assert [row.file_id for row in index.files.sample(5, behind="ab")] == ["ann:p:b"]
 
 
-def test_a_bucket_is_known_by_a_version_or_by_most_of_the_names(index: Index) -> None:
-    assert index.files.is_known_by([])
-    index.know(*(record(name) for name in "abc"))
-    assert not index.files.is_known_by([])
-    assert not index.files.is_known_by([item("a", version="v9"), item("x")])
-    assert index.files.is_known_by([item("a")])
-    assert index.files.is_known_by([item("a", version="v9"), item("b", version="v9")])
+def test_a_record_that_is_written_while_the_index_is_made_again_stands(index: Index) -> None:
+    index.know(record("a"), record("b"))
+
+    def again(file_id: str) -> FileRecord:
+        # Reads the record before the other process writes it; no transaction of the index is open meanwhile.
+        index.know(record("a", version="v3", generation=3))
+        return record("a", version="v2", generation=2)
+
+    ledger = [record("a", version="v2", generation=2), record("b")]
+    assert index.files.rebuild(ledger, ledger="here", again=again) == 1
+    known = index.files.row("ann:p:a")
+    assert known is not None
+    assert known.version == "v3"
 
 
 def test_stale_files_come_latest_first_and_failed_ones_last(index: Index) -> None:
