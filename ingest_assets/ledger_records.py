@@ -5,10 +5,11 @@ Like those of `records.py` they hold plain values only and encode to JSON withou
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 from unicodedata import normalize
 
 from ingest_assets.records import Chunk
@@ -141,6 +142,60 @@ class Scope:
             object.__setattr__(self, name, normalize("NFC", getattr(self, name)))
 
 
+JsonScalar: TypeAlias = str | int | float | bool
+"""A value of a client's field that a filter can name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which chunks of a scope a search may return. All parts have to agree; an empty part lets every chunk through."""
+
+    filenames: tuple[str, ...] = ()
+    """The chunk's file has one of these names."""
+    media_types: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
+    """One of the titles above the chunk is one of these."""
+    pages: tuple[int, ...] = ()
+    """The chunk stands on one of these pages."""
+    metadata: Mapping[str, tuple[JsonScalar, ...]] = field(default_factory=dict, hash=False)
+    """Each of these fields of the client has one of these values, or is a list that holds one of them."""
+
+    def __post_init__(self) -> None:
+        # Filenames are kept in composed letters, as owners are.
+        object.__setattr__(self, "filenames", tuple(normalize("NFC", name) for name in self.filenames))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it lets every chunk through."""
+        return not (self.filenames or self.media_types or self.sections or self.pages or self.metadata)
+
+    def lets_through(self, chunk: Chunk, *, filename: str, media_type: str) -> bool:
+        """Tell whether a search may return a chunk of a file of this name and type."""
+        return (
+            (not self.filenames or filename in self.filenames)
+            and (not self.media_types or media_type in self.media_types)
+            and (not self.sections or not set(self.sections).isdisjoint(chunk.section))
+            and (not self.pages or not set(self.pages).isdisjoint(chunk.pages))
+            and self.has_values(chunk.metadata)
+        )
+
+    def has_values(self, metadata: Mapping[str, Any]) -> bool:
+        """Tell whether a client's fields have the values that are asked for."""
+        return all(_has_value(metadata.get(name), values) for name, values in self.metadata.items())
+
+
+def _has_value(kept: Any, wanted: tuple[JsonScalar, ...]) -> bool:
+    """Compare as JSON does: a number equals a number, and `true` is no number."""
+    there = kept if isinstance(kept, list) else [kept]
+    return any(
+        value == each and isinstance(value, bool) == isinstance(each, bool) for value in there for each in wanted
+    )
+
+
+EVERYTHING = Filter()
+"""Lets every chunk through."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
     """One answer of a search."""
@@ -149,6 +204,7 @@ class Hit:
     filename: str
     score: float
     """Cosine similarity, -1 to 1."""
+    media_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)

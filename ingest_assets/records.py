@@ -7,9 +7,10 @@ values only and encode to JSON without further code (`artifacts/`).
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
@@ -186,11 +187,26 @@ class Chunk:
     pages: tuple[int, ...] = ()
     section: tuple[str, ...] = ()
     words: int = 0
+    metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """What a client said of a chunk that it cut, given back as it came: a JSON object. Empty for chunks of files."""
 
     @property
     def text_is_whole(self) -> bool:
         """Whether the text matches its hash."""
         return hashlib.sha256(self.text.encode("utf-8", "surrogatepass")).hexdigest() == self.text_sha256
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Yield every text in a JSON value, names of fields included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from value
+        for each in value.values():
+            yield from texts_in(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from texts_in(each)
 
 
 @dataclass(frozen=True, slots=True)

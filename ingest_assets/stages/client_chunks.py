@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Annotated, BinaryIO
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, BinaryIO
 
 import msgspec
+
+from ingest_assets.records import texts_in
 
 MAX_LINE_BYTES = 1_000_000
 """A chunk's text has some kilobytes; a longer line holds a whole document."""
 MAX_TEXT_CHARS = 100_000
+MAX_METADATA_CHARS = 20_000
+"""Of a chunk's own fields as JSON: forty times what the fields of a chunk usually take."""
+_DEEPEST = 16
+"""Lists and objects inside each other; a store's JSON reader follows them by recursion."""
 _ID = msgspec.Meta(min_length=1, max_length=256)  # an index entry of PostgreSQL has room for 2,700 bytes, for both ids
 
 
@@ -21,6 +28,7 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     index: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] = 0
     pages: Annotated[tuple[Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)], ...], msgspec.Meta(max_length=10_000)] = ()
     section: Annotated[tuple[Annotated[str, msgspec.Meta(max_length=1_000)], ...], msgspec.Meta(max_length=32)] = ()
+    metadata: dict[str, Any] = {}
 
 
 class _Names(msgspec.Struct, frozen=True):
@@ -41,6 +49,8 @@ class ClientChunk:
     """Place in the document."""
     pages: tuple[int, ...] = ()
     section: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """Fields of the client's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +79,10 @@ def client_chunks(stream: BinaryIO) -> Iterator[ClientChunk | Refused]:
 def _read(line: bytes, number: int) -> ClientChunk | Refused:
     try:
         read = msgspec.json.decode(line, type=_Line)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         names = _names(line)
         return Refused(number, f"not a chunk: {error}", names.doc_id, names.chunk_id)
-    if problem := _problem(read):
+    if problem := _problem(read) or problem_of_metadata(read.metadata):
         return Refused(number, problem, read.doc_id, read.chunk_id)
     return ClientChunk(
         line=number,
@@ -82,6 +92,7 @@ def _read(line: bytes, number: int) -> ClientChunk | Refused:
         index=read.index,
         pages=read.pages,
         section=read.section,
+        metadata=read.metadata,
     )
 
 
@@ -103,5 +114,24 @@ def _names(line: bytes) -> _Names:
     """Return the ids in a line that is not a chunk, if they can be read."""
     try:
         return msgspec.json.decode(line, type=_Names)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _Names()
+
+
+def problem_of_metadata(metadata: Mapping[str, Any]) -> str:
+    """Say why a store cannot keep a client's own fields; empty if it can."""
+    if _depth(metadata) > _DEEPEST:
+        return f"metadata holds more than {_DEEPEST} lists or objects inside each other; make it flatter"
+    size = len(json.dumps(metadata, ensure_ascii=False))
+    if size > MAX_METADATA_CHARS:
+        return f"metadata has {size} characters; at most {MAX_METADATA_CHARS} are kept"
+    if any("\0" in text for text in texts_in(metadata)):
+        return "metadata holds the character NUL, which no store keeps; take it out"
+    return ""
+
+
+def _depth(value: object, *, so_far: int = 0) -> int:
+    if so_far > _DEEPEST or not isinstance(value, dict | list):
+        return so_far
+    inside = value.values() if isinstance(value, dict) else value
+    return max((_depth(each, so_far=so_far + 1) for each in inside), default=so_far + 1)

@@ -138,11 +138,12 @@ def _chunk(item: ClientChunk, *, file_id: str) -> Chunk:
         pages=item.pages,
         section=item.section,
         words=len(item.text.split()),
+        metadata=item.metadata,
     )
 
 
 def _content(chunk: Chunk) -> tuple[object, ...]:
-    return chunk.text_sha256, chunk.index, chunk.pages, chunk.section
+    return chunk.text_sha256, chunk.index, chunk.pages, chunk.section, dict(chunk.metadata)
 
 
 def _entry(

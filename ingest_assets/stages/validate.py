@@ -236,5 +236,6 @@ def content_of(chunk: Chunk) -> str:
         chunk.prefix,
         chunk.pages,
         chunk.section,
+        dict(chunk.metadata),
     )
     return hashlib.sha256(repr(whole).encode("utf-8", "surrogatepass")).hexdigest()[:32]

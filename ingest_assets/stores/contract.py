@@ -7,7 +7,7 @@ A stage names the smallest protocol that it needs:
 
     Searching                          search
     LedgerReading                      file, files
-    RowReading                         chunks, chunks_named, vectors_for, rows, owners, audit
+    RowReading                         chunks, chunks_named, chunks_within, vectors_for, rows, owners, audit
     StoreReading                       LedgerReading + RowReading
     Publishing                         replace, add, note, delete, flag
     StoreEditing                       StoreReading + Publishing
@@ -22,7 +22,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from ingest_assets.errors import OutsideError
-from ingest_assets.ledger_records import Audit, FileRecord, Flags, Hit, Scope, StoredChunk
+from ingest_assets.ledger_records import EVERYTHING, Audit, FileRecord, Filter, Flags, Hit, Scope, StoredChunk
 from ingest_assets.records import Chunk, EmbeddedChunk
 from ingest_assets.stores.ownership import StoreOwner
 
@@ -57,8 +57,8 @@ class Searching(Protocol):
     Every method of every protocol may raise OutsideError (the server is away) or ConfigError (it is set up wrongly).
     """
 
-    def search(self, vector: Vector, *, k: int, scope: Scope) -> list[Hit]:
-        """Return the k nearest chunks of the scope's current generations, best first.
+    def search(self, vector: Vector, *, k: int, scope: Scope, filters: Filter = EVERYTHING) -> list[Hit]:
+        """Return the k nearest chunks of the scope's current generations that the filter lets through, best first.
 
         Raises:
             ValueError: k is below 1, or the vector is not sound.
@@ -87,6 +87,10 @@ class RowReading(Protocol):
 
     def chunks_named(self, file_id: str, chunk_ids: Sequence[str]) -> dict[str, Chunk]:
         """Return a file's current chunks that have one of these ids, by id."""
+        ...
+
+    def chunks_within(self, scope: Scope, chunk_ids: Sequence[str]) -> list[Chunk]:
+        """Return the current chunks of all files of a scope that have one of these ids, by id, then by file."""
         ...
 
     def vectors_for(self, model: str, text_sha256s: Sequence[str]) -> dict[str, Vector]:

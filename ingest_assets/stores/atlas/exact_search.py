@@ -2,6 +2,8 @@
 
 The scope's vectors arrive in batches and the best k so far are kept, so memory does not grow with the number of rows;
 the texts of the k are fetched at the end. All of it is of one moment (`read.settled`).
+
+A client's own fields are one text to the server, so that part of a filter is applied here.
 """
 
 from __future__ import annotations
@@ -11,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ingest_assets.batches import batches
-from ingest_assets.ledger_records import Hit, Scope
+from ingest_assets.ledger_records import Filter, Hit, Scope
 from ingest_assets.stores.atlas.entry import MongoEntry
 from ingest_assets.stores.atlas.read import settled
 from ingest_assets.stores.atlas.rows import unpacked, within
-from ingest_assets.stores.rows import chunk_of
+from ingest_assets.stores.rows import hit_of, metadata_of
 
 if TYPE_CHECKING:
     from pymongo.client_session import ClientSession
@@ -28,6 +30,8 @@ _ROWS = 1000
 _DIGITS = 9
 """Equal vectors must get equal scores at every place in a batch; sums of float64 differ in the sixteenth digit."""
 _FIELDS = {"file_id": 1, "index": 1, "embedding": 1}
+_FILTERED = {"filenames": "filename", "media_types": "media_type", "sections": "section", "pages": "pages"}
+"""The fields of a row that the parts of a filter are about; of a list, one item is enough."""
 
 
 class _Near(NamedTuple):
@@ -39,13 +43,19 @@ class _Near(NamedTuple):
     name: str
 
 
-def nearest(mongo: MongoCollections, vector: Vector, *, k: int, scope: Scope) -> list[Hit]:
-    """Return the k nearest chunks in force, best first."""
+def nearest(mongo: MongoCollections, vector: Vector, *, k: int, scope: Scope, filters: Filter) -> list[Hit]:
+    """Return the k nearest chunks in force that the filter lets through, best first."""
+    asked = {
+        field: {"$in": list(getattr(filters, name))} for name, field in _FILTERED.items() if getattr(filters, name)
+    }
+    fields = _FIELDS | ({"metadata": 1} if filters.metadata else {})
 
     def look(entries: dict[str, MongoEntry], session: ClientSession | None) -> list[Hit]:
         best: list[_Near] = []
-        found = mongo.chunks.find(within(scope), _FIELDS, session=session, batch_size=_ROWS) if entries else ()
-        for rows in batches(found, _ROWS):
+        where = {**within(scope), **asked}
+        found = mongo.chunks.find(where, fields, session=session, batch_size=_ROWS) if entries else ()
+        passing = (row for row in found if filters.has_values(metadata_of(row))) if filters.metadata else found
+        for rows in batches(passing, _ROWS):
             best = heapq.nsmallest(k, [*best, *_ranked(searchable(rows, entries, vector.size), vector)])
         return _hits(mongo, best, session)
 
@@ -87,4 +97,4 @@ def _hits(mongo: MongoCollections, best: Sequence[_Near], session: ClientSession
         found = mongo.chunks.find({"_id": {"$in": names}}, {"embedding": 0}, session=session)
         rows |= {row["_id"]: row for row in found}
     here = [(near, rows[near.name]) for near in best if near.name in rows]
-    return [Hit(chunk=chunk_of(row), filename=row["filename"], score=-near.distance) for near, row in here]
+    return [hit_of(row, score=-near.distance) for near, row in here]

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ingest_assets.errors import OutsideError
-from ingest_assets.ledger_records import FileRecord, StoredChunk
+from ingest_assets.ledger_records import FileRecord, Scope, StoredChunk
 from ingest_assets.records import Chunk
 from ingest_assets.stores.atlas import ledger
 from ingest_assets.stores.atlas.entry import MongoEntry, record_of
 from ingest_assets.stores.atlas.ownership import OUR_ENTRIES, OUR_ROWS
-from ingest_assets.stores.atlas.rows import stored_chunk_of, unpacked
+from ingest_assets.stores.atlas.rows import stored_chunk_of, unpacked, within
 from ingest_assets.stores.rows import chunk_of
 from ingest_assets.vectors import fault
 
@@ -80,6 +80,19 @@ def named_chunks(mongo: MongoCollections, file_id: str, chunk_ids: Sequence[str]
         return {row["chunk_id"]: chunk_of(row) for row in found}
 
     return settled(mongo, _only(file_id), look)
+
+
+def chunks_of_scope(mongo: MongoCollections, scope: Scope, chunk_ids: Sequence[str]) -> list[Chunk]:
+    """Return the chunks in force of a scope's files that have one of these ids."""
+    where = {**within(scope), "chunk_id": {"$in": list(chunk_ids)}}
+    named = {"_id": {"$in": mongo.chunks.distinct("file_id", where)}}
+
+    def look(entries: dict[str, MongoEntry], session: ClientSession | None) -> list[Chunk]:
+        found = mongo.chunks.find(where, {"embedding": 0}, session=session, batch_size=_ROWS) if entries else ()
+        in_force = (row for row in found if row["file_id"] in entries and entries[row["file_id"]].holds(row["_id"]))
+        return [chunk_of(row) for row in in_force]
+
+    return settled(mongo, named, look)
 
 
 def rows_of(

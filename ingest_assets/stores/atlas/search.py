@@ -30,7 +30,7 @@ from ingest_assets.stores.atlas.exact_search import searchable
 from ingest_assets.stores.atlas.read import settled
 from ingest_assets.stores.atlas.rows import within
 from ingest_assets.stores.atlas.search_index import SearchIndex, pauses
-from ingest_assets.stores.rows import chunk_of
+from ingest_assets.stores.rows import hit_of
 
 if TYPE_CHECKING:
     from pymongo.client_session import ClientSession
@@ -135,5 +135,5 @@ def _all_in_force(mongo: MongoCollections, vector: Vector, scope: Scope, rows: S
 
 
 def _ranked(rows: Sequence[Row], *, k: int) -> list[Hit]:
-    hits = [Hit(chunk=chunk_of(row), filename=row["filename"], score=row["score"]) for row in rows]
+    hits = [hit_of(row, score=row["score"]) for row in rows]
     return sorted(hits, key=lambda hit: (-hit.score, hit.chunk.file_id, hit.chunk.index))[:k]

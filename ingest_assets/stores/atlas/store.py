@@ -18,7 +18,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ingest_assets.batches import batches
-from ingest_assets.ledger_records import Audit, FileRecord, Flags, Hit, Scope, StoredChunk
+from ingest_assets.ledger_records import EVERYTHING, Audit, FileRecord, Filter, Flags, Hit, Scope, StoredChunk
 from ingest_assets.records import Chunk, EmbeddedChunk
 from ingest_assets.stores.atlas import exact_search as atlas_exact
 from ingest_assets.stores.atlas import ledger
@@ -103,14 +103,14 @@ class AtlasStore:
                 found |= atlas_read.vectors_of(mongo, model=plain(model), hashes=hashes)
         return found
 
-    def search(self, vector: Vector, *, k: int, scope: Scope) -> list[Hit]:
-        """Return the k nearest chunks of the scope's current generations, best first."""
+    def search(self, vector: Vector, *, k: int, scope: Scope, filters: Filter = EVERYTHING) -> list[Hit]:
+        """Return the k nearest chunks of the scope's current generations that the filter lets through, best first."""
         require_search(vector, k=k)
         within(scope)  # refuses what is not a text, before the server is asked
         with self._place.asked() as mongo:
             refuse_other_length(mongo, vector)
-            if self._index is None:
-                return atlas_exact.nearest(mongo, vector, k=k, scope=scope)
+            if self._index is None or not filters.is_empty:  # the index knows none of the filter's fields
+                return atlas_exact.nearest(mongo, vector, k=k, scope=scope, filters=filters)
             return IndexSearch(self._index).nearest(mongo, vector, k=k, scope=scope)
 
     def file(self, file_id: str) -> FileRecord | None:
@@ -137,6 +137,14 @@ class AtlasStore:
             for ids in batches(dict.fromkeys(plain(each) for each in chunk_ids), BATCH):
                 found |= atlas_read.named_chunks(mongo, plain(file_id), ids)
         return found
+
+    def chunks_within(self, scope: Scope, chunk_ids: Sequence[str]) -> list[Chunk]:
+        """Return the current chunks of all files of a scope that have one of these ids, by id, then by file."""
+        found: list[Chunk] = []
+        with self._place.asked() as mongo:
+            for ids in batches(dict.fromkeys(plain(each) for each in chunk_ids), BATCH):
+                found += atlas_read.chunks_of_scope(mongo, scope, ids)
+        return sorted(found, key=lambda chunk: (chunk.chunk_id, chunk.file_id))
 
     def audit(self, file_id: str) -> Audit:
         """Count what is really there, from the rows, not from the record."""

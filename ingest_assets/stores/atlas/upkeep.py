@@ -23,6 +23,7 @@ _CHUNK_INDEXES = {
     "file": ["file_id", "index", "_id", "generation"],
     "chunk": ["file_id", "chunk_id"],
     "scope": ["user_id", "project_id"],
+    "named": ["user_id", "project_id", "chunk_id"],
     "text": ["text_sha256", "model"],
 }
 _FILE_INDEXES = {"scope": ["user_id", "project_id", "_id"]}

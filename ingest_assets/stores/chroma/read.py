@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ingest_assets.batches import batches
-from ingest_assets.ledger_records import Origin
+from ingest_assets.ledger_records import Origin, Scope
 from ingest_assets.records import Chunk
 from ingest_assets.stores.chroma.collections import is_our_row
-from ingest_assets.stores.chroma.ledger import entry_in, require_unmoved
-from ingest_assets.stores.chroma.rows import ChromaEntry, in_force, read
+from ingest_assets.stores.chroma.ledger import entries_in, entry_in, require_unmoved
+from ingest_assets.stores.chroma.rows import ChromaEntry, in_force, read, scope_key
 from ingest_assets.stores.rows import chunk_of
 from ingest_assets.vectors import fault
 
@@ -65,6 +65,15 @@ def named_chunks(store: ChromaCollections, file_id: str, chunk_ids: Sequence[str
     require_unmoved(store, file_id, entry)
     rows = zip(found["metadatas"] or (), found["documents"] or (), strict=True)
     return {row["chunk_id"]: chunk_of(read(row, text)) for row, text in rows if in_force(row, entry)}
+
+
+def chunks_of_scope(store: ChromaCollections, *, scope: Scope, chunk_ids: Sequence[str]) -> list[Chunk]:
+    """Return the chunks in force of a scope's files that have one of these ids."""
+    asked: dict[str, Any] = {"$and": [{"scope": scope_key(scope)}, {"chunk_id": {"$in": list(chunk_ids)}}]}
+    found = store.chunks.get(where=asked, include=["metadatas", "documents"])
+    rows = list(zip(found["metadatas"] or (), found["documents"] or (), strict=True))
+    entries = entries_in(store, sorted({row["file_id"] for row, _ in rows}))
+    return [chunk_of(read(row, text)) for row, text in rows if in_force(row, entries[row["file_id"]])]
 
 
 def vectors_of(store: ChromaCollections, *, model: str, hashes: Sequence[str]) -> dict[str, Vector]:

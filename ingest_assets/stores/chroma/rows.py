@@ -18,8 +18,9 @@ import msgspec
 
 from ingest_assets.ledger_records import FileRecord, Hit, Scope
 from ingest_assets.records import EmbeddedChunk
+from ingest_assets.stores import rows
 from ingest_assets.stores.incoming import plain
-from ingest_assets.stores.rows import Row, chunk_of, described
+from ingest_assets.stores.rows import Row, described
 
 OPEN = 2**53
 """`until` of a row that no later generation has removed. The largest integer that every JSON reader keeps exact."""
@@ -100,7 +101,7 @@ def read(row: Row, text: str) -> Row:
 
 def hit_of(row: Row, text: str, *, distance: float) -> Hit:
     """Read an answer; Chroma's cosine distance is 1 - cosine."""
-    return Hit(chunk=chunk_of(read(row, text)), filename=row["filename"], score=min(1.0, max(-1.0, 1.0 - distance)))
+    return rows.hit_of(read(row, text), score=min(1.0, max(-1.0, 1.0 - distance)))
 
 
 def ledger_row(entry: ChromaEntry) -> dict[str, Any]:

@@ -3,20 +3,23 @@
 Chroma finds ids in its index and reads their rows afterwards, and the ledger is read after that. An embedded store is
 locked during all of it. A server is not; its answer is used only if each file in it had the same publication in force
 before and after the rows were read, because then all rows of that publication were there the whole time.
+
+Chroma filters by one value of a field. Pages, sections and a client's own fields are lists and texts to it, so rows are
+asked for until enough of them pass the filter here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ingest_assets.errors import OutsideError
-from ingest_assets.ledger_records import Hit, Scope
+from ingest_assets.ledger_records import Filter, Hit, Scope
 from ingest_assets.stores.chroma.client import RowsMoved
 from ingest_assets.stores.chroma.ledger import entries_in
-from ingest_assets.stores.chroma.rows import ChromaEntry, hit_of, in_force, scope_key
-from ingest_assets.stores.rows import Row
+from ingest_assets.stores.chroma.rows import ChromaEntry, hit_of, in_force, read, scope_key
+from ingest_assets.stores.rows import Row, lets_through
 
 if TYPE_CHECKING:
     from ingest_assets.records import Vector
@@ -45,12 +48,12 @@ class ChromaSearch:
         self._access = access
         self._seen: dict[str, str] = {}
 
-    def nearest(self, vector: Vector, *, k: int, scope: Scope) -> list[Hit]:
-        """Return the k nearest chunks in force, best first."""
+    def nearest(self, vector: Vector, *, k: int, scope: Scope, filters: Filter) -> list[Hit]:
+        """Return the k nearest chunks in force that the filter lets through, best first."""
         for _ in range(_LOOKS):
             try:
                 with self._access.reading() as store:
-                    found, entries = _look(store, vector, k=k, scope=scope)
+                    found, entries = _look(store, vector, k=k, scope=scope, filters=filters)
             except RowsMoved:
                 continue
             if self._is_unmoved(entries) or self._access.steady:
@@ -68,24 +71,38 @@ class ChromaSearch:
 
 
 def _look(
-    store: ChromaCollections, vector: Vector, *, k: int, scope: Scope
+    store: ChromaCollections, vector: Vector, *, k: int, scope: Scope, filters: Filter
 ) -> tuple[list[_Found], dict[str, ChromaEntry | None]]:
     """Search once: return the rows in force among the nearest, and the entries of all files that were met."""
-    wanted = k + _SPARE
+    wanted, where = k + _SPARE, _where(scope, filters)
     while True:
-        near = _query(store, vector, wanted=wanted, scope=scope)
+        near = _query(store, vector, wanted=wanted, where=where)
         entries = entries_in(store, sorted({found.row["file_id"] for found in near}))
-        visible = [found for found in near if in_force(found.row, entries[found.row["file_id"]])]
+        visible = [
+            found
+            for found in near
+            if in_force(found.row, entries[found.row["file_id"]]) and lets_through(filters, read(found.row, found.text))
+        ]
         if len(visible) >= k or len(near) < wanted:
             return visible, entries
         wanted *= 4
 
 
-def _query(store: ChromaCollections, vector: Vector, *, wanted: int, scope: Scope) -> list[_Found]:
+def _where(scope: Scope, filters: Filter) -> dict[str, Any]:
+    """Return the part of the filter that Chroma knows."""
+    conditions: list[dict[str, Any]] = [{"scope": scope_key(scope)}]
+    if filters.filenames:
+        conditions.append({"filename": {"$in": list(filters.filenames)}})
+    if filters.media_types:
+        conditions.append({"media_type": {"$in": list(filters.media_types)}})
+    return {"$and": conditions} if len(conditions) > 1 else conditions[0]
+
+
+def _query(store: ChromaCollections, vector: Vector, *, wanted: int, where: dict[str, Any]) -> list[_Found]:
     answer = store.chunks.query(
         query_embeddings=[vector],
         n_results=wanted,
-        where={"scope": scope_key(scope)},
+        where=where,
         include=["metadatas", "documents", "distances"],
     )
     rows, texts, distances = answer["metadatas"], answer["documents"], answer["distances"]

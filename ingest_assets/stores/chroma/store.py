@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingest_assets.batches import batches
-from ingest_assets.ledger_records import Audit, FileRecord, Flags, Hit, Scope, StoredChunk
+from ingest_assets.ledger_records import EVERYTHING, Audit, FileRecord, Filter, Flags, Hit, Scope, StoredChunk
 from ingest_assets.records import Chunk, EmbeddedChunk
 from ingest_assets.stores.audit import audit_of
 from ingest_assets.stores.chroma.access import READS, restless, settled
@@ -23,7 +23,7 @@ from ingest_assets.stores.chroma.embedded import EmbeddedChroma
 from ingest_assets.stores.chroma.ledger import ledger_entry, page_of_records, write_entry
 from ingest_assets.stores.chroma.ownership import claim
 from ingest_assets.stores.chroma.publish import BATCH, add_generation, publish_generation, remove_rows
-from ingest_assets.stores.chroma.read import named_chunks, page_of_chunks, row_names, vectors_of
+from ingest_assets.stores.chroma.read import chunks_of_scope, named_chunks, page_of_chunks, row_names, vectors_of
 from ingest_assets.stores.chroma.rows import ChromaEntry
 from ingest_assets.stores.chroma.search import ChromaSearch
 from ingest_assets.stores.chroma.server import ServedChroma
@@ -113,10 +113,10 @@ class ChromaStore:
             found |= settled(self._access, partial(vectors_of, model=model, hashes=hashes))
         return found
 
-    def search(self, vector: Vector, *, k: int, scope: Scope) -> list[Hit]:
-        """Return the k nearest chunks of the scope's current generations, best first."""
+    def search(self, vector: Vector, *, k: int, scope: Scope, filters: Filter = EVERYTHING) -> list[Hit]:
+        """Return the k nearest chunks of the scope's current generations that the filter lets through, best first."""
         require_search(vector, k=k)
-        return self._searcher.nearest(vector, k=k, scope=scope)
+        return self._searcher.nearest(vector, k=k, scope=scope, filters=filters)
 
     def file(self, file_id: str) -> FileRecord | None:
         """Return the record of a file."""
@@ -138,6 +138,13 @@ class ChromaStore:
         for ids in batches(dict.fromkeys(plain(each) for each in chunk_ids), BATCH):
             found |= settled(self._access, partial(named_chunks, file_id=plain(file_id), chunk_ids=ids))
         return found
+
+    def chunks_within(self, scope: Scope, chunk_ids: Sequence[str]) -> list[Chunk]:
+        """Return the current chunks of all files of a scope that have one of these ids, by id, then by file."""
+        found: list[Chunk] = []
+        for ids in batches(dict.fromkeys(plain(each) for each in chunk_ids), BATCH):
+            found += settled(self._access, partial(chunks_of_scope, scope=scope, chunk_ids=ids))
+        return sorted(found, key=lambda chunk: (chunk.chunk_id, chunk.file_id))
 
     def audit(self, file_id: str) -> Audit:
         """Count what is really there, from the rows, not from the record."""

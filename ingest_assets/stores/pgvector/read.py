@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from ingest_assets.ledger_records import StoredChunk
+from ingest_assets.ledger_records import Scope, StoredChunk
 from ingest_assets.records import Chunk
+from ingest_assets.stores.incoming import plain
 from ingest_assets.stores.pgvector.rows import array_of, stored_of
 from ingest_assets.stores.rows import chunk_of
 
@@ -60,6 +61,17 @@ def chunks_by_id(
     statement = tables.sql(_CHUNKS + " AND c.chunk_id = ANY(%s)")
     rows = _rows(connection, statement, (file_id, list(chunk_ids)))
     return {row["chunk_id"]: chunk_of(row) for row in rows}
+
+
+def chunks_of_scope(connection: Connection[Any], tables: Tables, scope: Scope, chunk_ids: Sequence[str]) -> list[Chunk]:
+    """Return the chunks of a scope's files that have one of these ids, by id, then by file."""
+    statement = tables.sql(
+        "SELECT {chunk} FROM {chunks} c JOIN {files} f USING (file_id)"
+        " WHERE c.chunk_id = ANY(%s) AND c.user_id = %s AND c.project_id = %s AND {in_force}"
+        " ORDER BY c.chunk_id, c.file_id"
+    )
+    values = ([plain(each) for each in chunk_ids], plain(scope.user_id), plain(scope.project_id))
+    return [chunk_of(row) for row in _rows(connection, statement, values)]
 
 
 def every_row(connection: Connection[Any], tables: Tables, file_id: str) -> Iterator[StoredChunk]:

@@ -36,6 +36,7 @@ PLACE: Mapping[str, str] = {
     "pages": "int4[]",
     "section": "text[]",
     "words": "int4",
+    "metadata": "json",
 }
 """Columns with their types."""
 
@@ -86,7 +87,11 @@ LEDGER = (
 
 def described(embedded: EmbeddedChunk, record: FileRecord) -> dict[str, Any]:
     """Return a chunk's row without its vector and without what the server fills in."""
-    return rows.described(embedded, record) | {"text": embedded.chunk.text, "generation": record.generation}
+    return rows.described(embedded, record) | {
+        "text": embedded.chunk.text,
+        "generation": record.generation,
+        "metadata": dict(embedded.chunk.metadata),
+    }
 
 
 def copied(row: Row, vector: Vector, tables: Tables) -> list[Any]:
@@ -111,7 +116,7 @@ def record_of(text: str) -> FileRecord:
 
 def hit_of(row: Row) -> Hit:
     """Read an answer; pgvector's cosine distance is 1 - cosine."""
-    return Hit(chunk=rows.chunk_of(row), filename=row["filename"], score=min(1.0, max(-1.0, 1.0 - row["distance"])))
+    return rows.hit_of(row, score=min(1.0, max(-1.0, 1.0 - row["distance"])))
 
 
 def stored_of(row: Row) -> StoredChunk:

@@ -94,7 +94,19 @@ CREATE INDEX IF NOT EXISTS {new_ix_scope_files} ON {files} (user_id, project_id,
 
 _NEAREST = "CREATE INDEX IF NOT EXISTS {new_ix_vector_chunks} ON {chunks} USING hnsw (embedding {kind}_cosine_ops)"
 
-MIGRATIONS: tuple[tuple[int, str], ...] = ((1, _TABLES), (2, _LOOKUPS), (3, _NEAREST))
+_CLIENT_FIELDS = "ALTER TABLE {chunks} ADD COLUMN IF NOT EXISTS metadata json NOT NULL DEFAULT '{{}}'"
+"""`json`, not `jsonb`: it gives back what came, numbers and order included. No row is written for the new column."""
+
+_BY_CHUNK = "CREATE INDEX IF NOT EXISTS {new_ix_id_chunks} ON {chunks} (chunk_id)"
+"""Tells in a moment whether any document of a client has a chunk of an id."""
+
+MIGRATIONS: tuple[tuple[int, str], ...] = (
+    (1, _TABLES),
+    (2, _LOOKUPS),
+    (3, _NEAREST),
+    (4, _CLIENT_FIELDS),
+    (5, _BY_CHUNK),
+)
 
 NEWEST = MIGRATIONS[-1][0]
 

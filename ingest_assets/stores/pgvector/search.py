@@ -3,14 +3,15 @@
 HNSW does not know scopes: it yields the nearest rows of all scopes, and the rows of others are dropped. An iterative
 scan (pgvector 0.8) continues until k rows are left, but in a scope that is one of hundreds it walks through most of the
 index for them. So the rows of the scope are counted first, and a small scope is compared row by row. A scan that ended
-before k rows is followed by the exact one.
+before k rows is followed by the exact one. A filter is part of the same statement, so it is as exact as the scope.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
-from ingest_assets.ledger_records import Hit, Scope
+from ingest_assets.ledger_records import Filter, Hit, Scope
 from ingest_assets.stores.pgvector.client import PgClient
 from ingest_assets.stores.pgvector.rows import hit_of
 
@@ -32,20 +33,34 @@ _COUNT = "SELECT count(*) FROM (SELECT 1 FROM {chunks} WHERE user_id = %s AND pr
 _NEAREST = (
     "WITH near AS MATERIALIZED ("
     " SELECT c.*, c.embedding <=> %(vector)s AS distance FROM {chunks} c"
-    " WHERE c.user_id = %(user)s AND c.project_id = %(project)s"
+    " WHERE c.user_id = %(user)s AND c.project_id = %(project)s{filtered}"
     " ORDER BY c.embedding <=> %(vector)s LIMIT %(wanted)s)"
     " SELECT {chunk}, c.distance, {in_force} AS in_force FROM near c LEFT JOIN {files} f USING (file_id)"
 )
 
 
-def nearest(client: PgClient, vector: Vector, *, k: int, scope: Scope) -> list[Hit]:
-    """Return the k nearest chunks in force of a scope, best first."""
+_FILTERED = {
+    "filenames": "c.filename = ANY(%(filenames)s)",
+    "media_types": "c.media_type = ANY(%(media_types)s)",
+    "sections": "c.section && %(sections)s::text[]",
+    "pages": "c.pages && %(pages)s::int4[]",
+}
+_FIELD = (
+    "EXISTS (SELECT 1 FROM jsonb_array_elements(CASE jsonb_typeof(c.metadata::jsonb -> %(name{n})s) WHEN 'array'"
+    " THEN c.metadata::jsonb -> %(name{n})s ELSE jsonb_build_array(c.metadata::jsonb -> %(name{n})s) END) AS item"
+    " WHERE item = ANY(%(values{n})s::jsonb[]))"
+)
+"""A field of the client is one of the values, or a list that holds one of them."""
+
+
+def nearest(client: PgClient, vector: Vector, *, k: int, scope: Scope, filters: Filter) -> list[Hit]:
+    """Return the k nearest chunks in force of a scope that the filter lets through, best first."""
     wanted = k + _SPARE
     with client.transaction() as connection:
         exact = _rows_in(client, connection, scope) <= EXACT_ROWS
         while True:
             _prefer(connection, exact=exact)
-            near = _look(client, connection, vector, scope=scope, wanted=wanted)
+            near = _look(client, connection, vector, scope=scope, filters=filters, wanted=wanted)
             hits = [hit_of(row) for row in near if row["in_force"]]
             if len(hits) >= k or (exact and len(near) < wanted):
                 break
@@ -72,15 +87,30 @@ def _prefer(connection: Connection[Any], *, exact: bool) -> None:
 
 
 def _look(
-    client: PgClient, connection: Connection[Any], vector: Vector, *, scope: Scope, wanted: int
+    client: PgClient, connection: Connection[Any], vector: Vector, *, scope: Scope, filters: Filter, wanted: int
 ) -> list[dict[str, Any]]:
     from psycopg.rows import dict_row
+    from psycopg.sql import SQL
 
+    conditions, given = _conditions(filters)
     values = {
         "vector": client.tables.sent(vector),
         "user": scope.user_id,
         "project": scope.project_id,
         "wanted": wanted,
+        **given,
     }
+    statement = client.tables.sql(_NEAREST, filtered=SQL("".join(f" AND {each}" for each in conditions)))
     with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(client.tables.sql(_NEAREST), values).fetchall()
+        return cursor.execute(statement, values).fetchall()
+
+
+def _conditions(filters: Filter) -> tuple[list[str], dict[str, Any]]:
+    """Return a filter as conditions on rows `c`, and the values of their parameters."""
+    lists = {name: list(getattr(filters, name)) for name in _FILTERED}
+    values: dict[str, Any] = {name: each for name, each in lists.items() if each}
+    conditions = [_FILTERED[name] for name in values]
+    for number, (name, wanted) in enumerate(filters.metadata.items()):
+        conditions.append(_FIELD.format(n=number))
+        values |= {f"name{number}": name, f"values{number}": [json.dumps(each) for each in wanted]}
+    return conditions, values

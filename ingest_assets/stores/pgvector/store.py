@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ingest_assets.batches import batches
-from ingest_assets.ledger_records import Audit, FileRecord, Flags, Hit, Scope, StoredChunk
+from ingest_assets.ledger_records import EVERYTHING, Audit, FileRecord, Filter, Flags, Hit, Scope, StoredChunk
 from ingest_assets.records import Chunk, EmbeddedChunk
 from ingest_assets.stores.audit import audit_of
 from ingest_assets.stores.contract import require_generation
@@ -22,6 +22,7 @@ from ingest_assets.stores.pgvector.ledger import entry_of, page_of_records, writ
 from ingest_assets.stores.pgvector.publish import BATCH, add_chunks, publish_generation
 from ingest_assets.stores.pgvector.read import (
     chunks_by_id,
+    chunks_of_scope,
     every_row,
     owners_after,
     page_of_chunks,
@@ -108,14 +109,15 @@ class PgVectorStore:
                 found |= vectors_of(connection, self._client.tables, model=model, hashes=hashes)
         return found
 
-    def search(self, vector: Vector, *, k: int, scope: Scope) -> list[Hit]:
-        """Return the k nearest chunks of the scope's current generations, best first."""
+    def search(self, vector: Vector, *, k: int, scope: Scope, filters: Filter = EVERYTHING) -> list[Hit]:
+        """Return the k nearest chunks of the scope's current generations that the filter lets through, best first."""
         require_search(vector, k=k)
         tables = self._client.tables
         if vector.size != tables.dimension:
             message = f"{tables.named('chunks')} takes {tables.dimension} numbers, the query has {vector.size}"
             raise another_length(self._client.location, message)
-        return nearest(self._client, vector, k=k, scope=Scope(plain(scope.user_id), plain(scope.project_id)))
+        scope = Scope(plain(scope.user_id), plain(scope.project_id))
+        return nearest(self._client, vector, k=k, scope=scope, filters=filters)
 
     def file(self, file_id: str) -> FileRecord | None:
         """Return the record of a file."""
@@ -136,6 +138,11 @@ class PgVectorStore:
         """Return a file's current chunks that have one of these ids, by id."""
         with self._client.transaction() as connection:
             return chunks_by_id(connection, self._client.tables, plain(file_id), chunk_ids)
+
+    def chunks_within(self, scope: Scope, chunk_ids: Sequence[str]) -> list[Chunk]:
+        """Return the current chunks of all files of a scope that have one of these ids, by id, then by file."""
+        with self._client.transaction() as connection:
+            return chunks_of_scope(connection, self._client.tables, scope, chunk_ids)
 
     def audit(self, file_id: str) -> Audit:
         """Count what is really there, from the rows, not from the record."""

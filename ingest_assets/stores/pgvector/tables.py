@@ -28,7 +28,7 @@ _LONGEST = {"vector": 2000, "halfvec": 4000}
 
 _CHUNK = (
     'c.chunk_id, c.file_id, c."index", c.text, c.text_sha256, c."start", c."end", c.prefix, c.pages, c.section,'
-    " c.words, c.filename"
+    " c.words, c.metadata, c.filename, c.media_type"
 )
 """Columns of an answer, of rows named `c`; the vector is not fetched."""
 
@@ -112,6 +112,7 @@ _MADE_BESIDE_THEIR_TABLE = (
     "pk_files",
     "ix_scope_chunks",
     "ix_text_chunks",
+    "ix_id_chunks",
     "ix_vector_chunks",
     "ix_scope_files",
 )

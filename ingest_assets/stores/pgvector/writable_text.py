@@ -7,7 +7,7 @@ that clients hand in may contain them. A record's free texts (`summary`, `error`
 from __future__ import annotations
 
 from ingest_assets.ledger_records import FileRecord
-from ingest_assets.records import Chunk
+from ingest_assets.records import Chunk, texts_in
 
 
 def refuse_unwritable(item: FileRecord | Chunk) -> None:
@@ -39,4 +39,6 @@ def _of_record(record: FileRecord) -> dict[str, str]:
 def _of_chunk(chunk: Chunk) -> dict[str, str]:
     where = f"of chunk {chunk.index} ({chunk.chunk_id!r})"
     texts = {"id": chunk.chunk_id, "text": chunk.text, "hash": chunk.text_sha256, "prefix": chunk.prefix}
-    return {f"{name} {where}": text for name, text in (texts | {"section": "".join(chunk.section)}).items()}
+    # The column of a client's fields would hold an escaped NUL, but PostgreSQL cannot compare it.
+    texts |= {"section": "".join(chunk.section), "metadata": "".join(texts_in(chunk.metadata))}
+    return {f"{name} {where}": text for name, text in texts.items()}

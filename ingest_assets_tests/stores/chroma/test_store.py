@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from ingest_assets.errors import ConfigError, OutsideError
+from ingest_assets.ledger_records import EVERYTHING
 from ingest_assets.records import EmbeddedChunk
 from ingest_assets.stores.chroma.client import ChromaCollections
 from ingest_assets.stores.chroma.publish import BATCH
@@ -188,7 +189,7 @@ def test_a_search_that_a_publication_overtakes_sees_the_new_document(chroma_serv
 
     republish()
     overtaken = Interrupted(reader, republish)
-    hits = ChromaSearch(overtaken).nearest(vector_of("x"), k=50, scope=scope_of(NOTES))  # type: ignore[arg-type]
+    hits = ChromaSearch(overtaken).nearest(vector_of("x"), k=50, scope=scope_of(NOTES), filters=EVERYTHING)  # type: ignore
     assert {hit.chunk.text for hit in hits} == set(texts_of("version 3", 12))
     assert overtaken.looks == 3
     reader.close()
