@@ -1,13 +1,15 @@
 """Empty the queue of the bucket's events into the inbox, from Dagster's daemon.
 
-The sensor starts no runs: `upload_bucket` takes the inbox in the same round of the daemon or in the next one. While
-`ingest listen` receives the events, this sensor rests.
+`upload_bucket` receives what waits before each of its looks, so that an event becomes a run within one round of the
+sensors. `bucket_events` starts no runs. It receives large bursts, for which a tick of the other sensor has no time, and
+shows in the UI what came. While `ingest listen` receives the events, both sensors leave them to it.
 """
 
 from collections.abc import Mapping
 
 import dagster as dg
 
+from ingest_assets.errors import OutsideError
 from ingest_assets.messaging.heartbeat import EVENTS_LISTENER, is_beating
 from ingest_assets.messaging.sqs import QueueReading
 from ingest_assets.project import Project
@@ -40,6 +42,17 @@ def event_sensor(*, is_on: bool) -> dg.SensorDefinition:
         return dg.SkipReason(say_reading(found))
 
     return bucket_events
+
+
+def receive_waiting(project: Project, *, within_s: float) -> str:
+    """Put the keys of waiting events into the inbox, unless a listener does; return what is wrong with the queue."""
+    if project.event_queue is None or is_beating(project.database, EVENTS_LISTENER):
+        return ""
+    try:
+        found = project.event_queue.drain(within_s=within_s)
+    except OutsideError as error:  # the listing finds what the events would have named
+        return str(error)
+    return f"{found.set_aside} messages cannot be read: `ingest inbox` names them" if found.set_aside else ""
 
 
 def say_reading(found: QueueReading) -> str:

@@ -8,6 +8,7 @@ import dagster as dg
 
 from ingest_assets.defs.busy_files import PARTITION_TAG, PURGED_FILE_TAG, SETTLED_TAG, UNFINISHED
 from ingest_assets.defs.check_results import report_checks
+from ingest_assets.defs.event_sensor import receive_waiting
 from ingest_assets.defs.failures import FailureRecorder
 from ingest_assets.defs.follow_ups import ended_out_of_memory, follow_up
 from ingest_assets.defs.jobs import ingest_file, purge_file, rebuild_index
@@ -31,6 +32,8 @@ warnings.filterwarnings("ignore", message="Parameter `owners` of initializer", c
 INTERVAL_S = 5
 FAILURE_INTERVAL_S = 5
 NAMED_WITHIN_S = 3.0
+EVENTS_S = 1.0
+"""How long one tick receives events before it looks."""
 LOOK_S = 0.5
 """How long one tick looks at the bucket; the next tick goes on from there."""
 MAX_NAMED = 10
@@ -47,11 +50,12 @@ Parts = dg.ResourceParam[Project]
 )
 def upload_bucket(context: dg.SensorEvaluationContext, ingest_project: Parts) -> dg.SensorResult:
     """Ask for the runs that make the store agree with the bucket."""
+    problem = receive_waiting(ingest_project, within_s=EVENTS_S)
     wanted = wanted_runs(context.instance, ingest_project, within_s=LOOK_S)
     if is_beating(ingest_project.database, RUNS_LISTENER):
         wanted.ingest.clear()  # `ingest listen` asks for them; two requests at one time would be two runs
-    for problem in problems_of(wanted):
-        context.log.warning(problem)
+    for said in [problem, *problems_of(wanted)] if problem else problems_of(wanted):
+        context.log.warning(said)
     context.instance.add_dynamic_partitions(FILES, [each.file_id for each in wanted.ingest])
     ingest_project.deletes.purged(wanted.purge)
     requests = [*ingest_requests(context.instance, wanted), *(_purge(file_id) for file_id in wanted.purge)]

@@ -14,10 +14,13 @@ from ingest_assets.defs.listening import UrgentRuns
 from ingest_assets.defs.queue_submission import RunQueue
 from ingest_assets.defs.sensors import upload_bucket
 from ingest_assets.errors import OutsideError
+from ingest_assets.index.listing_position import ListingPosition
 from ingest_assets.messaging.heartbeat import EVENTS_LISTENER, RUNS_LISTENER, beat, is_beating, stop_beating
 from ingest_assets.messaging.sqs import QueueReading
 from ingest_assets_tests.conftest import ROOT
 from ingest_assets_tests.defs.conftest import Project
+from testing.object_storage import s3_server
+from testing.watched_bucket import WatchedBucket
 
 pytestmark = pytest.mark.slow
 
@@ -143,3 +146,27 @@ def test_the_sensor_of_events_rests_while_a_listener_receives(project: Project, 
     beat(with_queue.parts.database, EVENTS_LISTENER, process="p")
     assert "ingest listen" in said(with_queue)
     with_queue.instance.dispose()
+
+
+def test_the_sensor_of_the_bucket_receives_events_before_it_looks(
+    tmp_path: Path, model_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with s3_server(tmp_path / "s3") as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        watched = WatchedBucket(server, tmp_path / "home", model_cache)
+        settings = {name: value for name, value in watched.environment.items() if name.startswith("INGEST_")}
+        project = Project(tmp_path / "home", model_cache, **settings)
+        project.parts.mark_bucket()
+        project.parts.listing.move(ListingPosition(after="behind all names"))  # the listing does not see the file
+        watched.put("a.txt", "hello")
+        with project.instance:
+            context = dg.build_sensor_context(
+                instance=project.instance, definitions=project.definitions, sensor_name="upload_bucket"
+            )
+            result = upload_bucket(context, ingest_project=project.parts)
+        assert isinstance(result, dg.SensorResult)
+        assert [request.partition_key for request in result.run_requests or []] == ["ann:p:a.txt"]
+        assert project.parts.event_queue is not None
+        assert project.parts.event_queue.waiting() == 0
+        project.parts.store.close()
