@@ -26,7 +26,7 @@ from pathlib import Path
 import dagster as dg
 
 from ingest_assets.config.settings import Settings
-from ingest_assets.defs.noticing import wanted_runs
+from ingest_assets.defs.noticing.wanted_runs import wanted_runs
 from ingest_assets.file_ids import file_id_of
 from ingest_assets.ledger_records import FileRecord, State, utc_text
 from ingest_assets.project import Project

@@ -3,11 +3,12 @@
 import dagster as dg
 
 from ingest_assets.config.settings import load_settings
-from ingest_assets.defs import assets, checks, sensors
+from ingest_assets.defs.assets import checks, graph
 from ingest_assets.defs.jobs import purge_file
+from ingest_assets.defs.noticing import sensors
 from ingest_assets.defs.resources import resources_for
 
-pipeline = [assets.raw_files, assets.parsed_documents, assets.image_captions, assets.chunks, assets.embeddings]
+pipeline = [graph.raw_files, graph.parsed_documents, graph.image_captions, graph.chunks, graph.embeddings]
 ingest_file = dg.define_asset_job("ingest_file", selection=dg.AssetSelection.assets(*pipeline))
 
 defs = dg.Definitions(

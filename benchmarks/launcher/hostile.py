@@ -26,7 +26,7 @@ import yaml
 
 from ingest_assets.clients.embedding.openvino_conversion import converted
 from ingest_assets.config.settings import Settings
-from ingest_assets.defs.busy_files import PARTITION_TAG
+from ingest_assets.defs.queue.busy_files import PARTITION_TAG
 from ingest_assets.ledger_records import FileRecord, Scope
 from ingest_assets.project import Project
 from memory_capped_launcher.outcomes import OUTCOME_TAG, PEAK_TAG

@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from ingest_assets.buckets.contract import is_passed_over
-from ingest_assets.cli.file_tables import ProcessedFile
-from ingest_assets.cli.output import printable, told_if_slow
+from ingest_assets.cli.tables.file_tables import ProcessedFile
+from ingest_assets.cli.tables.output import printable, told_if_slow
 from ingest_assets.config.settings import Settings
 from ingest_assets.errors import BadInput, ConfigError, OutsideError
 from ingest_assets.file_ids import file_id_of, key_for, nfc
@@ -149,7 +149,7 @@ def run_to_its_end(
     record, arrived = project.store.file(file_id), project.bucket.stat(key)
     if arrived is not None and (record is None or record.version != arrived.version):
         reason = f"its run {run.run_id[:8]} ended before it could say why; add it again"
-        from ingest_assets.defs.failures import FailureRecorder
+        from ingest_assets.defs.assets.failures import FailureRecorder
 
         FailureRecorder(project, instance).note(file_id, OutsideError(reason), version=arrived.version)
         record = project.store.file(file_id)

@@ -12,7 +12,7 @@ from ingest_assets.cli.options import JsonOption, scope_of
 from ingest_assets.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ingest_assets.defs.backfills import Backfill
+    from ingest_assets.defs.queue.backfills import Backfill
     from ingest_assets.project import Project
 
 
@@ -76,7 +76,7 @@ def backfill(
         scope_of(user, project or "any")  # refuses a project without its user
     from ingest_assets.cli.local_runs import open_instance
     from ingest_assets.cli.opening import open_for_reading
-    from ingest_assets.defs.backfills import cancel_backfill, daemon_is_running, resume_backfill, start_backfill
+    from ingest_assets.defs.queue.backfills import cancel_backfill, daemon_is_running, resume_backfill, start_backfill
 
     parts = open_for_reading()
     if chosen:
@@ -130,7 +130,7 @@ def _file_id(name: str) -> str:
 
 
 def _show(done: Backfill | None, *, as_json: bool) -> None:
-    from ingest_assets.cli.output import print_json
+    from ingest_assets.cli.tables.output import print_json
 
     if as_json:
         report = BackfillReport(done.backfill_id, done.files, done.status) if done else BackfillReport("", 0, "")

@@ -18,7 +18,7 @@ def index(as_json: JsonOption = False) -> None:
 
     The sensor does so by itself when the index is missing or behind. Nothing is read, embedded or removed.
     """
-    from ingest_assets.cli.output import print_json, told_if_slow
+    from ingest_assets.cli.tables.output import print_json, told_if_slow
 
     opened = _open()
     with told_if_slow("reading the ledger"):
@@ -34,7 +34,7 @@ def confirm_deletes(as_json: JsonOption = False) -> None:
 
     `ingest status` names the deletes that wait. The sensor or `ingest work` then purges the files.
     """
-    from ingest_assets.cli.output import print_json
+    from ingest_assets.cli.tables.output import print_json
 
     missing = _open().deletes.confirm()
     if as_json:
@@ -49,7 +49,7 @@ def sweep(as_json: JsonOption = False) -> None:
     The schedule of this name does it each night.
     """
     from ingest_assets.cli.local_runs import open_instance
-    from ingest_assets.cli.output import print_json
+    from ingest_assets.cli.tables.output import print_json
     from ingest_assets.defs.sweep import sweep as sweep_project
 
     opened = _open()
@@ -75,7 +75,7 @@ def erase(
     Files in the bucket, chunks, records, artifacts, captions, messages and Dagster's runs. It cannot be undone.
     """
     from ingest_assets.cli.local_runs import open_instance
-    from ingest_assets.cli.output import print_json
+    from ingest_assets.cli.tables.output import print_json
     from ingest_assets.defs.erase import erase as erase_owner
 
     opened = _open()

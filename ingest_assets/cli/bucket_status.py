@@ -57,7 +57,7 @@ def way_of(project: Project, file_id: str) -> str:
         return state
     import dagster as dg
 
-    from ingest_assets.defs.queue import waiting_runs
+    from ingest_assets.defs.queue.waiting_runs import waiting_runs
 
     with dg.DagsterInstance.from_config(str(project.settings.home)) as instance:
         waiting = waiting_runs(instance)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ingest_assets.buckets.contract import Bucket
 from ingest_assets.buckets.opening import open_bucket
-from ingest_assets.cli.output import print_json, wrapped
+from ingest_assets.cli.tables.output import print_json, wrapped
 from ingest_assets.clients.pictures.blip_weights import can_run
 from ingest_assets.clients.pictures.picture_models import needed_cap_mb
 from ingest_assets.config.home import changed_sections, storage_problem

@@ -15,7 +15,7 @@ import typer
 
 from ingest_assets.batches import batches
 from ingest_assets.cli.opening import require_home
-from ingest_assets.cli.output import print_json, printable, wrapped
+from ingest_assets.cli.tables.output import print_json, printable, wrapped
 from ingest_assets.config.settings import Settings
 from ingest_assets.errors import BadInput
 
@@ -98,7 +98,7 @@ def listen_until_stopped(settings: Settings) -> None:
         OutsideError: the instance or the index database is away at the start.
     """
     from ingest_assets.config.home import prepare_home
-    from ingest_assets.defs.listening import listen
+    from ingest_assets.defs.noticing.listening import listen
 
     require_home(settings)
     prepare_home(settings)

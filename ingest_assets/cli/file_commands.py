@@ -34,9 +34,9 @@ def add(
     empty ones are passed over and named.
     """
     scope = scope_of(user, project)
-    from ingest_assets.cli import file_tables
     from ingest_assets.cli.add import add_files
     from ingest_assets.cli.delivery import deliver_messages
+    from ingest_assets.cli.tables import file_tables
     from ingest_assets.config.settings import load_settings
 
     settings = load_settings()
@@ -63,8 +63,8 @@ def work(
     Exit codes: 0 all files ended well and none is left; 1 a file ended failed or partial, or lies outside of any user's
     project; 4 files are left; other codes as for every command.
     """
-    from ingest_assets.cli import file_tables
     from ingest_assets.cli.delivery import deliver_messages
+    from ingest_assets.cli.tables import file_tables
     from ingest_assets.cli.work import WorkDone, work_on
     from ingest_assets.config.settings import load_settings
 
@@ -98,9 +98,9 @@ def status(
     Exit codes: 0 all is well; 1 a file ended failed or partial, lies outside of any user's project or cannot be read,
     or deletes wait for a person, or FILE is one of these or not known; other codes as for every command.
     """
-    from ingest_assets.cli import file_tables
     from ingest_assets.cli.bucket_status import look_at_project, way_of
     from ingest_assets.cli.opening import file_id_named, open_for_reading, place_of, record_of_file
+    from ingest_assets.cli.tables import file_tables
 
     opened = open_for_reading()
     if file:
@@ -127,8 +127,8 @@ def files(
     as_json: JsonOption = False,
 ) -> None:
     """List the files of the ledger, with what came of each."""
-    from ingest_assets.cli import file_tables
     from ingest_assets.cli.opening import open_for_reading, place_of
+    from ingest_assets.cli.tables import file_tables
     from ingest_assets.stores.contract import all_records
 
     opened = open_for_reading()
@@ -147,8 +147,8 @@ def chunks(
     as_json: JsonOption = False,
 ) -> None:
     """Show a file's chunks as they stand in the store."""
-    from ingest_assets.cli import file_tables
     from ingest_assets.cli.opening import open_for_reading, record_of_file
+    from ingest_assets.cli.tables import file_tables
 
     opened = open_for_reading()
     record = record_of_file(opened, file)
@@ -185,8 +185,8 @@ def remove(file: FileArgument, as_json: JsonOption = False) -> None:
 
     Its chunks, record, artifacts and partition go with it.
     """
-    from ingest_assets.cli import file_tables
     from ingest_assets.cli.opening import open_for_reading, record_of_file
+    from ingest_assets.cli.tables import file_tables
     from ingest_assets.config.home import prepare_home
     from ingest_assets.file_ids import is_in_bucket
     from ingest_assets.project import Project
@@ -196,8 +196,8 @@ def remove(file: FileArgument, as_json: JsonOption = False) -> None:
 
     import dagster as dg
 
-    from ingest_assets.defs.busy_files import files_in_runs
     from ingest_assets.defs.purge import purge
+    from ingest_assets.defs.queue.busy_files import files_in_runs
 
     with dg.DagsterInstance.from_config(str(prepare_home(opened.settings))) as instance:
         if record.file_id in files_in_runs(instance):

@@ -22,7 +22,7 @@ def prepare(
     It does what the first run would otherwise do. It can be repeated. After an upgrade it brings tables of an earlier
     release up to date.
     """
-    from ingest_assets.cli.output import told_if_slow
+    from ingest_assets.cli.tables.output import told_if_slow
     from ingest_assets.config.home import prepare_home
     from ingest_assets.config.settings import load_settings
     from ingest_assets.project import Project
@@ -65,7 +65,7 @@ def plan(as_json: JsonOption = False) -> None:
 
 def config(as_json: JsonOption = False) -> None:
     """Show every setting: value, where it came from, meaning."""
-    from ingest_assets.cli.settings_table import setting_rows, show_settings
+    from ingest_assets.cli.tables.settings_table import setting_rows, show_settings
     from ingest_assets.config.settings import load_settings
 
     show_settings(setting_rows(load_settings()), as_json=as_json)
@@ -97,7 +97,7 @@ def prune_runs(
     """
     from ingest_assets.cli.local_runs import open_instance
     from ingest_assets.cli.opening import require_home
-    from ingest_assets.cli.output import print_json
+    from ingest_assets.cli.tables.output import print_json
     from ingest_assets.config.settings import load_settings
     from ingest_assets.defs.sweep import delete_old_runs
 

@@ -19,11 +19,11 @@ import dagster as dg
 
 from ingest_assets.config.home import prepare_home
 from ingest_assets.config.settings import Settings
-from ingest_assets.defs.busy_files import PARTITION_TAG
-from ingest_assets.defs.follow_ups import ended_out_of_memory, follow_up
-from ingest_assets.defs.noticing import sweep_dead_runs
+from ingest_assets.defs.noticing.follow_ups import ended_out_of_memory, follow_up
+from ingest_assets.defs.noticing.wanted_runs import sweep_dead_runs
 from ingest_assets.defs.partitions import FILES
-from ingest_assets.defs.requesting_process import PROCESS_TAG, this_process
+from ingest_assets.defs.queue.busy_files import PARTITION_TAG
+from ingest_assets.defs.queue.requesting_process import PROCESS_TAG, this_process
 from ingest_assets.errors import OutsideError
 from ingest_assets.project import Project
 from memory_capped_launcher.dagster_private import InstanceRef, ReconstructableJob, ReconstructableRepository

@@ -98,7 +98,7 @@ def _require_text(arguments: list[str]) -> None:
 
 
 def _leave(error: Exception, code: int) -> NoReturn:
-    from ingest_assets.cli.output import printable
+    from ingest_assets.cli.tables.output import printable
 
     typer.echo(printable(str(error)), err=True)
     sys.exit(code)

@@ -26,7 +26,7 @@ def outbox(
     """
     from ingest_assets.cli.opening import require_home
     from ingest_assets.cli.outbox import look_at_outbox, replay_letters, show_outbox
-    from ingest_assets.cli.output import print_json
+    from ingest_assets.cli.tables.output import print_json
     from ingest_assets.config.settings import load_settings
     from ingest_assets.project import Project
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ingest_assets.cli.output import TableColumn, console, fitting_table, print_json, safe
+from ingest_assets.cli.tables.output import TableColumn, console, fitting_table, print_json, safe
 from ingest_assets.errors import BadInput
 from ingest_assets.file_ids import key_of
 from ingest_assets.ledger_records import utc_text

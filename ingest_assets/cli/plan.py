@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ingest_assets.cli.output import print_json, wrapped
+from ingest_assets.cli.tables.output import print_json, wrapped
 from ingest_assets.errors import BadInput
 from ingest_assets.ledger_records import FileRecord, Origin
 

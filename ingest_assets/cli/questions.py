@@ -6,8 +6,8 @@ import difflib
 import sys
 from typing import TYPE_CHECKING
 
-from ingest_assets.cli.file_tables import plain_hit, show_hits
-from ingest_assets.cli.output import print_json, told_if_slow
+from ingest_assets.cli.tables.file_tables import plain_hit, show_hits
+from ingest_assets.cli.tables.output import print_json, told_if_slow
 from ingest_assets.errors import BadInput, ConfigError
 
 if TYPE_CHECKING:

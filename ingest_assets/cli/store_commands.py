@@ -31,7 +31,7 @@ def validate(as_json: JsonOption = False) -> None:
     Names everything that disagrees. Exit codes: 0 all agrees; 1 something does not; other codes as for every command.
     """
     from ingest_assets.cli.opening import open_for_reading
-    from ingest_assets.cli.store_tables import ValidationReport, show_validation
+    from ingest_assets.cli.tables.store_tables import ValidationReport, show_validation
     from ingest_assets.upkeep import validate_store
 
     opened = open_for_reading()
@@ -50,7 +50,7 @@ def repair(
     Only what is missing is embedded. Exit codes: 0 nothing is left to repair; 1 something is; other codes as for every
     command.
     """
-    from ingest_assets.cli.store_tables import show_repairs
+    from ingest_assets.cli.tables.store_tables import show_repairs
     from ingest_assets.upkeep import repair_store
 
     opened = _open()
@@ -72,7 +72,7 @@ def optimize(
     Sets the flags rag_strict and source_only as well. Exit codes: 0 done; 1 some files were not optimized, because they
     need `ingest repair` first; other codes as for every command.
     """
-    from ingest_assets.cli.store_tables import OptimizeReport, show_optimized
+    from ingest_assets.cli.tables.store_tables import OptimizeReport, show_optimized
     from ingest_assets.stages.optimize import Duplicates
     from ingest_assets.upkeep import optimize_store
 
@@ -99,7 +99,7 @@ def put_chunks(
     rejected or are in conflict; other codes as for every command.
     """
     scope = scope_of(user, project)
-    from ingest_assets.cli.store_tables import show_answer
+    from ingest_assets.cli.tables.store_tables import show_answer
     from ingest_assets.stages.client_chunks import client_chunks
     from ingest_assets.stages.prechunk import Status, add_chunks
 
@@ -135,7 +135,7 @@ def migrate(
     not, or one of them needs `ingest repair`; other codes as for every command.
     """
     from ingest_assets.buckets.opening import open_bucket
-    from ingest_assets.cli.store_tables import ValidationReport, show_migration
+    from ingest_assets.cli.tables.store_tables import ValidationReport, show_migration
     from ingest_assets.config.settings import load_settings
     from ingest_assets.stages.migrate import migrate
     from ingest_assets.stages.validate import validate
@@ -173,7 +173,7 @@ def change_model(
     the switch. Killed at any point, run it again. Afterwards move the folder from INGEST_NEXT_MODEL_DIR to
     INGEST_MODEL_DIR at any time.
     """
-    from ingest_assets.cli.store_tables import show_built, show_model_change
+    from ingest_assets.cli.tables.store_tables import show_built, show_model_change
     from ingest_assets.config.settings import load_settings
     from ingest_assets.upkeep import change_model
 
@@ -193,7 +193,7 @@ def _busy(project: Project) -> set[str]:
     import dagster as dg
 
     from ingest_assets.config.home import prepare_home
-    from ingest_assets.defs.busy_files import files_in_runs
+    from ingest_assets.defs.queue.busy_files import files_in_runs
 
     with dg.DagsterInstance.from_config(str(prepare_home(project.settings))) as instance:
         return files_in_runs(instance)

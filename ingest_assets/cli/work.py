@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ingest_assets.cli.add import run_to_its_end
-from ingest_assets.cli.file_tables import ProcessedFile
+from ingest_assets.cli.tables.file_tables import ProcessedFile
 from ingest_assets.config.settings import Settings
 from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.file_ids import key_of
@@ -20,7 +20,7 @@ from ingest_assets.file_ids import key_of
 if TYPE_CHECKING:
     import dagster as dg
 
-    from ingest_assets.defs.noticing import Wanted
+    from ingest_assets.defs.noticing.wanted_runs import Wanted
     from ingest_assets.index.pending_files import PendingFile
     from ingest_assets.project import Project
 
@@ -89,8 +89,8 @@ def work_on(settings: Settings, *, max_files: int | None, until_empty: bool) -> 
 
 def _wanted(project: Project, instance: dg.DagsterInstance, done: WorkDone) -> Wanted:
     """Look through the whole bucket, and again at what was growing; say what is wrong with it."""
-    from ingest_assets.defs.noticing import wanted_runs
-    from ingest_assets.defs.sensors import problems_of
+    from ingest_assets.defs.noticing.sensors import problems_of
+    from ingest_assets.defs.noticing.wanted_runs import wanted_runs
 
     wanted = wanted_runs(instance, project, within_s=0, whole=True)
     if wanted.needs_index:
@@ -107,7 +107,7 @@ def _wanted(project: Project, instance: dg.DagsterInstance, done: WorkDone) -> W
 
 def _one_after_the_other(project: Project, instance: dg.DagsterInstance) -> Iterator[PendingFile]:
     """Yield pending files, each asked for anew: another process may have begun it meanwhile."""
-    from ingest_assets.defs.busy_files import files_in_runs, files_not_settled
+    from ingest_assets.defs.queue.busy_files import files_in_runs, files_not_settled
 
     passed: set[str] = set()
     while True:

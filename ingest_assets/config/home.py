@@ -24,7 +24,7 @@ _MOVED = {
 }
 """Modules that dagster.yaml of an earlier release names, and where they are now."""
 _QUEUE_OF_0_1_0 = "module: dagster.core.run_coordinator\n  class: QueuedRunCoordinator\n"
-_QUEUE = "module: ingest_assets.defs.run_coordinator\n  class: TurnTakingRunCoordinator\n"
+_QUEUE = "module: ingest_assets.defs.queue.run_coordinator\n  class: TurnTakingRunCoordinator\n"
 """What replaces the lines of 0.1.0. Dagster's own queue can still be chosen, by the module `dagster`."""
 _STORAGE = f"""
 # Runs, events and schedules are kept in PostgreSQL, where several hosts share them.

@@ -3,9 +3,11 @@
 import dagster as dg
 
 from ingest_assets.config.settings import Settings
-from ingest_assets.defs import assets, checks, jobs, progress_sensor, schedules, sensors
-from ingest_assets.defs.catalog import described
-from ingest_assets.defs.event_sensor import event_sensor
+from ingest_assets.defs import jobs, schedules
+from ingest_assets.defs.assets import checks, graph
+from ingest_assets.defs.assets.catalog import described
+from ingest_assets.defs.noticing import progress_sensor, sensors
+from ingest_assets.defs.noticing.event_sensor import event_sensor
 from ingest_assets.defs.resources import resources_for
 
 
@@ -13,7 +15,7 @@ def build(settings: Settings, *, executor: dg.ExecutorDefinition | None = dg.in_
     """Wire everything for one set of settings; `executor` is None for parts of another project."""
     return dg.Definitions(
         assets=described(
-            [assets.raw_files, assets.parsed_documents, assets.image_captions, assets.chunks, assets.embeddings],
+            [graph.raw_files, graph.parsed_documents, graph.image_captions, graph.chunks, graph.embeddings],
             settings,
         ),
         asset_checks=[

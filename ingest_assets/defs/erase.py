@@ -13,8 +13,8 @@ from pathlib import Path
 import dagster as dg
 
 from ingest_assets.batches import batches
-from ingest_assets.defs.busy_files import PARTITION_TAG, PURGED_FILE_TAG, files_in_runs
 from ingest_assets.defs.purge import purge
+from ingest_assets.defs.queue.busy_files import PARTITION_TAG, PURGED_FILE_TAG, files_in_runs
 from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.file_ids import key_of, nfc
 from ingest_assets.project import Project

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
-from ingest_assets.defs.document_rows import DocumentRow, chunks_of_rows, record_of_document, row_of, unit_vector
+from ingest_assets.defs.assets.document_rows import DocumentRow, chunks_of_rows, record_of_document, row_of, unit_vector
 from ingest_assets.errors import BadInput, ConfigError
 from ingest_assets.file_ids import client_file_id
 from ingest_assets.ledger_records import Hit, Scope, utc_text

@@ -8,9 +8,9 @@ from dataclasses import asdict
 
 import dagster as dg
 
-from ingest_assets.defs import assets
-from ingest_assets.defs.busy_files import files_in_runs
+from ingest_assets.defs.assets import graph
 from ingest_assets.defs.purge import purge
+from ingest_assets.defs.queue.busy_files import files_in_runs
 from ingest_assets.defs.sweep import sweep
 from ingest_assets.project import Project
 from ingest_assets.stages.optimize import Duplicates
@@ -23,7 +23,7 @@ ingest_file = dg.define_asset_job(
     name="ingest_file",
     description="One file, from the upload bucket to the vector store.",
     selection=dg.AssetSelection.assets(
-        assets.raw_files, assets.parsed_documents, assets.image_captions, assets.chunks, assets.embeddings
+        graph.raw_files, graph.parsed_documents, graph.image_captions, graph.chunks, graph.embeddings
     ),
     executor_def=dg.in_process_executor,
 )

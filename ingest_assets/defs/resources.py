@@ -10,7 +10,7 @@ import dagster as dg
 from pydantic import Field
 
 from ingest_assets.config.settings import Settings
-from ingest_assets.defs.artifact_io_manager import ArtifactIOManager
+from ingest_assets.defs.assets.artifact_io_manager import ArtifactIOManager
 from ingest_assets.defs.io_managers import VectorStoreIOManager
 from ingest_assets.errors import ConfigError
 from ingest_assets.project import Project

@@ -9,11 +9,11 @@ from datetime import UTC
 import dagster as dg
 
 from ingest_assets.config.settings import Settings
-from ingest_assets.defs.busy_files import files_in_runs
 from ingest_assets.defs.jobs import ingest_file, sweep_leftovers, validate_store
-from ingest_assets.defs.noticing import MAX_REQUESTS
+from ingest_assets.defs.noticing.wanted_runs import MAX_REQUESTS
 from ingest_assets.defs.partitions import FILES
-from ingest_assets.defs.turns import TurnRequest, turn_tags
+from ingest_assets.defs.queue.busy_files import files_in_runs
+from ingest_assets.defs.queue.turns import TurnRequest, turn_tags
 from ingest_assets.project import Project
 from ingest_assets.stages.turns import AskedBy
 

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from ingest_assets.cli.main import main
-from ingest_assets.defs.backfills import cancel_backfill, files_of, resume_backfill, start_backfill
+from ingest_assets.defs.queue.backfills import cancel_backfill, files_of, resume_backfill, start_backfill
 from ingest_assets.errors import BadInput
 
 LONG_ID = "ann:p:" + "ü%2C" * 60 + "x" * 57 + ".md"

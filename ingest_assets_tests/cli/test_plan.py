@@ -10,7 +10,7 @@ from ingest_assets.artifacts.manifests import Manifest
 from ingest_assets.cli.plan import Rework, Stage, changed_stages, show_plan
 from ingest_assets.fingerprints import Fingerprints, fingerprint
 from ingest_assets_tests.cli.command_line import OWNER, Home
-from ingest_assets_tests.cli.test_output import a_record
+from ingest_assets_tests.cli.tables.test_output import a_record
 
 NOW = Fingerprints(receive="r", parse="p", caption="c", chunk="k", embed="model")
 RECORD = a_record("a.pdf", sha256="5a", media_type="application/pdf", generation=1, model="model")

@@ -60,7 +60,7 @@ def test_the_settings_of_an_earlier_release_name_the_modules_of_today_and_keep_t
     }
     assert "# ours: no file of ours takes longer" in text
     assert yaml.safe_load(text)["run_coordinator"] == {
-        "module": "ingest_assets.defs.run_coordinator",
+        "module": "ingest_assets.defs.queue.run_coordinator",
         "class": "TurnTakingRunCoordinator",
         "config": {"dequeue_interval_seconds": 2},
     }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest_assets.cli.settings_table import setting_rows
+from ingest_assets.cli.tables.settings_table import setting_rows
 from ingest_assets.config.reference import settings_page
 from ingest_assets.config.settings import FILE_SECRETS, Settings, load_settings
 from ingest_assets.errors import ConfigError

@@ -6,7 +6,7 @@ import pytest
 from huggingface_hub import constants
 from pydantic import ValidationError
 
-from ingest_assets.cli.settings_table import setting_rows
+from ingest_assets.cli.tables.settings_table import setting_rows
 from ingest_assets.clients.pictures.picture_models import needed_cap_mb, open_picture_models
 from ingest_assets.config.settings import Settings
 from ingest_assets.errors import ConfigError

@@ -1,0 +1,1 @@
+"""Print what commands found: tables for people, or JSON for programs."""

@@ -1,0 +1,1 @@
+"""Put runs into Dagster's queue, give each its turn, and tell what waits there."""
