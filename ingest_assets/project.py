@@ -96,6 +96,13 @@ class Project:
         """Where files arrive."""
         return open_bucket(self.settings)
 
+    def close(self) -> None:
+        """Close the connections and files of store and index database; the next use opens them again."""
+        if "store" in self.__dict__:
+            self.store.close()
+        if "database" in self.__dict__:
+            self.database.close()
+
     def release(self) -> None:
         """Remove the copies of objects that this process has read; they are made again if they are needed."""
         if "bucket" in self.__dict__:

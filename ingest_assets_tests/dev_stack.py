@@ -71,10 +71,12 @@ class Stack:
     def instance(self) -> dg.DagsterInstance:
         return dg.DagsterInstance.from_config(str(self.home))
 
-    def put(self, name: str, text: str) -> str:
-        """Put a file into ann's project p; return its partition key."""
-        (self.bucket / name).write_text(text)
-        return file_id_of(f"ann/p/{name}")
+    def put(self, name: str, text: str, *, user: str = "ann") -> str:
+        """Put a file into the user's project p; return its partition key."""
+        folder = self.home / "bucket" / user / "p"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+        return file_id_of(f"{user}/p/{name}")
 
     def ingest(self, *words: str) -> Any:
         """Run a command of `ingest` and return what a program reads."""
@@ -119,4 +121,4 @@ def running_stack(home: Path, model_cache: Path, **settings: str) -> Iterator[St
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        stack.parts.store.close()
+        stack.parts.close()

@@ -90,6 +90,7 @@ def checks(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
 @pytest.fixture
 def project(tmp_path: Path, model_cache: Path) -> Iterator[Project]:
     project = Project(tmp_path / "home", model_cache)
+    project.parts.mark_bucket()  # as `ingest prepare` does: a bucket that is empty and unmarked purges nothing
     with project.instance:  # Dagster remembers the instance that was entered last, also when its folder is gone
         yield project
-    project.parts.store.close()
+    project.parts.close()
