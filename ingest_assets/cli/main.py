@@ -22,6 +22,7 @@ from ingest_assets.cli import (
     file_commands,
     host_commands,
     message_commands,
+    service_commands,
     store_commands,
 )
 from ingest_assets.cli.backfill import backfill
@@ -79,8 +80,10 @@ for command in (
     *store_commands.COMMANDS,
     *host_commands.COMMANDS,
     *message_commands.COMMANDS,
+    *service_commands.COMMANDS,
 ):
     app.command()(command)
+app.add_typer(service_commands.keys_app)
 
 
 def _require_text(arguments: list[str]) -> None:

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from ingest_assets.config.problems import join, say
+from ingest_assets.config.service_settings import ServiceSettings
 from ingest_assets.errors import BadInput, ConfigError
 from ingest_assets.url_guard import UrlGuard, read_allow_list
 
@@ -32,7 +33,7 @@ _BUCKET_NAME = re.compile("[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 _OWNER = r"(team:[A-Za-z0-9_.-]+|[^@\s,]+@[^@\s,]+\.[^@\s,]+)"  # as Dagster accepts them
 
 
-class Settings(BaseModel):
+class Settings(ServiceSettings):
     """Every setting. The field's alias is the environment variable; `ingest config` prints this table."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
@@ -339,6 +340,7 @@ class Settings(BaseModel):
             *self._bucket_problems(),
             *self._missing_values(),
             *self._progress_problems(),
+            *self.service_problems(),
         ]:
             raise ValueError("\n".join(problems))
         return self

@@ -15,6 +15,8 @@ EVENTS_LISTENER = "events"
 """A process that receives the bucket's events as they come."""
 RUNS_LISTENER = "runs"
 """A process that asks for the runs of files as soon as they are pending."""
+SENSOR = "sensor"
+"""The sensor of the bucket, in the code server of Dagster's daemon."""
 ALIVE_S = 30.0
 """A process whose heartbeat is older counts as dead."""
 _FORGOTTEN_S = 86_400.0

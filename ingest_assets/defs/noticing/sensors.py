@@ -1,5 +1,6 @@
 """Start runs for files that come, change or go, and record runs that ended without recording anything themselves."""
 
+import socket
 import time
 import warnings
 from pathlib import Path
@@ -19,7 +20,7 @@ from ingest_assets.defs.queue.turns import TurnRequest, turn_tags
 from ingest_assets.errors import BadInput, IngestError, OutsideError
 from ingest_assets.file_ids import key_of
 from ingest_assets.ledger_records import State
-from ingest_assets.messaging.heartbeat import RUNS_LISTENER, is_beating
+from ingest_assets.messaging.heartbeat import RUNS_LISTENER, SENSOR, beat, is_beating
 from ingest_assets.project import Project
 from ingest_assets.records import BucketObject
 from ingest_assets.stages.turns import AskedBy
@@ -51,6 +52,7 @@ Parts = dg.ResourceParam[Project]
 def upload_bucket(context: dg.SensorEvaluationContext, ingest_project: Parts) -> dg.SensorResult:
     """Ask for the runs that make the store agree with the bucket."""
     problem = receive_waiting(ingest_project, within_s=EVENTS_S)
+    beat(ingest_project.database, SENSOR, process=socket.gethostname())  # `/ready` of the service reads it
     wanted = wanted_runs(context.instance, ingest_project, within_s=LOOK_S)
     if is_beating(ingest_project.database, RUNS_LISTENER):
         wanted.ingest.clear()  # `ingest listen` asks for them; two requests at one time would be two runs

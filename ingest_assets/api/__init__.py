@@ -1,0 +1,1 @@
+"""Answer HTTP requests: thin endpoints over the stages and the store."""

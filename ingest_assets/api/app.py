@@ -1,0 +1,84 @@
+"""Put the service together: its endpoints, its guards, and its description for programs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from starlette.middleware.cors import CORSMiddleware
+
+from ingest_assets.api import description, health, problems
+from ingest_assets.api.guards import BodyLimit, RequestLog
+from ingest_assets.api.service import Service
+
+ROUTERS = (health.router, description.router)
+"""The endpoints, in the order of the API's description."""
+_MAX_BODY_BYTES = 1_000_000
+_MB = 1_000_000
+
+
+def make_app(service: Service) -> FastAPI:
+    """Return the application that answers for one service; it opens the service when it starts."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(service.open)
+        yield
+        await asyncio.to_thread(service.close)
+
+    settings = service.settings
+    app = FastAPI(
+        title="ingest_assets",
+        version=version("ingest-assets"),
+        summary="Files in, answers with pages to cite out.",
+        root_path=settings.root_path,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.service = service
+    for router in ROUTERS:
+        app.include_router(router)
+    problems.install(app)
+    larger = {"/upload": settings.max_files_per_upload * settings.max_file_mb * _MB + _MB, "/api/entities/": 64 * _MB}
+    app.add_middleware(BodyLimit, max_bytes=_MAX_BODY_BYTES, larger=larger)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins.split(","),
+            allow_methods=["*"],
+            allow_headers=["Authorization", "X-API-Key", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
+            expose_headers=["Retry-After", "X-Request-ID"],
+        )
+    app.add_middleware(RequestLog)
+    app.openapi = lambda: _description(app)  # type: ignore[method-assign]  # FastAPI's documented way to change it
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+def _description(app: FastAPI) -> dict[str, Any]:
+    """Describe the API, with the problem document in the place of FastAPI's own error body."""
+    if app.openapi_schema is None:
+        found = get_openapi(
+            title=app.title, version=app.version, summary=app.summary, routes=app.routes, servers=app.servers
+        )
+        schemas = found.setdefault("components", {}).setdefault("schemas", {})
+        for name in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(name, None)
+        schemas["ProblemDocument"] = problems.ProblemDocument.model_json_schema()
+        for operations in found["paths"].values():
+            for operation in operations.values():
+                operation["responses"].pop("422", None)
+        app.openapi_schema = found
+    return app.openapi_schema

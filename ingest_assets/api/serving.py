@@ -1,0 +1,128 @@
+"""Run the service: listen, answer, and end without losing what was begun.
+
+One process: embedded Chroma takes one writer, and a second embedder would double the memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from ingest_assets.api.app import make_app
+from ingest_assets.api.logs import log_settings
+from ingest_assets.api.service import Service
+from ingest_assets.api.service_address import ServiceAddress, leave, remove
+from ingest_assets.config.settings import Settings
+from ingest_assets.errors import ConfigError
+
+HEADERS_S = 10.0
+"""A client has so long to send the headers of a request."""
+GRACE_S = 30
+"""Requests that are being answered when the service is to end have so long."""
+_MAX_HEADER_BYTES = 16_384
+_MAX_CONNECTIONS = 512
+
+
+class ImpatientProtocol(H11Protocol):
+    """Close a connection whose next request does not have all its headers in time; uvicorn waits for ever."""
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for a request."""
+        super().connection_made(transport)
+        self._wait_for_headers()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes, and stop waiting when they complete the headers."""
+        super().data_received(data)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._stop_waiting()
+        else:
+            self._wait_for_headers()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop waiting."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _wait_for_headers(self) -> None:
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(HEADERS_S, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+class _Announced(uvicorn.Server):
+    """A server that says when it answers and where."""
+
+    def __init__(self, config: uvicorn.Config, *, started_at: Callable[[str, int], None]) -> None:
+        super().__init__(config)
+        self._started_at = started_at
+
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            self._started_at(host, port)
+
+
+def serve(settings: Settings, *, started_at: Callable[[str, int], None] | None = None) -> None:
+    """Answer requests until a signal ends the process; `started_at` is called with address and port.
+
+    Raises:
+        ConfigError: the address is taken, or something is set up wrongly.
+    """
+    service = Service(settings)
+    address: list[ServiceAddress] = []
+
+    def announce(host: str, port: int) -> None:
+        at = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104  # compared, not bound
+        address.append(
+            ServiceAddress(f"http://{f'[{at}]' if ':' in at else at}:{port}", service.local_token, os.getpid())
+        )
+        leave(settings.home, address[0])
+        if started_at is not None:
+            started_at(host, port)
+
+    try:
+        _Announced(server_config(service), started_at=announce).run()
+    except SystemExit as error:  # uvicorn has logged why
+        if not address:
+            raise ConfigError(
+                f"the service cannot listen on {settings.address}:{settings.port}; see the log above"
+            ) from error
+        raise
+    finally:
+        if address:
+            remove(settings.home, address[0])
+
+
+def server_config(service: Service) -> uvicorn.Config:
+    """Return how uvicorn answers for a service."""
+    settings = service.settings
+    return uvicorn.Config(
+        make_app(service),
+        host=settings.address,
+        port=settings.port,
+        http=ImpatientProtocol,
+        loop="asyncio",
+        ws="none",
+        workers=1,
+        log_config=log_settings(settings.log_format),
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        root_path=settings.root_path,
+        limit_concurrency=_MAX_CONNECTIONS,
+        timeout_graceful_shutdown=GRACE_S,
+        h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
+    )
