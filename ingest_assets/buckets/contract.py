@@ -12,7 +12,7 @@ listing that cannot be finished raises.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -22,12 +22,59 @@ from ingest_assets.records import BucketObject, UnreadablePlace
 
 MARK = ".ingest-bucket"
 """Name of the mark: a file, or an object below the bucket's prefix, that holds a random id."""
+STAGING = ".ingest-staging"
+"""Folder of what is being uploaded. Its name is hidden, so no listing shows what lies in it."""
 
 # Names that copying programs and editors give to a file that is not whole yet, or not meant for others.
 _UNFINISHED = (".part", ".partial", ".tmp", ".crdownload", ".download", ".filepart", ".swp", "~")
 _HIDDEN = (".", "~$")  # "~$" begins the lock file that Office lays beside an open document
 # What Windows, macOS and file servers write into every folder; none of them was uploaded by a person.
 _OF_THE_SYSTEM = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "$recycle.bin", "@eadir"}
+
+
+class NameTaken(BadInput):
+    """The bucket has another version of an object than the one that was to be replaced."""
+
+
+class StagedObject(Protocol):
+    """An object that is being uploaded: its bytes lie in the bucket, and no reader sees them before it has a key."""
+
+    @property
+    def name(self) -> str:
+        """What `Bucket.staged` finds it by, in this process or another."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Add bytes.
+
+        Raises:
+            OutsideError: the bucket does not take them.
+        """
+        ...
+
+    def finish(self) -> None:
+        """Have the bucket keep all bytes that were written; nothing can be added then.
+
+        Raises:
+            OutsideError: the bucket does not take them.
+        """
+        ...
+
+    def publish(self, key: str, *, over: str = "") -> BucketObject:
+        """Give a finished object its key, at one moment; a second call, by any process, changes nothing.
+
+        `over` is the version that it replaces; empty: there must be none.
+
+        Raises:
+            BadInput: the bucket takes no object of this key, or the object was published and is gone.
+            NameTaken: another version is there than the one to replace.
+            OutsideError: the bucket does not do it; what is there stays.
+        """
+        ...
+
+    def discard(self) -> None:
+        """Remove the bytes; an object that was published, or is gone, is no error."""
+        ...
 
 
 class Bucket(Protocol):
@@ -91,6 +138,22 @@ class Bucket(Protocol):
         """
         ...
 
+    def stage(self) -> StagedObject:
+        """Begin an upload whose key may not be known yet.
+
+        Raises:
+            OutsideError: the bucket is not there, or is empty without a mark.
+        """
+        ...
+
+    def staged(self, name: str) -> StagedObject:
+        """Give an upload that was finished, perhaps by another process."""
+        ...
+
+    def sweep_staged(self, *, before: float, keep: Collection[str] = ()) -> int:
+        """Remove uploads that began before a moment, in seconds since 1970, and are not to be kept; count them."""
+        ...
+
     def delete(self, key: str) -> None:
         """Remove an object; one that is not there is no error."""
         ...
@@ -124,6 +187,11 @@ def require_listed(key: str) -> None:
             f"{key}: files of this name are passed over (hidden files, locks, names that end in "
             f"{', '.join(_UNFINISHED)}, Thumbs.db, desktop.ini); rename it"
         )
+
+
+def taken(key: str) -> NameTaken:
+    """Say that a name holds another version than the one that an upload was to replace."""
+    return NameTaken(f"{key}: there is a file of this name already; ask for it to be replaced, or give another name")
 
 
 def changed(key: str) -> str:

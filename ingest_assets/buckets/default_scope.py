@@ -7,12 +7,12 @@ If an object lies under that key too, it is the file, and the other is reported.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ingest_assets.buckets.contract import Bucket
+from ingest_assets.buckets.contract import Bucket, StagedObject
 from ingest_assets.records import BucketObject, UnreadablePlace
 
 
@@ -68,6 +68,18 @@ class DefaultScopeBucket:
         """Copy a file into the bucket, over the object that has this key."""
         return self._in_scope(self._bucket.put(self._stored(key), source))
 
+    def stage(self) -> StagedObject:
+        """Begin an upload."""
+        return _ScopedStagedObject(self, self._bucket.stage())
+
+    def staged(self, name: str) -> StagedObject:
+        """Give an upload that was finished."""
+        return _ScopedStagedObject(self, self._bucket.staged(name))
+
+    def sweep_staged(self, *, before: float, keep: Collection[str] = ()) -> int:
+        """Remove old uploads."""
+        return self._bucket.sweep_staged(before=before, keep=keep)
+
     def delete(self, key: str) -> None:
         """Remove an object."""
         self._bucket.delete(self._stored(key))
@@ -91,6 +103,30 @@ class DefaultScopeBucket:
         if _is_in_a_project(item.key):
             return item
         return replace(item, key=self._beginning + item.key, stored_key=item.position)
+
+
+@dataclass(frozen=True, slots=True)
+class _ScopedStagedObject:
+    """An upload that gets its place among the objects outside of projects, if the one that it replaces is there."""
+
+    _scoped: DefaultScopeBucket
+    _staged: StagedObject
+
+    @property
+    def name(self) -> str:
+        return self._staged.name
+
+    def write(self, data: bytes) -> None:
+        self._staged.write(data)
+
+    def finish(self) -> None:
+        self._staged.finish()
+
+    def publish(self, key: str, *, over: str = "") -> BucketObject:
+        return self._scoped._in_scope(self._staged.publish(self._scoped._stored(key), over=over))
+
+    def discard(self) -> None:
+        self._staged.discard()
 
 
 def _is_in_a_project(key: str) -> bool:

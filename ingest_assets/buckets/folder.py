@@ -11,16 +11,26 @@ import errno
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import BinaryIO
 
-from ingest_assets.buckets.contract import MARK, changed, hides, is_passed_over, require_listed
+from ingest_assets.buckets.contract import (
+    MARK,
+    STAGING,
+    StagedObject,
+    changed,
+    hides,
+    is_passed_over,
+    require_listed,
+    taken,
+)
 from ingest_assets.errors import BadInput, ConfigError, OutsideError
 from ingest_assets.file_ids import nfc
+from ingest_assets.local_files import locked
 from ingest_assets.records import BucketObject, UnreadablePlace
 
 _COPY_BYTES = 1 << 20
@@ -112,15 +122,50 @@ class FolderBucket:
         require_listed(key)
         self._require_volume()
         target = self._path(key) or self._root / nfc(key)
-        with source.open("rb") as read:
-            try:
-                _copy(read, target)
-            except OSError as error:
-                what = f"{key}: it cannot be put into {self._root} ({error.strerror})"
-                if error.errno in _NO_NAME:
-                    raise BadInput(f"{what}; rename it") from error
-                raise OutsideError(f"{what}; is the disk full, may it be written?") from error
+        with source.open("rb") as read, self._says(key):
+            _copy(read, target)
         return _object(nfc(key), target.relative_to(self._root).as_posix(), target.stat())
+
+    def stage(self) -> StagedObject:
+        """Begin a file in the hidden folder of uploads."""
+        self._require_volume()
+        name = secrets.token_hex(16)
+        path = self._root / STAGING / name
+        with self._says("an upload"):
+            path.parent.mkdir(exist_ok=True)
+            return _StagedFile(name, self, path, path.open("xb"))
+
+    def staged(self, name: str) -> StagedObject:
+        """Give a file of the hidden folder."""
+        return _StagedFile(name, self, self._root / STAGING / name)
+
+    def sweep_staged(self, *, before: float, keep: Collection[str] = ()) -> int:
+        """Remove the files that were last written before the moment."""
+        self._require_root()
+        removed = 0
+        for path in (self._root / STAGING).glob("[!.]*"):
+            with suppress(FileNotFoundError):
+                if path.name not in keep and path.stat().st_mtime < before:
+                    path.unlink()
+                    removed += 1
+        return removed
+
+    def publish_staged(self, staged: Path, key: str, *, over: str) -> BucketObject:
+        """Rename a file of the hidden folder; uploads do it one after the other, so none takes another's name."""
+        require_listed(key)
+        self._require_volume()
+        with self._says(key), locked(self._root / STAGING / ".lock"):
+            found = self.stat(key)
+            if staged.exists():
+                if (found.version if found else "") != over:
+                    raise taken(key)
+                target = self._path(key) or self._root / nfc(key)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                _move(staged, target)
+                found = self.stat(key)
+        if found is None:
+            raise BadInput(f"{key}: it was uploaded and is gone; upload it again")
+        return found
 
     def delete(self, key: str) -> None:
         """Remove the file, and folders that it leaves empty."""
@@ -136,6 +181,17 @@ class FolderBucket:
 
     def release(self) -> None:
         """Do nothing: files are read where they lie."""
+
+    @contextmanager
+    def _says(self, what: str) -> Iterator[None]:
+        """Turn what the file system says of a writing into what a person can do."""
+        try:
+            yield
+        except OSError as error:
+            said = f"{what}: it cannot be put into {self._root} ({error.strerror})"
+            if error.errno in _NO_NAME:
+                raise BadInput(f"{said}; rename it") from error
+            raise OutsideError(f"{said}; is the disk full, may it be written?") from error
 
     def _require_root(self) -> None:
         try:
@@ -162,6 +218,37 @@ class FolderBucket:
         if any(segment in {"", ".", ".."} for segment in segments) or "\0" in key:
             raise BadInput(f"{key!r}: a key never leads out of the bucket, and no folder of it is empty, `.` or `..`")
         return next(_paths(self._root, segments), None)
+
+
+@dataclass(slots=True)
+class _StagedFile:
+    """A file in the hidden folder of uploads."""
+
+    name: str
+    _bucket: FolderBucket = field(repr=False)
+    _path: Path
+    _file: BinaryIO | None = field(default=None, repr=False)
+
+    def write(self, data: bytes) -> None:
+        assert self._file is not None, "it is finished"
+        with self._bucket._says("an upload"):
+            self._file.write(data)
+
+    def finish(self) -> None:
+        assert self._file is not None, "it is finished"
+        with self._bucket._says("an upload"), self._file as file:
+            file.flush()
+            os.fsync(file.fileno())
+        self._file = None
+
+    def publish(self, key: str, *, over: str = "") -> BucketObject:
+        return self._bucket.publish_staged(self._path, key, over=over)
+
+    def discard(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        self._path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +399,18 @@ def _copy(source: BinaryIO, target: Path) -> None:
         unfinished.replace(target)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _move(staged: Path, target: Path) -> None:
+    """Rename a file; where the target lies on another volume, such as a share of one project, copy it there first."""
+    try:
+        staged.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with staged.open("rb") as read:
+            _copy(read, target)
+        staged.unlink()
 
 
 def _reason(place: str, error: OSError) -> str:

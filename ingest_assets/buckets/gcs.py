@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from ingest_assets.buckets.object_store import LARGE_BYTES, ClientOfProcess, ObjectChanged, StoredObject
 from ingest_assets.errors import ConfigError, OutsideError
 
+_PART_BYTES = 5 << 20  # a multiple of 256 KiB, as the service asks for
+_LABEL = "ingest-upload"
 _TIMEOUT_S = (5, 30)  # to connect, and between two bytes
 _TRIED_S = 6.0  # a tick may ask three times before it gives up, and has a minute for all
 _FIELDS = "items(name,size,generation,updated),nextPageToken"
@@ -104,6 +107,37 @@ class GcsObjects:
                 return False
         return True
 
+    def writer(self, name: str, *, label: str) -> GcsWriter:
+        """Begin an object that is written in parts of 5 MB."""
+        with self._asked() as bucket:
+            blob = bucket.blob(self.prefix + name, chunk_size=_PART_BYTES)
+            blob.metadata = {_LABEL: label}
+            return GcsWriter(self, blob.open("wb", ignore_flush=True, checksum="crc32c", **_tries()))
+
+    def copy(self, name: str, to: str, *, label: str, over: str) -> StoredObject:
+        """Copy an object inside the store, with its metadata, so with its label."""
+        from google.api_core.exceptions import NotFound, PreconditionFailed
+
+        with self._asked() as bucket:
+            try:
+                source = bucket.blob(self.prefix + name)
+                copy = bucket.copy_blob(
+                    source, bucket, self.prefix + to, if_generation_match=int(over or 0), **_tries()
+                )
+            except (NotFound, PreconditionFailed) as error:
+                raise ObjectChanged from error
+        return self._object(copy)
+
+    def label(self, name: str) -> str:
+        """Return the label in an object's metadata."""
+        with self._asked() as bucket:
+            found = bucket.get_blob(self.prefix + name, **_tries())
+        return "" if found is None else str((found.metadata or {}).get(_LABEL, ""))
+
+    def abandon(self, *, beginning: str, before: float) -> int:
+        """Do nothing: the service itself forgets after a week what was never finished, and lists none of it."""
+        return 0
+
     def delete(self, names: Iterable[str]) -> None:
         """Remove objects, each by a request of its own: the library's batches are not safe to repeat."""
         from google.api_core.exceptions import NotFound
@@ -142,6 +176,29 @@ class GcsObjects:
             version=str(blob.generation),
             modified_at=float(int(blob.updated.timestamp())),
         )
+
+
+@dataclass(slots=True)
+class GcsWriter:
+    """An object of Google Cloud Storage that is written part by part."""
+
+    _objects: GcsObjects = field(repr=False)
+    _file: Any = field(repr=False)
+
+    def write(self, data: bytes) -> None:
+        """Add bytes."""
+        with self._objects._asked():
+            self._file.write(data)
+
+    def finish(self) -> None:
+        """Make the object."""
+        with self._objects._asked():
+            self._file.close()
+
+    def abandon(self) -> None:
+        """Forget the upload; what is not finished is no object."""
+        with self._objects._asked():
+            self._file.terminate()
 
 
 def _new_client() -> Any:

@@ -35,6 +35,22 @@ class ObjectChanged(Exception):
     """The version that was asked for is no longer there."""
 
 
+class ObjectWriter(Protocol):
+    """An object that is being written piece by piece, and is there when the last is."""
+
+    def write(self, data: bytes) -> None:
+        """Add bytes; about 5 MB of them are in memory at once."""
+        ...
+
+    def finish(self) -> None:
+        """Make the object of all bytes."""
+        ...
+
+    def abandon(self) -> None:
+        """Remove what was written of an object that is not finished."""
+        ...
+
+
 class ObjectStore(Protocol):
     """The objects below one prefix of one bucket.
 
@@ -82,6 +98,26 @@ class ObjectStore(Protocol):
 
     def create(self, name: str, data: bytes) -> bool:
         """Write a small object unless there is one of this name; tell whether it was written."""
+        ...
+
+    def writer(self, name: str, *, label: str) -> ObjectWriter:
+        """Begin an object that is written piece by piece; the label stays with it, and with copies of it."""
+        ...
+
+    def copy(self, name: str, to: str, *, label: str, over: str) -> StoredObject:
+        """Copy an object inside the store, over a version of the target; empty: over none.
+
+        Raises:
+            ObjectChanged: the target has another version, or the object is gone.
+        """
+        ...
+
+    def label(self, name: str) -> str:
+        """Return the label that an object was written with; empty if it has none or is gone."""
+        ...
+
+    def abandon(self, *, beginning: str, before: float) -> int:
+        """Give up writings of this beginning that were begun before a moment, in seconds since 1970; count them."""
         ...
 
     def delete(self, names: Iterable[str]) -> None:

@@ -13,13 +13,14 @@ from __future__ import annotations
 import hashlib
 import secrets
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
-from ingest_assets.buckets.contract import MARK, changed, hides, require_listed
-from ingest_assets.buckets.object_store import MAX_NAME_BYTES, ObjectChanged, ObjectStore, StoredObject
+from ingest_assets.buckets.contract import MARK, STAGING, StagedObject, changed, hides, require_listed, taken
+from ingest_assets.buckets.object_store import MAX_NAME_BYTES, ObjectChanged, ObjectStore, ObjectWriter, StoredObject
 from ingest_assets.buckets.spool import Spool
 from ingest_assets.errors import BadInput, ConfigError, OutsideError
 from ingest_assets.file_ids import nfc
@@ -102,12 +103,59 @@ class ObjectBucket:
         Raises:
             BadInput: the name is one that the bucket does not list, or is too long.
         """
-        require_listed(key)
-        if len((self._objects.prefix + nfc(key)).encode()) > MAX_NAME_BYTES:
-            raise BadInput(f"{key}: with its prefix the key is longer than {MAX_NAME_BYTES:,} bytes; rename it")
+        self._require_possible(key)
         self._require_known()
         before = self._find(key)
         return _object(self._objects.upload(before.name if before else nfc(key), source))
+
+    def stage(self) -> StagedObject:
+        """Begin an object below the hidden prefix of uploads."""
+        self._require_known()
+        name = secrets.token_hex(16)
+        return _StagedCopy(name, self, self._objects.writer(f"{STAGING}/{name}", label=name))
+
+    def staged(self, name: str) -> StagedObject:
+        """Give an object below the hidden prefix."""
+        return _StagedCopy(name, self)
+
+    def sweep_staged(self, *, before: float, keep: Collection[str] = ()) -> int:
+        """Remove the objects, and what was never finished."""
+        found = list(self._objects.list(beginning=f"{STAGING}/"))
+        old = [each.name for each in found if each.modified_at < before and each.name.split("/")[-1] not in keep]
+        self._objects.delete(old)
+        return len(old) + self._objects.abandon(beginning=f"{STAGING}/", before=before)
+
+    def publish_staged(self, name: str, key: str, *, over: str) -> BucketObject:
+        """Copy an object from the hidden prefix to its key, inside the store, and remove it there.
+
+        A process may be killed between the two, so the copy carries the upload's name: another copy of it is none.
+        """
+        self._require_possible(key)
+        self._require_known()
+        before = self._find(key)
+        target = before.name if before else nfc(key)
+        if before is None or self._objects.label(target) != name:
+            if (before.version if before else "") != over:
+                raise taken(key)
+            try:
+                before = self._objects.copy(f"{STAGING}/{name}", target, label=name, over=over)
+            except ObjectChanged:
+                before = self._find(key)
+                if before is None:
+                    raise BadInput(f"{key}: it was uploaded and is gone; upload it again") from None
+                if self._objects.label(before.name) != name:
+                    raise taken(key) from None
+        self._objects.delete([f"{STAGING}/{name}"])
+        return _object(before)
+
+    def discard_staged(self, name: str) -> None:
+        """Remove an object from the hidden prefix."""
+        self._objects.delete([f"{STAGING}/{name}"])
+
+    def _require_possible(self, key: str) -> None:
+        require_listed(key)
+        if len((self._objects.prefix + nfc(key)).encode()) > MAX_NAME_BYTES:
+            raise BadInput(f"{key}: with its prefix the key is longer than {MAX_NAME_BYTES:,} bytes; rename it")
 
     def delete(self, key: str) -> None:
         """Remove the object."""
@@ -153,6 +201,34 @@ class ObjectBucket:
         suffix = PurePosixPath(found.name).suffix
         is_plain = suffix[1:].isascii() and suffix[1:].isalnum() and len(suffix) <= _SUFFIX_CHARS
         return hashlib.sha256(identity.encode()).hexdigest()[:32] + (suffix.lower() if is_plain else "")
+
+
+@dataclass(slots=True)
+class _StagedCopy:
+    """An object below the hidden prefix of uploads."""
+
+    name: str
+    _bucket: ObjectBucket = field(repr=False)
+    _writer: ObjectWriter | None = field(default=None, repr=False)
+
+    def write(self, data: bytes) -> None:
+        assert self._writer is not None, "it is finished"
+        self._writer.write(data)
+
+    def finish(self) -> None:
+        assert self._writer is not None, "it is finished"
+        self._writer.finish()
+        self._writer = None
+
+    def publish(self, key: str, *, over: str = "") -> BucketObject:
+        return self._bucket.publish_staged(self.name, key, over=over)
+
+    def discard(self) -> None:
+        if self._writer is not None:
+            self._writer.abandon()
+            self._writer = None
+        else:
+            self._bucket.discard_staged(self.name)
 
 
 def _forms(key: str) -> list[str]:

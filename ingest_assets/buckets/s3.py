@@ -13,6 +13,7 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -24,8 +25,12 @@ if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
 _PAGE = 1000  # the most that one answer lists, and the most that one request deletes
+_PART_BYTES = 5 << 20  # the smallest that S3 takes as a part of an object
+_COPIED_BYTES = 1 << 30  # of one request; S3 takes 5 GiB
+_LABEL = "ingest-upload"
+_CHANGED = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409", "NoSuchKey", "NoSuchUpload", "404"}
 _DOWNLOADS = 5  # connections for one object: boto3's retries end when the first byte of the body has come
-_ABSENT = {"404", "NoSuchKey", "NotFound"}
+_ABSENT = {"404", "NoSuchKey", "NotFound", "NoSuchUpload"}
 _RIGHTS = "s3:ListBucket on the bucket; s3:GetObject, s3:PutObject, s3:DeleteObject on what is in it"
 _RENEW = "Renew them (aws sso login, a new key, the role of the instance)"
 _TODO = {
@@ -165,6 +170,59 @@ class S3Objects:
                 return False
         return True
 
+    def writer(self, name: str, *, label: str) -> S3Writer:
+        """Begin an object that is written in parts of 5 MB."""
+        return S3Writer(self, self.prefix + name, label)
+
+    def copy(self, name: str, to: str, *, label: str, over: str) -> StoredObject:
+        """Copy an object in parts, which need no connection to this machine; the last request makes it, if it may."""
+        from botocore.exceptions import ClientError
+
+        source, target = {"Bucket": self._bucket, "Key": self.prefix + name}, self.prefix + to
+        condition = {"IfMatch": f'"{over.rsplit("-", 1)[0]}"'} if over else {"IfNoneMatch": "*"}
+        found = self.head(name)
+        if found is None:
+            raise ObjectChanged
+        starts = range(0, max(found.size_bytes, 1), _COPIED_BYTES)
+        with self._asked() as client:
+            upload = S3Writer(self, target, label)
+            upload.begin()
+            try:
+                for start in starts:
+                    end = min(start + _COPIED_BYTES, found.size_bytes)
+                    part = {"CopySourceRange": f"bytes={start}-{end - 1}"} if len(starts) > 1 else {}
+                    copied = client.upload_part_copy(CopySource=source, **upload.part(), **part)
+                    upload.etags.append(copied["CopyPartResult"]["ETag"])
+                upload.complete(**condition)
+            except ClientError as error:
+                upload.abandon()
+                if _code(error) in _CHANGED:
+                    raise ObjectChanged from error
+                raise
+        copy = self.head(to)
+        if copy is None:
+            raise ObjectChanged
+        return copy
+
+    def label(self, name: str) -> str:
+        """Return the label in an object's metadata."""
+        found: Mapping[str, Any] = {}
+        with self._asked() as client, _absence():
+            found = client.head_object(Bucket=self._bucket, Key=self.prefix + name)
+        return str(found.get("Metadata", {}).get(_LABEL, ""))
+
+    def abandon(self, *, beginning: str, before: float) -> int:
+        """Give up the writings whose first part came before the moment."""
+        old: list[Mapping[str, Any]] = []
+        with self._asked() as client:
+            for page in client.get_paginator("list_multipart_uploads").paginate(
+                Bucket=self._bucket, Prefix=self.prefix + beginning
+            ):
+                old += [each for each in page.get("Uploads", []) if each["Initiated"].timestamp() < before]
+            for each in old:
+                client.abort_multipart_upload(Bucket=self._bucket, Key=each["Key"], UploadId=each["UploadId"])
+        return len(old)
+
     def delete(self, names: Iterable[str]) -> None:
         """Remove objects, a thousand to a request."""
         for some in batches(names, _PAGE):
@@ -205,6 +263,70 @@ class S3Objects:
             version=f"{answer['ETag'].strip(chr(34))}-{size_bytes:x}",
             modified_at=float(int(answer["LastModified"].timestamp())),
         )
+
+
+@dataclass(slots=True)
+class S3Writer:
+    """An object of S3 that is written part by part; a small one by one request."""
+
+    _objects: S3Objects = field(repr=False)
+    _key: str
+    _label: str
+    etags: list[str] = field(default_factory=list)
+    """Of the parts that are there."""
+    _upload: str = ""
+    _waiting: bytearray = field(default_factory=bytearray, repr=False)
+
+    def write(self, data: bytes) -> None:
+        """Add bytes."""
+        self._waiting += data
+        while len(self._waiting) >= _PART_BYTES:
+            part, self._waiting = self._waiting, self._waiting[_PART_BYTES:]
+            del part[_PART_BYTES:]
+            self._send(part)
+
+    def finish(self) -> None:
+        """Make the object."""
+        if self._upload:
+            if self._waiting:
+                self._send(self._waiting)
+            with self._objects._asked():
+                self.complete()
+        else:
+            with self._objects._asked() as client:
+                place = {"Bucket": self._objects._bucket, "Key": self._key}
+                client.put_object(**place, Body=bytes(self._waiting), Metadata={_LABEL: self._label})
+        self._waiting = bytearray()
+
+    def abandon(self) -> None:
+        """Remove the parts."""
+        self._waiting = bytearray()
+        if self._upload:
+            with self._objects._asked() as client, _absence():
+                client.abort_multipart_upload(Bucket=self._objects._bucket, Key=self._key, UploadId=self._upload)
+
+    def begin(self) -> None:
+        """Ask for an upload in parts."""
+        place = {"Bucket": self._objects._bucket, "Key": self._key}
+        with self._objects._asked() as client:
+            self._upload = client.create_multipart_upload(**place, Metadata={_LABEL: self._label})["UploadId"]
+
+    def part(self) -> dict[str, Any]:
+        """Return what names the next part."""
+        place = {"Bucket": self._objects._bucket, "Key": self._key}
+        return {**place, "UploadId": self._upload, "PartNumber": len(self.etags) + 1}
+
+    def complete(self, **condition: str) -> None:
+        """Make the object of the parts; errors are the client's own."""
+        parts = [{"ETag": etag, "PartNumber": number} for number, etag in enumerate(self.etags, 1)]
+        named = {"Bucket": self._objects._bucket, "Key": self._key, "UploadId": self._upload}
+        self._objects._client().complete_multipart_upload(**named, MultipartUpload={"Parts": parts}, **condition)
+
+    def _send(self, data: bytearray) -> None:
+        if not self._upload:
+            self.begin()
+        with self._objects._asked() as client:
+            self.etags.append(client.upload_part(**self.part(), Body=bytes(data))["ETag"])
 
 
 def _new_client(endpoint: str) -> Any:
