@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, case, delete, select, update
 from ingest_assets.batches import batches
 from ingest_assets.errors import BadInput
 from ingest_assets.file_ids import is_in_bucket, key_of, owner_of
+from ingest_assets.index.attempts import forget_attempts
 from ingest_assets.index.database import ABOUT, Database
 from ingest_assets.index.file_answers import BUILT_FOR, FileAnswers
 from ingest_assets.index.file_table import FILES_TABLE, Listener, c, now_s, tell
@@ -185,6 +186,7 @@ class FileIndex(FileAnswers):
             )
         else:
             connection.execute(delete(FILES_TABLE).where(c.file_id == file_id))
+            forget_attempts(connection, file_id)
         if row.in_ledger and is_news:
             tell(self.listeners, connection, row, FileState.REMOVED)
 

@@ -17,6 +17,7 @@ import dagster as dg
 from ingest_assets.defs.assets.check_results import report_checks
 from ingest_assets.errors import BadInput, ConfigError, IngestError, OutsideError
 from ingest_assets.file_ids import key_of, owner_of
+from ingest_assets.index.attempts import count_attempt
 from ingest_assets.ledger_records import FileRecord, State, utc_text
 from ingest_assets.project import Project
 from memory_capped_launcher.outcomes import MEMORY_WORDS
@@ -56,6 +57,7 @@ class FailureRecorder:
         received = None if receiving else self._project.source(file_id)
         seen = self._project.bucket.stat(key_of(file_id)) if received is None else None
         tried = received.version if received else seen.version if seen else ""
+        count_attempt(self._project.database, file_id, version=tried, run_id=step.run_id)
         self._project.index.progress(file_id, stage=step.step.key, percent=_DONE_BEFORE.get(step.step.key, 0))
         try:
             yield
