@@ -59,8 +59,9 @@ def sweep(as_json: JsonOption = False) -> None:
         print_json(asdict(swept))
     else:
         typer.echo(
-            f"removed {swept.artifacts} results without a file, and {swept.runs} runs and {swept.messages} messages of "
-            f"more than {opened.settings.keep_days} days ago; {swept.differed} files of the index differed"
+            f"removed {swept.artifacts} results without a file, {swept.uploads} uploads, and {swept.runs} runs and "
+            f"{swept.messages} messages of more than {opened.settings.keep_days} days ago; {swept.differed} files of "
+            "the index differed"
         )
 
 

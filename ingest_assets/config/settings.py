@@ -219,6 +219,13 @@ class Settings(ServiceSettings):
         validation_alias="INGEST_EVENTS_QUEUE",
         description="s3://: URL of the SQS queue of the bucket's events; without it changes are found by listing",
     )
+    locations: str = Field(
+        default="",
+        pattern=r"^((s3|gs)://[a-z0-9._-]+(/[^,]*)?(, *|$))*$",
+        validation_alias="INGEST_LOCATIONS",
+        description="places outside of the bucket that requests may have files copied from: s3://bucket/prefix, "
+        "gs://bucket/prefix, with commas; empty: none",
+    )
     delete_grace_s: float = Field(
         default=60.0,
         ge=0,

@@ -20,6 +20,7 @@ from ingest_assets.file_ids import key_of, nfc
 from ingest_assets.project import Project
 from ingest_assets.records import BucketObject
 from ingest_assets.stores.contract import all_records
+from ingest_assets.uploads.opening import erase_uploads
 
 _AT_ONCE = 100
 
@@ -39,6 +40,8 @@ class Erased:
     """Chunks in the store."""
     messages: int = 0
     """Messages about the files, delivered or not."""
+    uploads: int = 0
+    """Jobs of uploads."""
     runs: int = 0
     """Dagster's runs with their events."""
 
@@ -60,6 +63,8 @@ def erase(project: Project, instance: dg.DagsterInstance, *, user_id: str, proje
     owned |= {name for name in instance.get_dynamic_partitions("files") if key_of(name).startswith(prefix)}
     if busy := files_in_runs(instance, sorted(owned)):
         raise OutsideError(f"{key_of(min(busy))}: it is being ingested; cancel its run, or erase when it has ended")
+    # First: a job that is not finished would put its files into the bucket again.
+    erased.uploads = erase_uploads(project, user_id=user_id, project_id=project_id)
     before: list[str] = []
     while keys := list(_keys(project, prefix)):  # one of two forms of a name is shown when the other is gone
         if keys == before:

@@ -10,6 +10,7 @@ from pathlib import Path
 import dagster as dg
 
 from ingest_assets.project import Project
+from ingest_assets.uploads.opening import sweep_uploads
 
 _PAGE = 100
 _DAY_S = 86_400.0
@@ -26,6 +27,8 @@ class Swept:
     runs: int = 0
     messages: int = 0
     """Messages that were delivered or given up, and set aside."""
+    uploads: int = 0
+    """Uploads that were never finished, and jobs that were kept long ago."""
 
 
 def sweep(project: Project, instance: dg.DagsterInstance) -> Swept:
@@ -44,6 +47,7 @@ def sweep(project: Project, instance: dg.DagsterInstance) -> Swept:
     swept.artifacts = project.artifacts.remove_leftovers(known, before=time.time() - _DAY_S)
     swept.runs = delete_old_runs(instance, days=days)
     swept.messages = project.inbox.sweep(days=days) + sweep_outbox(project.outbox, days=days)
+    swept.uploads = sweep_uploads(project)
     return swept
 
 

@@ -1,0 +1,252 @@
+"""Give received files their keys, all files of a job, also if the service is killed in between.
+
+The row of the job is the moment that decides. Before it nothing has a key, and what was received is swept. With it
+every file will get its key: by this process, or by the next one that looks for jobs that are not finished. Each step
+can be repeated (`StagedObject.publish`), so two processes that finish the same job do no harm.
+
+A file that has its key is told to the index at once, as whole: unlike a file that somebody copies into a folder it need
+not rest before a run may read it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from ingest_assets.buckets.contract import Bucket, NameTaken
+from ingest_assets.errors import BadInput, OutsideError
+from ingest_assets.file_ids import file_id_of, owner_of
+from ingest_assets.index.bucket_looks import BucketLooks
+from ingest_assets.index.database import Database
+from ingest_assets.index.file_table import FILES_TABLE, Listener, tell
+from ingest_assets.index.state_change import FileState, StateChange
+from ingest_assets.ledger_records import State, utc_text
+from ingest_assets.local_files import sha256_of
+from ingest_assets.messaging.outbox import Outbox
+from ingest_assets.messaging.progress import STATE_EVENT, message_of
+from ingest_assets.records import BucketObject
+from ingest_assets.uploads.form import UploadForm, may_replace, names_in_bucket
+from ingest_assets.uploads.job_table import Job, JobFile
+from ingest_assets.uploads.jobs import Jobs
+from ingest_assets.uploads.receiving import ReceivedFile
+
+CLAIMED_S = 120.0
+"""How long other processes leave a job alone that one is finishing."""
+_FIRST_PAUSE_S = 2.0
+_LONGEST_PAUSE_S = 600.0
+_GIVEN_UP_AFTER_S = 86_400.0
+_AT_ONCE = 10
+_AT_REST = {FileState.SUCCEEDED, FileState.PARTIAL, FileState.EMPTY}
+
+Copy = Callable[[str, str], ReceivedFile]
+"""Copies what lies at a URL into the bucket, unseen; the second argument is the key that messages name."""
+Also = Callable[[Connection, Job], None]
+"""Writes more in the transaction that decides."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """What finishes jobs, for one bucket and one database."""
+
+    jobs: Jobs
+    bucket: Bucket
+    outbox: Outbox
+    listeners: Sequence[Listener]
+    """Told of each change of a file's state (`FileIndex.listeners`)."""
+    copy: Copy
+
+    @property
+    def _database(self) -> Database:
+        return self.jobs.database
+
+    def plan(self, form: UploadForm, received: Sequence[ReceivedFile]) -> tuple[JobFile, ...]:
+        """Say which key each file gets and what it replaces; nothing is changed.
+
+        Raises:
+            BadInput: the names do not fit together.
+            NameTaken: naming every file that has a name of another one and may not replace it.
+            OutsideError: the bucket is away.
+        """
+        keys = names_in_bucket(form, [file.sent_as for file in received])
+        planned, blocked = [], []
+        for file, key in zip(received, keys, strict=True):
+            found = self.bucket.stat(key)
+            wanted = _job_file(key, file)
+            if found is None:
+                planned.append(wanted)
+            elif self._has_these_bytes(found, wanted):
+                planned.append(replace(wanted, staged="", version=found.version, is_unchanged=True))
+            elif may_replace(form, sent_as=file.sent_as, key=key):
+                planned.append(replace(wanted, over=found.version))
+            else:
+                blocked.append(owner_of(key)[2])
+        if blocked:
+            raise NameTaken(
+                f"{', '.join(blocked)}: the project has another file of this name; name it in `replace_filenames`, or "
+                "give the new one another name in `rename_map`"
+            )
+        return tuple(planned)
+
+    def begin(
+        self,
+        files: Sequence[JobFile],
+        *,
+        user_id: str,
+        project_id: str,
+        details: dict[str, Any] | None = None,
+        callback: str = "",
+        also: Also | None = None,
+    ) -> Job:
+        """Write the job of these files. From here on all of them will be kept.
+
+        Raises:
+            OutsideError: the database is away; nothing was written then.
+        """
+        job = Job(
+            job_id=secrets.token_hex(16),
+            user_id=user_id,
+            project_id=project_id,
+            files=tuple(files),
+            details=details or {},
+            callback=callback,
+            created_s=self.jobs.clock(),
+        )
+        with self._database.begin() as connection:
+            if also is not None:
+                also(connection, job)
+            self.jobs.add(connection, job, claimed_s=CLAIMED_S)
+            for file in files if callback else ():
+                self.outbox.add_callback(connection, file.file_id, target=callback)
+                if file.is_unchanged:
+                    self._tell_result(connection, file, target=callback)
+        return job
+
+    def finish(self, job: Job) -> Job:
+        """Give each file of a job its key, as far as that can be done now, and note how far it came."""
+        files: list[JobFile] = []
+        found: dict[str, BucketObject | None] = {}
+        pause_s = 0.0
+        for file in job.files:
+            try:
+                kept, published = (file, None) if file.is_settled else self._keep(job, file)
+                if published is not None:
+                    found[published.key] = published
+            except OutsideError as error:
+                if self.jobs.clock() - job.created_s > _GIVEN_UP_AFTER_S:
+                    kept = replace(file, error=f"{error} It was tried for a day")
+                else:
+                    kept, pause_s = file, _pause_s(job.attempts)
+            files.append(kept)
+        finished = replace(job, files=tuple(files))
+        if found:
+            BucketLooks(self._database, settle_s=0, listeners=self.listeners).keys(found, may_miss=False)
+        with self._database.begin() as connection:
+            self.jobs.note(connection, finished, again_in_s=pause_s)
+            for before, after in zip(job.files, finished.files, strict=True):
+                if job.callback and after.error and not before.error:
+                    self._tell_refused(connection, job, after)
+        return finished
+
+    def finish_open(self) -> int:
+        """Finish jobs that another process left, or that wait for their turn; return how many were looked at."""
+        jobs = self.jobs.claim_open(limit=_AT_ONCE, claimed_s=CLAIMED_S)
+        for job in jobs:
+            self.finish(job)
+        return len(jobs)
+
+    def _keep(self, job: Job, file: JobFile) -> tuple[JobFile, BucketObject | None]:
+        """Give one file its key; a refusal is noted in the file."""
+        try:
+            if not file.staged:
+                file = self._copied(job, file)
+            if file.is_settled:
+                return file, None
+            published = self.bucket.staged(file.staged).publish(file.key, over=file.over)
+        except BadInput as error:
+            if file.staged:
+                self.bucket.staged(file.staged).discard()
+            return replace(file, staged="", error=str(error)), None
+        return replace(file, staged="", version=published.version), published
+
+    def _copied(self, job: Job, file: JobFile) -> JobFile:
+        """Copy a file into the bucket, unseen, and note under which name it lies there."""
+        received = self.copy(file.source, file.key)
+        copied = replace(
+            _job_file(file.key, received), sent_as=file.sent_as, source=file.source, replaces=file.replaces
+        )
+        found = self.bucket.stat(file.key)
+        if found is not None and self._has_these_bytes(found, copied):
+            received.staged.discard()
+            return replace(copied, staged="", version=found.version, is_unchanged=True)
+        if found is not None and file.replaces:
+            copied = replace(copied, over=found.version)
+        files = tuple(copied if each is file else each for each in job.files)
+        with self._database.begin() as connection:
+            self.jobs.note(connection, replace(job, files=files), again_in_s=CLAIMED_S)
+        return copied
+
+    def _has_these_bytes(self, found: BucketObject, file: JobFile) -> bool:
+        """Tell whether the bucket has these bytes already, and nobody needs them to be read again."""
+        if found.size_bytes != file.size_bytes:
+            return False
+        row = FILES_TABLE.c
+        known = select(row.sha256, row.ledger_state).where(
+            row.file_id == file.file_id, row.in_ledger, row.ledger_version == found.version
+        )
+        with self._database.begin(writes=False) as connection:
+            attempted = connection.execute(known).one_or_none()
+        if attempted is not None and State(attempted.ledger_state).is_failure:
+            return False
+        if attempted is not None and attempted.sha256:
+            return bool(attempted.sha256 == file.sha256)
+        try:
+            with self.bucket.local(found.key, version=found.version) as path:
+                return sha256_of(path) == file.sha256
+        except BadInput:  # it changed, or may not be read: it is not known to be the same
+            return False
+
+    def _tell_result(self, connection: Connection, file: JobFile, *, target: str) -> None:
+        """Tell a target how a file is that nothing will be told of, because nothing about it changes."""
+        row = connection.execute(select(FILES_TABLE).where(FILES_TABLE.c.file_id == file.file_id)).one_or_none()
+        if row is not None and row.ledger_version == file.version and row.state in _AT_REST:
+            tell([self._putting(target)], connection, row, FileState(row.state))
+
+    def _tell_refused(self, connection: Connection, job: Job, file: JobFile) -> None:
+        change = StateChange(
+            file_id=file.file_id,
+            user_id=job.user_id,
+            project_id=job.project_id,
+            filename=file.filename,
+            key=file.key,
+            state=FileState.FAILED,
+            error=file.error,
+            at=utc_text(),
+        )
+        self._putting(job.callback)(connection, change)
+
+    def _putting(self, target: str) -> Listener:
+        def put(connection: Connection, change: StateChange) -> None:
+            self.outbox.put(connection, message_of(change, event=STATE_EVENT), targets=[target])
+
+        return put
+
+
+def _job_file(key: str, file: ReceivedFile) -> JobFile:
+    filename = owner_of(key)[2]
+    return JobFile(
+        filename=filename,
+        key=key,
+        file_id=file_id_of(key),
+        sent_as="" if file.sent_as == filename else file.sent_as,
+        size_bytes=file.size_bytes,
+        sha256=file.sha256,
+        staged=file.staged.name,
+    )
+
+
+def _pause_s(attempts: int) -> float:
+    return float(min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(attempts, 20)))
