@@ -84,13 +84,15 @@ def backfill(
     else:
         names = [_file_id(name) for name in files or []]
     done: Backfill | None = None
+    shards = parts.settings.shards
     with open_instance(parts.settings) as instance:
         if cancel:
-            done = cancel_backfill(instance, cancel)
+            done = cancel_backfill(instance, cancel, shards=shards)
         elif resume:
-            done = resume_backfill(instance, resume)
+            done = resume_backfill(instance, resume, shards=shards)
         elif names:
-            done = start_backfill(instance, names, title=chosen[0].value if chosen else f"{len(names)} chosen files")
+            title = chosen[0].value if chosen else f"{len(names)} chosen files"
+            done = start_backfill(instance, names, title=title, shards=shards)
         is_running = daemon_is_running(instance)
     _show(done, as_json=as_json)
     if done is not None and not is_running:

@@ -21,7 +21,7 @@ from ingest_assets.config.home import prepare_home
 from ingest_assets.config.settings import Settings
 from ingest_assets.defs.noticing.follow_ups import ended_out_of_memory, follow_up
 from ingest_assets.defs.noticing.wanted_runs import sweep_dead_runs
-from ingest_assets.defs.partitions import FILES
+from ingest_assets.defs.partitions import add_partitions, shard_of
 from ingest_assets.defs.queue.busy_files import PARTITION_TAG
 from ingest_assets.defs.queue.requesting_process import PROCESS_TAG, this_process
 from ingest_assets.errors import OutsideError
@@ -75,21 +75,27 @@ def run_file(
         OutsideError: no process could be started.
     """
     sweep_dead_runs(instance)
-    instance.add_dynamic_partitions(FILES, [file_id])
-    run = _run(instance, file_id, tags={}, on_progress=on_progress)
+    count = project.settings.shards
+    add_partitions(instance, [file_id], count=count)
+    job = _job(shard_of(file_id, count=count).job_name)
+    run = _run(instance, job, file_id, tags={}, on_progress=on_progress)
     while ended_out_of_memory(run):
         then = follow_up(run, file_id=file_id, instance=instance, project=project)
         if then.tags is None:
             break
-        run = _run(instance, file_id, tags=then.tags, on_progress=on_progress)
+        run = _run(instance, job, file_id, tags=then.tags, on_progress=on_progress)
     return run
 
 
 def _run(
-    instance: dg.DagsterInstance, file_id: str, *, tags: Mapping[str, str], on_progress: Callable[[RunProgress], None]
+    instance: dg.DagsterInstance,
+    job: ReconstructableJob,
+    file_id: str,
+    *,
+    tags: Mapping[str, str],
+    on_progress: Callable[[RunProgress], None],
 ) -> dg.DagsterRun:
     """Launch one run and follow it to its end; an interrupt cancels it."""
-    job = _job()
     own = {PARTITION_TAG: file_id, PROCESS_TAG: this_process()}
     with _interrupts_held_back() as interrupts:
         run = instance.create_run_for_job(
@@ -150,8 +156,7 @@ def _tell(
     return connection.cursor
 
 
-def _job() -> ReconstructableJob:
+def _job(name: str) -> ReconstructableJob:
     root = str(Path(__file__).resolve().parents[2])
-    return ReconstructableRepository.for_module("ingest_assets.definitions", "defs", root).get_reconstructable_job(
-        "ingest_file"
-    )
+    repository = ReconstructableRepository.for_module("ingest_assets.definitions", "defs", root)
+    return repository.get_reconstructable_job(name)

@@ -20,6 +20,8 @@ from ingest_assets.errors import BadInput, ConfigError
 from ingest_assets.url_guard import UrlGuard, read_allow_list
 
 DEFAULT_HOME = ".dagster_home"
+MOST_SHARDS = 64
+"""Dagster loads all copies of the graph in each of its processes."""
 IN_THE_HOME = {
     "INGEST_BUCKET": "bucket",
     "INGEST_ARTIFACTS": "artifacts",
@@ -257,6 +259,14 @@ class Settings(ServiceSettings):
         ge=0,
         validation_alias="INGEST_NIGHT_MINUTES",
         description="what a night may spend on files that are out of date, in minutes of their last runs; 0: no limit",
+    )
+    shards: int = Field(
+        default=1,
+        ge=1,
+        le=MOST_SHARDS,
+        validation_alias="INGEST_SHARDS",
+        description="copies of the graph that the files are spread over, each for 100,000 files at most; a change "
+        "processes nothing again",
     )
     keep_days: int = Field(
         default=30,

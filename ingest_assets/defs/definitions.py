@@ -4,27 +4,27 @@ import dagster as dg
 
 from ingest_assets.config.settings import Settings
 from ingest_assets.defs import jobs, schedules
-from ingest_assets.defs.assets import checks, graph
 from ingest_assets.defs.assets.catalog import described
+from ingest_assets.defs.assets.checks import checks_of
+from ingest_assets.defs.assets.copies import assets_of, ingest_job
 from ingest_assets.defs.noticing import progress_sensor, sensors
 from ingest_assets.defs.noticing.event_sensor import event_sensor
+from ingest_assets.defs.partitions import shards_of
 from ingest_assets.defs.resources import resources_for
 
 
 def build(settings: Settings, *, executor: dg.ExecutorDefinition | None = dg.in_process_executor) -> dg.Definitions:
     """Wire everything for one set of settings; `executor` is None for parts of another project."""
+    shards = shards_of(settings.shards)
+    ingest_jobs = [ingest_job(shard) for shard in shards]
     return dg.Definitions(
         assets=described(
-            [graph.raw_files, graph.parsed_documents, graph.image_captions, graph.chunks, graph.embeddings],
+            [asset for shard in shards for asset in assets_of(shard)],
             settings,
         ),
-        asset_checks=[
-            checks.every_page_is_accounted_for,
-            checks.chunks_vectors_and_rows_agree,
-            checks.vectors_are_sound,
-        ],
+        asset_checks=[check for shard in shards for check in checks_of(shard)],
         jobs=[
-            jobs.ingest_file,
+            *ingest_jobs,
             jobs.purge_file,
             jobs.rebuild_index,
             jobs.validate_store,
@@ -33,14 +33,14 @@ def build(settings: Settings, *, executor: dg.ExecutorDefinition | None = dg.in_
             jobs.sweep_leftovers,
         ],
         sensors=[
-            sensors.upload_bucket,
+            sensors.upload_bucket.with_attributes(jobs=[*ingest_jobs, jobs.purge_file, jobs.rebuild_index]),
             event_sensor(is_on=bool(settings.events_queue)),
-            sensors.out_of_memory,
+            sensors.out_of_memory.with_attributes(jobs=ingest_jobs),
             sensors.lost_runs,
             sensors.cancelled_runs,
             progress_sensor.progress,
         ],
-        schedules=schedules.schedules_for(settings),
+        schedules=schedules.schedules_for(settings, ingest_jobs),
         resources=resources_for(settings),
         executor=executor,
     )

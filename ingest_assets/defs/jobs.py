@@ -1,4 +1,4 @@
-"""Define the jobs: ingest a file, purge a file, and validate, repair or optimize the store; each in one process.
+"""Define the jobs beside `ingest_file`: purge a file, and validate, repair or optimize the store; each in one process.
 
 Dagster's multiprocess executor would load everything a second time: 3 CPU seconds and twice the memory for each run.
 """
@@ -8,7 +8,6 @@ from dataclasses import asdict
 
 import dagster as dg
 
-from ingest_assets.defs.assets import graph
 from ingest_assets.defs.purge import purge
 from ingest_assets.defs.queue.busy_files import files_in_runs
 from ingest_assets.defs.sweep import sweep
@@ -18,15 +17,6 @@ from ingest_assets.stages.validate import count_problems
 from ingest_assets.upkeep import optimize_store as optimize
 from ingest_assets.upkeep import repair_store as repair
 from ingest_assets.upkeep import validate_store as validate
-
-ingest_file = dg.define_asset_job(
-    name="ingest_file",
-    description="One file, from the upload bucket to the vector store.",
-    selection=dg.AssetSelection.assets(
-        graph.raw_files, graph.parsed_documents, graph.image_captions, graph.chunks, graph.embeddings
-    ),
-    executor_def=dg.in_process_executor,
-)
 
 
 class PurgedFile(dg.Config):

@@ -9,7 +9,7 @@ because nothing in it can have that name.
 
 import dagster as dg
 
-from ingest_assets.defs.partitions import FILES
+from ingest_assets.defs.partitions import remove_partition
 from ingest_assets.file_ids import is_in_bucket, is_valid, key_of
 from ingest_assets.project import Project
 
@@ -25,5 +25,5 @@ def purge(file_id: str, *, project: Project, instance: dg.DagsterInstance) -> in
         if there is not None:
             return None
     project.artifacts.delete(file_id)
-    instance.delete_dynamic_partition(FILES, file_id)
+    remove_partition(instance, file_id, count=project.settings.shards)
     return store.delete(file_id)

@@ -4,14 +4,16 @@ A file is out of date when a stage has new code, settings or models. `build_sche
 accept dynamic partitions, so the schedule asks for its runs itself.
 """
 
+from collections.abc import Sequence
 from datetime import UTC
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from ingest_assets.config.settings import Settings
-from ingest_assets.defs.jobs import ingest_file, sweep_leftovers, validate_store
+from ingest_assets.defs.jobs import sweep_leftovers, validate_store
 from ingest_assets.defs.noticing.wanted_runs import MAX_REQUESTS
-from ingest_assets.defs.partitions import FILES
+from ingest_assets.defs.partitions import Shard, add_partitions, shard_of, shards_of
 from ingest_assets.defs.queue.busy_files import files_in_runs
 from ingest_assets.defs.queue.turns import TurnRequest, turn_tags
 from ingest_assets.project import Project
@@ -26,23 +28,23 @@ _CANDIDATES = 3 * MAX_REQUESTS
 _PAGE = 1000
 
 
-def schedules_for(settings: Settings) -> list[dg.ScheduleDefinition]:
-    """Make the schedules; those that the settings name are on until a person switches them in the UI."""
+def schedules_for(
+    settings: Settings, ingest_jobs: Sequence[UnresolvedAssetJobDefinition]
+) -> list[dg.ScheduleDefinition]:
+    """Make the schedules; those that the settings name are on until a person switches them in the UI.
+
+    `ingest_jobs` are those of the shards, in their order: a schedule of Dagster serves one job.
+    """
 
     def status(name: str) -> dg.DefaultScheduleStatus:
         is_on = name in settings.schedules_on
         return dg.DefaultScheduleStatus.RUNNING if is_on else dg.DefaultScheduleStatus.STOPPED
 
-    ask_out_of_date = dg.schedule(
-        job=ingest_file,
-        name="out_of_date",
-        cron_schedule="*/10 1-5 * * *",
-        execution_timezone="UTC",
-        default_status=status("out_of_date"),
-        description="Re-materialises what is out of date; stages whose input did not change are not run again.",
-    )
     return [
-        ask_out_of_date(out_of_date),
+        *(
+            _out_of_date_schedule(shard, job, status=status("out_of_date"))
+            for shard, job in zip(shards_of(settings.shards), ingest_jobs, strict=True)
+        ),
         dg.ScheduleDefinition(
             name="nightly_validation",
             job=validate_store,
@@ -62,11 +64,32 @@ def schedules_for(settings: Settings) -> list[dg.ScheduleDefinition]:
     ]
 
 
-def out_of_date(context: dg.ScheduleEvaluationContext, ingest_project: Parts) -> list[dg.RunRequest] | dg.SkipReason:
-    """Ask for a run of each file whose fingerprint is out of date, within the minutes that a night may spend."""
+def _out_of_date_schedule(
+    shard: Shard, job: UnresolvedAssetJobDefinition, *, status: dg.DefaultScheduleStatus
+) -> dg.ScheduleDefinition:
+    @dg.schedule(
+        job=job,
+        name=f"out_of_date_{shard.number}" if shard.number else "out_of_date",
+        cron_schedule="*/10 1-5 * * *",
+        execution_timezone="UTC",
+        default_status=status,
+        description="Re-materialises what is out of date; stages whose input did not change are not run again.",
+    )
+    def scheduled(context: dg.ScheduleEvaluationContext, ingest_project: Parts) -> list[dg.RunRequest] | dg.SkipReason:
+        return out_of_date(context, ingest_project, shard)
+
+    return scheduled
+
+
+def out_of_date(
+    context: dg.ScheduleEvaluationContext, ingest_project: Project, shard: Shard
+) -> list[dg.RunRequest] | dg.SkipReason:
+    """Ask for a run of each file of a shard whose fingerprint is out of date, within the minutes of a night."""
     ingest_project.follow_model_change()
     night = context.scheduled_execution_time.astimezone(UTC).date().isoformat()
-    stale = stale_files(ingest_project)[:_CANDIDATES]
+    count = ingest_project.settings.shards
+    stale = [file_id for file_id in stale_files(ingest_project) if shard_of(file_id, count=count) == shard]
+    stale = stale[:_CANDIDATES]
     busy = files_in_runs(context.instance, stale)
     wanted = _within_budget(
         [file_id for file_id in stale if file_id not in busy][:MAX_REQUESTS],
@@ -76,7 +99,7 @@ def out_of_date(context: dg.ScheduleEvaluationContext, ingest_project: Parts) ->
     if stale and not wanted:
         return dg.SkipReason(f"{len(stale)} files are out of date; they have runs, or the night's minutes are spent")
     # One key that Dagster does not know (a person deleted its partition) would fail the tick for all files.
-    context.instance.add_dynamic_partitions(FILES, list(wanted))
+    add_partitions(context.instance, wanted, count=count)
     turns = turn_tags(context.instance, [TurnRequest(file_id, AskedBy.UPKEEP) for file_id in wanted])
     # Dagster wants a run key if a tick asks for several runs, and drops a request whose key it has seen before. With
     # the time of the tick the key is new each night, and the same if a tick that was interrupted is evaluated again.

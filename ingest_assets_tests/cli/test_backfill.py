@@ -58,26 +58,38 @@ def test_a_folder_without_a_home_stays_without(backfill: Backfill, tmp_path: Pat
 
 def test_a_backfill_holds_names_of_any_length_and_adds_their_partitions() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
-        started = start_backfill(instance, [LONG_ID, "ann:p:b.md", LONG_ID], title="two files")
+        started = start_backfill(instance, [LONG_ID, "ann:p:b.md", LONG_ID], title="two files", shards=1)
         kept = instance.get_backfill(started.backfill_id)
         assert kept is not None
-        assert sorted(files_of(kept)) == sorted([LONG_ID, "ann:p:b.md"])
+        assert sorted(files_of(kept, shards=1)) == sorted([LONG_ID, "ann:p:b.md"])
         assert set(instance.get_dynamic_partitions("files")) == {LONG_ID, "ann:p:b.md"}
         assert (started.files, started.status) == (2, "REQUESTED")
 
 
 def test_a_backfill_that_goes_on_is_cancelled_and_not_resumed() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
-        started = start_backfill(instance, ["ann:p:a.md"], title="one file")
+        started = start_backfill(instance, ["ann:p:a.md"], title="one file", shards=1)
         with pytest.raises(BadInput, match="has not ended"):
-            resume_backfill(instance, started.backfill_id)
-        assert cancel_backfill(instance, started.backfill_id).status == "CANCELING"
+            resume_backfill(instance, started.backfill_id, shards=1)
+        assert cancel_backfill(instance, started.backfill_id, shards=1).status == "CANCELING"
+
+
+def test_a_backfill_over_shards_has_each_file_in_its_own() -> None:
+    names = [f"ann:p:{number}.md" for number in range(8)]
+    with dg.DagsterInstance.ephemeral() as instance:
+        started = start_backfill(instance, names, title="all", shards=2)
+        kept = instance.get_backfill(started.backfill_id)
+        assert kept is not None
+        assert sorted(files_of(kept, shards=2)) == names
+        of_each = [instance.get_dynamic_partitions(name) for name in ("files", "files_1")]
+        assert sorted([*of_each[0], *of_each[1]]) == names
+        assert all(of_each)
 
 
 def test_a_backfill_that_is_not_there_is_named() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         for act in (cancel_backfill, resume_backfill):
             with pytest.raises(BadInput, match="there is no backfill abc"):
-                act(instance, "abc")
+                act(instance, "abc", shards=1)
         with pytest.raises(BadInput, match="at least one file"):
-            start_backfill(instance, [], title="none")
+            start_backfill(instance, [], title="none", shards=1)

@@ -14,6 +14,7 @@ from uuid import uuid4
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 
+from ingest_assets.defs.partitions import shard_of
 from ingest_assets.defs.queue.busy_files import PARTITION_TAG
 from ingest_assets.errors import IngestError, OutsideError
 from ingest_assets.project import Project
@@ -94,6 +95,7 @@ def report_checks(project: Project, instance: dg.DagsterInstance, file_id: str) 
     runs = instance.get_runs(filters=dg.RunsFilter(tags={PARTITION_TAG: file_id}), limit=1)
     if not runs:
         return
+    shard = shard_of(file_id, count=project.settings.shards)
     asked_by = uuid4().hex  # in place of a run's id, so that rows counted before the failure are counted again
     for (asset, name), evaluate in CHECKS.items():
         try:
@@ -101,12 +103,12 @@ def report_checks(project: Project, instance: dg.DagsterInstance, file_id: str) 
         except IngestError:
             continue  # the store is away, and the attempt's failure says so
         evaluation = dg.AssetCheckEvaluation(
-            asset_key=dg.AssetKey(asset),
+            asset_key=shard.asset_key(asset),
             check_name=name,
             passed=result.passed,
             description=result.description,
             metadata=dict(result.counts),
-            target_materialization_data=_newest_materialization(instance, asset, file_id),
+            target_materialization_data=_newest_materialization(instance, shard.asset_key(asset), file_id),
             partition=file_id,
         )
         kind = dg.DagsterEventType.ASSET_CHECK_EVALUATION.value
@@ -115,10 +117,10 @@ def report_checks(project: Project, instance: dg.DagsterInstance, file_id: str) 
 
 
 def _newest_materialization(
-    instance: dg.DagsterInstance, asset: str, file_id: str
+    instance: dg.DagsterInstance, asset: dg.AssetKey, file_id: str
 ) -> AssetCheckEvaluationTargetMaterializationData | None:
     """Return the materialisation that was checked; Dagster shows no check result that is older than it."""
-    asked = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[file_id])
+    asked = dg.AssetRecordsFilter(asset_key=asset, asset_partitions=[file_id])
     found = instance.fetch_materializations(asked, limit=1).records
     return (
         AssetCheckEvaluationTargetMaterializationData(

@@ -18,7 +18,7 @@ from ingest_assets.defs.assets.captioning import caption_pictures
 from ingest_assets.defs.assets.failures import records_failure
 from ingest_assets.defs.assets.file_publication import FilePublication
 from ingest_assets.defs.assets.file_record import record_of
-from ingest_assets.defs.partitions import FILES, files
+from ingest_assets.defs.partitions import add_partitions, files
 from ingest_assets.file_ids import key_of, require_file_id
 from ingest_assets.fingerprints import chunk_sizes_of, fingerprint, receive_fingerprint
 from ingest_assets.parsers.families import count_pages
@@ -38,7 +38,7 @@ def raw_files(context: dg.AssetExecutionContext, ingest_project: Parts) -> Pendi
     require_file_id(context.partition_key)
     key = key_of(context.partition_key)
     # Dagster's command line can name a file before the sensor has added its partition.
-    context.instance.add_dynamic_partitions(FILES, [context.partition_key])
+    add_partitions(context.instance, [context.partition_key], count=ingest_project.settings.shards)
     found = ingest_project.bucket.stat(key)
     if found is not None:  # it may be another version than the one that the run was asked for
         ingest_project.looks.keys({key: found})

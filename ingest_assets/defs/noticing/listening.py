@@ -27,7 +27,7 @@ from ingest_assets.defs.definitions import build
 from ingest_assets.defs.noticing.event_sensor import say_reading
 from ingest_assets.defs.noticing.sensors import ingest_requests
 from ingest_assets.defs.noticing.wanted_runs import Wanted, choose
-from ingest_assets.defs.partitions import FILES
+from ingest_assets.defs.partitions import add_partitions
 from ingest_assets.defs.queue.queue_submission import RunQueue
 from ingest_assets.errors import BadInput, ConfigError, OutsideError
 from ingest_assets.messaging.delivery import deliver_due
@@ -99,8 +99,9 @@ class UrgentRuns:
         looked_at = self._look()
         wanted = Wanted()
         choose(wanted, self._instance, self._project)
-        self._instance.add_dynamic_partitions(FILES, [each.file_id for each in wanted.ingest])
-        self._submit(ingest_requests(self._instance, wanted))
+        count = self._project.settings.shards
+        add_partitions(self._instance, [each.file_id for each in wanted.ingest], count=count)
+        self._submit(ingest_requests(self._instance, wanted, shards=count))
         if not looked_at and not wanted.ingest:
             return ""
         return f"{looked_at} keys looked at, {len(wanted.ingest)} runs asked for"

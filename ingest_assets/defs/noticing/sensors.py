@@ -8,12 +8,13 @@ from pathlib import Path
 import dagster as dg
 
 from ingest_assets.defs.assets.check_results import report_checks
+from ingest_assets.defs.assets.copies import ingest_job
 from ingest_assets.defs.assets.failures import FailureRecorder
-from ingest_assets.defs.jobs import ingest_file, purge_file, rebuild_index
+from ingest_assets.defs.jobs import purge_file, rebuild_index
 from ingest_assets.defs.noticing.event_sensor import receive_waiting
 from ingest_assets.defs.noticing.follow_ups import ended_out_of_memory, follow_up
 from ingest_assets.defs.noticing.wanted_runs import Wanted, wanted_runs
-from ingest_assets.defs.partitions import FILES
+from ingest_assets.defs.partitions import Shard, add_partitions, shard_of
 from ingest_assets.defs.queue.busy_files import PARTITION_TAG, PURGED_FILE_TAG, SETTLED_TAG, UNFINISHED
 from ingest_assets.defs.queue.requesting_process import PROCESS_TAG, is_alive
 from ingest_assets.defs.queue.turns import TurnRequest, turn_tags
@@ -44,7 +45,7 @@ Parts = dg.ResourceParam[Project]
 
 
 @dg.sensor(
-    jobs=[ingest_file, purge_file, rebuild_index],
+    jobs=[ingest_job(Shard(0)), purge_file, rebuild_index],
     minimum_interval_seconds=INTERVAL_S,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Looks at the upload bucket: new and changed files are ingested, deleted ones are purged.",
@@ -58,16 +59,20 @@ def upload_bucket(context: dg.SensorEvaluationContext, ingest_project: Parts) ->
         wanted.ingest.clear()  # `ingest listen` asks for them; two requests at one time would be two runs
     for said in [problem, *problems_of(wanted)] if problem else problems_of(wanted):
         context.log.warning(said)
-    context.instance.add_dynamic_partitions(FILES, [each.file_id for each in wanted.ingest])
+    count = ingest_project.settings.shards
+    add_partitions(context.instance, [each.file_id for each in wanted.ingest], count=count)
     ingest_project.deletes.purged(wanted.purge)
-    requests = [*ingest_requests(context.instance, wanted), *(_purge(file_id) for file_id in wanted.purge)]
+    requests = [
+        *ingest_requests(context.instance, wanted, shards=count),
+        *(_purge(file_id) for file_id in wanted.purge),
+    ]
     if wanted.needs_index and not _is_rebuilding(context.instance):
         requests.append(dg.RunRequest(job_name=rebuild_index.name))
     return dg.SensorResult(run_requests=requests, skip_reason=None if requests else _idle(wanted))
 
 
 @dg.run_failure_sensor(
-    request_job=ingest_file,
+    request_jobs=[ingest_job(Shard(0))],
     minimum_interval_seconds=FAILURE_INTERVAL_S,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Repeats a file whose run ended out of memory with half the window; at the smallest, without the part.",
@@ -81,7 +86,8 @@ def out_of_memory(context: dg.RunFailureSensorContext, ingest_project: Parts) ->
     then = follow_up(run, file_id=file_id, instance=context.instance, project=ingest_project)
     if then.tags is None:
         return dg.SkipReason(then.message)
-    return dg.RunRequest(run_key=run.run_id, job_name=ingest_file.name, partition_key=file_id, tags=then.tags)
+    job = shard_of(file_id, count=ingest_project.settings.shards).job_name
+    return dg.RunRequest(run_key=run.run_id, job_name=job, partition_key=file_id, tags=then.tags)
 
 
 @dg.run_failure_sensor(
@@ -176,11 +182,11 @@ def _is_rebuilding(instance: dg.DagsterInstance) -> bool:
     return bool(instance.get_runs(filters=unfinished, limit=1))
 
 
-def ingest_requests(instance: dg.DagsterInstance, wanted: Wanted) -> list[dg.RunRequest]:
+def ingest_requests(instance: dg.DagsterInstance, wanted: Wanted, *, shards: int) -> list[dg.RunRequest]:
     """Make the requests of the files to ingest, each with its turn."""
     turns = [TurnRequest(each.file_id, AskedBy.BUCKET, each.size_bytes) for each in wanted.ingest]
     return [
-        dg.RunRequest(job_name=ingest_file.name, partition_key=turn.file_id, tags=tags)
+        dg.RunRequest(job_name=shard_of(turn.file_id, count=shards).job_name, partition_key=turn.file_id, tags=tags)
         for turn, tags in zip(turns, turn_tags(instance, turns), strict=True)
     ]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from ingest_assets.defs.partitions import FILES
+from ingest_assets.defs.partitions import all_partitions, by_shard, shard_of
 from ingest_assets.defs.queue.busy_files import files_in_runs, files_not_settled
 from ingest_assets.index.deletes import WaitingDeletes
 from ingest_assets.index.pending_files import PendingFile
@@ -20,6 +20,9 @@ MAX_REQUESTS = 100
 """Runs asked for at once. A tick with thousands passes Dagster's 60 s deadline and repeats for ever."""
 _CANDIDATES = 3 * MAX_REQUESTS
 """Pending files that are examined. If all of them have runs already, the queue is long enough."""
+
+_MOVED_AT_ONCE = 1000
+"""Partitions taken out of their earlier shard in one tick, a millisecond each."""
 
 
 @dataclass(slots=True)
@@ -91,12 +94,23 @@ def choose(wanted: Wanted, instance: dg.DagsterInstance, project: Project, *, li
 def agree_with_partitions(instance: dg.DagsterInstance, project: Project) -> list[str]:
     """Add the partitions that a person deleted by hand; return those that name no file.
 
-    A file without its partition is searchable, and cannot be materialised in the UI.
+    A file without its partition is searchable, and cannot be materialised in the UI. After a change of the number of
+    shards, partitions move here.
     """
-    known, partitions = project.index.file_ids(), set(instance.get_dynamic_partitions(FILES))
-    if lost := sorted(known.in_ledger - partitions):
-        instance.add_dynamic_partitions(FILES, lost)
-    return sorted(partitions - known.all)
+    known, count = project.index.file_ids(), project.settings.shards
+    wanted, there = by_shard(known.in_ledger, count=count), all_partitions(instance)
+    for shard, names in wanted.items():
+        if lost := sorted(set(names) - there[shard]):
+            instance.add_dynamic_partitions(shard.partitions, lost)
+    moved = [
+        (shard, name)
+        for shard, names in there.items()
+        for name in names & known.all
+        if shard_of(name, count=count) != shard
+    ]
+    for shard, name in moved[:_MOVED_AT_ONCE]:
+        instance.delete_dynamic_partition(shard.partitions, name)
+    return sorted(set().union(*there.values()) - known.all)
 
 
 def sweep_dead_runs(instance: dg.DagsterInstance) -> None:

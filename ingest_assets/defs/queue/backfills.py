@@ -14,16 +14,17 @@ from dataclasses import dataclass
 
 import dagster as dg
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
+from dagster._core.definitions.assets.graph.asset_graph_subset import AssetGraphSubset
+from dagster._core.definitions.events import AssetKeyPartitionKey
 from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES, BulkActionStatus, PartitionBackfill
 from dagster._core.utils import make_new_backfill_id
 
-from ingest_assets.defs.assets.graph import chunks, embeddings, image_captions, parsed_documents, raw_files
-from ingest_assets.defs.partitions import FILES
+from ingest_assets.defs.assets.copies import assets_of
+from ingest_assets.defs.partitions import add_partitions, by_shard, shards_of
 from ingest_assets.defs.queue.busy_files import PARTITION_TAG
 from ingest_assets.defs.queue.turns import BACKFILL_TAG
 from ingest_assets.errors import BadInput
 
-ASSETS = (raw_files, parsed_documents, image_captions, chunks, embeddings)
 _DAEMON = "BACKFILL"
 _ALIVE_S = 120.0
 """The daemon leaves a heartbeat every 30 s; four times that, because the iteration before may be long."""
@@ -39,8 +40,8 @@ class Backfill:
     """Dagster's word for it: REQUESTED, CANCELING, COMPLETED_SUCCESS, …"""
 
 
-def start_backfill(instance: dg.DagsterInstance, file_ids: Sequence[str], *, title: str) -> Backfill:
-    """Ask the daemon for a run of each file.
+def start_backfill(instance: dg.DagsterInstance, file_ids: Sequence[str], *, title: str, shards: int) -> Backfill:
+    """Ask the daemon for a run of each file; the project has so many `shards`.
 
     Raises:
         BadInput: there are no files.
@@ -49,16 +50,19 @@ def start_backfill(instance: dg.DagsterInstance, file_ids: Sequence[str], *, tit
     if not names:
         raise BadInput("a backfill needs at least one file")
     # Dagster fails a whole backfill for one key that it does not know, such as one that a person deleted.
-    instance.add_dynamic_partitions(FILES, names)
-    backfill = PartitionBackfill.from_asset_partitions(
+    add_partitions(instance, names, count=shards)
+    wanted = {
+        AssetKeyPartitionKey(asset.key, name)
+        for shard, of_shard in by_shard(names, count=shards).items()
+        for asset in assets_of(shard)
+        for name in of_shard
+    }
+    backfill = PartitionBackfill.from_asset_graph_subset(
         backfill_id=make_new_backfill_id(),
-        asset_graph=_asset_graph(),
-        partition_names=names,
-        asset_selection=[asset.key for asset in ASSETS],
         backfill_timestamp=time.time(),
         tags={},
         dynamic_partitions_store=instance,
-        all_partitions=False,
+        asset_graph_subset=AssetGraphSubset.from_asset_partition_set(wanted, _asset_graph(shards)),
         title=title,
         description=None,
         run_config=None,
@@ -67,7 +71,7 @@ def start_backfill(instance: dg.DagsterInstance, file_ids: Sequence[str], *, tit
     return Backfill(backfill.backfill_id, len(names), backfill.status.value)
 
 
-def cancel_backfill(instance: dg.DagsterInstance, backfill_id: str) -> Backfill:
+def cancel_backfill(instance: dg.DagsterInstance, backfill_id: str, *, shards: int) -> Backfill:
     """Ask the daemon to cancel a backfill with its runs; one that has ended stays as it is.
 
     Raises:
@@ -77,10 +81,10 @@ def cancel_backfill(instance: dg.DagsterInstance, backfill_id: str) -> Backfill:
     if backfill.status not in BULK_ACTION_TERMINAL_STATUSES:
         backfill = backfill.with_status(BulkActionStatus.CANCELING)  # type: ignore[no-untyped-call]
         instance.update_backfill(backfill)
-    return Backfill(backfill_id, len(files_of(backfill)), backfill.status.value)
+    return Backfill(backfill_id, len(files_of(backfill, shards=shards)), backfill.status.value)
 
 
-def resume_backfill(instance: dg.DagsterInstance, backfill_id: str) -> Backfill | None:
+def resume_backfill(instance: dg.DagsterInstance, backfill_id: str, *, shards: int) -> Backfill | None:
     """Start a backfill of the files of an earlier one that did not succeed in it; None if all did.
 
     Raises:
@@ -90,15 +94,15 @@ def resume_backfill(instance: dg.DagsterInstance, backfill_id: str) -> Backfill 
     if before.status not in BULK_ACTION_TERMINAL_STATUSES:
         raise BadInput(f"backfill {backfill_id} has not ended ({before.status.value}); cancel it or wait for it")
     done = _succeeded(instance, backfill_id)
-    left = [file_id for file_id in files_of(before) if file_id not in done]
-    return start_backfill(instance, left, title=f"the rest of {backfill_id}") if left else None
+    left = [file_id for file_id in files_of(before, shards=shards) if file_id not in done]
+    return start_backfill(instance, left, title=f"the rest of {backfill_id}", shards=shards) if left else None
 
 
-def files_of(backfill: PartitionBackfill) -> list[str]:
+def files_of(backfill: PartitionBackfill, *, shards: int) -> list[str]:
     """List the files of a backfill, also of one that was started in the UI or by `dagster job backfill`."""
     if not backfill.is_asset_backfill:
         return list(backfill.partition_names or [])
-    target = backfill.get_asset_backfill_data(_asset_graph()).target_subset
+    target = backfill.get_asset_backfill_data(_asset_graph(shards)).target_subset
     return sorted({str(part.partition_key) for part in target.iterate_asset_partitions() if part.partition_key})
 
 
@@ -121,5 +125,5 @@ def _find(instance: dg.DagsterInstance, backfill_id: str) -> PartitionBackfill:
     return backfill
 
 
-def _asset_graph() -> AssetGraph:
-    return AssetGraph.from_assets(ASSETS)
+def _asset_graph(shards: int) -> AssetGraph:
+    return AssetGraph.from_assets([asset for shard in shards_of(shards) for asset in assets_of(shard)])
