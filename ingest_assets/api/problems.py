@@ -17,12 +17,22 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from ingest_assets.access.callers import Forbidden
+from ingest_assets.buckets.contract import NameTaken
 from ingest_assets.errors import BadInput, ConfigError, IngestError, OutsideError
+from ingest_assets.uploads.idempotency import OtherRequest, StillRunning
+from ingest_assets.uploads.multipart_reader import NoForm, TooMuch
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 10
 """When a client should ask again while a component is away, in seconds."""
 _log = logging.getLogger(__name__)
+_OF_UPLOADS: tuple[tuple[type[IngestError], int, str], ...] = (
+    (NameTaken, 409, "name_taken"),
+    (StillRunning, 409, "request_running"),
+    (TooMuch, 413, "too_large"),
+    (NoForm, 415, "unsupported_media_type"),
+    (OtherRequest, 422, "idempotency_key_reused"),
+)
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
 
 
@@ -60,6 +70,9 @@ def problem_of(error: IngestError) -> ApiProblem:
     """Return the problem that stands for one of our errors."""
     if isinstance(error, Forbidden):
         return ApiProblem(403, "forbidden", str(error))
+    for kind, status, code in _OF_UPLOADS:
+        if isinstance(error, kind):
+            return ApiProblem(status, code, str(error))
     if isinstance(error, BadInput):
         return ApiProblem(400, "bad_input", str(error))
     if isinstance(error, OutsideError):
@@ -79,6 +92,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
         503: "a component is away; ask again after Retry-After seconds",
     }
     further = {404: "not there", 409: "in conflict with what is there", 413: "too large", 415: "another media type"}
+    further[422] = "the Idempotency-Key was used for another request"
     wanted = usual | {status: further[status] for status in statuses}
     return {status: {"description": text, "content": content} for status, text in sorted(wanted.items())}
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from functools import cached_property
-from threading import Lock
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
 from ingest_assets.access.callers import ALL, Caller, KeyRole
@@ -12,10 +13,18 @@ from ingest_assets.access.key_entries import read_entries
 from ingest_assets.access.networks import read_networks
 from ingest_assets.api.keys import Keys
 from ingest_assets.api.throttling import Throttle
+from ingest_assets.errors import ConfigError
+from ingest_assets.messaging.resident_loop import ResidentAction, repeat_until_stopped
 from ingest_assets.project import Project
+from ingest_assets.uploads.idempotency import RepeatedRequests
+from ingest_assets.uploads.keeping import Keeping
+from ingest_assets.uploads.opening import open_keeping
 
 if TYPE_CHECKING:
     from ingest_assets.config.settings import Settings
+
+_FINISH_EVERY_S = 5.0
+_log = logging.getLogger(__name__)
 
 
 class Service:
@@ -30,6 +39,11 @@ class Service:
         self.trusted_proxies = read_networks(settings.trusted_proxies, name="INGEST_TRUSTED_PROXIES")
         self.throttle = Throttle(settings.rate_limit)
         self._opening = Lock()
+        self.is_ending = Event()
+        """Set when the service is to end: streams of events end then, so that nobody waits for them."""
+        self.open_jobs = ResidentAction("uploads", self._finish_jobs, every_s=_FINISH_EVERY_S)
+        """What finishes jobs that wait for a copy, or that a killed service left; set its `wake` to have it look."""
+        self._background = Thread(target=self._work, name="jobs", daemon=True)
 
     @cached_property
     def _project(self) -> Project:
@@ -47,6 +61,26 @@ class Service:
         """The keys that callers have."""
         return Keys(self._project.database, fixed=read_entries(self.settings.api_keys))
 
+    @cached_property
+    def keeping(self) -> Keeping:
+        """What keeps uploads, and knows the jobs."""
+        return open_keeping(self._project)
+
+    @cached_property
+    def requests(self) -> RepeatedRequests:
+        """The answers to requests that may be sent again."""
+        return RepeatedRequests(self._project.database)
+
+    def _finish_jobs(self) -> str:
+        finished = self.keeping.finish_open()
+        return f"{finished} jobs looked at again" if finished else ""
+
+    def _work(self) -> None:
+        try:
+            repeat_until_stopped([self.open_jobs], stop=self.is_ending, log=_log.info)
+        except ConfigError as error:
+            _log.error("uploads: %s; start the service again when it is mended", error)
+
     def caller_on_this_machine(self, token: str) -> Caller | None:
         """Return the operator who calls with the token of this start; None if it is another one."""
         return Caller(KeyRole.ADMIN, ALL, "local") if secrets.compare_digest(token, self.local_token) else None
@@ -62,7 +96,11 @@ class Service:
         project = self.project
         _ = project.store, project.index, project.bucket
         project.embedder.embed(["ready"])
+        self._background.start()
 
     def close(self) -> None:
         """Close connections and files."""
+        self.is_ending.set()
+        if self._background.is_alive():
+            self._background.join()
         self._project.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -64,9 +65,14 @@ class ImpatientProtocol(H11Protocol):
 class _Announced(uvicorn.Server):
     """A server that says when it answers and where."""
 
-    def __init__(self, config: uvicorn.Config, *, started_at: Callable[[str, int], None]) -> None:
-        super().__init__(config)
+    def __init__(self, service: Service, *, started_at: Callable[[str, int], None]) -> None:
+        super().__init__(server_config(service))
+        self._service = service
         self._started_at = started_at
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._service.is_ending.set()
+        super().handle_exit(sig, frame)
 
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)
@@ -94,7 +100,7 @@ def serve(settings: Settings, *, started_at: Callable[[str, int], None] | None =
             started_at(host, port)
 
     try:
-        _Announced(server_config(service), started_at=announce).run()
+        _Announced(service, started_at=announce).run()
     except SystemExit as error:  # uvicorn has logged why
         if not address:
             raise ConfigError(

@@ -211,6 +211,21 @@ class S3Objects:
             found = client.head_object(Bucket=self._bucket, Key=self.prefix + name)
         return str(found.get("Metadata", {}).get(_LABEL, ""))
 
+    def presigned_put(self, name: str, *, size_bytes: int, within_s: int, replaces: bool) -> PresignedPut:
+        """Sign a request by which somebody without credentials writes one object of this size.
+
+        The headers are part of the signature: another size, or an object over another one that it may not replace, is
+        refused by the service itself.
+        """
+        condition = {} if replaces else {"IfNoneMatch": "*"}
+        place = {"Bucket": self._bucket, "Key": self.prefix + name}
+        with self._asked() as client:
+            url = client.generate_presigned_url(
+                "put_object", Params={**place, "ContentLength": size_bytes, **condition}, ExpiresIn=within_s
+            )
+        headers = {"Content-Length": str(size_bytes)} | ({} if replaces else {"If-None-Match": "*"})
+        return PresignedPut(url=url, headers=headers)
+
     def abandon(self, *, beginning: str, before: float) -> int:
         """Give up the writings whose first part came before the moment."""
         old: list[Mapping[str, Any]] = []
@@ -263,6 +278,15 @@ class S3Objects:
             version=f"{answer['ETag'].strip(chr(34))}-{size_bytes:x}",
             modified_at=float(int(answer["LastModified"].timestamp())),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class PresignedPut:
+    """A request that the service has signed and somebody else sends."""
+
+    url: str
+    headers: dict[str, str]
+    """Must be sent as they are."""
 
 
 @dataclass(slots=True)
@@ -345,6 +369,7 @@ def _new_client(endpoint: str) -> Any:
         connect_timeout=3,
         read_timeout=30,
         max_pool_connections=4,
+        signature_version="s3v4",  # what is presigned has its headers in the signature
         **(other if endpoint else {}),
     )
     return boto3.session.Session().client("s3", endpoint_url=endpoint or None, config=config)

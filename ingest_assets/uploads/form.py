@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ingest_assets.buckets.contract import require_listed
 from ingest_assets.errors import BadInput
 from ingest_assets.file_ids import key_for, nfc
 from ingest_assets.uploads.names import plain_folder, plain_name, shown
@@ -81,7 +82,10 @@ def names_in_bucket(form: UploadForm, sent: Sequence[str]) -> list[str]:
                 "one, or send it once"
             )
     below = f"{form.folder}/" if form.folder else ""
-    return [key_for(form.user_id, form.project_id, f"{below}{name}") for name in chosen]
+    keys = [key_for(form.user_id, form.project_id, f"{below}{name}") for name in chosen]
+    for key in keys:
+        require_listed(key)
+    return keys
 
 
 def may_replace(form: UploadForm, *, sent_as: str, key: str) -> bool:

@@ -51,6 +51,15 @@ class FirstAnswer:
     body: str
 
 
+class AlreadyAnswered(Exception):
+    """The request was carried out before."""
+
+    def __init__(self, answer: FirstAnswer) -> None:
+        """Take how it was answered."""
+        super().__init__()
+        self.answer = answer
+
+
 @dataclass(frozen=True, slots=True)
 class RequestKey:
     """The key of one request of one caller."""
@@ -113,8 +122,27 @@ class RepeatedRequests:
             raise StillRunning("Idempotency-Key: the first request under it is being carried out; ask again later")
         return FirstAnswer(row.status, row.body)
 
-    def answered(self, connection: Connection, key: RequestKey, answer: FirstAnswer) -> None:
-        """Keep the answer, in the transaction of what the request did."""
+    def require_first(self, key: RequestKey) -> None:
+        """Make sure that a request was not carried out before; `answer_first` decides.
+
+        Raises:
+            AlreadyAnswered: it was.
+            OtherRequest: the key was used for another request.
+            StillRunning: it is being carried out.
+        """
+        with self._database.begin(writes=False) as connection:
+            if (found := self.known(connection, key)) is not None:
+                raise AlreadyAnswered(found)
+
+    def answer_first(self, connection: Connection, key: RequestKey, answer: FirstAnswer) -> None:
+        """Keep the answer, in the transaction of what the request does, which is undone if another was faster.
+
+        Raises:
+            AlreadyAnswered: the request was carried out before.
+            OtherRequest: the key was used for another request.
+        """
+        if (found := self.known(connection, key)) is not None:
+            raise AlreadyAnswered(found)
         self._write(connection, key, answer)
 
     def keep(self, key: RequestKey, answer: FirstAnswer) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from ingest_assets.buckets.contract import Bucket, NameTaken
 from ingest_assets.errors import BadInput, OutsideError
@@ -40,7 +40,7 @@ _FIRST_PAUSE_S = 2.0
 _LONGEST_PAUSE_S = 600.0
 _GIVEN_UP_AFTER_S = 86_400.0
 _AT_ONCE = 10
-_AT_REST = {FileState.SUCCEEDED, FileState.PARTIAL, FileState.EMPTY}
+_ON_ITS_WAY = {FileState.PENDING, FileState.PROCESSING}
 
 Copy = Callable[[str, str], ReceivedFile]
 """Copies what lies at a URL into the bucket, unseen; the second argument is the key that messages name."""
@@ -121,7 +121,7 @@ class Keeping:
             self.jobs.add(connection, job, claimed_s=CLAIMED_S)
             for file in files if callback else ():
                 self.outbox.add_callback(connection, file.file_id, target=callback)
-                if file.is_unchanged:
+                if file.is_settled:
                     self._tell_result(connection, file, target=callback)
         return job
 
@@ -189,16 +189,24 @@ class Keeping:
             self.jobs.note(connection, replace(job, files=files), again_in_s=CLAIMED_S)
         return copied
 
+    def is_done(self, file_id: str, found: BucketObject) -> bool:
+        """Tell whether a version in the bucket was read already, and not in vain."""
+        attempted = self._attempted(file_id, found)
+        return attempted is not None and not State(attempted.ledger_state).is_failure
+
+    def _attempted(self, file_id: str, found: BucketObject) -> Row[Any] | None:
+        row = FILES_TABLE.c
+        known = select(row.sha256, row.ledger_state).where(
+            row.file_id == file_id, row.in_ledger, row.ledger_version == found.version
+        )
+        with self._database.begin(writes=False) as connection:
+            return connection.execute(known).one_or_none()
+
     def _has_these_bytes(self, found: BucketObject, file: JobFile) -> bool:
         """Tell whether the bucket has these bytes already, and nobody needs them to be read again."""
         if found.size_bytes != file.size_bytes:
             return False
-        row = FILES_TABLE.c
-        known = select(row.sha256, row.ledger_state).where(
-            row.file_id == file.file_id, row.in_ledger, row.ledger_version == found.version
-        )
-        with self._database.begin(writes=False) as connection:
-            attempted = connection.execute(known).one_or_none()
+        attempted = self._attempted(file.file_id, found)
         if attempted is not None and State(attempted.ledger_state).is_failure:
             return False
         if attempted is not None and attempted.sha256:
@@ -212,7 +220,7 @@ class Keeping:
     def _tell_result(self, connection: Connection, file: JobFile, *, target: str) -> None:
         """Tell a target how a file is that nothing will be told of, because nothing about it changes."""
         row = connection.execute(select(FILES_TABLE).where(FILES_TABLE.c.file_id == file.file_id)).one_or_none()
-        if row is not None and row.ledger_version == file.version and row.state in _AT_REST:
+        if row is not None and row.ledger_version == file.version and row.state not in _ON_ITS_WAY:
             tell([self._putting(target)], connection, row, FileState(row.state))
 
     def _tell_refused(self, connection: Connection, job: Job, file: JobFile) -> None:

@@ -28,6 +28,10 @@ class TooMuch(BadInput):
     """A body holds more than the limits allow."""
 
 
+class NoForm(BadInput):
+    """A body is no form with files."""
+
+
 @dataclass(frozen=True, slots=True)
 class BodyLimits:
     """What one body may hold."""
@@ -81,7 +85,7 @@ class MultipartReader:
 
         kind, options = parse_options_header(content_type)
         if kind != b"multipart/form-data":
-            raise BadInput("the body: Content-Type is not multipart/form-data; send a form with files")
+            raise NoForm("the body: Content-Type is not multipart/form-data; send a form with files")
         if not options.get(b"boundary"):
             raise BadInput("the body: Content-Type names no boundary; let the client's library write this header")
         self._limits = limits

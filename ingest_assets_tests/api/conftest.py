@@ -60,7 +60,9 @@ class Served:
 
     def ingest(self, file_id: str) -> bool:
         """Run the job for one file of the bucket; tell whether it succeeded."""
-        with dg.DagsterInstance.local_temp(str(self.settings.home / "instance")) as instance, kept_connections(on=True):
+        folder = self.settings.home / "instance"
+        folder.mkdir(exist_ok=True)
+        with dg.DagsterInstance.local_temp(str(folder)) as instance, kept_connections(on=True):
             instance.add_dynamic_partitions("files", [file_id])
             job = build(self.settings).resolve_job_def("ingest_file")
             return job.execute_in_process(instance=instance, partition_key=file_id, raise_on_error=False).success

@@ -1,0 +1,143 @@
+"""Take a location instead of bytes: the key of a file in the bucket, or an object that is copied into it.
+
+The service that this one replaces answered when the file had been read, and reported its progress by requests of its
+own. Here the answer comes at once, and the callback hears of each change through the outbox (docs/progress.md).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection
+
+from ingest_assets.access.callers import Caller
+from ingest_assets.api.callers import ServiceDep, WriterDep
+from ingest_assets.api.job_answers import JobAnswer
+from ingest_assets.api.problems import ApiProblem, documented
+from ingest_assets.api.queue_room import require_room
+from ingest_assets.api.service import Service
+from ingest_assets.buckets.contract import NameTaken, require_listed
+from ingest_assets.file_ids import file_id_of, key_for, owner_of
+from ingest_assets.ledger_records import Scope
+from ingest_assets.messaging.webhooks import callback_target
+from ingest_assets.uploads.idempotency import AlreadyAnswered, FirstAnswer, RequestKey, request_key
+from ingest_assets.uploads.job_table import Job, JobFile
+from ingest_assets.uploads.locations import Location, read_location
+from ingest_assets.uploads.names import plain_name
+
+router = APIRouter(tags=["uploads"])
+_ROUTE = "POST /ingest-file"
+
+
+class IngestFile(BaseModel):
+    """A file to ingest, by where it lies."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    location: str = Field(
+        min_length=1, max_length=2000, description="a key of the bucket, or s3://BUCKET/NAME or gs://BUCKET/NAME"
+    )
+    user_id: str = Field(default="", max_length=255, description="whose it is, for an object outside of the bucket")
+    project_id: str = Field(default="", max_length=255)
+    filename: str = Field(default="", max_length=255, description="its name in the bucket; by default the object's")
+    callback: str = Field(default="", max_length=2000, description="http(s):// URL that is told of each change")
+    replace: bool = Field(default=True, description="whether a copy may replace another file of its name")
+    metadata: dict[str, Any] = Field(default_factory=dict, description="given back with the job")
+
+
+@router.post(
+    "/ingest-file",
+    status_code=202,
+    summary="Ingest a file by its location",
+    response_model=JobAnswer,
+    responses=documented(404, 409, 422),
+)
+def ingest_file(
+    service: ServiceDep,
+    caller: WriterDep,
+    wanted: IngestFile,
+    idempotency_key: Annotated[str | None, Header()] = None,
+) -> Response:
+    """Answer at once; a file outside of the bucket is copied into it afterwards."""
+    digest = hashlib.sha256(wanted.model_dump_json().encode()).hexdigest()
+    try:
+        key = None
+        if idempotency_key is not None:
+            key = request_key(idempotency_key, caller=caller.key_id, route=_ROUTE, digest=digest)
+            service.requests.require_first(key)
+        return _answer(_begin(service, caller, wanted, key))
+    except AlreadyAnswered as error:
+        return _answer(error.answer)
+
+
+def _begin(service: Service, caller: Caller, wanted: IngestFile, key: RequestKey | None) -> FirstAnswer:
+    """Write the job."""
+    location = read_location(wanted.location, settings=service.settings)
+    target = callback_target(wanted.callback, settings=service.settings) if wanted.callback else ""
+    find = _outside if location.url else _inside
+    scope, file = find(service, caller, wanted, location)
+    answers: list[FirstAnswer] = []
+
+    def also(connection: Connection, job: Job) -> None:
+        answers.append(FirstAnswer(202, JobAnswer.of(job, service).model_dump_json()))
+        if key is not None:
+            service.requests.answer_first(connection, key, answers[0])
+
+    service.keeping.begin(
+        [file],
+        user_id=scope.user_id,
+        project_id=scope.project_id,
+        details=wanted.metadata,
+        callback=target,
+        also=also,
+    )
+    service.open_jobs.wake.set()
+    return answers[0]
+
+
+def _inside(service: Service, caller: Caller, wanted: IngestFile, location: Location) -> tuple[Scope, JobFile]:
+    """Look at a file of the bucket now, so that its run need not wait for the next listing."""
+    file_id = file_id_of(location.key)
+    require_listed(location.key)
+    user_id, project_id, filename = owner_of(location.key)
+    for name, given, found in (("user_id", wanted.user_id, user_id), ("project_id", wanted.project_id, project_id)):
+        if given and given != found:
+            raise ApiProblem(400, "bad_input", f"{name}: the key of the file names another one; leave it out")
+    scope = caller.scope(user_id, project_id)
+    found_object = service.keeping.bucket.stat(location.key)
+    if found_object is None:
+        raise ApiProblem(404, "no_such_object", "location: the bucket has no such file; upload it first")
+    require_room(service, user_id=scope.user_id)
+    project = service.project
+    project.inbox.put([location.key], why="request")  # a file that may still grow is looked at again
+    project.looks.keys({location.key: found_object}, may_miss=False)
+    file = JobFile(
+        filename=filename,
+        key=location.key,
+        file_id=file_id,
+        size_bytes=found_object.size_bytes,
+        version=found_object.version,
+        is_unchanged=service.keeping.is_done(file_id, found_object),
+    )
+    return scope, file
+
+
+def _outside(service: Service, caller: Caller, wanted: IngestFile, location: Location) -> tuple[Scope, JobFile]:
+    """Say which file of the bucket an object outside of it becomes."""
+    scope = caller.scope(wanted.user_id, wanted.project_id)
+    require_room(service, user_id=scope.user_id)
+    key = key_for(scope.user_id, scope.project_id, plain_name(wanted.filename or location.name))
+    require_listed(key)
+    if not wanted.replace and service.keeping.bucket.stat(key) is not None:
+        raise NameTaken(f"{owner_of(key)[2]}: the project has a file of this name; give another `filename`")
+    file = JobFile(filename=owner_of(key)[2], key=key, file_id=file_id_of(key), source=location.url)
+    return scope, replace(file, sent_as=location.name, replaces=wanted.replace)
+
+
+def _answer(answer: FirstAnswer) -> Response:
+    return Response(answer.body, answer.status, media_type="application/json")

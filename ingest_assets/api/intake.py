@@ -1,0 +1,132 @@
+"""Take the body of an upload: into the bucket piece by piece, then as a job, or refuse it and leave nothing.
+
+What is known early refuses early: too long a queue before the body is read, a foreign owner with the field that names
+it, too large a file at the byte that is one too many.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from contextlib import suppress
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from ingest_assets.access.callers import Caller
+from ingest_assets.api.job_answers import JobAnswer
+from ingest_assets.api.queue_room import require_room
+from ingest_assets.api.service import Service
+from ingest_assets.errors import OutsideError
+from ingest_assets.file_ids import nfc
+from ingest_assets.uploads.form import UploadForm, names_in_bucket
+from ingest_assets.uploads.idempotency import AlreadyAnswered, FirstAnswer, RequestKey, request_key
+from ingest_assets.uploads.job_table import Job
+from ingest_assets.uploads.multipart_reader import BodyLimits
+from ingest_assets.uploads.receiving import Receiving
+
+_MB = 1_000_000
+ROUTE = "POST /upload"
+_log = logging.getLogger(__name__)
+
+
+class Intake:
+    """One upload. Its methods block, so each runs in a thread."""
+
+    def __init__(self, service: Service, caller: Caller, *, content_type: str, idempotency_key: str | None) -> None:
+        """Take the headers of the request.
+
+        Raises:
+            ApiProblem: too many files wait.
+            BadInput: the body is no form with files.
+        """
+        self._service, self._caller, self._idempotency_key = service, caller, idempotency_key
+        settings = service.settings
+        require_room(service, user_id=caller.only_user)
+        self._receiving = Receiving(
+            service.keeping.bucket,
+            content_type,
+            limits=BodyLimits(max_files=settings.max_files_per_upload, max_file_bytes=settings.max_file_mb * _MB),
+        )
+        self._fields_checked, self._has_room = 0, False
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes of the body."""
+        self._receiving.feed(data)
+        if len(self._receiving.fields) != self._fields_checked:
+            self._fields_checked = len(self._receiving.fields)
+            self._check_owner()
+
+    def _check_owner(self) -> None:
+        """Refuse an owner as soon as it is known, before more of the body is read."""
+        named = dict(self._receiving.fields)
+        if user_id := named.get("user_id"):
+            self._caller.user(user_id)
+            if project_id := named.get("project_id"):
+                self._caller.scope(user_id, project_id)
+            if not self._has_room:
+                require_room(self._service, user_id=nfc(user_id))
+                self._has_room = True
+
+    def finish(self) -> FirstAnswer:
+        """Keep what has arrived, all of it, and return the answer; the files get their keys here.
+
+        Raises:
+            BadInput: the body or its names are not what they should be; nothing is kept.
+            OutsideError: the bucket or the database is away; nothing is kept.
+        """
+        form, keeping = self._form(), self._service.keeping
+        key = self._request_key(form)
+        try:
+            if key is not None:
+                self._service.requests.require_first(key)
+            files = keeping.plan(form, self._receiving.files)
+            answers: list[FirstAnswer] = []
+
+            def answer(connection: Connection, job: Job) -> None:
+                answers.append(FirstAnswer(202, JobAnswer.of(job, self._service).model_dump_json()))
+                if key is not None:
+                    self._service.requests.answer_first(connection, key, answers[0])
+
+            job = keeping.begin(
+                files,
+                user_id=form.user_id,
+                project_id=form.project_id,
+                details=dict(form.details),
+                also=answer,
+            )
+        except AlreadyAnswered as error:
+            self.discard()
+            return error.answer
+        self._discard_unchanged(job)
+        try:
+            keeping.finish(job)
+        except OutsideError as error:  # the job is written: it is finished later
+            _log.warning("job %s is finished later: %s", job.job_id, error)
+        return answers[0]
+
+    def discard(self) -> None:
+        """Remove what has arrived."""
+        self._receiving.discard()
+
+    def _form(self) -> UploadForm:
+        form = self._receiving.finish()
+        scope = self._caller.scope(form.user_id, form.project_id)
+        return replace(form, user_id=scope.user_id, project_id=scope.project_id)
+
+    def _request_key(self, form: UploadForm) -> RequestKey | None:
+        if self._idempotency_key is None:
+            return None
+        files = self._receiving.files
+        keys = names_in_bucket(form, [file.sent_as for file in files])
+        asked = [[key, file.sha256] for key, file in zip(keys, files, strict=True)], sorted(form.replace)
+        digest = hashlib.sha256(json.dumps([asked, dict(form.details)]).encode()).hexdigest()
+        return request_key(self._idempotency_key, caller=self._caller.key_id, route=ROUTE, digest=digest)
+
+    def _discard_unchanged(self, job: Job) -> None:
+        needed = {file.staged for file in job.files}
+        for received in self._receiving.files:
+            if received.staged.name not in needed:
+                with suppress(OutsideError):  # it is swept
+                    received.staged.discard()
