@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from ingest_assets.config.settings import Settings
 from ingest_assets.defs.definitions import build
 from ingest_assets.defs.queue.queue_submission import SUBMITTED_BY_TAG, RunQueue
 from ingest_assets_tests.conftest import ROOT
+from ingest_assets_tests.defs.queue import killed_submitter
 
 pytestmark = pytest.mark.slow
 
@@ -55,11 +59,19 @@ def test_a_run_with_configuration_keeps_it(instance: dg.DagsterInstance, tmp_pat
 
 
 def test_a_run_that_a_killed_process_only_created_is_queued_by_the_next(
-    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
-    killed, request = queue(instance, tmp_path), dg.RunRequest(job_name="ingest_file", partition_key="ann:p:a.txt")
-    monkeypatch.setattr(killed, "_enqueue", lambda _: None)
-    run_id = killed.submit(request)
+    own = (tmp_path / "dagster.yaml").read_text()
+    killing = own.replace("ingest_assets.defs.queue.run_coordinator", killed_submitter.__name__)
+    killing = killing.replace("TurnTakingRunCoordinator", "KillingRunCoordinator")
+    (tmp_path / "dagster.yaml").write_text(killing)
+    submitter = [sys.executable, "-m", killed_submitter.__name__, str(tmp_path), "ann:p:a.txt"]
+    killed = subprocess.run(submitter, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    (tmp_path / "dagster.yaml").write_text(own)
+    (created,) = instance.get_runs()
+    assert created.status is dg.DagsterRunStatus.NOT_STARTED
+    run_id = created.run_id
     job = build(Settings.model_validate({"DAGSTER_HOME": tmp_path})).resolve_job_def("ingest_file")
     others = instance.create_run_for_job(job, tags={SUBMITTED_BY_TAG: "another"})
     assert queue(instance, tmp_path).resume() == [run_id]
