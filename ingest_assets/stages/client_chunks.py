@@ -82,9 +82,7 @@ def _read(line: bytes, number: int) -> ClientChunk | Refused:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         names = _names(line)
         return Refused(number, f"not a chunk: {error}", names.doc_id, names.chunk_id)
-    if problem := _problem(read) or problem_of_metadata(read.metadata):
-        return Refused(number, problem, read.doc_id, read.chunk_id)
-    return ClientChunk(
+    chunk = ClientChunk(
         line=number,
         doc_id=read.doc_id,
         chunk_id=read.chunk_id,
@@ -94,19 +92,34 @@ def _read(line: bytes, number: int) -> ClientChunk | Refused:
         section=read.section,
         metadata=read.metadata,
     )
+    if problem := problem_of(chunk):
+        return Refused(number, problem, read.doc_id, read.chunk_id)
+    return chunk
 
 
-def _problem(read: _Line) -> str:
+def problem_of(chunk: ClientChunk) -> str:
+    """Say why no store can keep a chunk; empty if one can."""
+    if _depth(chunk.metadata) > _DEEPEST:
+        return f"metadata holds more than {_DEEPEST} lists or objects inside each other; make it flatter"
     for name, value in (
-        ("text", read.text),
-        ("doc_id", read.doc_id),
-        ("chunk_id", read.chunk_id),
-        ("section", "".join(read.section)),
+        ("text", chunk.text),
+        ("doc_id", chunk.doc_id),
+        ("chunk_id", chunk.chunk_id),
+        ("section", "".join(chunk.section)),
+        ("metadata", "".join(texts_in(chunk.metadata))),
     ):
         if "\0" in value:
             return f"{name} holds the character NUL, which no store keeps; take it out"
-    if not read.text.strip():
+        if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
+            return f"{name} holds half a surrogate pair, which is no character; take it out"
+    if not chunk.text.strip():
         return "text is empty; hand in what is to be found"
+    try:
+        size = len(json.dumps(chunk.metadata, ensure_ascii=False, allow_nan=False))
+    except ValueError:
+        return "metadata holds a number that JSON does not have (NaN or Infinity); write null"
+    if size > MAX_METADATA_CHARS:
+        return f"metadata has {size} characters; at most {MAX_METADATA_CHARS} are kept"
     return ""
 
 
@@ -116,18 +129,6 @@ def _names(line: bytes) -> _Names:
         return msgspec.json.decode(line, type=_Names)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _Names()
-
-
-def problem_of_metadata(metadata: Mapping[str, Any]) -> str:
-    """Say why a store cannot keep a client's own fields; empty if it can."""
-    if _depth(metadata) > _DEEPEST:
-        return f"metadata holds more than {_DEEPEST} lists or objects inside each other; make it flatter"
-    size = len(json.dumps(metadata, ensure_ascii=False))
-    if size > MAX_METADATA_CHARS:
-        return f"metadata has {size} characters; at most {MAX_METADATA_CHARS} are kept"
-    if any("\0" in text for text in texts_in(metadata)):
-        return "metadata holds the character NUL, which no store keeps; take it out"
-    return ""
 
 
 def _depth(value: object, *, so_far: int = 0) -> int:

@@ -3,16 +3,20 @@
 A chunk is identified by its document (`doc_id`) and the client's own `chunk_id`. The same chunk again changes nothing.
 Another text under the same id changes nothing either, and is reported. The order of the chunks does not matter. Each
 batch of a document becomes visible at once.
+
+Clients of the chunk API give each chunk an id of its own in the whole project, which they call an entity. There, an id
+that another document has is a conflict too (`add_entity_chunks`).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from itertools import groupby
+from typing import TypeAlias
 
 from ingest_assets.batches import batches
 from ingest_assets.errors import BadInput, OutsideError
@@ -26,7 +30,11 @@ from ingest_assets.stores.contract import ChunkKnown, Overtaken, StoreEditing
 
 BATCH = 256
 """Chunks in memory at once."""
+WINDOW = 256
+"""Texts that are embedded at once."""
 MEDIA_TYPE = "application/x-ndjson"
+Lookup: TypeAlias = Callable[[str, Sequence[str]], Mapping[str, Chunk]]
+"""Returns the chunks in force that a chunk of this file and one of these ids may not contradict, by id."""
 _TRIES = 5
 """Tries to add a batch while another client adds to the same document."""
 
@@ -75,13 +83,51 @@ def add_chunks(
                 answers[item.line] = Answer(item.line, item.doc_id, item.chunk_id, Status.REJECTED, item.reason)
         chunks = sorted((item for item in batch if isinstance(item, ClientChunk)), key=lambda item: item.doc_id)
         for doc_id, group in groupby(chunks, key=lambda item: item.doc_id):
-            for answer in _add_to(doc_id, list(group), scope=scope, store=store, embedder=embedder, now=now()):
+            for answer in _add_to(
+                doc_id, list(group), scope=scope, store=store, embedder=embedder, now=now(), look=store.chunks_named
+            ):
                 answers[answer.line] = answer
         yield from (answers[item.line] for item in batch)
 
 
+def add_entity_chunks(
+    doc_id: str,
+    items: Sequence[ClientChunk],
+    *,
+    scope: Scope,
+    store: StoreEditing,
+    embedder: Embedder,
+    now: str,
+    window: int = WINDOW,
+) -> list[Answer]:
+    """Put chunks of one document into the store at once, and answer each; `now` is the UTC time.
+
+    The ids are unique in the scope. The caller makes sure that no other call adds to the scope meanwhile. `window`
+    texts are embedded at once. A chunk that is rejected keeps the new ones out.
+
+    Raises:
+        OutsideError: the store or the embedder is away; nothing was stored.
+    """
+
+    def look(file_id: str, chunk_ids: Sequence[str]) -> Mapping[str, Chunk]:
+        found = store.chunks_within(scope, chunk_ids)
+        return {chunk.chunk_id: chunk for chunk in found} | {
+            chunk.chunk_id: chunk for chunk in found if chunk.file_id == file_id
+        }
+
+    return _add_to(doc_id, items, scope=scope, store=store, embedder=embedder, now=now, look=look, window=window)
+
+
 def _add_to(
-    doc_id: str, items: Sequence[ClientChunk], *, scope: Scope, store: StoreEditing, embedder: Embedder, now: str
+    doc_id: str,
+    items: Sequence[ClientChunk],
+    *,
+    scope: Scope,
+    store: StoreEditing,
+    embedder: Embedder,
+    now: str,
+    look: Lookup,
+    window: int = WINDOW,
 ) -> list[Answer]:
     """Add chunks to one document, and answer each."""
     try:
@@ -90,25 +136,29 @@ def _add_to(
         return [_answer(item, Status.REJECTED, str(error)) for item in items]
     for _ in range(_TRIES):
         record = store.file(file_id)
-        answers, new = _compare(items, store.chunks_named(file_id, [item.chunk_id for item in items]), file_id=file_id)
+        answers, new = _compare(items, look(file_id, [item.chunk_id for item in items]), file_id=file_id)
         if not new:
             return answers
         size = sum(len(chunk.text.encode()) for chunk in new)
         entry = _entry(record, new[0], scope=scope, doc_id=doc_id, now=now, size_bytes=size)
         try:
-            store.add(entry, embed(new, embedder=embedder, known=partial(store.vectors_for, embedder.model)))
+            known = partial(store.vectors_for, embedder.model)
+            store.add(entry, embed(new, embedder=embedder, known=known, window=window))
         except (ChunkKnown, Overtaken):  # another client was faster: read the file again
             continue
         except ValueError as error:
-            known = {answer.line for answer in answers if answer.status is not Status.INSERTED}
-            refused = [_answer(item, Status.REJECTED, str(error)) for item in items if item.line not in known]
-            return [answer for answer in answers if answer.line in known] + refused
+            return [
+                replace(answer, status=Status.REJECTED, reason=str(error))
+                if answer.status is Status.INSERTED
+                else answer
+                for answer in answers
+            ]
         return answers
     raise OutsideError(f"{file_id}: other clients added the same chunks {_TRIES} times meanwhile; try again")
 
 
 def _compare(
-    items: Sequence[ClientChunk], there: dict[str, Chunk], *, file_id: str
+    items: Sequence[ClientChunk], there: Mapping[str, Chunk], *, file_id: str
 ) -> tuple[list[Answer], list[Chunk]]:
     """Answer each chunk, and collect the new ones."""
     answers, new = [], []
@@ -119,6 +169,9 @@ def _compare(
             there[item.chunk_id] = chunk
             new.append(chunk)
             answers.append(_answer(item, Status.INSERTED))
+        elif old.file_id != file_id:
+            reason = f"{key_of(old.file_id)} has a chunk of this id, which was kept"
+            answers.append(_answer(item, Status.CONFLICT, reason))
         elif _content(old) == _content(chunk):
             answers.append(_answer(item, Status.IDENTICAL))
         else:

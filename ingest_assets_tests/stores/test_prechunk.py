@@ -9,13 +9,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest_assets.ledger_records import Origin, Scope
-from ingest_assets.stages.prechunk import Status
+from ingest_assets.stages.client_chunks import ClientChunk
+from ingest_assets.stages.prechunk import Answer, Status, add_entity_chunks
 from ingest_assets.stores.contract import VectorStore
 from ingest_assets_tests.stores.builders import (
     publish,
     texts_in,
     vector_of,
 )
+from ingest_assets_tests.stores.fakes import CountingEmbedder
 from ingest_assets_tests.stores.upkeep import NOTES, SCOPE, line, put
 
 
@@ -118,3 +120,53 @@ def test_any_sequence_of_chunks_equals_a_dictionary(
         for chunk in store.chunks(record.file_id)
     }
     assert found == expected
+
+
+def test_a_clients_own_fields_are_content(store: VectorStore) -> None:
+    fields = {"tokens": 3, "by": "cutter"}
+    put(store, [line("c1", "one", metadata=fields)])
+    again = put(
+        store, [line("c1", "one", metadata=dict(reversed(fields.items()))), line("c1", "one", metadata={"tokens": 4})]
+    )
+    assert [answer.status for answer in again] == [Status.IDENTICAL, Status.CONFLICT]
+    (record,) = store.files(SCOPE)
+    assert [chunk.metadata for chunk in store.chunks(record.file_id)] == [fields]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "reason"),
+    [
+        ({"a": "nul \0"}, "NUL"),
+        ({"nul \0": 1}, "NUL"),
+        ({"a": "x" * 20_001}, "at most 20000"),
+        ({"a": [[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]}, "flatter"),
+        (["a"], "metadata"),
+    ],
+    ids=["nul", "nul in a name", "long", "deep", "list"],
+)
+def test_fields_that_no_store_keeps_are_rejected(store: VectorStore, metadata: object, reason: str) -> None:
+    (answer,) = put(store, [line("c1", "one", metadata=metadata)])
+    assert (answer.status, store.files()) == (Status.REJECTED, [])
+    assert reason in answer.reason
+
+
+def test_an_id_is_of_one_chunk_in_the_whole_entity(store: VectorStore) -> None:
+    def add(doc_id: str, *texts: tuple[str, str]) -> list[Answer]:
+        chunks = [ClientChunk(number, doc_id, chunk_id, text) for number, (chunk_id, text) in enumerate(texts, 1)]
+        return add_entity_chunks(doc_id, chunks, scope=SCOPE, store=store, embedder=CountingEmbedder(), now="now")
+
+    first = add("one", ("c1", "x"), ("c2", "y"), ("c1", "x"), ("c2", "z"))
+    assert [answer.status.value for answer in first] == ["inserted", "inserted", "identical", "conflict"]
+    second = add("two", ("c1", "x"), ("c3", "new"))
+    assert [answer.status.value for answer in second] == ["conflict", "inserted"]
+    assert "ada/engines//one" in second[0].reason
+    assert [record.chunks for record in store.files(SCOPE)] == [2, 1]
+    put(store, [line("c3", "another", doc_id="one")])  # documents of `put-chunks` have ids of their own
+    assert [answer.status.value for answer in add("two", ("c3", "new"))] == ["identical"]
+
+
+def test_a_chunk_that_cannot_be_kept_keeps_the_whole_batch_out(store: VectorStore) -> None:
+    chunks = [ClientChunk(number, "../x", f"c{number}", "text") for number in (1, 2)]
+    answers = add_entity_chunks("../x", chunks, scope=SCOPE, store=store, embedder=CountingEmbedder(), now="now")
+    assert [answer.status for answer in answers] == [Status.REJECTED, Status.REJECTED]
+    assert store.files() == []
