@@ -1,9 +1,10 @@
-"""Declare the commands about files: add, work, status, files, chunks, search, remove."""
+"""Declare the commands about files: add, work, status, files, chunks, export, search, remove."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -155,6 +156,33 @@ def chunks(
     file_tables.show_chunks(opened.store.chunks(record.file_id, limit=limit, offset=offset), as_json=as_json)
 
 
+def export(
+    file: FileArgument,
+    form: Annotated[
+        Literal["markdown", "json"],
+        typer.Option("--format", help="markdown to read; json with every element, its page and what a picture shows"),
+    ] = "markdown",
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="PATH", help="write a file instead")] = None,
+) -> None:
+    """Write a document as it was read, with its tables and the captions of its pictures.
+
+    Of a document whose chunks were handed in, its chunks are written.
+    """
+    from ingest_assets.cli.opening import open_for_reading, record_of_file
+    from ingest_assets.documents import Form, exported
+
+    opened = open_for_reading()
+    pieces = exported(opened, record_of_file(opened, file), form=Form(form))
+    if output is None:
+        for piece in pieces:
+            sys.stdout.buffer.write(piece)
+        return
+    unfinished = output.with_name(f".{output.name}.part")
+    with unfinished.open("wb") as written:
+        written.writelines(pieces)
+    unfinished.replace(output)
+
+
 def search(
     query: Annotated[
         str, typer.Argument(metavar="QUESTION", help="a question, or words; - reads questions from standard input")
@@ -208,4 +236,4 @@ def remove(file: FileArgument, as_json: JsonOption = False) -> None:
     file_tables.show_removed(record.key, rows or 0, as_json=as_json)
 
 
-COMMANDS = (add, work, status, files, chunks, search, remove)
+COMMANDS = (add, work, status, files, chunks, export, search, remove)

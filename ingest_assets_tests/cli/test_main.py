@@ -44,6 +44,10 @@ def test_a_file_is_added_found_shown_and_removed(ingest: Home) -> None:
     assert all(f"{stage}: " in said for stage in ("raw_files", "parsed_documents", "chunks", "embeddings"))
     assert [record["file_id"] for record in ingest.json("files")] == ["ann:p:tides.md"]
     assert "1 succeeded; 0 waiting" in ingest("status")
+    assert ingest("export", "ann/p/tides.md") == "# Tides\n\nThe tide table hangs beside the boathouse door.\n"
+    ingest("export", "ann/p/tides.md", "--format", "json", "-o", path + ".json")
+    elements = json.loads(Path(path + ".json").read_text())["elements"]
+    assert [element["type"] for element in elements] == ["Title", "NarrativeText"]
     assert "removed, with 1 chunks" in ingest("remove", "ann/p/tides.md")
     assert ingest.json("files") == []
     assert "no files at all" in ingest("search", "where is the tide table?", *OWNER, code=1)
