@@ -13,11 +13,18 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 
-from ingest_assets.api import description, health, ingest_file, presigning, problems, uploads
+from ingest_assets.api import chunks, description, health, ingest_file, presigning, problems, uploads
 from ingest_assets.api.guards import BodyLimit, RequestLog
 from ingest_assets.api.service import Service
 
-ROUTERS = (health.router, uploads.router, ingest_file.router, presigning.router, description.router)
+ROUTERS = (
+    health.router,
+    uploads.router,
+    ingest_file.router,
+    presigning.router,
+    chunks.router,
+    description.router,
+)
 """The endpoints, in the order of the API's description."""
 _MAX_BODY_BYTES = 1_000_000
 _MB = 1_000_000
