@@ -129,11 +129,20 @@ class S3Objects:
         return answer
 
     def read(self, name: str) -> bytes | None:
-        """Return the bytes of a small object."""
-        data = b""
-        with self._asked() as client, _absence() as absent:
-            data = client.get_object(Bucket=self._bucket, Key=self.prefix + name)["Body"].read()
-        return None if absent else data
+        """Return the bytes of a small object; if the connection breaks behind the first byte, ask again."""
+        from botocore.exceptions import IncompleteReadError, ResponseStreamingError
+
+        for attempt in range(1, _DOWNLOADS + 1):
+            with self._asked() as client, _absence() as absent:
+                body = client.get_object(Bucket=self._bucket, Key=self.prefix + name)["Body"]
+                try:
+                    return bytes(body.read())
+                except (IncompleteReadError, ResponseStreamingError):
+                    if attempt == _DOWNLOADS:
+                        raise
+            if absent:
+                break
+        return None
 
     def upload(self, name: str, source: Path) -> StoredObject:
         """Copy a file; from 16 MB on in parts."""

@@ -34,8 +34,10 @@ from ingest_assets.uploads.job_table import Job, JobFile
 from ingest_assets.uploads.jobs import Jobs
 from ingest_assets.uploads.receiving import ReceivedFile
 
-CLAIMED_S = 120.0
-"""How long other processes leave a job alone that one is finishing."""
+_BEGUN_S = 30.0
+"""How long other processes leave a new job to the one that wrote it, which finishes it at once."""
+_CLAIMED_S = 120.0
+"""How long they leave a job alone that another has taken up; a copy may take a while."""
 _FIRST_PAUSE_S = 2.0
 _LONGEST_PAUSE_S = 600.0
 _GIVEN_UP_AFTER_S = 86_400.0
@@ -118,7 +120,7 @@ class Keeping:
         with self._database.begin() as connection:
             if also is not None:
                 also(connection, job)
-            self.jobs.add(connection, job, claimed_s=CLAIMED_S)
+            self.jobs.add(connection, job, claimed_s=0.0 if any(file.source for file in files) else _BEGUN_S)
             for file in files if callback else ():
                 self.outbox.add_callback(connection, file.file_id, target=callback)
                 if file.is_settled:
@@ -153,7 +155,7 @@ class Keeping:
 
     def finish_open(self) -> int:
         """Finish jobs that another process left, or that wait for their turn; return how many were looked at."""
-        jobs = self.jobs.claim_open(limit=_AT_ONCE, claimed_s=CLAIMED_S)
+        jobs = self.jobs.claim_open(limit=_AT_ONCE, claimed_s=_CLAIMED_S)
         for job in jobs:
             self.finish(job)
         return len(jobs)
@@ -186,7 +188,7 @@ class Keeping:
             copied = replace(copied, over=found.version)
         files = tuple(copied if each is file else each for each in job.files)
         with self._database.begin() as connection:
-            self.jobs.note(connection, replace(job, files=files), again_in_s=CLAIMED_S)
+            self.jobs.note(connection, replace(job, files=files), again_in_s=_CLAIMED_S)
         return copied
 
     def is_done(self, file_id: str, found: BucketObject) -> bool:
