@@ -15,6 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from ingest_assets.api import chunks, description, health, ingest_file, presigning, problems, uploads
 from ingest_assets.api.guards import BodyLimit, RequestLog
+from ingest_assets.api.idempotency import HEADER
 from ingest_assets.api.service import Service
 
 ROUTERS = (
@@ -86,6 +87,17 @@ def _description(app: FastAPI) -> dict[str, Any]:
         schemas["ProblemDocument"] = problems.ProblemDocument.model_json_schema()
         for operations in found["paths"].values():
             for operation in operations.values():
-                operation["responses"].pop("422", None)
+                if problems.MEDIA_TYPE not in operation["responses"].get("422", {}).get("content", {}):
+                    operation["responses"].pop("422", None)
+            if "post" in operations:
+                _describe_idempotency(operations["post"])
         app.openapi_schema = found
     return app.openapi_schema
+
+
+def _describe_idempotency(operation: dict[str, Any]) -> None:
+    """Describe the header that every POST takes."""
+    parameters = operation.setdefault("parameters", [])
+    if not any(parameter["name"].lower() == HEADER.lower() for parameter in parameters):
+        described = {"type": "string", "minLength": 1, "maxLength": 255}
+        parameters.append({"name": HEADER, "in": "header", "required": False, "schema": described})

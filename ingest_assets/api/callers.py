@@ -35,7 +35,10 @@ def caller_of(request: Request, service: ServiceDep) -> Caller:
     Raises:
         ApiProblem: 401 without a key that is in force, 403 from a page of another site, 429 for one request too many.
     """
-    caller = _proven(request, service)
+    known = getattr(request.state, "caller", None)
+    if isinstance(known, Caller):  # `IdempotentRoute` has asked before
+        return known
+    caller = request.state.caller = _proven(request, service)
     service.throttle.count(caller.key_id or _address(request))
     request.state.key_id = caller.key_id
     return caller

@@ -35,6 +35,7 @@ from ingest_assets.api.chunk_bodies import (
     fault_of,
     single_answer,
 )
+from ingest_assets.api.idempotency import IdempotentRoute
 from ingest_assets.api.problems import ApiProblem, documented, problem_of
 from ingest_assets.api.scoping import MAX_NAME, scope_of
 from ingest_assets.api.service import Service
@@ -51,7 +52,7 @@ _WINDOW = 16
 _Entity = Annotated[
     str, Path(min_length=1, max_length=MAX_NAME, description="the entity: a project of the entities' user")
 ]
-router = APIRouter(prefix="/api/entities", tags=["chunks"], responses=documented())
+router = APIRouter(prefix="/api/entities", tags=["chunks"], responses=documented(409, 422), route_class=IdempotentRoute)
 
 
 class _RouteOfLines(APIRoute):

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from ingest_assets.access.callers import Caller
 from ingest_assets.api.callers import ServiceDep, WriterDep
+from ingest_assets.api.idempotency import REPLAYED, json_answer
 from ingest_assets.api.job_answers import JobAnswer
 from ingest_assets.api.problems import ApiProblem, documented
 from ingest_assets.api.queue_room import require_room
@@ -65,14 +66,15 @@ def ingest_file(
 ) -> Response:
     """Answer at once; a file outside of the bucket is copied into it afterwards."""
     digest = hashlib.sha256(wanted.model_dump_json().encode()).hexdigest()
+    key = None
+    if idempotency_key is not None:
+        key = request_key(idempotency_key, caller=caller.key_id, route=_ROUTE, digest=digest)
     try:
-        key = None
-        if idempotency_key is not None:
-            key = request_key(idempotency_key, caller=caller.key_id, route=_ROUTE, digest=digest)
+        if key is not None:
             service.requests.require_first(key)
-        return _answer(_begin(service, caller, wanted, key))
+        return json_answer(_begin(service, caller, wanted, key))
     except AlreadyAnswered as error:
-        return _answer(error.answer)
+        return json_answer(error.answer, REPLAYED)
 
 
 def _begin(service: Service, caller: Caller, wanted: IngestFile, key: RequestKey | None) -> FirstAnswer:
@@ -137,7 +139,3 @@ def _outside(service: Service, caller: Caller, wanted: IngestFile, location: Loc
         raise NameTaken(f"{owner_of(key)[2]}: the project has a file of this name; give another `filename`")
     file = JobFile(filename=owner_of(key)[2], key=key, file_id=file_id_of(key), source=location.url)
     return scope, replace(file, sent_as=location.name, replaces=wanted.replace)
-
-
-def _answer(answer: FirstAnswer) -> Response:
-    return Response(answer.body, answer.status, media_type="application/json")

@@ -18,7 +18,7 @@ from ingest_assets.access.callers import Caller
 from ingest_assets.api.job_answers import JobAnswer
 from ingest_assets.api.queue_room import require_room
 from ingest_assets.api.service import Service
-from ingest_assets.errors import OutsideError
+from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.file_ids import nfc
 from ingest_assets.uploads.form import UploadForm, names_in_bucket
 from ingest_assets.uploads.idempotency import AlreadyAnswered, FirstAnswer, RequestKey, request_key
@@ -49,7 +49,7 @@ class Intake:
             content_type,
             limits=BodyLimits(max_files=settings.max_files_per_upload, max_file_bytes=settings.max_file_mb * _MB),
         )
-        self._fields_checked, self._has_room = 0, False
+        self._fields_checked, self._has_room, self._is_undecided = 0, False, True
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes of the body."""
@@ -75,30 +75,28 @@ class Intake:
         Raises:
             BadInput: the body or its names are not what they should be; nothing is kept.
             OutsideError: the bucket or the database is away; nothing is kept.
+            AlreadyAnswered: the request was carried out before.
         """
         form, keeping = self._form(), self._service.keeping
         key = self._request_key(form)
-        try:
+        if key is not None:
+            self._service.requests.require_first(key)
+        files = keeping.plan(form, self._receiving.files)
+        answers: list[FirstAnswer] = []
+
+        def answer(connection: Connection, job: Job) -> None:
+            answers.append(FirstAnswer(202, JobAnswer.of(job, self._service).model_dump_json()))
             if key is not None:
-                self._service.requests.require_first(key)
-            files = keeping.plan(form, self._receiving.files)
-            answers: list[FirstAnswer] = []
+                self._service.requests.answer_first(connection, key, answers[0])
 
-            def answer(connection: Connection, job: Job) -> None:
-                answers.append(FirstAnswer(202, JobAnswer.of(job, self._service).model_dump_json()))
-                if key is not None:
-                    self._service.requests.answer_first(connection, key, answers[0])
-
+        self._is_undecided = False  # if the database breaks off, nobody knows whether the job is written: a sweep sees
+        try:
             job = keeping.begin(
-                files,
-                user_id=form.user_id,
-                project_id=form.project_id,
-                details=dict(form.details),
-                also=answer,
+                files, user_id=form.user_id, project_id=form.project_id, details=dict(form.details), also=answer
             )
-        except AlreadyAnswered as error:
-            self.discard()
-            return error.answer
+        except (AlreadyAnswered, BadInput):
+            self._is_undecided = True
+            raise
         self._discard_unchanged(job)
         try:
             keeping.finish(job)
@@ -107,8 +105,9 @@ class Intake:
         return answers[0]
 
     def discard(self) -> None:
-        """Remove what has arrived."""
-        self._receiving.discard()
+        """Remove what has arrived, unless a job may have been written that needs it."""
+        if self._is_undecided:
+            self._receiving.discard()
 
     def _form(self) -> UploadForm:
         form = self._receiving.finish()

@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from ingest_assets.api.callers import ServiceDep, WriterDep
+from ingest_assets.api.idempotency import IdempotentRoute
 from ingest_assets.api.problems import ApiProblem, documented
 from ingest_assets.api.queue_room import require_room
 from ingest_assets.buckets.contract import NameTaken
@@ -19,7 +20,7 @@ from ingest_assets.uploads.form import UploadForm, names_in_bucket
 from ingest_assets.uploads.multipart_reader import TooMuch
 from ingest_assets.uploads.names import plain_folder
 
-router = APIRouter(tags=["uploads"])
+router = APIRouter(tags=["uploads"], route_class=IdempotentRoute)
 _MB = 1_000_000
 _WITHIN_S = 900
 """A client has so long to begin to send the file."""
@@ -48,7 +49,7 @@ class SignedUpload(BaseModel):
     expires_in_s: int = _WITHIN_S
 
 
-@router.post("/uploads/presign", summary="Sign an upload to S3", responses=documented(404, 409, 413))
+@router.post("/uploads/presign", summary="Sign an upload to S3", responses=documented(404, 409, 413, 422))
 def presign(service: ServiceDep, caller: WriterDep, wanted: UploadToSign) -> SignedUpload:
     """Sign the upload of one file of the size that is named; only where the bucket lies on S3."""
     settings = service.settings

@@ -16,10 +16,12 @@ from starlette.requests import ClientDisconnect
 
 from ingest_assets.access.callers import Caller
 from ingest_assets.api.callers import ReaderDep, ServiceDep, WriterDep
+from ingest_assets.api.idempotency import REPLAYED, json_answer
 from ingest_assets.api.intake import Intake
 from ingest_assets.api.job_answers import JobAnswer, UploadStatus
 from ingest_assets.api.problems import ApiProblem, documented
 from ingest_assets.api.service import Service
+from ingest_assets.uploads.idempotency import AlreadyAnswered
 from ingest_assets.uploads.job_table import Job
 
 router = APIRouter(tags=["uploads"])
@@ -86,10 +88,12 @@ async def upload(
         with CancelScope(shield=True):
             if intake is not None:
                 await to_thread.run_sync(intake.discard)
+            if isinstance(error, AlreadyAnswered):
+                return json_answer(error.answer, REPLAYED)
             if isinstance(error, Exception) and not isinstance(error, ClientDisconnect):
                 await _drain(request)
         raise
-    return Response(answer.body, answer.status, media_type="application/json")
+    return json_answer(answer)
 
 
 @router.get("/upload/status", summary="What became of an upload", responses=documented(404))

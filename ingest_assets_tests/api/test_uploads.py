@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import httpx
 import pytest
 
 from ingest_assets.access.callers import KeyRole
+from ingest_assets.uploads.job_table import JOBS
 from ingest_assets_tests.api.conftest import Served, serving
 from ingest_assets_tests.api.test_service import problem
 
@@ -263,13 +265,29 @@ def test_a_key_keeps_its_scope_and_a_reader_uploads_nothing(served: Served) -> N
 def test_the_same_request_again_is_answered_as_before_and_carried_out_once(served: Served) -> None:
     first = send(served.client, "p", {"a.txt": b"one"}, key="k-1")
     again = send(served.client, "p", {"a.txt": b"one"}, key="k-1")
-    assert (again.status_code, again.json()) == (202, first.json())
+    assert (again.status_code, again.json(), again.headers["idempotency-replayed"]) == (202, first.json(), "true")
     other = send(served.client, "p", {"a.txt": b"two"}, key="k-1")
     assert (other.status_code, problem(other)["code"]) == (422, "idempotency_key_reused")
     replaced = send(served.client, "p", {"a.txt": b"two"}, key="k-2", replace_filenames=["a.txt"])
     assert replaced.json()["job_id"] != first.json()["job_id"]
     assert send(served.client, "p", {"a.txt": b"one"}, key="k-1").json() == first.json()
     assert held(served, "p") == {"a.txt": b"two"} and staged(served) == []
+
+
+def test_a_defect_behind_the_moment_that_decides_loses_nothing(served: Served) -> None:
+    keeping = served.service.keeping
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a defect")
+
+    served.service.keeping = replace(keeping, listeners=[fail])
+    assert send(served.client, "p", {"a.txt": b"one", "b.txt": b"two"}).status_code == 500
+    served.service.keeping = keeping
+    with served.service.project.database.begin() as connection:
+        connection.execute(JOBS.update().values(due_s=0))
+    keeping.finish_open()
+    assert held(served, "p") == {"a.txt": b"one", "b.txt": b"two"}
+    assert served.service.project.pending.waiting(user_id="ann") == 2
 
 
 def test_a_long_queue_refuses_before_the_body_and_each_user_apart(tmp_path: Path, model_cache: Path) -> None:

@@ -20,7 +20,8 @@ from sqlalchemy import select
 from ingest_assets.config.settings import Settings
 from ingest_assets.project import Project
 from ingest_assets.records import BucketObject
-from ingest_assets.uploads.job_table import JOBS
+from ingest_assets.uploads.job_table import JOBS, JobFile
+from ingest_assets.uploads.jobs import Jobs
 from ingest_assets.uploads.opening import sweep_uploads
 from testing.servers import START_S, STOP_S, free_port
 from testing.soaking import share
@@ -122,9 +123,7 @@ def _jobs(project: Project) -> list[str]:
         return list(connection.execute(select(JOBS.c.job_id)).scalars())
 
 
-def _files(project: Project, job_id: str) -> Iterator[object]:
-    from ingest_assets.uploads.jobs import Jobs
-
+def _files(project: Project, job_id: str) -> Iterator[JobFile]:
     job = Jobs(project.database).get(job_id)
     assert job is not None and job.is_kept
     yield from job.files
