@@ -23,7 +23,12 @@ pytestmark = pytest.mark.slow
 _databases = count()
 
 
-@pytest.fixture(params=["transactions", "steps", "standalone", "search", "search in steps"])
+_PLACES = ["transactions", "steps", "search"]
+_FURTHER_PLACES = ["standalone", "search in steps"]
+"""Other mixtures of the same two ways to publish and the same two ways to search, for the soak."""
+
+
+@pytest.fixture(params=[*_PLACES, *(_FURTHER_PLACES if SOAKING else [])])
 def place(request: pytest.FixtureRequest) -> Place:
     """The place of an empty store that publishes in one transaction or in steps, on each kind of server."""
     database, at_once = f"killed{next(_databases)}", "0" if "steps" in request.param else "1000"
