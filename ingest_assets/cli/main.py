@@ -22,6 +22,7 @@ from ingest_assets.cli import (
     file_commands,
     host_commands,
     message_commands,
+    moving_commands,
     service_commands,
     store_commands,
 )
@@ -78,6 +79,7 @@ for command in (
     backfill,
     *event_commands.COMMANDS,
     *store_commands.COMMANDS,
+    *moving_commands.COMMANDS,
     *host_commands.COMMANDS,
     *message_commands.COMMANDS,
     *service_commands.COMMANDS,

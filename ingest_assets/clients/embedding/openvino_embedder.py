@@ -68,6 +68,14 @@ class OpenVINOEmbedder:
             windows = self._pieces.windows(texts)
             return merge(self._read(windows), windows, texts=len(texts))
 
+    def fits(self, texts: Sequence[str]) -> list[bool]:
+        """Tell of each text whether the model reads it in one window, as sentence-transformers does.
+
+        Raises:
+            ConfigError: there is no model, or it cannot be converted.
+        """
+        return self._pieces.fit(texts)
+
     @cached_property
     def _folder(self) -> Path:
         return converted(self._weights, cache_dir=self._cache_dir)

@@ -52,6 +52,14 @@ class TorchEmbedder:
         )
         return merge(vectors, windows, texts=len(texts))
 
+    def fits(self, texts: Sequence[str]) -> list[bool]:
+        """Tell of each text whether the model reads it in one window, as sentence-transformers does.
+
+        Raises:
+            ConfigError: there is no model, or it cannot be converted.
+        """
+        return self._pieces.fit(texts)
+
     @cached_property
     def _folder(self) -> Path:
         return find_weights(self._weights)

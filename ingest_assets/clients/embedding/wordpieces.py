@@ -63,6 +63,11 @@ class WordPieces:
                 windows.append(PieceWindow(number, stretch, (self._first, *ids[start:end], self._last)))
         return windows
 
+    def fit(self, texts: Sequence[str]) -> list[bool]:
+        """Tell of each text whether it fits into one window."""
+        encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        return [len(encoding.ids) <= self._room for encoding in encodings]
+
 
 def _cuts(words: Sequence[int | None], *, room: int) -> Iterator[tuple[int, int]]:
     """Yield the start and end of each window, in pieces; `words` is the word number of each piece."""

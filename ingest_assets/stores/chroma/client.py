@@ -56,9 +56,7 @@ class ChromaCollections:
 
 def open_embedded(path: str, place: ChromaPlace) -> ChromaCollections:
     """Open the store in a folder, or make it; all earlier writes are in its index afterwards."""
-    from chromadb.config import Settings
-
-    handle = _open(Settings(**_common(), is_persistent=True, persist_directory=path), place, location=path)
+    handle = _open(folder_settings(path), place, location=path)
     for each in (handle.chunks, handle.files):
         each.count()  # Chroma replays its log at the first use: now, under the lock that the caller holds
     return handle
@@ -66,11 +64,23 @@ def open_embedded(path: str, place: ChromaPlace) -> ChromaCollections:
 
 def open_server(url: str, place: ChromaPlace) -> ChromaCollections:
     """Open the store of a server."""
+    return _open(server_settings(url, place), place, location=url)
+
+
+def folder_settings(path: str) -> Settings:
+    """Return chromadb's settings for a folder."""
+    from chromadb.config import Settings
+
+    return Settings(**_common(), is_persistent=True, persist_directory=path)
+
+
+def server_settings(url: str, place: ChromaPlace) -> Settings:
+    """Return chromadb's settings for a server."""
     from chromadb.config import Settings
 
     parts = urlsplit(url)
     secure = parts.scheme == "https"
-    settings = Settings(
+    return Settings(
         **_common(),
         chroma_api_impl="chromadb.api.fastapi.FastAPI",
         chroma_server_host=url if parts.path.strip("/") else parts.hostname,
@@ -78,7 +88,6 @@ def open_server(url: str, place: ChromaPlace) -> ChromaCollections:
         chroma_server_ssl_enabled=secure,
         chroma_server_headers=dict(place.headers),
     )
-    return _open(settings, place, location=url)
 
 
 def _common() -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Move the documents of an earlier system into the store: `ingest adopt`."""
