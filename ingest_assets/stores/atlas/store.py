@@ -33,6 +33,7 @@ from ingest_assets.stores.atlas.publication import BATCH, refuse_other_length
 from ingest_assets.stores.atlas.rows import within
 from ingest_assets.stores.atlas.search import IndexSearch
 from ingest_assets.stores.atlas.search_index import SearchIndex
+from ingest_assets.stores.atlas.view import make_view
 from ingest_assets.stores.audit import audit_of
 from ingest_assets.stores.incoming import plain, require_search
 from ingest_assets.stores.ownership import StoreOwner
@@ -62,6 +63,8 @@ class AtlasStore:
         with self._place.asked() as mongo:
             atlas_ownership.claim(mongo, owner, take_over=take_over)
             atlas_upkeep.make_collections(mongo)
+            if (space := self._place.space) == atlas_upkeep.current_space(mongo):
+                make_view(mongo, space)
             if self._index is not None:
                 self._index.ensure(mongo)
 

@@ -10,6 +10,7 @@ from ingest_assets.errors import ConfigError
 from ingest_assets.ledger_records import Flags
 from ingest_assets.stores.atlas.errors import message_of
 from ingest_assets.stores.atlas.ownership import OUR_ENTRIES, OUR_ROWS, drop_ours
+from ingest_assets.stores.atlas.view import make_view
 
 if TYPE_CHECKING:
     from ingest_assets.stores.atlas.client import MongoCollections
@@ -110,8 +111,9 @@ def current_space(mongo: MongoCollections) -> str:
 
 
 def switch_space(mongo: MongoCollections, space: str) -> None:
-    """Make another space the one in use, in one write."""
+    """Make another space the one in use, in one write; then let the view show it."""
     mongo.spaces.replace_one({"_id": "current"}, {"space": space}, upsert=True)
+    make_view(mongo, space)
 
 
 def drop_space(mongo: MongoCollections, space: str, *, index: SearchIndex | None) -> None:
