@@ -61,7 +61,9 @@ _EXISTS = 48
 def _pipeline(chunks: str) -> list[dict[str, Any]]:
     """Return what the view does: `MongoEntry.holds`, in the server's words."""
     holds = [
-        {"$eq": [{"$indexOfBytes": ["$_id", {"$concat": ["$$incarnation", "/"]}]}, 0]},
+        # Comparisons of BSON and not of texts, since rows of other programs may have an _id of any type.
+        {"$gt": ["$_id", {"$concat": ["$$incarnation", "/"]}]},
+        {"$lt": ["$_id", {"$concat": ["$$incarnation", "0"]}]},  # 0 follows / in ASCII
         {"$gte": ["$generation", "$$floor"]},
         {"$lte": ["$generation", "$$generation"]},
         {"$not": [{"$in": ["$generation", "$$dead"]}]},
@@ -72,7 +74,7 @@ def _pipeline(chunks: str) -> list[dict[str, Any]]:
         "localField": "_id",
         "foreignField": "file_id",
         "let": {name: f"${name}" for name in ("incarnation", "floor", "generation", "dead", "going")},
-        "pipeline": [{"$match": {"_id": {"$type": "string"}, "$expr": {"$and": holds}}}],
+        "pipeline": [{"$match": {"$expr": {"$and": holds}}}],
         "as": "row",
     }
     fields: dict[str, Any] = dict.fromkeys(_OF_THE_FILE, 1)
