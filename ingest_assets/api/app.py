@@ -13,17 +13,32 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 
-from ingest_assets.api import chunks, description, health, ingest_file, presigning, problems, uploads
+from ingest_assets.api import (
+    chunks,
+    description,
+    health, host,
+    ingest_file,
+    page,
+    presigning,
+    problems,
+    reading,
+    signing_in,
+    uploads,
+)
 from ingest_assets.api.guards import BodyLimit, RequestLog
 from ingest_assets.api.idempotency import HEADER
 from ingest_assets.api.service import Service
 
 ROUTERS = (
     health.router,
+    host.router,
     uploads.router,
     ingest_file.router,
     presigning.router,
     chunks.router,
+    reading.router,
+    page.router,
+    signing_in.router,
     description.router,
 )
 """The endpoints, in the order of the API's description."""
@@ -55,6 +70,7 @@ def make_app(service: Service) -> FastAPI:
     app.state.service = service
     for router in ROUTERS:
         app.include_router(router)
+    app.mount("/static", page.PageFiles(directory=page.STATIC), name="static")
     problems.install(app)
     larger = {"/upload": settings.max_files_per_upload * settings.max_file_mb * _MB + _MB, "/api/entities/": 64 * _MB}
     app.add_middleware(BodyLimit, max_bytes=_MAX_BODY_BYTES, larger=larger)

@@ -7,6 +7,7 @@ use either: a browser sends them along for any page that a person opens.
 
 from __future__ import annotations
 
+import hmac
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -15,6 +16,10 @@ from ingest_assets.access.callers import ALL, Caller, KeyRole
 from ingest_assets.access.networks import is_local_name, peer_of
 from ingest_assets.api.problems import ApiProblem
 from ingest_assets.api.service import Service
+from ingest_assets.api.sessions import csrf_token_of
+
+SESSION_COOKIE = "ingest_session"
+CSRF_HEADER = "x-csrf-token"
 
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
@@ -48,19 +53,48 @@ def _proven(request: Request, service: Service) -> Caller:
     if key := _sent_key(request):
         caller = service.caller_on_this_machine(key) or service.keys.caller(key)
         if caller is None:
-            service.throttle.count(f"refused {_address(request)}")
+            throttle_guesses(request, service)
             raise _unknown("the key is unknown, expired or revoked; ask the operator for another")
+        return caller
+    if caller := _signed_in(request, service):
         return caller
     peer = peer_of(_address(request), request.headers, trusted=service.trusted_proxies)
     if peer.is_in(service.open_to):
-        _require_own_page(request)
+        require_own_page(request)
         return Caller(KeyRole.WRITE, ALL)
     if service.keys.is_empty() and peer.is_this_machine:
         if not is_local_name(request.headers.get("host", "")):
             raise _unknown("without a key the service answers to the names localhost and 127.0.0.1 only")
-        _require_own_page(request)
+        require_own_page(request)
         return Caller(KeyRole.ADMIN, ALL)
     raise _unknown("send a key as `Authorization: Bearer ia_…`; the operator makes one with `ingest keys add`")
+
+
+def _signed_in(request: Request, service: Service) -> Caller | None:
+    """Return who has signed in on the page; None without a session that is in force.
+
+    Raises:
+        ApiProblem: 403, another page than ours makes the browser send the cookie.
+    """
+    cookie = request.cookies.get(SESSION_COOKIE, "")
+    caller = service.sessions.caller(cookie) if cookie else None
+    if caller is None:
+        return None
+    require_own_page(request)
+    sent = request.headers.get(CSRF_HEADER, "")
+    if request.method not in _SAFE_METHODS and not hmac.compare_digest(sent.encode(), csrf_token_of(cookie).encode()):
+        raise ApiProblem(403, "foreign_page", "X-CSRF-Token is not that of the session; load the page again")
+    request.state.session_cookie = cookie
+    return caller
+
+
+def throttle_guesses(request: Request, service: Service) -> None:
+    """Count a key that an address tries, so that keys cannot be guessed quickly.
+
+    Raises:
+        ApiProblem: 429, it is one too many.
+    """
+    service.throttle.count(f"refused {_address(request)}")
 
 
 def _sent_key(request: Request) -> str:
@@ -70,7 +104,7 @@ def _sent_key(request: Request) -> str:
     return request.headers.get("x-api-key", "").strip()
 
 
-def _require_own_page(request: Request) -> None:
+def require_own_page(request: Request) -> None:
     """Refuse what a page of another site asks the browser of a person on this network to do.
 
     Raises:

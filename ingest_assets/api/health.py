@@ -65,7 +65,7 @@ def health() -> Liveness:
 @router.get("/ready", summary="Whether each part does its work", responses={503: {"model": SystemState}})
 def ready(service: ServiceDep, response: Response) -> SystemState:
     """Ask bucket, store, index and models; 503 if one of them is away. A daemon that rests lets files wait."""
-    found = list(_components(service))
+    found = list(components_of(service))
     queued, oldest_s = 0, 0.0
     if all(component.state is not Readiness.AWAY for component in found):
         counts = service.project.pending.counts()
@@ -78,7 +78,8 @@ def ready(service: ServiceDep, response: Response) -> SystemState:
     return SystemState(status, found, queued, round(oldest_s, 1))
 
 
-def _components(service: Service) -> Iterator[ComponentState]:
+def components_of(service: Service) -> Iterator[ComponentState]:
+    """Ask each part whether it does its work."""
     yield _asked("bucket", lambda: service.project.bucket.identity())
     yield _asked("store", lambda: service.project.store.files(limit=1))
     yield _asked("index", lambda: service.project.index.built_for())

@@ -116,6 +116,17 @@ class Keys:
             return None
         return Caller(entry.role, entry.scopes, key_id)
 
+    def caller_of(self, key_id: str) -> Caller | None:
+        """Return the caller of a key that was proven before; None if it is not in force any more.
+
+        Raises:
+            OutsideError: the database is away.
+        """
+        entry = self._fixed.get(key_id) or self._found(key_id)
+        if entry is None or not entry.is_in_force(self._clock()):
+            return None
+        return Caller(entry.role, entry.scopes, key_id)
+
     def _found(self, key_id: str) -> KeyEntry | None:
         with self._database.begin(writes=False) as connection:
             row = connection.execute(select(_keys).where(_keys.c.key_id == key_id)).first()

@@ -12,6 +12,8 @@ from ingest_assets.access.callers import ALL, Caller, KeyRole
 from ingest_assets.access.key_entries import read_entries
 from ingest_assets.access.networks import read_networks
 from ingest_assets.api.keys import Keys
+from ingest_assets.api.page_pictures import PagePictures
+from ingest_assets.api.sessions import Sessions
 from ingest_assets.api.throttling import Throttle
 from ingest_assets.errors import ConfigError
 from ingest_assets.messaging.resident_loop import ResidentAction, repeat_until_stopped
@@ -38,6 +40,8 @@ class Service:
         self.open_to = read_networks(settings.open_to, name="INGEST_OPEN_TO")
         self.trusted_proxies = read_networks(settings.trusted_proxies, name="INGEST_TRUSTED_PROXIES")
         self.throttle = Throttle(settings.rate_limit)
+        self.page_pictures = PagePictures()
+        """Pages as pictures, for people."""
         self._opening = Lock()
         self.is_ending = Event()
         """Set when the service is to end: streams of events end then, so that nobody waits for them."""
@@ -60,6 +64,11 @@ class Service:
     def keys(self) -> Keys:
         """The keys that callers have."""
         return Keys(self._project.database, fixed=read_entries(self.settings.api_keys))
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """The sessions of people who have signed in on the page."""
+        return Sessions(self._project.database, keys=self.keys)
 
     @cached_property
     def keeping(self) -> Keeping:

@@ -143,6 +143,14 @@ class Artifacts:
                     removed += 1
         return removed
 
+    def beside(self, name: str, file_id: str) -> Shelf:
+        """Return a place for what follows from a file and can be made again; it goes when the file goes.
+
+        Raises:
+            BadInput: the key is no name of a folder.
+        """
+        return self._beside(name, file_id)
+
     def caption_cache(self, file_id: str, *, model: str = "") -> CaptionCache:
         """Open the cache of captions for a file."""
         return CaptionCache(self._root, file_id, model=model)

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     Pixels = npt.NDArray[np.uint8]
     Floats = npt.NDArray[np.float32]
 
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom."""
 # Side of a tile: 960 as in PaddleOCR's server pipeline; 1280 needs 80 MB more.
 CANVAS_PX = 960
 # Longest side for detection (a page of A4 has 1,358), and the overlap of tiles, which is two lines of a heading.
@@ -63,6 +65,16 @@ class Page(NamedTuple):
     """Mean over the characters of all lines, also of those too uncertain to keep; None if there are none."""
 
 
+class PlacedLine(NamedTuple):
+    """A line of text and the upright box around it, in pixels of the picture from the top left corner."""
+
+    text: str
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
 class OcrReader:
     """The compiled models: one that finds lines, and one per language that reads them."""
 
@@ -84,22 +96,34 @@ class OcrReader:
 
     def read(self, bgr: Pixels) -> Page:
         """Read a picture in BGR, also if it is turned by quarters."""
-        bgr, found = self._upright(_without_margins(bgr))
-        lines = [self._line(bgr, corners) for corners in found]
-        for recogniser in self._recognisers:
-            recogniser.free_memory()
+        lines = [line for line, _ in self._lines(bgr)]
         return Page(text_of([line for line in lines if line.score >= MIN_SCORE]), confidence_of(lines))
 
-    def _upright(self, bgr: Pixels) -> tuple[Pixels, list[Floats]]:
-        """Turn a picture upright, and find the corners of its lines."""
+    def find(self, bgr: Pixels) -> list[PlacedLine]:
+        """Read a picture in BGR, and return each line with its box."""
+        return [PlacedLine(line.text, *box) for line, box in self._lines(bgr) if line.score >= MIN_SCORE and line.text]
+
+    def _lines(self, bgr: Pixels) -> list[tuple[Line, Box]]:
+        """Return the lines in the upright picture, and the box of each in the picture as it is."""
+        left, top, right, bottom = _without_margins(bgr)
+        upright, found, quarters = self._upright(bgr[top:bottom, left:right])
+        placed = (_turned_back(corners, quarters, width=right - left, height=bottom - top) for corners in found)
+        boxes = [(x0 + left, y0 + top, x1 + left, y1 + top) for x0, y0, x1, y1 in placed]
+        lines = [self._line(upright, corners) for corners in found]
+        for recogniser in self._recognisers:
+            recogniser.free_memory()
+        return list(zip(lines, boxes, strict=True))
+
+    def _upright(self, bgr: Pixels) -> tuple[Pixels, list[Floats], int]:
+        """Turn a picture upright, and find the corners of its lines; also return the quarter turns to the left."""
         import numpy as np
 
         found = self._detect(bgr)
         quarters = self._quarter_turns(bgr, found)
         if not quarters:
-            return bgr, found
+            return bgr, found, 0
         turned = np.ascontiguousarray(np.rot90(bgr, quarters))
-        return turned, self._detect(turned)
+        return turned, self._detect(turned), quarters
 
     def _quarter_turns(self, bgr: Pixels, found: Sequence[Floats]) -> int:
         """Return the quarter turns to the left that make a picture upright, by a few of its longest lines."""
@@ -223,18 +247,33 @@ def _size(corners: Floats) -> tuple[float, float]:
     return max(math.dist(a, b), math.dist(d, c)), max(math.dist(a, d), math.dist(b, c))
 
 
-def _without_margins(bgr: Pixels) -> Pixels:
-    """Cut off margins in the colour of the top left corner, except a few pixels."""
+def _turned_back(corners: Floats, quarters: int, *, width: int, height: int) -> Box:
+    """Return the box around some corners as it was before `quarters` turns to the left; sizes are those before."""
+    points = [(float(x), float(y)) for x, y in corners.tolist()]
+    match quarters % 4:
+        case 1:
+            points = [(width - y, x) for x, y in points]
+        case 2:
+            points = [(width - x, height - y) for x, y in points]
+        case 3:
+            points = [(y, height - x) for x, y in points]
+    across, down = [x for x, _ in points], [y for _, y in points]
+    return min(across), min(down), max(across), max(down)
+
+
+def _without_margins(bgr: Pixels) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom of what is left without margins in the colour of the top left corner."""
     import numpy as np
 
     paper = bgr[0, 0]
     difference = np.maximum(bgr, paper) - np.minimum(bgr, paper)  # in 8 bits: a picture can be 12 MB
     inked = difference.max(axis=2) > MARGIN_TOLERANCE
     rows, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
+    height, width = bgr.shape[:2]
     if not len(rows):
-        return bgr
-    top, left = max(0, rows[0] - MARGIN_PX), max(0, columns[0] - MARGIN_PX)
-    return bgr[top : rows[-1] + MARGIN_PX, left : columns[-1] + MARGIN_PX]
+        return 0, 0, width, height
+    top, left = max(0, int(rows[0]) - MARGIN_PX), max(0, int(columns[0]) - MARGIN_PX)
+    return left, top, min(width, int(columns[-1]) + MARGIN_PX), min(height, int(rows[-1]) + MARGIN_PX)
 
 
 def _normal(bgr: Any) -> Floats:
