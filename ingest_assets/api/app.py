@@ -16,7 +16,8 @@ from starlette.middleware.cors import CORSMiddleware
 from ingest_assets.api import (
     chunks,
     description,
-    health, host,
+    health,
+    host,
     ingest_file,
     page,
     presigning,
