@@ -1,4 +1,4 @@
-"""Let a person sign in on the page with a key, see who is signed in, and sign out."""
+"""Begin and end the sessions of people who sign in on the page with a key, and say who is signed in."""
 
 from __future__ import annotations
 
