@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ingest_assets.buckets.contract import Bucket
 from ingest_assets.buckets.opening import open_bucket
+from ingest_assets.cli.message_health import message_problems
 from ingest_assets.cli.tables.output import print_json, wrapped
 from ingest_assets.clients.pictures.blip_weights import can_run
 from ingest_assets.clients.pictures.picture_models import needed_cap_mb
@@ -73,7 +74,11 @@ def inspect_host(settings: Settings) -> HostReport:
         raise ConfigError(f"this host cannot be looked at: {error}") from error
     plan = plan_for(found)
     if home.is_dir():
-        found_wrong = [*_storage_problems(settings), *_bucket_problems(open_bucket(settings))]
+        found_wrong = [
+            *_storage_problems(settings),
+            *_bucket_problems(open_bucket(settings)),
+            *message_problems(settings),
+        ]
         plan = replace(plan, problems=[*plan.problems, *found_wrong])
     return report_of(
         plan,

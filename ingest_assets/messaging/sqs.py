@@ -31,7 +31,7 @@ LONGEST_WAIT_S = 20
 _BATCH = 10  # the most messages that one request receives or deletes
 _HIDDEN_S = 60  # reading ten messages takes milliseconds; after a crash they come back in a minute
 _REGION = re.compile(r"(?:^|\.)(?:sqs(?:-fips)?\.([a-z0-9-]+)|([a-z0-9-]+)\.queue)\.")
-_RIGHTS = "sqs:ReceiveMessage and sqs:DeleteMessage on the queue"
+_RIGHTS = "sqs:ReceiveMessage, sqs:DeleteMessage and sqs:GetQueueAttributes on the queue"
 _RENEW = "Renew them (aws sso login, a new key, the role of the instance)"
 _TODO = {
     "AccessDenied": f"Give the credentials {_RIGHTS}",
