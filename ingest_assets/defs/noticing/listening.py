@@ -32,6 +32,7 @@ from ingest_assets.defs.queue.queue_submission import RunQueue
 from ingest_assets.errors import BadInput, ConfigError, OutsideError
 from ingest_assets.messaging.delivery import deliver_due
 from ingest_assets.messaging.heartbeat import EVENTS_LISTENER, RUNS_LISTENER, beat, stop_beating
+from ingest_assets.messaging.lease import hold, let_go
 from ingest_assets.messaging.resident_loop import ResidentAction, repeat_until_stopped
 from ingest_assets.messaging.sqs import LONGEST_WAIT_S, EventQueue
 from ingest_assets.project import Project
@@ -61,9 +62,8 @@ def listen(settings: Settings, *, stop: Event, log: Callable[[str], None]) -> No
     project = Project(settings)
     with _only_one(settings.home), dg.DagsterInstance.from_config(str(settings.home)) as instance:
         queue = RunQueue(instance, build(settings), submitted_by=SUBMITTED_BY)
-        if resumed := queue.resume():
-            log(f"runs: {len(resumed)} that an earlier listener had only created are in the queue now")
-        runs = ResidentAction("runs", UrgentRuns(instance, project, queue).start, every_s=_LOOK_EVERY_S)
+        urgent = UrgentRuns(instance, project, queue)
+        runs = ResidentAction("runs", urgent.start, every_s=_LOOK_EVERY_S)
         actions = [runs]
         if project.event_queue is not None:
             receiving = _Receiving(project, project.event_queue, runs.wake)
@@ -72,28 +72,58 @@ def listen(settings: Settings, *, stop: Event, log: Callable[[str], None]) -> No
         try:
             repeat_until_stopped(actions, stop=stop, log=log)
         finally:
+            urgent.stop()
             with suppress(OutsideError):
                 for name in (RUNS_LISTENER, EVENTS_LISTENER):
                     stop_beating(project.database, name, process=_process())
 
 
 class UrgentRuns:
-    """Asks for the runs of files that somebody named, and of those that are pending."""
+    """Asks for the runs of files that somebody named, and of those that are pending.
 
-    def __init__(self, instance: dg.DagsterInstance, project: Project, queue: RunQueue) -> None:
+    Of the listeners of several hosts that share a database one does this, as long as it renews its lease.
+    """
+
+    def __init__(self, instance: dg.DagsterInstance, project: Project, queue: RunQueue, *, host: str = "") -> None:
         self._instance, self._project, self._queue = instance, project, queue
         self._heart = _Heart(project, RUNS_LISTENER)
+        # Without the process's number: the next listener of a home goes on where a killed one had the lease.
+        self._holder = f"{host or socket.gethostname()}:{project.settings.home.absolute()}"
+        self._leads, self._asked_again_at = False, 0.0
 
     def start(self) -> str:
         """Look at the keys in the inbox, and put the runs that are needed into the queue; say what was done."""
         if not self._project.is_index_of_this_store():
             return ""  # the sensor has it made; until then it cannot be said what is pending
+        before = self._leads
+        if not self._lead():
+            return "a listener of another host asks for the runs; this one waits" if before else ""
         self._heart.beat()  # first: from here on the sensor asks for no runs of files
         try:
-            return self._start()
+            return self._start() if before else self._resume() or self._start()
         except Exception:
-            self._heart.stop()  # the sensor takes over until this works again
+            self.stop()  # the sensor, or a listener of another host, takes over until this works again
             raise
+
+    def stop(self) -> None:
+        """Let others take over at once."""
+        self._heart.stop()
+        self._leads = False
+        self._asked_again_at = 0.0
+        with suppress(OutsideError):  # the database is away, too: the lease grows old by itself
+            let_go(self._project.database, RUNS_LISTENER, holder=self._holder)
+
+    def _lead(self) -> bool:
+        """Tell whether this listener asks for the runs; asked every few seconds, as each time is a commit."""
+        if time.monotonic() >= self._asked_again_at:
+            self._leads = hold(self._project.database, RUNS_LISTENER, holder=self._holder)
+            self._asked_again_at = time.monotonic() + _BEAT_EVERY_S
+        return self._leads
+
+    def _resume(self) -> str:
+        """Queue the runs that the listener before had only created."""
+        resumed = self._queue.resume()
+        return f"{len(resumed)} that an earlier listener had only created are in the queue now" if resumed else ""
 
     def _start(self) -> str:
         looked_at = self._look()
@@ -111,6 +141,8 @@ class UrgentRuns:
             return
         with kept_connections(on=True):  # as runs do: creating one takes half the time, docs/decisions/events.md
             for request in requests:
+                if not self._lead():  # it was late, and another listener has asked for the others by now
+                    return
                 self._queue.submit(request)
                 self._heart.beat()
 

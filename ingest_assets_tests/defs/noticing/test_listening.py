@@ -60,6 +60,22 @@ def test_a_key_in_the_inbox_becomes_a_queued_run_at_once_and_only_one(
     assert project.parts.inbox.depth() == 0
 
 
+def test_of_the_listeners_of_two_hosts_one_asks_for_the_runs(
+    project: Project, instance: dg.DagsterInstance, urgent: UrgentRuns
+) -> None:
+    queue = RunQueue(instance, project.definitions, submitted_by="listen")
+    second = UrgentRuns(instance, project.parts, queue, host="the second host")
+    assert urgent.start() == ""
+    file_id = project.put("a.txt", "hello")
+    project.parts.inbox.put(["ann/p/a.txt"], why="event")
+    assert second.start() == ""
+    assert project.parts.inbox.depth() == 1
+    urgent.stop()
+    third = UrgentRuns(instance, project.parts, queue, host="the second host")
+    assert third.start() == "1 keys looked at, 1 runs asked for"
+    assert queued(instance) == [file_id]
+
+
 def test_an_event_about_a_file_as_it_is_known_costs_no_run(
     project: Project, instance: dg.DagsterInstance, urgent: UrgentRuns
 ) -> None:
