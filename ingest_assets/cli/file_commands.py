@@ -164,7 +164,7 @@ def export(
     ] = "markdown",
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="PATH", help="write a file instead")] = None,
 ) -> None:
-    """Write a document as it was read, with its tables and the captions of its pictures.
+    """Write a document as it was read, as Markdown or JSON.
 
     Of a document whose chunks were handed in, its chunks are written.
     """

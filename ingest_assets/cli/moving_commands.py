@@ -32,7 +32,7 @@ def adopt(
     apply: Annotated[bool, typer.Option("--apply", help="adopt; without it, only say what would be done")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Move in from an earlier system; a dry run without --apply.
+    """Move in from an earlier system; dry run without --apply.
 
     Its documents become documents whose chunks were handed in, with their vectors where the model is the same. Run it
     as often as you like: what was adopted already stays as it is. Exit codes: 0 everything is adopted, or can be; 1
