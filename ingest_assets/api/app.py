@@ -27,7 +27,7 @@ from ingest_assets.api import (
     uploads,
 )
 from ingest_assets.api.guards import BodyLimit, RequestLog
-from ingest_assets.api.idempotency import HEADER
+from ingest_assets.api.idempotency import HEADER, TAKES_NO_KEY
 from ingest_assets.api.service import Service
 
 ROUTERS = (
@@ -102,11 +102,11 @@ def _description(app: FastAPI) -> dict[str, Any]:
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
         schemas["ProblemDocument"] = problems.ProblemDocument.model_json_schema()
-        for operations in found["paths"].values():
+        for path, operations in found["paths"].items():
             for operation in operations.values():
                 if problems.MEDIA_TYPE not in operation["responses"].get("422", {}).get("content", {}):
                     operation["responses"].pop("422", None)
-            if "post" in operations:
+            if "post" in operations and path not in TAKES_NO_KEY:
                 _describe_idempotency(operations["post"])
         app.openapi_schema = found
     return app.openapi_schema
