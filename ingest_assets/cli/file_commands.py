@@ -70,7 +70,7 @@ def work(
     from ingest_assets.config.settings import load_settings
 
     settings, done = load_settings(), WorkDone()
-    for done in work_on(settings, max_files=max_files, until_empty=until_empty):
+    for done in work_on(settings, max_files=max_files or settings.max_iterations or None, until_empty=until_empty):
         deliver_messages(settings, within_s=2)
         if not as_json and done.processed:
             typer.echo(f"files done: {len(done.processed)}, left: {done.left}", err=True)

@@ -14,6 +14,7 @@ from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
+from ingest_assets.config.former_names import values_of_former_names
 from ingest_assets.config.problems import join, say
 from ingest_assets.config.service_settings import ServiceSettings
 from ingest_assets.errors import BadInput, ConfigError
@@ -268,6 +269,12 @@ class Settings(ServiceSettings):
         description="copies of the graph that the files are spread over, each for 100,000 files at most; a change "
         "processes nothing again",
     )
+    max_iterations: int = Field(
+        default=0,
+        ge=0,
+        validation_alias="MAX_ITERATIONS",
+        description="files that one `ingest work` processes at most, where --max-files says nothing; 0: no limit",
+    )
     keep_days: int = Field(
         default=30,
         ge=1,
@@ -458,7 +465,9 @@ def load_settings(chosen: Mapping[str, str] | None = None) -> Settings:
     chosen = chosen or {}
     unknown = [*_unknown(os.environ), *sorted(chosen.keys() - set(_names()))]
     problems = [f"{name}: there is no such setting" for name in unknown]
-    given = {name: os.environ[name] for name in _names() if os.environ.get(name)}
+    given, former = values_of_former_names(os.environ)
+    problems += former
+    given |= {name: os.environ[name] for name in _names() if os.environ.get(name)}
     for name in FILE_SECRETS:
         try:
             given |= _from_file(name)

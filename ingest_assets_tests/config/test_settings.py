@@ -22,6 +22,27 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterat
         del os.environ[name]
 
 
+def test_a_models_name_of_the_replaced_systems_is_a_folder_here_or_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("EMBED_MODEL", "sentence-transformers/all-MiniLM-L6-v2")
+    assert load_settings().model_dir is None
+    monkeypatch.setenv("EMBED_MODEL", str(tmp_path))
+    assert load_settings().model_dir == tmp_path
+    monkeypatch.setenv("EMBEDDING_MODEL", "BAAI/bge-m3")
+    monkeypatch.delenv("EMBED_MODEL")
+    with pytest.raises(ConfigError, match=r"EMBEDDING_MODEL: .*INGEST_MODEL_DIR"):
+        load_settings()
+    monkeypatch.setenv("INGEST_MODEL_DIR", str(tmp_path))
+    assert load_settings().model_dir == tmp_path
+
+
+def test_max_iterations_bounds_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().max_iterations == 0
+    monkeypatch.setenv("MAX_ITERATIONS", "5")
+    assert load_settings().max_iterations == 5
+
+
 def test_every_problem_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAX_FILE_MB", "plenty")
     monkeypatch.setenv("INGEST_STORE", "shelf")
