@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import dagster as dg
 
 from ingest_assets.defs.assets.check_results import report_checks
+from ingest_assets.defs.assets.stage_progress import StageProgress
 from ingest_assets.errors import BadInput, ConfigError, IngestError, OutsideError
 from ingest_assets.file_ids import key_of, owner_of
 from ingest_assets.index.attempts import count_attempt
@@ -31,8 +32,6 @@ RETRY_RUN_TAG = "dagster/retry_on_asset_or_op_failure"
 PROBLEM_TAG = "problem"
 """Why a file's run failed, in a few words: the list of runs in Dagster's UI shows tags and no reasons."""
 _PROBLEM_CHARS = 60
-_DONE_BEFORE = {"raw_files": 0, "parsed_documents": 5, "image_captions": 50, "chunks": 60, "embeddings": 65}
-"""Percent of a file's work that is done when a stage begins. It is rough: pictures take long where there are any."""
 
 
 class FailureRecorder:
@@ -58,7 +57,8 @@ class FailureRecorder:
         seen = self._project.bucket.stat(key_of(file_id)) if received is None else None
         tried = received.version if received else seen.version if seen else ""
         count_attempt(self._project.database, file_id, version=tried, run_id=step.run_id)
-        self._project.index.progress(file_id, stage=step.step.key, percent=_DONE_BEFORE.get(step.step.key, 0))
+        # In a run that the UI asked for, the step of a shard has a number behind its name.
+        StageProgress(self._project.index, file_id, step.step.key.rstrip("_0123456789")).begin()
         try:
             yield
         except OutsideError as error:

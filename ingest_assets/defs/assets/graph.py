@@ -18,6 +18,7 @@ from ingest_assets.defs.assets.captioning import caption_pictures
 from ingest_assets.defs.assets.failures import records_failure
 from ingest_assets.defs.assets.file_publication import FilePublication
 from ingest_assets.defs.assets.file_record import record_of
+from ingest_assets.defs.assets.stage_progress import StageProgress
 from ingest_assets.defs.partitions import add_partitions, files
 from ingest_assets.file_ids import key_of, require_file_id
 from ingest_assets.fingerprints import chunk_sizes_of, fingerprint, receive_fingerprint
@@ -58,12 +59,14 @@ def parsed_documents(
     (source,) = raw_files
     parser, attempt = ingest_project.parser(source), attempt_of(context, ingest_project, source)
     unread = attempt.leaves_out("parsed_documents")
+    progress = StageProgress(ingest_project.index, source.file_id, "parsed_documents")
 
     def produce(draft: Draft[Part]) -> Iterator[Part]:
         limits = replace(ingest_project.limits, unread=unread, before_part=draft.mark)
         with ingest_project.unchanged_file(source) as path:
             draft.facts["pages"] = count_pages(parser, path, limits=limits)
-            yield from parse(path, parser=parser, limits=limits, keep=draft.attach, finished=draft.kept())
+            parts = parse(path, parser=parser, limits=limits, keep=draft.attach, finished=draft.kept())
+            yield from progress.through(parts, of=draft.facts["pages"])
 
     return Pending(
         fingerprint=ingest_project.fingerprints(source).of_parsed(sha256=source.sha256, media_type=source.media_type),
@@ -85,10 +88,14 @@ def image_captions(
     source = ingest_project.received(context.partition_key)
     attempt, fingerprints = attempt_of(context, ingest_project, source), ingest_project.fingerprints(source)
     upstream, model = parsed_documents.manifest.digest, fingerprints.caption
+    progress = StageProgress(ingest_project.index, source.file_id, "image_captions")
     return Pending(
         fingerprint=fingerprints.of_captions(parsed=upstream),
-        produce=lambda draft: caption_pictures(
-            draft, parsed_documents, project=ingest_project, file_id=source.file_id, attempt=attempt, model=model
+        produce=lambda draft: progress.through(
+            caption_pictures(
+                draft, parsed_documents, project=ingest_project, file_id=source.file_id, attempt=attempt, model=model
+            ),
+            of=parsed_documents.manifest.counts.get("pictures", 0),
         ),
         tally=metadata_counts.of_caption,
         resume_token=upstream,
@@ -126,10 +133,13 @@ def embeddings(context: dg.AssetExecutionContext, ingest_project: Parts, chunks:
     source = ingest_project.received(context.partition_key)
     attempt = attempt_of(context, ingest_project, source)
     embedder = open_embedder(ingest_project.model_settings, window=attempt.window)
+    progress = StageProgress(ingest_project.index, source.file_id, "embeddings")
     known, window = partial(ingest_project.store.vectors_for, embedder.model), CHUNKS_PER_PART * attempt.window
     return FilePublication(
         project=ingest_project,
         record=record_of(chunks, project=ingest_project, source=source, window=attempt.window),
-        embedded=lambda: embed(chunks, embedder=embedder, known=known, window=window),
+        embedded=lambda: progress.through(
+            embed(chunks, embedder=embedder, known=known, window=window), of=chunks.manifest.records
+        ),
         attempt=attempt,
     )
