@@ -4,7 +4,7 @@ import { make, say, alertOf, countOf } from "./elements.js";
 import { ask } from "./requests.js";
 
 const HITS = 10;
-const SHORTEST = 3; // shorter words of a question mark half of a text
+const SHORTEST = 4; // shorter words of a question, such as "the", would mark half of a text
 
 export async function show(place, context) {
   const { parameters, owner, link } = context;
