@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from contextlib import ExitStack
 from functools import cached_property
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
@@ -43,6 +44,7 @@ class Service:
         self.page_pictures = PagePictures()
         """Pages as pictures, for people."""
         self._opening = Lock()
+        self._held = ExitStack()
         self.is_ending = Event()
         """Set when the service is to end: streams of events end then, so that nobody waits for them."""
         self.open_jobs = ResidentAction("uploads", self._finish_jobs, every_s=_FINISH_EVERY_S)
@@ -105,6 +107,7 @@ class Service:
         project = self.project
         _ = project.store, project.index, project.bucket
         project.embedder.embed(["ready"])
+        self._held.enter_context(project.database.held_open())
         self._background.start()
 
     def close(self) -> None:
@@ -112,4 +115,5 @@ class Service:
         self.is_ending.set()
         if self._background.is_alive():
             self._background.join()
+        self._held.close()
         self._project.close()

@@ -26,7 +26,7 @@ from ingest_assets.uploads.job_table import Job
 
 router = APIRouter(tags=["uploads"])
 
-_PIECE_BYTES = 262_144
+_PIECE_BYTES = 65_536
 """What is handed on to the bucket at once: a thread is asked for each piece."""
 _DRAINED_BYTES = 64_000_000
 _DRAINED_S = 10.0

@@ -80,6 +80,19 @@ class Database:
         """Return an INSERT that can say what happens on a conflict, which each database spells in its own way."""
         return sqlite.insert(table) if self._is_sqlite else postgresql.insert(table)
 
+    @contextmanager
+    def held_open(self) -> Iterator[None]:
+        """Keep a connection open for as long as the context lasts, in a process that asks often.
+
+        When the last connection to a SQLite file is closed, SQLite moves its log into the file and waits for it: a
+        transaction then takes 5 to 17 ms, and 2 ms while another connection is open (2026-11-30, a busy machine).
+
+        Raises:
+            OutsideError: the database is away.
+        """
+        with self._opened().connect():
+            yield
+
     def close(self) -> None:
         """Close all connections; the next use opens the database again."""
         if "_engine" in self.__dict__:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Column, Integer, Table, func, select, text
 
 from ingest_assets.errors import ConfigError, OutsideError
-from ingest_assets.index.database import BYTEWISE, METADATA, Database
+from ingest_assets.index.database import ABOUT, BYTEWISE, METADATA, Database
 
 NOTES = Table("ingest_test_notes", METADATA, Column("name", BYTEWISE, primary_key=True), Column("count", Integer))
 
@@ -103,3 +103,14 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     (tmp_path / "index.db").write_text("no database, but long enough to be taken for one" * 100)
     with pytest.raises(OutsideError, match="not a database"), Database(f"sqlite:///{tmp_path}/index.db").begin():
         pass
+
+
+def test_while_it_is_held_open_sqlite_does_not_put_its_log_away_after_each_write(tmp_path: Path) -> None:
+    database, log = Database(f"sqlite:///{tmp_path / 'index.db'}"), tmp_path / "index.db-wal"
+    with database.held_open():
+        with database.begin() as connection:
+            connection.execute(ABOUT.insert().values(name="a", value="b"))
+        assert log.stat().st_size > 0
+        with database.begin(writes=False) as connection:
+            assert connection.execute(ABOUT.select().where(ABOUT.c.name == "a")).one().value == "b"
+    assert not log.exists()
