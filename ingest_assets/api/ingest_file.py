@@ -98,7 +98,10 @@ def _begin(service: Service, caller: Caller, wanted: IngestFile, key: RequestKey
         callback=target,
         also=also,
     )
-    service.open_jobs.wake.set()
+    if location.url:
+        service.open_jobs.wake.set()
+    else:  # behind the job, so that the callback hears that the file is queued
+        service.project.looks.keys({file.key: service.keeping.bucket.stat(file.key)}, may_miss=False)
     return answers[0]
 
 
@@ -115,9 +118,7 @@ def _inside(service: Service, caller: Caller, wanted: IngestFile, location: Loca
     if found_object is None:
         raise ApiProblem(404, "no_such_object", "location: the bucket has no such file; upload it first")
     require_room(service, user_id=scope.user_id)
-    project = service.project
-    project.inbox.put([location.key], why="request")  # a file that may still grow is looked at again
-    project.looks.keys({location.key: found_object}, may_miss=False)
+    service.project.inbox.put([location.key], why="request")  # if this process dies before it looks, another one does
     file = JobFile(
         filename=filename,
         key=location.key,

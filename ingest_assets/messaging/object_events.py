@@ -19,6 +19,7 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
+from ingest_assets.buckets.contract import hides
 from ingest_assets.errors import BadInput
 from ingest_assets.file_ids import nfc, require_possible_key
 
@@ -96,6 +97,8 @@ def read_events(body: str, *, bucket: str, prefix: str) -> NoticedKeys:
             passed_over[f"outside of {prefix}"] += 1
         elif event.key.endswith("/"):
             passed_over["folders"] += 1
+        elif hides(event.key.removeprefix(prefix)):  # such as an upload that has no key yet
+            passed_over["names that are passed over"] += 1
         else:
             keys[_key_below(prefix, event.key)] = None
     return NoticedKeys(tuple(keys), passed_over)

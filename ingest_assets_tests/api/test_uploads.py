@@ -15,9 +15,11 @@ import httpx
 import pytest
 
 from ingest_assets.access.callers import KeyRole
+from ingest_assets.messaging.delivery import deliver_due
 from ingest_assets.uploads.job_table import JOBS
 from ingest_assets_tests.api.conftest import Served, serving
 from ingest_assets_tests.api.test_service import problem
+from ingest_assets_tests.messaging.receiver import receiving
 
 pytestmark = pytest.mark.slow
 _projects = count()
@@ -313,6 +315,24 @@ def test_a_location_in_the_bucket_is_looked_at_once_and_told_to_the_callback(ser
     assert status(served.client, job["job_id"])["state"] == "succeeded"
     again = served.client.post("/ingest-file", json={"location": "ann/p/a.txt"}).json()
     assert again["files"][0]["unchanged"]
+
+
+def test_a_callback_hears_of_a_file_from_its_queue_to_its_end(tmp_path: Path, model_cache: Path) -> None:
+    settings = {"INGEST_PROGRESS_SECRET": "a long enough secret", "INGEST_URL_ALLOW": "127.0.0.1"}
+    with serving(tmp_path / "home", model_cache, **settings) as served, receiving() as receiver:
+        served.put("ann/p/a.txt", "Words of a note.")
+        wanted = {"location": "ann/p/a.txt", "callback": receiver.url}
+        job = served.client.post("/ingest-file", json=wanted).json()
+        served.ingest(job["files"][0]["file_id"])
+        again = served.client.post("/ingest-file", json=wanted)
+        assert again.json()["files"][0]["unchanged"], "it is told again how the file is"
+        outbox = served.service.project.outbox
+        while deliver_due(outbox, served.settings, within_s=10).sent:
+            pass
+        told = [each.message for each in receiver.got]
+    assert {message["file_id"] for message in told} == {"ann:p:a.txt"}
+    states = [message["status"] for message in told if message["event"] == "file.state"]
+    assert states[:2] == ["queued", "processing"] and states[-2:] == ["completed", "completed"]
 
 
 @pytest.mark.parametrize(

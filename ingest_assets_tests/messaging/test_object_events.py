@@ -70,6 +70,11 @@ def test_what_lies_outside_of_the_bucket_and_its_prefix_is_counted_by_name() -> 
     )
 
 
+def test_an_upload_that_has_no_key_yet_is_passed_over() -> None:
+    body = notification(record("docs/.ingest-staging/9f2c"), record("docs/ann/p/a.part"), record("docs/ann/p/a.txt"))
+    assert read(body, prefix="docs/") == NoticedKeys(("ann/p/a.txt",), {"names that are passed over": 2})
+
+
 def test_only_the_major_version_counts() -> None:
     assert read(notification(record("ann/p/a.txt", eventVersion="2.99"))).keys == ("ann/p/a.txt",)
     with pytest.raises(BadInput, match=r"eventVersion 3\.0 is not read"):
