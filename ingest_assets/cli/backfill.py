@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -68,21 +69,13 @@ def backfill(
         )
         if is_chosen
     ]
-    if sum(map(bool, (files, cancel, resume))) + len(chosen) != 1:
-        raise ConfigError("give one of FILE..., --all, --failed, --out-of-date, --cancel ID and --resume ID")
-    if (user or project) and not chosen:
-        raise ConfigError("--user and --project narrow --all, --failed and --out-of-date, and nothing else")
-    if user or project:
-        scope_of(user, project or "any")  # refuses a project without its user
+    _require_one_wish(chosen, files, cancel, resume, user=user, project=project)
     from ingest_assets.cli.local_runs import open_instance
     from ingest_assets.cli.opening import open_for_reading
     from ingest_assets.defs.queue.backfills import cancel_backfill, daemon_is_running, resume_backfill, start_backfill
 
     parts = open_for_reading()
-    if chosen:
-        names = [name for name in _selected(parts, chosen[0]) if _is_of(name, user, project)]
-    else:
-        names = [_file_id(name) for name in files or []]
+    names = _names(parts, chosen, files, user=user, project=project)
     done: Backfill | None = None
     shards = parts.settings.shards
     with open_instance(parts.settings) as instance:
@@ -97,6 +90,27 @@ def backfill(
     _show(done, as_json=as_json)
     if done is not None and not is_running:
         typer.echo("no daemon has been seen in the last two minutes; the backfill waits until one runs", err=True)
+
+
+def _require_one_wish(
+    chosen: Sequence[Selection], files: Sequence[str] | None, cancel: str, resume: str, *, user: str, project: str
+) -> None:
+    """Refuse options that contradict each other."""
+    if sum(map(bool, (files, cancel, resume))) + len(chosen) != 1:
+        raise ConfigError("give one of FILE..., --all, --failed, --out-of-date, --cancel ID and --resume ID")
+    if (user or project) and not chosen:
+        raise ConfigError("--user and --project narrow --all, --failed and --out-of-date, and nothing else")
+    if user or project:
+        scope_of(user, project or "any")  # refuses a project without its user
+
+
+def _names(
+    parts: Project, chosen: Sequence[Selection], files: Sequence[str] | None, *, user: str, project: str
+) -> list[str]:
+    """List the files to run: those of the selection, or those that are named."""
+    if chosen:
+        return [name for name in _selected(parts, chosen[0]) if _is_of(name, user, project)]
+    return [_file_id(name) for name in files or []]
 
 
 def _selected(parts: Project, selection: Selection) -> list[str]:

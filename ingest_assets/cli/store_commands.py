@@ -137,7 +137,6 @@ def migrate(
     from ingest_assets.buckets.opening import open_bucket
     from ingest_assets.cli.tables.store_tables import ValidationReport, show_migration
     from ingest_assets.config.settings import load_settings
-    from ingest_assets.stages.migrate import migrate
     from ingest_assets.stages.validate import validate
     from ingest_assets.stores.contract import all_records
     from ingest_assets.wiring import store_owner
@@ -148,17 +147,10 @@ def migrate(
     with closing(_store_at(source)) as there, closing(_store_at(target)) as here:
         there.prepare()
         here.prepare(store_owner(settings, open_bucket(settings)))
-        counts = Counter[bool]()
-        for turn in range(_PASSES):
-            copied = Counter(moved.copied for moved in migrate(there, here))
-            counts[True] += copied[True]
-            if turn == 0:
-                counts[False] = copied[False]
-            if not copied[True]:
-                break
+        copied, there_already, is_done = _copied_until_done(there, here)
         found = [ValidationReport.of(validate(store, kept=lambda record: None)) for store in (there, here)]
-        agree = not copied[True] and all(_is_there(record, here) for record in all_records(there))
-    show_migration(copied=counts[True], there_already=counts[False], sides=found, agree=agree, as_json=as_json)
+        agree = is_done and all(_is_there(record, here) for record in all_records(there))
+    show_migration(copied=copied, there_already=there_already, sides=found, agree=agree, as_json=as_json)
     if not agree or any(side.counts for side in found):
         raise typer.Exit(EXIT_PROBLEM)
 
@@ -210,6 +202,21 @@ def _store_at(address: str) -> VectorStore:
         return store
     store.close()
     return open_store_at(settings_of_space(settings, space), kind, location, space=space)
+
+
+def _copied_until_done(there: VectorStore, here: VectorStore) -> tuple[int, int, bool]:
+    """Copy until a pass finds nothing to copy; count what was copied and was there, and tell whether it came so far."""
+    from ingest_assets.stages.migrate import migrate
+
+    copied, there_already = 0, 0
+    for turn in range(_PASSES):
+        counts = Counter(moved.copied for moved in migrate(there, here))
+        copied += counts[True]
+        if turn == 0:
+            there_already = counts[False]
+        if not counts[True]:
+            return copied, there_already, True
+    return copied, there_already, False
 
 
 def _is_there(record: FileRecord, store: LedgerReading) -> bool:

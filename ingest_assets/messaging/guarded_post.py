@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any, Self
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
 
 from ingest_assets.errors import OutsideError
 from ingest_assets.url_guard import UrlGuard, WebAddress
@@ -26,11 +26,9 @@ if TYPE_CHECKING:
 
 ATTEMPT_S = 10.0
 """For one attempt: name, connection, TLS, request, answer. A receiver that needs longer should answer first."""
-_CONNECT_S = 5.0
 _MAX_ANSWER = 4_096
 """Bytes of an answer that are read, to use the connection again; its status is all that counts."""
 _ANSWER_S = 1.0
-_IDLE_S = 30.0
 _LONGEST_WISH_S = 3_600.0
 
 
@@ -117,76 +115,9 @@ class GuardedPost:
 
     @cached_property
     def _pool(self) -> httpcore.ConnectionPool:
-        import httpcore
+        from ingest_assets.messaging.guarded_connections import guarded_pool
 
-        guard, until = self.guard, self._until
-
-        class Stream(httpcore.NetworkStream):
-            """Give each read and write what is left of the attempt's time."""
-
-            def __init__(self, stream: httpcore.NetworkStream) -> None:
-                self._stream = stream
-
-            def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-                return self._stream.read(max_bytes, _left_s(until, httpcore.ReadTimeout))
-
-            def write(self, buffer: bytes, timeout: float | None = None) -> None:
-                self._stream.write(buffer, _left_s(until, httpcore.WriteTimeout))
-
-            def close(self) -> None:
-                self._stream.close()
-
-            def start_tls(
-                self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-            ) -> httpcore.NetworkStream:
-                left_s = _left_s(until, httpcore.ConnectTimeout)
-                return Stream(self._stream.start_tls(ssl_context, server_hostname, left_s))
-
-            def get_extra_info(self, info: str) -> Any:
-                return self._stream.get_extra_info(info)
-
-        class Backend(httpcore.NetworkBackend):
-            """Connect to an address that the guard judged."""
-
-            def connect_tcp(
-                self,
-                host: str,
-                port: int,
-                timeout: float | None = None,
-                local_address: str | None = None,
-                socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-            ) -> httpcore.NetworkStream:
-                failed: httpcore.NetworkError | httpcore.TimeoutException | None = None
-                for address in guard.checked_addresses(host, port):
-                    left_s = min(_CONNECT_S, _left_s(until, httpcore.ConnectTimeout))
-                    try:
-                        return Stream(httpcore.SyncBackend().connect_tcp(address, port, left_s))
-                    except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                        failed = error
-                assert failed is not None, "the guard returns one address or more"
-                raise failed
-
-        return httpcore.ConnectionPool(
-            ssl_context=self.trusted or _trusted(), network_backend=Backend(), keepalive_expiry=_IDLE_S
-        )
-
-
-@cache
-def _trusted() -> ssl.SSLContext:
-    """Load the certificates that are trusted, once in a process: it takes 0.1 s."""
-    import httpcore
-
-    context = httpcore.default_ssl_context()
-    context.load_default_certs()  # also what this host trusts, and SSL_CERT_FILE
-    return context
-
-
-def _left_s(until: Sequence[float], error: type[Exception]) -> float:
-    """Return what is left of the attempt's time, and raise where nothing is."""
-    left_s = until[0] - time.monotonic()
-    if left_s <= 0:
-        raise error
-    return left_s
+        return guarded_pool(self.guard, until=self._until, trusted=self.trusted)
 
 
 def _retry_after_s(headers: Sequence[tuple[bytes, bytes]]) -> float:
