@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ingest_assets.batches import batches
+from ingest_assets.buckets.aws_credentials import CREDENTIALS_TODO
 from ingest_assets.buckets.object_store import BLOCK_BYTES, LARGE_BYTES, ClientOfProcess, ObjectChanged, StoredObject
 from ingest_assets.errors import BadInput, OutsideError
 
@@ -32,24 +33,15 @@ _CHANGED = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409", "N
 _DOWNLOADS = 5  # connections for one object: boto3's retries end when the first byte of the body has come
 _ABSENT = {"404", "NoSuchKey", "NotFound", "NoSuchUpload"}
 _RIGHTS = "s3:ListBucket on the bucket; s3:GetObject, s3:PutObject, s3:DeleteObject on what is in it"
-_RENEW = "Renew them (aws sso login, a new key, the role of the instance)"
 _TODO = {
+    **CREDENTIALS_TODO,
     "NoSuchBucket": "Nothing is removed for it. Make it, or name another",
     "AccessDenied": f"Nothing is removed for it. Give the credentials {_RIGHTS}",
     "AllAccessDisabled": "The account of the bucket is closed or not paid",
-    "ExpiredToken": _RENEW,
-    "ExpiredTokenException": _RENEW,
-    "TokenRefreshRequired": _RENEW,
-    "InvalidToken": _RENEW,
-    "InvalidAccessKeyId": _RENEW,
-    "SignatureDoesNotMatch": "The secret key is another one than that of the key's id. Correct it",
     "RequestTimeTooSkewed": "Correct the clock of this host",
     "PermanentRedirect": "The bucket is in another region. Set AWS_REGION to it",
     "AuthorizationHeaderMalformed": "The bucket is in another region. Set AWS_REGION to it",
     "SlowDown": "The service asks for fewer requests. It is tried again",
-    "NoCredentialsError": "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or the role of the instance",
-    "PartialCredentialsError": "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, both",
-    "NoRegionError": "Set AWS_REGION",
     "EndpointConnectionError": "Is the network up, is INGEST_S3_ENDPOINT right? It is tried again",
     "ResponseParserError": "This is no answer of S3: is INGEST_S3_ENDPOINT right?",
 }

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from ingest_assets.buckets.aws_credentials import CREDENTIALS_TODO
 from ingest_assets.buckets.object_store import ClientOfProcess
 from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.messaging.inbox import Inbox
@@ -32,17 +33,12 @@ _BATCH = 10  # the most messages that one request receives or deletes
 _HIDDEN_S = 60  # reading ten messages takes milliseconds; after a crash they come back in a minute
 _REGION = re.compile(r"(?:^|\.)(?:sqs(?:-fips)?\.([a-z0-9-]+)|([a-z0-9-]+)\.queue)\.")
 _RIGHTS = "sqs:ReceiveMessage, sqs:DeleteMessage and sqs:GetQueueAttributes on the queue"
-_RENEW = "Renew them (aws sso login, a new key, the role of the instance)"
 _TODO = {
+    **CREDENTIALS_TODO,
     "AccessDenied": f"Give the credentials {_RIGHTS}",
     "KMS.AccessDeniedException": "The queue is encrypted: give the credentials kms:Decrypt on its key",
     "QueueDoesNotExist": "Make the queue, or correct INGEST_EVENTS_QUEUE",
-    "ExpiredToken": _RENEW,
-    "InvalidClientTokenId": _RENEW,
-    "SignatureDoesNotMatch": "The secret key is another one than that of the key's id. Correct it",
     "RequestThrottled": "The service asks for fewer requests. It is tried again",
-    "NoCredentialsError": "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or the role of the instance",
-    "PartialCredentialsError": "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, both",
     "EndpointConnectionError": "Is the network up, is INGEST_EVENTS_QUEUE right? It is tried again",
     "ResponseParserError": "This is no answer of SQS: is INGEST_EVENTS_QUEUE right?",
 }
@@ -51,8 +47,6 @@ _SAME = {
     "403": "AccessDenied",
     "KmsAccessDenied": "KMS.AccessDeniedException",
     "AWS.SimpleQueueService.NonExistentQueue": "QueueDoesNotExist",
-    "ExpiredTokenException": "ExpiredToken",
-    "UnrecognizedClientException": "InvalidClientTokenId",
     "Throttling": "RequestThrottled",
     "ThrottlingException": "RequestThrottled",
     "OverLimit": "RequestThrottled",

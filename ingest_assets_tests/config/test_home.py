@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_new_home_has_the_shipped_settings(home: Path) -> None:
     prepare_home(load_settings())
     assert changed_sections(load_settings()) == []
+
+
+def test_the_classes_and_modules_of_ours_that_the_shipped_settings_name_are_there(home: Path) -> None:
+    prepare_home(load_settings())
+    shipped = yaml.safe_load((home / "dagster.yaml").read_text())
+    for part in (shipped["run_launcher"], shipped["run_coordinator"]):
+        assert hasattr(import_module(part["module"]), part["class"])
+        for module in part.get("config", {}).get("preload_modules", []):
+            assert find_spec(module) is not None
 
 
 def test_the_settings_of_an_earlier_release_name_the_modules_of_today_and_keep_their_edits(home: Path) -> None:
