@@ -26,7 +26,8 @@ from ingest_assets.errors import BadInput
 from ingest_assets.file_ids import file_id_of, key_of, owner_of
 from ingest_assets.index.database import Database
 from ingest_assets.index.file_table import FILES_TABLE, Listener, c, now_s, tell
-from ingest_assets.index.state_change import FileState
+from ingest_assets.index.state_change import FileState, PassingState
+from ingest_assets.ledger_records import State
 from ingest_assets.records import BucketObject, UnreadablePlace
 
 _Rows = dict[str, Row[Any]]
@@ -95,10 +96,10 @@ class _Sighting:
     @property
     def values(self) -> dict[str, Any]:
         """What its row is to hold."""
-        if self.row is not None and self.row.state == FileState.PROCESSING:
+        if self.row is not None and self.row.state == PassingState.PROCESSING:
             state = self.row.state
         else:
-            state = self.row.ledger_state if self.row is not None and self.is_known else FileState.PENDING.value
+            state = self.row.ledger_state if self.row is not None and self.is_known else PassingState.PENDING.value
         return {
             "stored_key": self.item.position,
             "bucket_version": self.item.version,
@@ -118,10 +119,10 @@ class _Sighting:
         A file that was told to be pending and has its earlier version again is as the ledger has it: no run follows.
         """
         if not self.is_known:
-            return FileState.PENDING if self.is_whole else None
+            return PassingState.PENDING if self.is_whole else None
         assert self.row is not None, "a known file has a row"
-        was_told = self.row.is_whole and self.row.state == FileState.PENDING
-        return FileState(self.row.ledger_state) if was_told else None
+        was_told = self.row.is_whole and self.row.state == PassingState.PENDING
+        return State(self.row.ledger_state) if was_told else None
 
 
 class BucketLooks:
@@ -263,14 +264,14 @@ class BucketLooks:
             if row.in_ledger:
                 since = row.missing_since or moment.now
                 missing.append({"named": row.file_id, "missing_since": since, "missing_until": moment.now})
-            elif row.bucket_version and row.state != FileState.PROCESSING and row.writing_since is None:
+            elif row.bucket_version and row.state != PassingState.PROCESSING and row.writing_since is None:
                 dropped.append(row.file_id)
         look.missing += len(missing)
         if missing:
             connection.execute(
                 update(FILES_TABLE).where(c.file_id == bindparam("named")).values(bucket_version=""), missing
             )
-        self._tell(connection, dict.fromkeys(dropped, FileState.REMOVED))
+        self._tell(connection, dict.fromkeys(dropped, PassingState.REMOVED))
         for file_id in dropped:
             connection.execute(delete(FILES_TABLE).where(c.file_id == file_id))
 

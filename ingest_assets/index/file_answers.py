@@ -16,7 +16,7 @@ from ingest_assets.batches import batches
 from ingest_assets.file_ids import composed, owner_of
 from ingest_assets.index.database import ABOUT, Database
 from ingest_assets.index.file_table import c
-from ingest_assets.index.state_change import FileState
+from ingest_assets.index.state_change import PassingState
 from ingest_assets.ledger_records import FileRecord, State
 
 BUILT_FOR = "built for"
@@ -53,7 +53,7 @@ class FileAnswers:
 
     def on_their_way(self) -> list[str]:
         """Return the files that a process announced or works on, so that the ledger may say more than this index."""
-        query = select(c.file_id).where(or_(c.writing_since.is_not(None), c.state == FileState.PROCESSING.value))
+        query = select(c.file_id).where(or_(c.writing_since.is_not(None), c.state == PassingState.PROCESSING.value))
         with self.database.begin(writes=False) as connection:
             return list(connection.execute(query.limit(_PAGE)).scalars())
 
@@ -136,7 +136,7 @@ class FileAnswers:
 
     def on_the_way(self, file_id: str) -> str:
         """Return `pending`, or `processing` with the stage and its percent; empty for a file that is at rest."""
-        states = [FileState.PENDING.value, FileState.PROCESSING.value]
+        states = [PassingState.PENDING.value, PassingState.PROCESSING.value]
         query = select(c.state, c.stage, c.percent).where(c.file_id == file_id, c.state.in_(states))
         with self.database.begin(writes=False) as connection:
             row = connection.execute(query).one_or_none()

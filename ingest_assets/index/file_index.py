@@ -20,7 +20,7 @@ from ingest_assets.index.attempts import forget_attempts
 from ingest_assets.index.database import ABOUT, Database
 from ingest_assets.index.file_answers import BUILT_FOR, FileAnswers
 from ingest_assets.index.file_table import FILES_TABLE, Listener, c, now_s, tell
-from ingest_assets.index.state_change import FileState
+from ingest_assets.index.state_change import PassingState
 from ingest_assets.ledger_records import FileRecord, Origin
 
 _PAGE = 1000
@@ -65,7 +65,7 @@ class FileIndex(FileAnswers):
             return
         self._progress = (file_id, stage, percent)
         named = c.file_id == file_id
-        values = {"state": FileState.PROCESSING.value, "stage": stage, "percent": percent, "stage_at": now_s()}
+        values = {"state": PassingState.PROCESSING.value, "stage": stage, "percent": percent, "stage_at": now_s()}
         with self.database.begin() as connection:
             connection.execute(
                 self.database.upsert(FILES_TABLE)
@@ -76,7 +76,7 @@ class FileIndex(FileAnswers):
                 self.listeners,
                 connection,
                 connection.execute(select(FILES_TABLE).where(named)).one(),
-                FileState.PROCESSING,
+                PassingState.PROCESSING,
             )
 
     def copy(self, file_id: str, record: FileRecord | None) -> None:
@@ -160,7 +160,7 @@ class FileIndex(FileAnswers):
     def _record(self, connection: Connection, record: FileRecord, *, is_news: bool) -> None:
         before = self._locked_row(connection, record.file_id)
         is_waiting = c.bucket_version.not_in(["", record.version])
-        state = case((is_waiting, FileState.PENDING.value), else_=record.state.value)
+        state = case((is_waiting, PassingState.PENDING.value), else_=record.state.value)
         # Another process may add the row just now.
         connection.execute(
             self.database.upsert(FILES_TABLE)
@@ -168,9 +168,9 @@ class FileIndex(FileAnswers):
             .on_conflict_do_update(index_elements=[c.file_id], set_={**_ledger_half(record), "state": state})
         )
         changed = before is None or _ledger_state(before) != (record.state.value, record.version, record.generation)
-        if is_news and (changed or before.state == FileState.PROCESSING):  # type: ignore[union-attr]
+        if is_news and (changed or before.state == PassingState.PROCESSING):  # type: ignore[union-attr]
             after = connection.execute(select(FILES_TABLE).where(c.file_id == record.file_id)).one()
-            tell(self.listeners, connection, after, FileState(record.state.value))
+            tell(self.listeners, connection, after, record.state)
 
     def _forget(self, connection: Connection, file_id: str, *, is_news: bool = True) -> None:
         row = self._locked_row(connection, file_id)
@@ -182,13 +182,13 @@ class FileIndex(FileAnswers):
             connection.execute(
                 update(FILES_TABLE)
                 .where(c.file_id == file_id)
-                .values(**cleared, **numbers, in_ledger=False, writing_since=None, state=FileState.PENDING.value)
+                .values(**cleared, **numbers, in_ledger=False, writing_since=None, state=PassingState.PENDING.value)
             )
         else:
             connection.execute(delete(FILES_TABLE).where(c.file_id == file_id))
             forget_attempts(connection, file_id)
         if row.in_ledger and is_news:
-            tell(self.listeners, connection, row, FileState.REMOVED)
+            tell(self.listeners, connection, row, PassingState.REMOVED)
 
     def _locked_row(self, connection: Connection, file_id: str) -> Row[Any] | None:
         """Return a file's row, which no other process changes until this transaction ends."""

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 from ingest_assets.index.database import BYTEWISE, METADATA
-from ingest_assets.index.state_change import FileState, StateChange
+from ingest_assets.index.state_change import FileState, PassingState, StateChange
 from ingest_assets.ledger_records import utc_text
 
 
@@ -106,8 +106,8 @@ def tell(listeners: Sequence[Listener], connection: Connection, row: Row[tuple[o
         key=values["key"],
         state=state,
         version=version,
-        stage=values["stage"] if state is FileState.PROCESSING else "",
-        percent=values["percent"] if state is FileState.PROCESSING else 0,
+        stage=values["stage"] if state is PassingState.PROCESSING else "",
+        percent=values["percent"] if state is PassingState.PROCESSING else 0,
         generation=values["generation"],
         chunks=values["chunks"],
         pages=values["pages"],
@@ -118,7 +118,7 @@ def tell(listeners: Sequence[Listener], connection: Connection, row: Row[tuple[o
         listener(connection, change)
 
 
-_OF_THE_BUCKET = {FileState.PENDING, FileState.PROCESSING}
+_OF_THE_BUCKET = {PassingState.PENDING, PassingState.PROCESSING}
 
 
 def now_s() -> float:

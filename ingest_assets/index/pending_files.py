@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select, true
 from ingest_assets.batches import batches
 from ingest_assets.index.database import Database
 from ingest_assets.index.file_table import IS_MISSING, IS_PENDING, c, now_s
-from ingest_assets.index.state_change import FileState
+from ingest_assets.index.state_change import PassingState
 from ingest_assets.ledger_records import State, utc_text
 
 _HOUR_S = 3600.0
@@ -116,7 +116,7 @@ class PendingFiles:
 
     def waiting(self, *, user_id: str = "") -> int:
         """Return how many files wait for their first run or are in it, of all users or of one."""
-        waits = or_(IS_PENDING, c.state == FileState.PROCESSING.value)
+        waits = or_(IS_PENDING, c.state == PassingState.PROCESSING.value)
         if user_id:
             waits = and_(c.user_id == user_id, waits)
         with self._database.begin(writes=False) as connection:

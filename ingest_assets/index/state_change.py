@@ -5,26 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ingest_assets.ledger_records import State
 
-class FileState(StrEnum):
-    """Where a file is on its way."""
+
+class PassingState(StrEnum):
+    """Where a file is on its way; how an attempt ended is a `State` of the ledger."""
 
     PENDING = "pending"
     """New or changed in the bucket, and not begun."""
     PROCESSING = "processing"
-    SUCCEEDED = "succeeded"
-    PARTIAL = "partial"
-    """Published without the parts that could not be read."""
-    EMPTY = "empty"
-    """Read completely, and it contains no text."""
-    FAILED = "failed"
-    OUT_OF_MEMORY = "out_of_memory"
-    """An attempt ended at its memory cap; a smaller one follows."""
-    QUARANTINED = "quarantined"
-    """It needs more memory than its cap at any window; it is tried again when it or the settings change."""
-    CANCELLED = "cancelled"
-    """A person cancelled its run. It stays so until the file changes or somebody asks for it."""
     REMOVED = "removed"
+
+
+FileState = State | PassingState
+"""Every state of a file that is told."""
+FILE_STATES: dict[str, FileState] = {
+    state.value: state for state in (PassingState.PENDING, PassingState.PROCESSING, *State, PassingState.REMOVED)
+}
+"""By name, in the order in which a file has them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, select, update
 
-from ingest_assets.index.state_change import FileState, StateChange
-from ingest_assets.ledger_records import FileRecord
+from ingest_assets.index.state_change import PassingState, StateChange
+from ingest_assets.ledger_records import FileRecord, State
 from ingest_assets.messaging.outbox import Message, Outbox
 from ingest_assets.messaging.outbox_tables import TOLD
 
@@ -26,16 +26,16 @@ PERCENT_EVERY_S = 5.0
 
 # Four words that a receiver can rely on, also when a later release adds states.
 _STATUS = {
-    FileState.PENDING: "queued",
-    FileState.PROCESSING: "processing",
-    FileState.OUT_OF_MEMORY: "processing",
-    FileState.SUCCEEDED: "completed",
-    FileState.PARTIAL: "completed",
-    FileState.EMPTY: "completed",
-    FileState.REMOVED: "completed",
-    FileState.FAILED: "failed",
-    FileState.QUARANTINED: "failed",
-    FileState.CANCELLED: "failed",
+    PassingState.PENDING: "queued",
+    PassingState.PROCESSING: "processing",
+    State.OUT_OF_MEMORY: "processing",
+    State.SUCCEEDED: "completed",
+    State.PARTIAL: "completed",
+    State.EMPTY: "completed",
+    PassingState.REMOVED: "completed",
+    State.FAILED: "failed",
+    State.QUARANTINED: "failed",
+    State.CANCELLED: "failed",
 }
 
 
@@ -73,7 +73,7 @@ def change_of(record: FileRecord) -> StateChange:
         project_id=record.project_id,
         filename=record.filename,
         key=record.key,
-        state=FileState(record.state.value),
+        state=record.state,
         version=record.version,
         generation=record.generation,
         chunks=record.chunks,
@@ -92,7 +92,7 @@ def message_of(change: StateChange, *, event: str) -> Message:
         project_id=change.project_id,
         event=event,
         content={**asdict(change), "status": _STATUS[change.state]},
-        is_last=change.state is FileState.REMOVED,
+        is_last=change.state is PassingState.REMOVED,
     )
 
 

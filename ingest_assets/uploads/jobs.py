@@ -19,7 +19,8 @@ from ingest_assets.batches import batches
 from ingest_assets.index.attempts import attempts_of
 from ingest_assets.index.database import Database
 from ingest_assets.index.file_table import FILES_TABLE
-from ingest_assets.index.state_change import FileState
+from ingest_assets.index.state_change import PassingState
+from ingest_assets.ledger_records import State
 from ingest_assets.uploads.job_table import IS_OPEN, JOBS, Job, JobFile, job_of_row, row_of_job
 
 _DAY_S = 86_400.0
@@ -233,11 +234,11 @@ def _state(file: JobFile, row: Row[Any] | None) -> JobFileState:
         return JobFileState.REPLACED
     if row.bucket_version not in {"", file.version}:
         return JobFileState.REPLACED
-    if row.state == FileState.PROCESSING:
+    if row.state == PassingState.PROCESSING:
         return JobFileState.PROCESSING
     if row.ledger_version != file.version:
         return JobFileState.PENDING
-    if row.ledger_state == FileState.OUT_OF_MEMORY:  # a smaller attempt follows
+    if row.ledger_state == State.OUT_OF_MEMORY:  # a smaller attempt follows
         return JobFileState.PROCESSING
     return JobFileState(row.ledger_state)
 

@@ -23,7 +23,7 @@ from ingest_assets.file_ids import file_id_of, owner_of
 from ingest_assets.index.bucket_looks import BucketLooks
 from ingest_assets.index.database import Database
 from ingest_assets.index.file_table import FILES_TABLE, Listener, tell
-from ingest_assets.index.state_change import FileState, StateChange
+from ingest_assets.index.state_change import FILE_STATES, PassingState, StateChange
 from ingest_assets.ledger_records import State, utc_text
 from ingest_assets.local_files import sha256_of
 from ingest_assets.messaging.outbox import Outbox
@@ -42,7 +42,7 @@ _FIRST_PAUSE_S = 2.0
 _LONGEST_PAUSE_S = 600.0
 _GIVEN_UP_AFTER_S = 86_400.0
 _AT_ONCE = 10
-_ON_ITS_WAY = {FileState.PENDING, FileState.PROCESSING}
+_ON_ITS_WAY = {PassingState.PENDING, PassingState.PROCESSING}
 
 Copy = Callable[[str, str], ReceivedFile]
 """Copies what lies at a URL into the bucket, unseen; the second argument is the key that messages name."""
@@ -223,7 +223,7 @@ class Keeping:
         """Tell a target how a file is that nothing will be told of, because nothing about it changes."""
         row = connection.execute(select(FILES_TABLE).where(FILES_TABLE.c.file_id == file.file_id)).one_or_none()
         if row is not None and row.ledger_version == file.version and row.state not in _ON_ITS_WAY:
-            tell([self._putting(target)], connection, row, FileState(row.state))
+            tell([self._putting(target)], connection, row, FILE_STATES[row.state])
 
     def _tell_refused(self, connection: Connection, job: Job, file: JobFile) -> None:
         change = StateChange(
@@ -232,7 +232,7 @@ class Keeping:
             project_id=job.project_id,
             filename=file.filename,
             key=file.key,
-            state=FileState.FAILED,
+            state=State.FAILED,
             error=file.error,
             at=utc_text(),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ingest_assets.index.database import Database
-from ingest_assets.index.state_change import FileState, StateChange
+from ingest_assets.index.state_change import PassingState, StateChange
 from ingest_assets.messaging.outbox import Message, Outbox
 
 WEBHOOK = "webhook:progress"
@@ -29,7 +29,7 @@ def outbox_of(database: Database, clock: SetClock) -> Outbox:
 def change(file_id: str = "ann:p:a.pdf", **values: object) -> StateChange:
     user, project, filename = file_id.split(":")
     known = {
-        "state": FileState.PROCESSING,
+        "state": PassingState.PROCESSING,
         "version": "v1",
         "stage": "parsed_documents",
         "at": "2026-11-30T00:00:00+00:00",

@@ -21,7 +21,8 @@ import pytest
 
 from ingest_assets.config.settings import Settings, load_settings
 from ingest_assets.index.database import Database
-from ingest_assets.index.state_change import FileState
+from ingest_assets.index.state_change import PassingState
+from ingest_assets.ledger_records import State
 from ingest_assets.messaging.delivery import deliver_due
 from ingest_assets.messaging.outbox import Outbox
 from ingest_assets.messaging.outbox_tables import OUTBOX, DeliveryState
@@ -157,10 +158,10 @@ def settings_of(example: RunningExample, secret: str = SECRET) -> Settings:
 def tell(outbox: Outbox, settings: Settings, *, project: str) -> None:
     writer = ProgressWriter(outbox, progress_targets(settings))
     for values in (
-        {"state": FileState.PENDING, "stage": ""},
+        {"state": PassingState.PENDING, "stage": ""},
         {"stage": "parsed_documents", "percent": 40},
         {"stage": "embeddings", "percent": 90},
-        {"state": FileState.SUCCEEDED, "stage": "", "percent": 0, "generation": 1, "chunks": 12, "pages": 3},
+        {"state": State.SUCCEEDED, "stage": "", "percent": 0, "generation": 1, "chunks": 12, "pages": 3},
     ):
         with outbox.database.begin() as connection:
             writer(connection, change(f"ann:{project}:tide.pdf", **values))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ingest_assets.cli.tables.output import TableColumn, console, fitting_table, print_json, safe
-from ingest_assets.index.state_change import FileState
+from ingest_assets.index.state_change import FILE_STATES, PassingState
 from ingest_assets.ledger_records import FileRecord, Hit, Origin, State
 from ingest_assets.records import Chunk
 from ingest_assets.stages.snippet import snippet_of
@@ -100,13 +100,17 @@ def show_files(records: Sequence[FileRecord], *, place: str, as_json: bool) -> N
 
 def show_status(status: ProjectStatus, *, place: str, problems_only: bool, as_json: bool) -> None:
     """Print how many files are in which state, and what is wrong with those that a person has to look at."""
-    counts = {state.value: status.states.get(state.value, 0) for state in FileState if state is not FileState.REMOVED}
+    counts = {
+        state.value: status.states.get(state.value, 0)
+        for state in FILE_STATES.values()
+        if state is not PassingState.REMOVED
+    }
     if as_json:
         values = asdict(status) | {"states": counts, "waiting": counts["pending"], "store": place}
         return print_json(values | {"problems": status.problems})
     out = console()
     if not problems_only:
-        waiting = counts.pop(FileState.PENDING.value)
+        waiting = counts.pop(PassingState.PENDING.value)
         states = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count)
         line = f"{states or f'no files in {safe(place)}'}; {waiting} waiting in the bucket"
         out.print(_joined_by_dots(line, *_waiting(status)), soft_wrap=True)
