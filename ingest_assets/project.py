@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from ingest_assets.index.file_index import FileIndex
     from ingest_assets.index.listing_position import Listing
     from ingest_assets.index.pending_files import PendingFiles
+    from ingest_assets.index.run_figures import RunFigures
+    from ingest_assets.index.usage import Usage
     from ingest_assets.messaging.inbox import Inbox
     from ingest_assets.messaging.outbox import Outbox
     from ingest_assets.messaging.sqs import EventQueue
@@ -170,6 +172,20 @@ class Project:
         from ingest_assets.index.pending_files import PendingFiles
 
         return PendingFiles(self.database, retry_after_s=self.settings.retry_after_s)
+
+    @cached_property
+    def run_figures(self) -> RunFigures:
+        """What runs cost and how they ended."""
+        from ingest_assets.index.run_figures import RunFigures
+
+        return RunFigures(self.database)
+
+    @cached_property
+    def usage(self) -> Usage:
+        """What users and projects hold and use."""
+        from ingest_assets.index.usage import Usage
+
+        return Usage(self.database)
 
     @cached_property
     def deletes(self) -> Deletes:

@@ -19,6 +19,7 @@ from ingest_assets.api import (
     health,
     host,
     ingest_file,
+    metrics,
     page,
     presigning,
     problems,
@@ -32,6 +33,7 @@ from ingest_assets.api.service import Service
 
 ROUTERS = (
     health.router,
+    metrics.router,
     host.router,
     uploads.router,
     ingest_file.router,
@@ -83,7 +85,7 @@ def make_app(service: Service) -> FastAPI:
             allow_headers=["Authorization", "X-API-Key", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
             expose_headers=["Retry-After", "X-Request-ID"],
         )
-    app.add_middleware(RequestLog)
+    app.add_middleware(RequestLog, figures=service.figures)
     app.openapi = lambda: _description(app)  # type: ignore[method-assign]  # FastAPI's documented way to change it
     return app
 

@@ -41,6 +41,7 @@ from ingest_assets.api.scoping import MAX_NAME, scope_of
 from ingest_assets.api.service import Service
 from ingest_assets.batches import batches
 from ingest_assets.errors import IngestError
+from ingest_assets.index.usage import CHARS_A_TOKEN
 from ingest_assets.ledger_records import Scope, utc_text
 from ingest_assets.local_files import locked
 from ingest_assets.stages.client_chunks import MAX_LINE_BYTES, ClientChunk
@@ -150,8 +151,10 @@ def _refused(chunk: ClientChunk, reason: str) -> ApiProblem:
 
 def _indexed(chunks: Sequence[ClientChunk], *, doc_id: str, scope: Scope, service: Service) -> list[Answer]:
     project = service.project
+    tokens = {chunk.line: -(-len(chunk.text) // CHARS_A_TOKEN) for chunk in chunks}
+    service.quotas.require(scope, chunks=len(chunks), tokens=sum(tokens.values()))
     with _turn_of(scope, service):
-        return add_entity_chunks(
+        answers = add_entity_chunks(
             doc_id,
             chunks,
             scope=scope,
@@ -160,6 +163,9 @@ def _indexed(chunks: Sequence[ClientChunk], *, doc_id: str, scope: Scope, servic
             now=utc_text(),
             window=_WINDOW,
         )
+    new = [tokens[answer.line] for answer in answers if answer.status is Status.INSERTED]
+    service.quotas.add_chunks(scope, chunks=len(new), tokens=sum(new))
+    return answers
 
 
 def _turn_of(scope: Scope, service: Service) -> AbstractContextManager[None]:

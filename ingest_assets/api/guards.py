@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ingest_assets.api.figures import ServiceFigures
 from ingest_assets.api.problems import ApiProblem, response_to
 
 PAUSE_S = 30.0
@@ -33,11 +34,11 @@ _HEADERS = {
 
 
 class RequestLog:
-    """Give each request an id, and write one line when it has been answered."""
+    """Give each request an id, and write one line and count it when it has been answered."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Take what answers the request."""
-        self._app = app
+    def __init__(self, app: ASGIApp, *, figures: ServiceFigures) -> None:
+        """Take what answers the request, and what counts it."""
+        self._app, self._figures = app, figures
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -58,16 +59,18 @@ class RequestLog:
                     headers.setdefault(name, value)
             await send(message)
 
+        self._figures.begin_request()
         try:
             await self._app(scope, receive, sending)
         finally:
-            route = getattr(scope.get("route"), "path", "")
+            route, took_s = getattr(scope.get("route"), "path", ""), time.monotonic() - began
+            self._figures.end_request(method=scope["method"], route=route, status=status, seconds=took_s)
             said = {
                 "request_id": request_id,
                 "method": scope["method"],
                 "route": route,
                 "status": status,
-                "seconds": round(time.monotonic() - began, 4),
+                "seconds": round(took_s, 4),
                 "key_id": state.get("key_id", ""),
             }
             _log.info("%s %s %s", scope["method"], route or "(no route)", status, extra={"fields": said})

@@ -118,6 +118,7 @@ def _inside(service: Service, caller: Caller, wanted: IngestFile, location: Loca
     if found_object is None:
         raise ApiProblem(404, "no_such_object", "location: the bucket has no such file; upload it first")
     require_room(service, user_id=scope.user_id)
+    service.quotas.require(scope)
     service.project.inbox.put([location.key], why="request")  # if this process dies before it looks, another one does
     file = JobFile(
         filename=filename,
@@ -134,6 +135,7 @@ def _outside(service: Service, caller: Caller, wanted: IngestFile, location: Loc
     """Say which file of the bucket an object outside of it becomes."""
     scope = caller.scope(wanted.user_id, wanted.project_id)
     require_room(service, user_id=scope.user_id)
+    service.quotas.require(scope, files=1)
     key = key_for(scope.user_id, scope.project_id, plain_name(wanted.filename or location.name))
     require_listed(key)
     if not wanted.replace and service.keeping.bucket.stat(key) is not None:

@@ -20,6 +20,7 @@ from ingest_assets.api.queue_room import require_room
 from ingest_assets.api.service import Service
 from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.file_ids import nfc
+from ingest_assets.ledger_records import Scope
 from ingest_assets.uploads.form import UploadForm, names_in_bucket
 from ingest_assets.uploads.idempotency import AlreadyAnswered, FirstAnswer, RequestKey, request_key
 from ingest_assets.uploads.job_table import Job
@@ -64,7 +65,7 @@ class Intake:
         if user_id := named.get("user_id"):
             self._caller.user(user_id)
             if project_id := named.get("project_id"):
-                self._caller.scope(user_id, project_id)
+                self._service.quotas.require(self._caller.scope(user_id, project_id))
             if not self._has_room:
                 require_room(self._service, user_id=nfc(user_id))
                 self._has_room = True
@@ -73,6 +74,7 @@ class Intake:
         """Keep what has arrived, all of it, and return the answer; the files get their keys here.
 
         Raises:
+            ApiProblem: it is more than the owner may hold; nothing is kept.
             BadInput: the body or its names are not what they should be; nothing is kept.
             OutsideError: the bucket or the database is away; nothing is kept.
             AlreadyAnswered: the request was carried out before.
@@ -82,6 +84,12 @@ class Intake:
         if key is not None:
             self._service.requests.require_first(key)
         files = keeping.plan(form, self._receiving.files)
+        new = [file for file in files if not file.is_unchanged]
+        self._service.quotas.require(
+            Scope(form.user_id, form.project_id),
+            files=sum(not file.over for file in new),
+            size_bytes=sum(file.size_bytes for file in new),
+        )
         answers: list[FirstAnswer] = []
 
         def answer(connection: Connection, job: Job) -> None:

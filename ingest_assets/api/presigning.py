@@ -60,6 +60,7 @@ def presign(service: ServiceDep, caller: WriterDep, wanted: UploadToSign) -> Sig
     require_room(service, user_id=scope.user_id)
     if wanted.size_bytes > settings.max_file_mb * _MB:
         raise TooMuch(f"size_bytes: it is more than {settings.max_file_mb} MB (MAX_FILE_MB); split the file")
+    service.quotas.require(scope, files=1, size_bytes=wanted.size_bytes)
     folder = plain_folder(wanted.folder)
     form = UploadForm(user_id=scope.user_id, project_id=scope.project_id, folder=folder)
     (key,) = names_in_bucket(form, [wanted.filename])

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from ingest_assets.access.callers import ALL, Caller, KeyRole
 from ingest_assets.access.key_entries import read_entries
 from ingest_assets.access.networks import read_networks
+from ingest_assets.api.figures import ServiceFigures
 from ingest_assets.api.keys import Keys
 from ingest_assets.api.page_pictures import PagePictures
+from ingest_assets.api.quotas import Quotas
 from ingest_assets.api.sessions import Sessions
 from ingest_assets.api.throttling import Throttle
 from ingest_assets.errors import ConfigError
@@ -43,6 +45,8 @@ class Service:
         self.throttle = Throttle(settings.rate_limit)
         self.page_pictures = PagePictures()
         """Pages as pictures, for people."""
+        self.quotas = Quotas(settings, lambda: self.project)
+        self.figures = ServiceFigures(lambda: self.project)
         self._opening = Lock()
         self._held = ExitStack()
         self.is_ending = Event()

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from ingest_assets.access.key_entries import read_entries
 from ingest_assets.access.networks import read_networks
+from ingest_assets.access.quotas import read_quota
 from ingest_assets.errors import BadInput
 
 _DEFAULT_PORT = 7860
@@ -95,6 +96,17 @@ class ServiceSettings(BaseModel):
         validation_alias="INGEST_MAX_QUEUED_OF_USER",
         description="uploads of a user are refused while more of the user's files than this wait; 0: never",
     )
+    quota_of_user: str = Field(
+        default="",
+        validation_alias="INGEST_QUOTA_OF_USER",
+        description="most that a user may hold (files, mb) and use a day (chunks, ocr_pages, tokens), such as "
+        "`files=1000,mb=500,ocr_pages=300`; uploads and chunks above it are refused; empty: no limit",
+    )
+    quota_of_project: str = Field(
+        default="",
+        validation_alias="INGEST_QUOTA_OF_PROJECT",
+        description="the same for each project of a user",
+    )
     log_format: str = Field(
         default="json",
         pattern="^(json|text)$",
@@ -112,6 +124,14 @@ class ServiceSettings(BaseModel):
         for name, text in (("INGEST_OPEN_TO", self.open_to), ("INGEST_TRUSTED_PROXIES", self.trusted_proxies)):
             try:
                 read_networks(text, name=name)
+            except BadInput as error:
+                yield str(error)
+        for name, text in (
+            ("INGEST_QUOTA_OF_USER", self.quota_of_user),
+            ("INGEST_QUOTA_OF_PROJECT", self.quota_of_project),
+        ):
+            try:
+                read_quota(text, name=name)
             except BadInput as error:
                 yield str(error)
         try:

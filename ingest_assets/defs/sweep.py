@@ -48,6 +48,7 @@ def sweep(project: Project, instance: dg.DagsterInstance) -> Swept:
     swept.runs = delete_old_runs(instance, days=days)
     swept.messages = project.inbox.sweep(days=days) + sweep_outbox(project.outbox, days=days)
     swept.uploads = sweep_uploads(project)
+    project.usage.sweep(days=days)
     return swept
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import Row, func, or_, select
 from ingest_assets.batches import batches
 from ingest_assets.file_ids import composed, owner_of
 from ingest_assets.index.database import ABOUT, Database
-from ingest_assets.index.file_table import c
+from ingest_assets.index.file_table import FILES_TABLE, c
 from ingest_assets.index.state_change import PassingState
 from ingest_assets.ledger_records import FileRecord, State
 
@@ -42,6 +42,18 @@ class KnownFiles:
     in_ledger: set[str]
     all: set[str]
     """With those that the bucket shows and the ledger does not know yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldFiles:
+    """What bucket and ledger hold in all."""
+
+    files: int
+    """In the ledger."""
+    chunks: int
+    """In force."""
+    size_bytes: int
+    """Of the files in the bucket."""
 
 
 class FileAnswers:
@@ -160,6 +172,17 @@ class FileAnswers:
         """Return how many files the ledger has."""
         with self.database.begin(writes=False) as connection:
             return connection.execute(select(func.count()).where(c.in_ledger)).scalar_one()
+
+    def held(self) -> HeldFiles:
+        """Return how much there is in all; it reads every row, a few tens of milliseconds for 100,000."""
+        query = select(
+            func.count().filter(c.in_ledger),
+            func.coalesce(func.sum(c.chunks).filter(c.in_ledger), 0),
+            func.coalesce(func.sum(c.size_bytes).filter(c.bucket_version != ""), 0),
+        ).select_from(FILES_TABLE)
+        with self.database.begin(writes=False) as connection:
+            files, chunks, size_bytes = connection.execute(query).one()
+        return HeldFiles(int(files), int(chunks), int(size_bytes))
 
     def ledger_versions(self, file_ids: Sequence[str]) -> dict[str, str]:
         """Return the version that the ledger has of each of these files that it knows."""

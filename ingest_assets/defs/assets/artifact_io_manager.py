@@ -9,9 +9,11 @@ from typing import Any
 
 import dagster as dg
 
+from ingest_assets.artifacts.manifests import Manifest
 from ingest_assets.artifacts.sequences import Pending, Stored
 from ingest_assets.defs.assets.failures import FailureRecorder
 from ingest_assets.defs.assets.metadata import materialised
+from ingest_assets.ledger_records import StageCost
 from ingest_assets.project import Project
 from ingest_assets.records import Caption, Chunk, Part, SourceFile
 
@@ -40,6 +42,12 @@ class ArtifactIOManager(dg.ConfigurableIOManager):
             stored = self.project.artifacts.read(asset, file_id, RECORD_TYPES[asset])
             shown = materialised(stored, manifest, project=self.project, file_id=file_id, made=made)
             context.add_output_metadata(shown)
+            if made:
+                self._count(asset, file_id, manifest)
+
+    def _count(self, asset: str, file_id: str, manifest: Manifest) -> None:
+        cost = StageCost(asset, manifest.seconds, manifest.peak_memory_mb)
+        self.project.run_figures.add_stage(cost, media_type=self.project.received(file_id).media_type)
 
     def load_input(self, context: dg.InputContext) -> Stored[Any]:
         """Open the upstream asset's records; they are read while they are iterated."""

@@ -96,6 +96,7 @@ class FailureRecorder:
                 updated_at=utc_text(),
             )
         )
+        self._project.run_figures.add_end(state.value, media_type=kept.media_type)
         report_checks(self._project, self._instance, file_id)
 
 

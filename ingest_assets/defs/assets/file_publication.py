@@ -15,7 +15,9 @@ from ingest_assets.artifacts.costs import measured
 from ingest_assets.defs.assets.failures import FailureRecorder
 from ingest_assets.defs.assets.file_record import cost_of
 from ingest_assets.defs.assets.metadata import published
-from ingest_assets.ledger_records import FileRecord, StageCost, utc_text
+from ingest_assets.index.run_figures import UNCHANGED
+from ingest_assets.index.usage import tokens_of
+from ingest_assets.ledger_records import FileRecord, Scope, StageCost, utc_text
 from ingest_assets.project import Project
 from ingest_assets.records import EmbeddedChunk
 from ingest_assets.stages.attempts import Attempt
@@ -50,10 +52,26 @@ class FilePublication:
             kept = store.note(_with_cost(kept, took) if made else kept)
             if made:
                 self.project.history.add(_experience(kept, self.attempt))
+            count_publication(self.project, kept, took, made=made)
         if self.project.bucket.stat(kept.key) is None:
             store.delete(kept.file_id)
             raise dg.Failure(f"{kept.key}: deleted during its run; nothing of it was kept", allow_retries=False)
         return published(kept, took, project=self.project, made=made)
+
+
+def count_publication(project: Project, record: FileRecord, took: StageCost, *, made: bool) -> None:
+    """Add a run that ended well to the figures of all runs, and what it used to what its owner has used."""
+    if not made:
+        project.run_figures.add_end(UNCHANGED, media_type=record.media_type)
+        return
+    project.run_figures.add_stage(took, media_type=record.media_type)
+    project.run_figures.add_publication(record)
+    project.usage.add(
+        Scope(record.user_id, record.project_id),
+        chunks=record.chunks,
+        ocr_pages=record.pages_by_ocr,
+        tokens=tokens_of(record),
+    )
 
 
 def _with_cost(record: FileRecord, cost: StageCost) -> FileRecord:
