@@ -13,6 +13,7 @@ from pathlib import Path
 import dagster as dg
 
 from ingest_assets.batches import batches
+from ingest_assets.config.settings import MOST_SHARDS
 from ingest_assets.defs.partitions import all_partitions
 from ingest_assets.defs.purge import purge
 from ingest_assets.defs.queue.busy_files import PARTITION_TAG, PURGED_FILE_TAG, files_in_runs
@@ -61,7 +62,12 @@ def erase(project: Project, instance: dg.DagsterInstance, *, user_id: str, proje
     prefix = f"{user_id}/{project_id}/" if project_id else f"{user_id}/"
     owned = {record.file_id for record in all_records(project.store) if key_of(record.file_id).startswith(prefix)}
     owned |= {file_id for file_id in project.index.file_ids().all if key_of(file_id).startswith(prefix)}
-    owned |= {name for names in all_partitions(instance).values() for name in names if key_of(name).startswith(prefix)}
+    owned |= {
+        name
+        for names in all_partitions(instance, count=MOST_SHARDS).values()
+        for name in names
+        if key_of(name).startswith(prefix)
+    }
     if busy := files_in_runs(instance, sorted(owned)):
         raise OutsideError(f"{key_of(min(busy))}: it is being ingested; cancel its run, or erase when it has ended")
     # First: a job that is not finished would put its files into the bucket again.

@@ -84,6 +84,16 @@ def remove_partition(instance: dg.DagsterInstance, file_id: str, *, count: int) 
         instance.delete_dynamic_partition(shard.partitions, file_id)
 
 
-def all_partitions(instance: dg.DagsterInstance) -> dict[Shard, set[str]]:
-    """Return the partitions of each shard, also of those that a project with fewer shards no longer has."""
-    return {shard: set(instance.get_dynamic_partitions(shard.partitions)) for shard in shards_of(MOST_SHARDS)}
+def all_partitions(instance: dg.DagsterInstance, *, count: int) -> dict[Shard, set[str]]:
+    """Return the partitions of each of so many shards; each costs Dagster a connection to its database."""
+    return {shard: set(instance.get_dynamic_partitions(shard.partitions)) for shard in shards_of(count)}
+
+
+def remove_retired_partitions(instance: dg.DagsterInstance, *, count: int) -> int:
+    """Remove the partitions of shards that a project of so many no longer has; return how many there were."""
+    removed = 0
+    for shard in shards_of(MOST_SHARDS)[count:]:
+        for name in instance.get_dynamic_partitions(shard.partitions):
+            instance.delete_dynamic_partition(shard.partitions, name)
+            removed += 1
+    return removed

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from ingest_assets.defs.partitions import remove_retired_partitions
 from ingest_assets.project import Project
 from ingest_assets.uploads.opening import sweep_uploads
 
@@ -24,6 +25,8 @@ class Swept:
     """Files of which the index did not know what the ledger says."""
     artifacts: int = 0
     """Results of assets whose file is gone."""
+    partitions: int = 0
+    """Partitions in copies of the graph that INGEST_SHARDS no longer has."""
     runs: int = 0
     messages: int = 0
     """Messages that were delivered or given up, and set aside."""
@@ -45,6 +48,7 @@ def sweep(project: Project, instance: dg.DagsterInstance) -> Swept:
     swept = Swept(differed=project.rebuild_index())
     known = project.index.file_ids().all
     swept.artifacts = project.artifacts.remove_leftovers(known, before=time.time() - _DAY_S)
+    swept.partitions = remove_retired_partitions(instance, count=project.settings.shards)
     swept.runs = delete_old_runs(instance, days=days)
     swept.messages = project.inbox.sweep(days=days) + sweep_outbox(project.outbox, days=days)
     swept.uploads = sweep_uploads(project)

@@ -98,7 +98,7 @@ def agree_with_partitions(instance: dg.DagsterInstance, project: Project) -> lis
     shards, partitions move here.
     """
     known, count = project.index.file_ids(), project.settings.shards
-    wanted, there = by_shard(known.in_ledger, count=count), all_partitions(instance)
+    wanted, there = by_shard(known.in_ledger, count=count), all_partitions(instance, count=count)
     for shard, names in wanted.items():
         if lost := sorted(set(names) - there[shard]):
             instance.add_dynamic_partitions(shard.partitions, lost)
