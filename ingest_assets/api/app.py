@@ -16,6 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 from ingest_assets.api import (
     chunks,
     description,
+    files,
     health,
     host,
     ingest_file,
@@ -24,6 +25,7 @@ from ingest_assets.api import (
     presigning,
     problems,
     reading,
+    searching,
     signing_in,
     uploads,
 )
@@ -38,10 +40,12 @@ ROUTERS = (
     uploads.router,
     ingest_file.router,
     presigning.router,
+    files.router,
     chunks.router,
     reading.router,
     page.router,
     signing_in.router,
+    searching.router,
     description.router,
 )
 """The endpoints, in the order of the API's description."""

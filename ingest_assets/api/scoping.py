@@ -23,7 +23,7 @@ def scope_of(caller: Caller, *, user_id: str, project_id: str) -> Scope:
         BadInput: the request names none, or a name that no user or project can have.
         Forbidden: the key is not for it.
     """
-    scope = caller.scope(_possible(user_id), _possible(project_id))
+    scope = caller.scope(possible(user_id), possible(project_id))
     key_for(scope.user_id, scope.project_id, "any")  # refuses slashes and dots
     return scope
 
@@ -35,12 +35,17 @@ def user_of(caller: Caller, *, user_id: str) -> str:
         BadInput: the request names none, or a name that no user can have.
         Forbidden: the key is not for any project of the user.
     """
-    user = caller.user(_possible(user_id))
+    user = caller.user(possible(user_id))
     key_for(user, "any", "any")
     return user
 
 
-def _possible(name: str) -> str:
+def possible(name: str) -> str:
+    """Return a name that stores can keep.
+
+    Raises:
+        BadInput: it holds NUL or half a surrogate pair.
+    """
     if "\0" in name or any("\ud800" <= letter <= "\udfff" for letter in name):
-        raise BadInput("the name of a user or project holds a character that no store keeps (NUL, or half a pair)")
+        raise BadInput("a name holds a character that no store keeps (NUL, or half a pair)")
     return name

@@ -13,6 +13,7 @@ from ingest_assets.access.callers import ALL, Caller, KeyRole
 from ingest_assets.access.key_entries import read_entries
 from ingest_assets.access.networks import read_networks
 from ingest_assets.api.figures import ServiceFigures
+from ingest_assets.api.hit_pictures import HitPictures
 from ingest_assets.api.keys import Keys
 from ingest_assets.api.page_pictures import PagePictures
 from ingest_assets.api.quotas import Quotas
@@ -47,6 +48,7 @@ class Service:
         """Pages as pictures, for people."""
         self.quotas = Quotas(settings, lambda: self.project)
         self.figures = ServiceFigures(lambda: self.project)
+        self.hit_pictures = HitPictures()
         self._opening = Lock()
         self._held = ExitStack()
         self.is_ending = Event()

@@ -6,7 +6,7 @@ and when. `docs/design.md` has the promises; one test suite (`ingest_assets_test
 A stage names the smallest protocol that it needs:
 
     Searching                          search
-    LedgerReading                      file, files
+    LedgerReading                      file, files, projects
     RowReading                         chunks, chunks_named, chunks_within, vectors_for, rows, owners, audit
     StoreReading                       LedgerReading + RowReading
     Publishing                         replace, add, note, delete, flag
@@ -75,6 +75,10 @@ class LedgerReading(Protocol):
 
     def files(self, scope: Scope | None = None, *, limit: int = 1000, offset: int = 0) -> list[FileRecord]:
         """List records by file_id; without a scope all users', which only an operator may see."""
+        ...
+
+    def projects(self, user_id: str) -> list[str]:
+        """List in order the projects of a user that have a record."""
         ...
 
 

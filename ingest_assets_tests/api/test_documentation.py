@@ -14,7 +14,7 @@ from ingest_assets_tests.api.conftest import Served
 
 pytestmark = pytest.mark.slow
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "api.md"
-SECTIONS = ("Health", "Uploads", "Chunks")
+SECTIONS = ("Health", "Uploads", "Search", "Files", "Chunks")
 """In the order of the page; what a section has put into the service is there in the next."""
 
 

@@ -51,6 +51,12 @@ def page_of_records(mongo: MongoCollections, where: Mapping[str, Any], *, limit:
     return [record for row in found if (record := record_of(row)) is not None]
 
 
+def projects_of(mongo: MongoCollections, user_id: str) -> list[str]:
+    """List the projects of a user in order."""
+    there = {"user_id": {"$eq": user_id}, **OUR_ENTRIES, "gone": False}
+    return sorted(str(project_id) for project_id in mongo.files.distinct("project_id", there))
+
+
 def claim(mongo: MongoCollections, file_id: str) -> Row:
     """Begin a publication of a file; return its entry, whose `claimed` is the publication's generation."""
     from pymongo import ReturnDocument

@@ -128,6 +128,11 @@ class AtlasStore:
         with self._place.asked() as mongo:
             return ledger.page_of_records(mongo, where, limit=limit, offset=offset)
 
+    def projects(self, user_id: str) -> list[str]:
+        """List in order the projects of a user that have a record."""
+        with self._place.asked() as mongo:
+            return ledger.projects_of(mongo, plain(user_id))
+
     def chunks(self, file_id: str, *, limit: int = 100, offset: int = 0) -> list[Chunk]:
         """List a file's current chunks in document order: by index, then by chunk id."""
         with self._place.asked() as mongo:

@@ -47,6 +47,12 @@ def page_of_records(store: ChromaCollections, scope: Scope | None, *, limit: int
     return sorted((entry_of(row).record for row in rows or ()), key=lambda record: record.file_id)
 
 
+def projects_of(store: ChromaCollections, user_id: str) -> list[str]:
+    """List the projects of a user in order."""
+    rows = store.files.get(where={"$and": [{"user_id": user_id}, {"gone": 0}]}, include=["metadatas"])["metadatas"]
+    return sorted({str(row["project_id"]) for row in rows or ()})
+
+
 def ledger_entry(access: ChromaAccess, file_id: str) -> ChromaEntry | None:
     """Read a file's entry in a turn of its own, also where its deletion has begun."""
     with access.reading() as store:

@@ -20,7 +20,7 @@ from ingest_assets.stores.chroma.access import READS, restless, settled
 from ingest_assets.stores.chroma.all_rows import owners_after, rows_of
 from ingest_assets.stores.chroma.collections import ChromaPlace
 from ingest_assets.stores.chroma.embedded import EmbeddedChroma
-from ingest_assets.stores.chroma.ledger import ledger_entry, page_of_records, write_entry
+from ingest_assets.stores.chroma.ledger import ledger_entry, page_of_records, projects_of, write_entry
 from ingest_assets.stores.chroma.ownership import claim
 from ingest_assets.stores.chroma.publish import BATCH, add_generation, publish_generation, remove_rows
 from ingest_assets.stores.chroma.read import chunks_of_scope, named_chunks, page_of_chunks, row_names, vectors_of
@@ -127,6 +127,11 @@ class ChromaStore:
         """List records by file_id; all users' without a scope."""
         with self._access.reading() as store:
             return page_of_records(store, scope, limit=limit, offset=offset)
+
+    def projects(self, user_id: str) -> list[str]:
+        """List in order the projects of a user that have a record. Reads the records of all the user's files."""
+        with self._access.reading() as store:
+            return projects_of(store, plain(user_id))
 
     def chunks(self, file_id: str, *, limit: int = 100, offset: int = 0) -> list[Chunk]:
         """List a file's current chunks in document order."""

@@ -39,6 +39,12 @@ def write_entry(connection: Connection[Any], tables: Tables, record: FileRecord)
     connection.execute(statement, ledger_row(record))
 
 
+def projects_of(connection: Connection[Any], tables: Tables, user_id: str) -> list[str]:
+    """List the projects of a user in order."""
+    statement = tables.sql('SELECT DISTINCT project_id COLLATE "C" FROM {files} WHERE user_id = %s ORDER BY 1')
+    return [project_id for (project_id,) in connection.execute(statement, (user_id,))]
+
+
 def page_of_records(
     connection: Connection[Any], tables: Tables, scope: Scope | None, *, limit: int, offset: int
 ) -> list[FileRecord]:

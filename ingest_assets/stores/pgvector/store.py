@@ -18,7 +18,7 @@ from ingest_assets.stores.incoming import noted, plain, require_search
 from ingest_assets.stores.ownership import StoreOwner
 from ingest_assets.stores.pgvector.client import PgClient, TimeLimits
 from ingest_assets.stores.pgvector.errors import another_length
-from ingest_assets.stores.pgvector.ledger import entry_of, page_of_records, write_entry
+from ingest_assets.stores.pgvector.ledger import entry_of, page_of_records, projects_of, write_entry
 from ingest_assets.stores.pgvector.publish import BATCH, add_chunks, publish_generation
 from ingest_assets.stores.pgvector.read import (
     chunks_by_id,
@@ -128,6 +128,11 @@ class PgVectorStore:
         """List records by file_id; all users' without a scope."""
         with self._client.transaction() as connection:
             return page_of_records(connection, self._client.tables, scope, limit=limit, offset=offset)
+
+    def projects(self, user_id: str) -> list[str]:
+        """List in order the projects of a user that have a record."""
+        with self._client.transaction() as connection:
+            return projects_of(connection, self._client.tables, plain(user_id))
 
     def chunks(self, file_id: str, *, limit: int = 100, offset: int = 0) -> list[Chunk]:
         """List a file's current chunks in document order: by index, then by chunk id."""
