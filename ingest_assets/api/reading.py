@@ -28,6 +28,7 @@ _PICTURE_TYPES = {"image/png", "image/jpeg"}
 _SANDBOX = "default-src 'none'; sandbox; frame-ancestors 'none'"
 """For what came from files: nothing in it may run, whatever a browser takes it for."""
 _MOST_UNREAD = 500
+_CHUNKS_WITHOUT_PAGES = 50
 _FOR_AN_HOUR = {"Cache-Control": "private, max-age=3600", "Content-Security-Policy": _SANDBOX}
 
 
@@ -138,7 +139,7 @@ class PageReading:
     """Number of the last page or part."""
     elements: list[ReadElement]
     chunks: list[ReadChunk]
-    """Of formats with pages; else `/files/chunks` has them."""
+    """Those that stand on the page; where the format has no pages, the first 50 of the document."""
     problems: list[str]
     """Why parts of it could not be read."""
     warnings: list[str]
@@ -225,12 +226,15 @@ def page_reading(
     has_pages = record.pages > 0
     parts = list(_of_page(_parts(service, record), page, has_pages=has_pages))
     captions = captions_of(service.project, record.file_id)
-    chunks = all_chunks(service.project, record.file_id) if has_pages else ()
+    if has_pages:
+        chunks = [chunk for chunk in all_chunks(service.project, record.file_id) if page in chunk.pages]
+    else:
+        chunks = service.project.store.chunks(record.file_id, limit=_CHUNKS_WITHOUT_PAGES)
     return PageReading(
         page_number=page,
         last=record.pages or record.parts,
         elements=[element for part in parts for element in _elements(part, captions)],
-        chunks=[_chunk(chunk) for chunk in chunks if page in chunk.pages],
+        chunks=[_chunk(chunk) for chunk in chunks],
         problems=[part.problem for part in parts if part.problem],
         warnings=[warning for part in parts for warning in part.warnings],
     )

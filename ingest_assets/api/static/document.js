@@ -6,8 +6,6 @@ import { placesOf } from "./places.js";
 import { stateOf, STAGES } from "./files.js";
 import { tableOf } from "./tables.js";
 
-const CHUNKS_AT_ONCE = 50;
-
 export async function show(place, context) {
   const { parameters, owner, signal, heading } = context;
   const filename = parameters.get("filename") ?? "";
@@ -94,7 +92,7 @@ class PageView {
     try {
       const read = await ask("files/page/reading", { parameters, signal: this.context.signal });
       if (this.page !== page) return;
-      const chunks = this.reading.pages ? read.chunks : await this.allChunks();
+      const { chunks } = read;
       this.showRead(read, chunks);
       say(`${this.what} ${page} of ${this.last}`);
       const hit = chunks.find((each) => each.chunk_id === chunk);
@@ -102,12 +100,6 @@ class PageView {
     } catch (error) {
       if (error.name !== "AbortError") this.column.replaceChildren(alertOf(error));
     }
-  }
-
-  async allChunks() {
-    const parameters = { ...this.file, limit: CHUNKS_AT_ONCE };
-    const found = await ask("files/chunks", { parameters, signal: this.context.signal });
-    return found.chunks;
   }
 
   showPicture(parameters) {
