@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from ingest_assets.access.callers import KeyRole
 from ingest_assets.ledger_records import Scope
@@ -22,6 +24,15 @@ TIDES = "# Tides\n\nThe tide table hangs beside the boathouse door.\n\n# Ferry\n
 OWNER = {"user_id": "ann", "project_id": "island"}
 
 
+def notice() -> bytes:
+    """Draw a picture of a sentence."""
+    image = Image.new("L", (1200, 400), "white")
+    ImageDraw.Draw(image).text((60, 150), "The pier is closed.", fill="black", font=ImageFont.load_default(size=60))
+    drawn = io.BytesIO()
+    image.save(drawn, "PNG")
+    return drawn.getvalue()
+
+
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory, model_cache: Path, samples: Path) -> Iterator[Served]:
     """A service with three files of Ann, one of Bob, and a document that was handed in."""
@@ -30,7 +41,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory, model_cache: Path, samples:
             ("ann/island/tides.md", TIDES.encode()),
             ("ann/island/visitors.html", (samples / "visitors.html").read_bytes()),
             ("ann/mainland/trains.txt", b"The train leaves at nine from the station."),
-            ("ann/scans/notice.png", (samples / "PICTURE").read_bytes()),
+            ("ann/scans/notice.png", notice()),
             ("bob/island/secret.txt", b"The tide table of Bob hangs in the cellar."),
         ):
             assert served.ingest(served.put(key, content))
@@ -106,7 +117,7 @@ def test_a_search_sees_one_project_some_or_all_of_the_users(filled: Served) -> N
     assert filled.client.get(first["file"]["content_url"]).text == TIDES
     assert {hit["file"]["filename"] for hit in search(filled, **OWNER, k=100)} == {"tides.md", "visitors.html"}
     everywhere = search(filled, user_id="ann", k=100)
-    assert {hit["file"]["filename"] for hit in everywhere} == {"tides.md", "visitors.html", "trains.txt"}
+    assert {hit["file"]["filename"] for hit in everywhere} == {"tides.md", "visitors.html", "trains.txt", "notice.png"}
     assert [hit["score"] for hit in everywhere] == sorted((hit["score"] for hit in everywhere), reverse=True)
     some = search(filled, user_id="ann", projects=["mainland", "nothing"])
     assert [hit["file"]["filename"] for hit in some] == ["trains.txt"]
@@ -244,3 +255,14 @@ def test_a_file_is_read_again_where_somebody_asks(served: Served) -> None:
     (again,) = get(served, "/files").json()["files"]
     assert (again["state"], again["chunks"]) == ("succeeded", 1)
     assert served.client.post("/files/rerun", json={**OWNER, "filename": "b.txt"}).status_code == 404
+
+
+def test_a_hit_shows_the_pictures_that_stand_in_it(filled: Served) -> None:
+    asked = {"query": "is the pier closed?", "user_id": "ann", "project_id": "scans"}
+    (hit,) = filled.client.post("/search", json=asked).json()["hits"]
+    (picture,) = hit["pictures"]
+    assert "pier is closed" in picture["text"]
+    (link,) = hit["page_links"]
+    shown = filled.client.get(link["image_url"])
+    assert shown.status_code == 200
+    assert shown.headers["content-type"].startswith("image/")

@@ -1,4 +1,4 @@
-"""Test the page in a real browser: how documents and the host are shown, uploads of folders; and its accessibility.
+"""Test the page in a real browser: sign in, upload, watch, open a document, search, remove; and its accessibility.
 
 `axe` is the library that accessibility tools use; its wheel is read for the script alone.
 """
@@ -21,6 +21,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
+from ingest_assets.access.callers import KeyRole
 from ingest_assets.file_ids import file_id_of
 from ingest_assets_tests.api.conftest import Served, serving
 from ingest_assets_tests.test_dev import CHROMIUM_FLAGS
@@ -119,6 +120,8 @@ def person(station: Served) -> Iterator[Person]:
 
 OF_STATION = "user_id=ann&project_id=station"
 VIEWS = {
+    "files": (f"#/files?{OF_STATION}", "table.files", PDF),
+    "search": (f"#/search?{OF_STATION}&q=when+is+the+barometer+read", ".hits", "page"),
     "document": (f"#/document?{OF_STATION}&filename={PDF}&page=1", ".column", "Chunks"),
     "text": (f"#/document?{OF_STATION}&filename=radio-procedures.md", ".column", "Chunks"),
     "host": (f"#/host?{OF_STATION}", ".problems", "broken.pdf"),
@@ -144,6 +147,19 @@ def test_no_view_has_a_barrier_at_any_size_or_in_any_light(person: Person, view:
     assert person.errors() == []
 
 
+def test_a_hit_leads_to_its_page_and_marks_the_place(person: Person) -> None:
+    place, css, text = VIEWS["search"]
+    person.open(place)
+    person.find(css, holding=text)
+    assert person.browser.find_elements(By.CSS_SELECTOR, ".hits mark"), "words of the question are marked"
+    person.find(".hit a", holding=PDF).click()
+    mark = person.find(".marks .mark")
+    assert mark.size["width"] > 20 and mark.size["height"] > 4
+    assert "chunk" in (person.find(".chunk.pointed").get_attribute("id") or "")
+    person.until(lambda: person.find(".page img").get_property("naturalWidth"), what="the page is drawn")
+    person.keep("hit")
+
+
 def test_pages_are_turned_by_the_keyboard(person: Person) -> None:
     person.open(VIEWS["document"][0])
     person.find(".column", holding="Chunks")
@@ -152,6 +168,49 @@ def test_pages_are_turned_by_the_keyboard(person: Person) -> None:
     person.until(
         lambda: "page=2" in (person.find(".page img").get_attribute("src") or ""), what="the second page is shown"
     )
+
+
+def test_names_and_texts_of_files_are_never_read_as_html(person: Person) -> None:
+    person.open(VIEWS["files"][0])
+    person.find("table.files a", holding="<img src=x").click()
+    person.find(".element", holding="<script>alert(1)</script>")
+    assert "<img src=x" in person.find("h1").text
+    assert not person.browser.find_elements(By.CSS_SELECTOR, "main b, main script")
+    assert person.errors() == []
+
+
+def test_a_person_signs_in_uploads_watches_and_removes(tmp_path: Path, model_cache: Path) -> None:
+    with serving(tmp_path / "home", model_cache) as served:
+        key = served.key("ann/station", role=KeyRole.WRITE)
+        person = Person(served)
+        try:
+            person.open()
+            person.find("#key").send_keys(key, Keys.ENTER)
+            person.find(".drop")
+            assert key not in person.browser.execute_script("return document.documentElement.outerHTML")
+            assert person.browser.execute_script("return document.cookie") == "", "no script sees the session"
+            path = tmp_path / "tides.md"
+            path.write_text("# Tides\n\nThe tide table hangs beside the boathouse door.\n")
+            person.browser.find_element(By.ID, "choose").send_keys(str(path))
+            person.find(".job", holding="tides.md")
+            assert served.ingest(file_id_of("ann/station/tides.md"))
+            person.find(".job .state", holding="ready")
+            person.find("table.files .state", holding="ready")
+            assert person.violations() == []
+            person.keep("upload")
+            person.find("table.files a", holding="tides.md").click()
+            person.find(".element", holding="boathouse")
+            person.browser.back()
+            person.find("#remove-0").click()
+            person.find("dialog button", holding="Remove").click()
+            person.find(".empty", holding="No files yet")
+            assert not list(Path(served.settings.bucket).glob("ann/station/*.md"))
+            person.find("header button", holding="Sign out").click()
+            person.find("#key")
+            assert person.violations() == []
+            person.keep("sign-in")
+        finally:
+            person.browser.quit()
 
 
 def test_a_folder_is_uploaded_with_its_paths(tmp_path: Path, model_cache: Path) -> None:

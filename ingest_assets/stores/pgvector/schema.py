@@ -148,7 +148,7 @@ def migrate(connection: Connection[Any], tables: Tables, *, location: str, upto:
     """
     _refuse_foreign(connection, tables, location=location)
     done = applied(connection, tables)
-    if done is None or upto not in done:
+    if done is None or not done.issuperset(range(1, upto + 1)):
         _lay_foundations(connection, tables, location=location)
         for number, step in MIGRATIONS[:upto]:
             _apply(connection, tables, number=number, step=step)
