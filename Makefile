@@ -28,10 +28,10 @@ PROJECT := --editable . --editable ./memory_capped_launcher
 # One line for each large package when it has come, and not one for each that is installed.
 BRIEFLY := 2>&1 | sed -u '/^ [+~-] /d; /^Downloading/d; /^Using Python/d'
 
-# More processes than processors: much of what the tests do is to wait for servers, daemons and processes that they kill.
-# Each needs 3 GB at most. It takes the fast or the slow tests of a file at a time (ingest_assets_tests/conftest.py), in
-# the order in which they were collected.
-WORKERS ?= $(shell awk '/MemAvailable/ { n = int($$2 / 3000000); print (n < 2 ? 2 : n > 4 ? 4 : n) }' /proc/meminfo)
+# Much of what the tests do is to wait for servers, daemons and processes that they kill, so more processes than processors
+# are of use on a machine with 3 GB for each: `make test WORKERS=4`. Each takes the fast or the slow tests of a file at a
+# time (ingest_assets_tests/conftest.py), in the order in which they were collected.
+WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 .PHONY: help install demo dev quick test check soak format lint types contracts licences advisories lock clean browser

@@ -142,7 +142,8 @@ def test_a_killed_add_is_taken_up_by_the_next(ingest: Home) -> None:
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    assert "succeeded" in ingest("add", path, *OWNER)
+    (row,) = ingest.json("add", path, *OWNER)
+    assert row["state"] in {"succeeded", "unchanged"}, "its run may have come to its end by itself"
     (hit,) = ingest.json("search", "word", *OWNER, "-k", "1")
     assert hit["filename"] == "book.md"
 

@@ -27,9 +27,10 @@ def blip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def project(tmp_path: Path, model_cache: Path, blip: Path) -> Iterator[Project]:
     """A project that finds BLIP's weights by itself."""
     project = Project(tmp_path / "home", model_cache, INGEST_BLIP_MODEL=str(blip))
+    project.parts.mark_bucket()
     with project.instance:
         yield project
-    project.parts.store.close()
+    project.parts.close()
 
 
 def sign(words: str) -> bytes:
