@@ -97,7 +97,7 @@ class Intake:
             if key is not None:
                 self._service.requests.answer_first(connection, key, answers[0])
 
-        self._is_undecided = False  # if the database breaks off, nobody knows whether the job is written: a sweep sees
+        self._is_undecided = False  # if the database breaks off, it is unknown whether the job is written: a sweep sees
         try:
             job = keeping.begin(
                 files, user_id=form.user_id, project_id=form.project_id, details=dict(form.details), also=answer

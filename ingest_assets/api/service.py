@@ -52,7 +52,7 @@ class Service:
         self._opening = Lock()
         self._held = ExitStack()
         self.is_ending = Event()
-        """Set when the service is to end: streams of events end then, so that nobody waits for them."""
+        """Set when the service is to end: streams of events end then, because the service waits for them."""
         self.open_jobs = ResidentAction("uploads", self._finish_jobs, every_s=_FINISH_EVERY_S)
         """What finishes jobs that wait for a copy, or that a killed service left; set its `wake` to have it look."""
         self._background = Thread(target=self._work, name="jobs", daemon=True)

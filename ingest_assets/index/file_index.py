@@ -138,7 +138,7 @@ class FileIndex(FileAnswers):
             for file_id, row in known.items()
             if (not _agrees(row, page[file_id]) if file_id in page else row.in_ledger)
         ]
-        # Before the transaction that writes: while it lasts, nobody else writes a SQLite file.
+        # Before the transaction that writes: while it lasts, no other process can write a SQLite file.
         found = [(row, again(row.file_id)) for row in differing]
         with self.database.begin() as connection:
             if added:

@@ -205,7 +205,7 @@ class Keeping:
             return connection.execute(known).one_or_none()
 
     def _has_these_bytes(self, found: BucketObject, file: JobFile) -> bool:
-        """Tell whether the bucket has these bytes already, and nobody needs them to be read again."""
+        """Tell whether the bucket has these bytes already, and the last attempt at them did not fail."""
         if found.size_bytes != file.size_bytes:
             return False
         attempted = self._attempted(file.file_id, found)
