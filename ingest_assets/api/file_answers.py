@@ -132,7 +132,7 @@ class FoundPicture(BaseModel):
     is_doubtful: bool = Field(description="the model was not sure of the text")
 
 
-class FoundFile(BaseModel):
+class HitFile(BaseModel):
     """The file that a hit is from."""
 
     file_id: str
@@ -154,7 +154,7 @@ class SearchHit(FileChunk):
     """One answer of a search."""
 
     score: float = Field(description="cosine similarity to the query, -1 to 1")
-    file: FoundFile
+    file: HitFile
     pictures: list[FoundPicture]
     page_links: list[PageLink] = Field(description="its pages as pictures, of formats that have such")
 
@@ -167,7 +167,7 @@ class SearchHit(FileChunk):
         return cls(
             **FileChunk.of(chunk).model_dump(),
             score=hit.score,
-            file=FoundFile(
+            file=HitFile(
                 file_id=chunk.file_id,
                 media_type=hit.media_type,
                 content_url=f"{below}/files/content?{urlencode(named)}",
