@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 from collections import defaultdict
 from pathlib import Path
@@ -48,3 +49,10 @@ def test_a_module_begins_with_a_plain_sentence(path: Path) -> None:
     first = docstring.partition("\n")[0]
     assert first.endswith((".", ":")), first
     assert not RIDDLE.search(first), first
+
+
+def test_the_tests_of_a_file_stay_in_one_process(request: pytest.FixtureRequest) -> None:
+    """pytest-xdist writes a test's group behind its name, and keeps a group in one process by that."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        pytest.skip("one process runs all tests")
+    assert request.node.nodeid.endswith(f"@{named(Path(__file__))} fast")
