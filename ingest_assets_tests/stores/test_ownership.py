@@ -108,25 +108,28 @@ def _take_marks_away(store: object) -> None:
 
 
 def test_chroma_refuses_another_applications_chunks(tmp_path: Path) -> None:
-    theirs = _their_collection(tmp_path, "chunks")
+    place = tmp_path / "chunks"  # Chroma keeps a client for each path, and pytest gives a path again
+    theirs = _their_collection(place, "chunks")
     with pytest.raises(ConfigError, match=r"the collection chunks .*INGEST_CHROMA"):
-        ChromaStore(str(tmp_path)).prepare(LIBRARY)
+        ChromaStore(str(place)).prepare(LIBRARY)
     assert theirs() == ["1", "2"]
-    assert _collections(tmp_path) == {"chunks"}
+    assert _collections(place) == {"chunks"}
 
 
 def test_chroma_refuses_another_applications_files(tmp_path: Path) -> None:
-    theirs = _their_collection(tmp_path, "files")
+    place = tmp_path / "files"  # Chroma keeps a client for each path, and pytest gives a path again
+    theirs = _their_collection(place, "files")
     with pytest.raises(ConfigError, match="the collection files"):
-        ChromaStore(str(tmp_path)).prepare()
+        ChromaStore(str(place)).prepare()
     assert theirs() == ["1", "2"]
-    assert _collections(tmp_path) == {"files"}
+    assert _collections(place) == {"files"}
 
 
 def test_chroma_refuses_another_applications_empty_collection(tmp_path: Path) -> None:
-    _their_collection(tmp_path, "chunks", rows=0)
+    place = tmp_path / "empty"  # Chroma keeps a client for each path, and pytest gives a path again
+    _their_collection(place, "chunks", rows=0)
     with pytest.raises(ConfigError, match="the collection chunks"):
-        ChromaStore(str(tmp_path)).prepare()
+        ChromaStore(str(place)).prepare()
 
 
 @pytest.mark.slow
