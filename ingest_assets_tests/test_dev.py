@@ -51,8 +51,8 @@ def test_a_backfill_is_started_in_the_browser(stack: Stack) -> None:
     for name in names:
         (stack.bucket / name).write_text(f"# {name}\n\nThey winter on the north meadow.\n")
     until(lambda: all(stack.ended(name, State.SUCCEEDED) for name in names), what="the files are in the store")
-    start_backfill_of_all(f"{stack.url}/asset-groups", screenshot=stack.home / "backfill.png")
     with dg.DagsterInstance.from_config(str(stack.home)) as instance:
+        start_backfill_of_all(f"{stack.url}/asset-groups", instance, screenshot=stack.home / "backfill.png")
 
         def backfilled() -> set[str]:
             runs = instance.get_runs(filters=dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS]))
@@ -63,8 +63,8 @@ def test_a_backfill_is_started_in_the_browser(stack: Stack) -> None:
     assert [record.generation for record in records if record] == [1, 1], "nothing changed, nothing was published again"
 
 
-def start_backfill_of_all(url: str, *, screenshot: Path) -> None:
-    """Click "Materialize all", "All" and "Launch backfill" as a person does."""
+def start_backfill_of_all(url: str, instance: dg.DagsterInstance, *, screenshot: Path) -> None:
+    """Click "Materialize all", "All" and "Launch backfill" as a person does, and stay until the backfill is there."""
     options = webdriver.ChromeOptions()
     for flag in CHROMIUM_FLAGS.split():
         options.add_argument(flag)
@@ -76,6 +76,7 @@ def start_backfill_of_all(url: str, *, screenshot: Path) -> None:
             words = "normalize-space(.)='All'" if label == "All" else f"contains(., '{label}')"
             button = (By.XPATH, f"//button[{words}]")
             click_when_ready(WebDriverWait(browser, 60, ignored_exceptions=[WebDriverException]), button)
+        until(instance.get_backfills, what="the backfill was launched", timeout_s=60)
         browser.save_screenshot(str(screenshot))
     finally:
         browser.quit()
