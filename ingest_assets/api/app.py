@@ -13,24 +13,13 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 
-from ingest_assets.api import (
-    chunks,
-    description,
-    files,
-    health,
-    host,
-    ingest_file,
-    metrics,
-    page,
-    presigning,
-    problems,
-    reading,
-    searching,
-    signing_in,
-    uploads,
-)
+from ingest_assets.api import problems
+from ingest_assets.api.documents import files, reading, searching
 from ingest_assets.api.guards import BodyLimit, RequestLog
 from ingest_assets.api.idempotency import HEADER, TAKES_NO_KEY
+from ingest_assets.api.incoming import chunks, ingest_file, presigning, uploads
+from ingest_assets.api.operation import description, health, metrics
+from ingest_assets.api.page import front_page, host, signing_in
 from ingest_assets.api.service import Service
 
 ROUTERS = (
@@ -43,7 +32,7 @@ ROUTERS = (
     files.router,
     chunks.router,
     reading.router,
-    page.router,
+    front_page.router,
     signing_in.router,
     searching.router,
     description.router,
@@ -77,7 +66,7 @@ def make_app(service: Service) -> FastAPI:
     app.state.service = service
     for router in ROUTERS:
         app.include_router(router)
-    app.mount("/static", page.PageFiles(directory=page.STATIC), name="static")
+    app.mount("/static", front_page.PageFiles(directory=front_page.STATIC), name="static")
     problems.install(app)
     larger = {"/upload": settings.max_files_per_upload * settings.max_file_mb * _MB + _MB, "/api/entities/": 64 * _MB}
     app.add_middleware(BodyLimit, max_bytes=_MAX_BODY_BYTES, larger=larger)

@@ -14,9 +14,11 @@ from fastapi import Depends, Request
 
 from ingest_assets.access.callers import ALL, Caller, KeyRole
 from ingest_assets.access.networks import is_local_name, peer_of
+from ingest_assets.api.admission.scoping import OwnerName, scope_of
+from ingest_assets.api.admission.sessions import csrf_token_of
 from ingest_assets.api.problems import ApiProblem
 from ingest_assets.api.service import Service
-from ingest_assets.api.sessions import csrf_token_of
+from ingest_assets.ledger_records import Scope
 
 SESSION_COOKIE = "ingest_session"
 CSRF_HEADER = "x-csrf-token"
@@ -148,3 +150,17 @@ class Requires:
 ReaderDep = Annotated[Caller, Depends(Requires(KeyRole.READ))]
 WriterDep = Annotated[Caller, Depends(Requires(KeyRole.WRITE))]
 AdminDep = Annotated[Caller, Depends(Requires(KeyRole.ADMIN))]
+
+
+def _readers_scope(caller: ReaderDep, user_id: OwnerName = "", project_id: OwnerName = "") -> Scope:
+    return scope_of(caller, user_id=user_id, project_id=project_id)
+
+
+def _writers_scope(caller: WriterDep, user_id: OwnerName = "", project_id: OwnerName = "") -> Scope:
+    return scope_of(caller, user_id=user_id, project_id=project_id)
+
+
+ReadScopeDep = Annotated[Scope, Depends(_readers_scope)]
+"""The project that a request is about, whose caller may read in it."""
+WriteScopeDep = Annotated[Scope, Depends(_writers_scope)]
+"""The project that a request is about, whose caller may write in it."""

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from ingest_assets.access.callers import ALL, Caller, KeyRole
 from ingest_assets.access.key_entries import read_entries
 from ingest_assets.access.networks import read_networks
+from ingest_assets.api.admission.keys import Keys
+from ingest_assets.api.admission.quotas import Quotas
+from ingest_assets.api.admission.sessions import Sessions
+from ingest_assets.api.admission.throttling import Throttle
 from ingest_assets.api.figures import ServiceFigures
-from ingest_assets.api.hit_pictures import HitPictures
-from ingest_assets.api.keys import Keys
-from ingest_assets.api.page_pictures import PagePictures
-from ingest_assets.api.quotas import Quotas
-from ingest_assets.api.sessions import Sessions
-from ingest_assets.api.throttling import Throttle
+from ingest_assets.api.pictures.hit_pictures import HitPictures
+from ingest_assets.api.pictures.page_pictures import PagePictures
 from ingest_assets.errors import ConfigError
 from ingest_assets.messaging.resident_loop import ResidentAction, repeat_until_stopped
 from ingest_assets.project import Project

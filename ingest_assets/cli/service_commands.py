@@ -10,7 +10,7 @@ import typer
 from ingest_assets.cli.options import EXIT_PROBLEM, JsonOption
 
 if TYPE_CHECKING:
-    from ingest_assets.api.keys import Keys
+    from ingest_assets.api.admission.keys import Keys
 
 keys_app = typer.Typer(
     name="keys", help="Make, list and revoke the keys of the HTTP service.", no_args_is_help=True, rich_markup_mode=None
@@ -133,7 +133,7 @@ _COLUMNS = (("key", 0), ("role", 0), ("for", 0), ("state", 0), ("expires", 1), (
 
 def _keys() -> Keys:
     from ingest_assets.access.key_entries import read_entries
-    from ingest_assets.api.keys import Keys
+    from ingest_assets.api.admission.keys import Keys
     from ingest_assets.config.settings import load_settings
     from ingest_assets.wiring import open_database
 

@@ -4,7 +4,8 @@ The words' boxes let the page mark an element, a chunk or a hit where it stands.
 on a page that is a picture, OCR finds them. Boxes are computed when somebody looks at a page, and not kept with the
 elements: most pages are never looked at. OCR takes seconds, so it is asked only for words, not for the picture.
 
-What is drawn was uploaded by anybody, so this runs in a process of its own under a memory cap (`api/page_pictures.py`).
+What is drawn was uploaded by anybody, so this runs in a process of its own under a memory cap
+(`api/pictures/page_pictures.py`).
 """
 
 from __future__ import annotations

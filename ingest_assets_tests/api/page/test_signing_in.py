@@ -9,8 +9,8 @@ import pytest
 
 from ingest_assets.access.callers import KeyRole, KeyScope
 from ingest_assets.access.key_entries import split_key
-from ingest_assets.api.keys import Keys
-from ingest_assets.api.sessions import SESSION_S, Sessions
+from ingest_assets.api.admission.keys import Keys
+from ingest_assets.api.admission.sessions import SESSION_S, Sessions
 from ingest_assets.index.database import Database
 from ingest_assets_tests.api.conftest import Served
 

@@ -10,11 +10,17 @@ from pydantic import BaseModel, Field
 from sqlalchemy import or_, select
 
 from ingest_assets.access.callers import EVERYTHING, Caller
-from ingest_assets.api.callers import SESSION_COOKIE, ReaderDep, ServiceDep, require_own_page, throttle_guesses
-from ingest_assets.api.host import rows_of
+from ingest_assets.api.admission.sessions import SESSION_S, csrf_token_of
+from ingest_assets.api.callers import (
+    SESSION_COOKIE,
+    ReaderDep,
+    ServiceDep,
+    require_own_page,
+    throttle_guesses,
+)
+from ingest_assets.api.page.host import rows_of
 from ingest_assets.api.problems import ApiProblem, documented
 from ingest_assets.api.service import Service
-from ingest_assets.api.sessions import SESSION_S, csrf_token_of
 from ingest_assets.index.file_table import c
 
 router = APIRouter(tags=["page"], responses=documented())

@@ -23,8 +23,10 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from ingest_assets.access.callers import Caller
+from ingest_assets.api.admission.scoping import MAX_NAME, scope_of
 from ingest_assets.api.callers import ServiceDep, WriterDep
-from ingest_assets.api.chunk_bodies import (
+from ingest_assets.api.idempotency import IdempotentRoute
+from ingest_assets.api.incoming.chunk_bodies import (
     ChunkAnswer,
     ChunkBatch,
     ChunkBatchAnswer,
@@ -35,9 +37,7 @@ from ingest_assets.api.chunk_bodies import (
     fault_of,
     single_answer,
 )
-from ingest_assets.api.idempotency import IdempotentRoute
 from ingest_assets.api.problems import ApiProblem, documented, problem_of
-from ingest_assets.api.scoping import MAX_NAME, scope_of
 from ingest_assets.api.service import Service
 from ingest_assets.batches import batches
 from ingest_assets.errors import IngestError

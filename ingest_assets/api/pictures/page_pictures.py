@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ingest_assets.api.page_child import PageAnswer, PageRequest
+from ingest_assets.api.pictures.page_child import PageAnswer, PageRequest
 from ingest_assets.api.problems import ApiProblem, too_many
 from ingest_assets.errors import OutsideError
 from ingest_assets.ledger_records import FileRecord
@@ -156,7 +156,7 @@ def _request(project: Project, path: Path, *, media_type: str, page_number: int,
 def _asked(asked: PageRequest) -> bytes:
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "ingest_assets.api.page_child"],
+            [sys.executable, "-m", "ingest_assets.api.pictures.page_child"],
             input=msgspec.json.encode(asked),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

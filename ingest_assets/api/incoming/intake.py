@@ -15,8 +15,8 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from ingest_assets.access.callers import Caller
-from ingest_assets.api.job_answers import JobAnswer
-from ingest_assets.api.queue_room import require_room
+from ingest_assets.api.incoming.job_answers import JobAnswer
+from ingest_assets.api.incoming.queue_room import require_room
 from ingest_assets.api.service import Service
 from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.file_ids import nfc

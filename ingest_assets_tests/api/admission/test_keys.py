@@ -9,7 +9,7 @@ import pytest
 
 from ingest_assets.access.callers import KeyRole, KeyScope
 from ingest_assets.access.key_entries import new_key, read_entries
-from ingest_assets.api.keys import Keys
+from ingest_assets.api.admission.keys import Keys
 from ingest_assets.errors import BadInput, ConfigError
 from ingest_assets.index.database import Database
 

@@ -9,11 +9,11 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from ingest_assets.access.callers import Caller
+from ingest_assets.api.admission.scoping import MAX_NAME, possible, scope_of, user_of
 from ingest_assets.api.callers import ReaderDep, ServiceDep
-from ingest_assets.api.file_answers import SearchAnswer, SearchHit
+from ingest_assets.api.documents.file_answers import SearchAnswer, SearchHit
 from ingest_assets.api.idempotency import IdempotentRoute
 from ingest_assets.api.problems import ApiProblem, documented
-from ingest_assets.api.scoping import MAX_NAME, possible, scope_of, user_of
 from ingest_assets.api.service import Service
 from ingest_assets.ledger_records import Filter, JsonScalar, Scope
 from ingest_assets.stages.search import MAX_QUERY_CHARACTERS, MAX_RESULTS, search_projects

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from sqlalchemy import Column, Float, Table, Text, delete, select
 
 from ingest_assets.access.callers import Caller
-from ingest_assets.api.keys import Keys
+from ingest_assets.api.admission.keys import Keys
 from ingest_assets.index.database import METADATA, Database
 
 SESSION_S = 12 * 3600

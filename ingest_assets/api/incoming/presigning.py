@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ingest_assets.api.callers import ServiceDep, WriterDep
 from ingest_assets.api.idempotency import IdempotentRoute
+from ingest_assets.api.incoming.queue_room import require_room
 from ingest_assets.api.problems import ApiProblem, documented
-from ingest_assets.api.queue_room import require_room
 from ingest_assets.buckets.contract import NameTaken
 from ingest_assets.buckets.opening import open_objects
 from ingest_assets.buckets.s3 import S3Objects

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from ingest_assets.api.admission.quotas import Quotas
 from ingest_assets.api.problems import ApiProblem
-from ingest_assets.api.quotas import Quotas
 from ingest_assets.config.settings import Settings
 from ingest_assets.ledger_records import Scope
 from ingest_assets.project import Project

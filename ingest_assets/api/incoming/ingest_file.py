@@ -18,9 +18,9 @@ from sqlalchemy import Connection
 from ingest_assets.access.callers import Caller
 from ingest_assets.api.callers import ServiceDep, WriterDep
 from ingest_assets.api.idempotency import REPLAYED, json_answer
-from ingest_assets.api.job_answers import JobAnswer
+from ingest_assets.api.incoming.job_answers import JobAnswer
+from ingest_assets.api.incoming.queue_room import require_room
 from ingest_assets.api.problems import ApiProblem, documented
-from ingest_assets.api.queue_room import require_room
 from ingest_assets.api.service import Service
 from ingest_assets.buckets.contract import NameTaken, require_listed
 from ingest_assets.file_ids import file_id_of, key_for, owner_of

@@ -17,8 +17,8 @@ from starlette.requests import ClientDisconnect
 from ingest_assets.access.callers import Caller
 from ingest_assets.api.callers import ReaderDep, ServiceDep, WriterDep
 from ingest_assets.api.idempotency import REPLAYED, json_answer
-from ingest_assets.api.intake import Intake
-from ingest_assets.api.job_answers import JobAnswer, UploadStatus
+from ingest_assets.api.incoming.intake import Intake
+from ingest_assets.api.incoming.job_answers import JobAnswer, UploadStatus
 from ingest_assets.api.problems import ApiProblem, documented
 from ingest_assets.api.service import Service
 from ingest_assets.uploads.idempotency import AlreadyAnswered

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest_assets.api.page import STATIC
+from ingest_assets.api.page.front_page import STATIC
 from ingest_assets_tests.api.conftest import Served
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ingest_assets.access.callers import KeyRole
 from ingest_assets.ledger_records import Scope
 from ingest_assets_tests.api.conftest import Served, serving
-from ingest_assets_tests.api.test_chunks import chunk
+from ingest_assets_tests.api.incoming.test_chunks import chunk
 from ingest_assets_tests.api.test_service import problem
 
 pytestmark = pytest.mark.slow

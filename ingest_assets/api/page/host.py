@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, and_, or_, select, true
 
 from ingest_assets.access.callers import EVERYTHING, Caller, KeyScope
 from ingest_assets.api.callers import ReaderDep, ServiceDep
-from ingest_assets.api.health import Readiness, components_of
+from ingest_assets.api.operation.health import Readiness, components_of
 from ingest_assets.api.problems import documented
 from ingest_assets.api.service import Service
 from ingest_assets.file_ids import owner_of

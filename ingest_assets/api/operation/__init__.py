@@ -1,0 +1,1 @@
+"""Tell operators how the service does: health, figures and the description of the API."""

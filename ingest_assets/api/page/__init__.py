@@ -1,0 +1,1 @@
+"""Show the page for people, and keep who has signed in on it."""

@@ -1,0 +1,1 @@
+"""Draw the pages of documents, and name the pictures that stand in their chunks."""
