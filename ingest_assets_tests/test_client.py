@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def service(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> Iter
 
 @pytest.fixture
 def client(service: Served) -> Iterator[ServiceClient]:
-    with ServiceClient(service.url, user_id="ann", project_id="p") as opened:
+    with ServiceClient(service.url, user_id="ann", project_id="reports") as opened:
         yield opened
 
 
@@ -35,16 +36,32 @@ def chunk(number: int, text: str) -> dict[str, object]:
     }
 
 
+def documented() -> tuple[str, str]:
+    """Return the second example of "From Python" in docs/api.md, and what stands there as its output."""
+    page = (Path(__file__).resolve().parents[1] / "docs" / "api.md").read_text()
+    section = page.partition("\n## From Python\n")[2].partition("\n## ")[0]
+    code = re.findall(r"```python\n(.*?)```\n", section, re.DOTALL)[1]
+    shown = section.partition(code)[2].partition("```\n```\n")[2].partition("```")[0]
+    assert shown, "the example and its output stand one behind the other"
+    return code, shown
+
+
 @pytest.mark.slow
-def test_a_file_is_uploaded_and_waited_for(service: Served, client: ServiceClient, tmp_path: Path) -> None:
-    (tmp_path / "tides.md").write_text("# Tides\n\nThe tide turns at noon.\n")
+def test_a_file_is_uploaded_and_waited_for_and_used_as_the_documentation_shows(
+    service: Served, client: ServiceClient, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "tides.md").write_text("# Tides\n\nThe tide table hangs beside the boathouse door.\n")
     taken = client.upload([tmp_path / "tides.md"])
     (file,) = taken.files
-    assert (file.file_id, taken.has_ended) == ("ann:p:tides.md", False)
+    assert (file.file_id, taken.has_ended) == ("ann:reports:tides.md", False)
     assert client.status(taken.job_id).files[0].chunks == 0
     assert service.ingest(file.file_id)
     done = client.wait(taken.job_id, timeout_s=30)
     assert (done.state, done.files[0].state, done.files[0].chunks) == ("succeeded", "succeeded", 1)
+    code, shown = documented()
+    capsys.readouterr()
+    exec(compile(code.replace("http://localhost:7860", service.url), "docs/api.md", "exec"), {})
+    assert capsys.readouterr().out == shown
 
 
 @pytest.mark.slow
@@ -69,10 +86,56 @@ def test_chunks_are_handed_in_and_duplicates_counted(client: ServiceClient) -> N
 
 
 @pytest.mark.slow
-def test_what_the_service_refuses_has_its_code(client: ServiceClient) -> None:
+def test_a_document_is_listed_read_searched_and_removed(service: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_PAGE", 2)  # so that three chunks are two pages
+    texts = ["The lamp burns oil.", "The horn is loud in fog.", "The ferry leaves at nine."]
+    with ServiceClient(service.url, user_id="entities", project_id="keepers") as client:
+        client.add_chunks("keepers", [chunk(number, text) for number, text in enumerate(texts)])
+        (listed,) = client.files()
+        assert (listed.filename, listed.state, listed.origin, listed.chunks) == ("manual", "succeeded", "client", 3)
+        assert [each.text for each in client.chunks("manual", origin="client")] == texts
+        assert client.content("manual").split("\n\n")[:2] == texts[:2]
+        assert '"text":' in client.content("manual", form="json").replace(" ", "")
+        (hit,) = client.search("what makes noise?", k=1, filters={"pages": [1]})
+        assert (hit.text, hit.pages, hit.file.filename) == (texts[1], (1,), "manual")
+        assert 0 < hit.score <= 1
+        assert client.search("noise", filters={"pages": [2]}) == client.search("noise", min_score=0.999) == []
+        assert {hit.file.project_id for hit in client.search("noise", projects=["keepers", "empty"])} == {"keepers"}
+        assert client.delete("manual", origin="client") == 3
+        assert list(client.files()) == []
+
+
+@pytest.mark.slow
+def test_a_file_of_the_bucket_is_ingested_by_its_key(service: Served, client: ServiceClient) -> None:
+    service.put("ann/reports/buoys.txt", "The buoys are green.")
+    job = client.ingest_file("ann/reports/buoys.txt", metadata={"year": 2026})
+    assert [file.file_id for file in job.files] == ["ann:reports:buoys.txt"]
+    assert "buoys.txt" in {file.filename for file in client.files()}
     with pytest.raises(ServiceRefused) as refused:
-        client.status("no-such-job")
-    assert (refused.value.status, refused.value.code) == (404, "unknown_job")
+        client.content("buoys.txt")
+    assert (refused.value.status, refused.value.code) == (404, "not_read")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("ask", "status", "code"),
+    [
+        (lambda client: client.status("no-such-job"), 404, "unknown_job"),
+        (lambda client: client.content("gone.md"), 404, "no_such_file"),
+        (lambda client: client.delete("gone.md"), 404, "no_such_file"),
+        (lambda client: list(client.chunks("gone.md")), 404, "no_such_file"),
+        (lambda client: client.search(""), 400, "wrong_request"),
+        (lambda client: client.ingest_file("ann/reports/gone.md"), 404, "no_such_object"),
+    ],
+    ids=["status", "content", "delete", "chunks", "search", "ingest_file"],
+)
+def test_what_the_service_refuses_has_status_code_and_detail(
+    client: ServiceClient, ask: Callable[[ServiceClient], object], status: int, code: str
+) -> None:
+    with pytest.raises(ServiceRefused) as refused:
+        ask(client)
+    assert (refused.value.status, refused.value.code) == (status, code)
+    assert refused.value.detail == str(refused.value) != ""
 
 
 def test_a_file_that_cannot_be_read_and_a_wrong_address_are_named(tmp_path: Path) -> None:
@@ -125,8 +188,10 @@ def test_a_request_that_has_to_wait_is_sent_again_with_its_key(busy: tuple[str, 
     url, handler = busy
     with ServiceClient(url) as client:
         if handler.always:
-            with pytest.raises(OutsideError, match="the queue is full"):
+            with pytest.raises(OutsideError, match="the queue is full") as away:
                 client.add_chunks("e", [chunk(0, "words")])
+            assert isinstance(away.value.__cause__, ServiceRefused)
+            assert away.value.__cause__.code == "busy"
             assert len(handler.keys) == module.TRIES
         else:
             assert client.add_chunks("e", [chunk(0, "words")]).success
