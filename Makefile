@@ -86,10 +86,9 @@ demo: $(RUN) $(MODEL) ## ingest the samples, print what came of them, ask two qu
 		"At what battery voltage must the diesel generator be started?" \
 		| $(BIN)/ingest search - --user demo --project samples -k 2
 
-dev: $(RUN) $(MODEL) ## the UI, the daemon and the sensor on this instance, at http://127.0.0.1:3000
-	@$(BIN)/ingest prepare
-	@echo "soon ready: http://127.0.0.1:$${PORT:-3000}; drop files into $(DAGSTER_HOME)/bucket/USER/PROJECT/"
-	$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $${PORT:-3000}
+dev: $(RUN) $(MODEL) ## the service, the daemon and Dagster's pages on this instance; INGESTION_PORT and DAGSTER_PORT say where
+	@echo "drop files into $(DAGSTER_HOME)/bucket/USER/PROJECT/, or onto the page of the service"
+	@exec $(BIN)/ingest up --reload
 
 quick: $(TORCH) format lint types contracts ## before each commit: format, lint, types, contracts and the fast tests
 	$(PYTEST) -m "not slow"

@@ -1,4 +1,4 @@
-"""Run `dagster dev` as an operator does, for the tests of sensors, backfills and turns."""
+"""Run `ingest up` as an operator does, for the tests of sensors, backfills and turns."""
 
 from __future__ import annotations
 
@@ -38,10 +38,12 @@ def until(condition: Callable[[], Any], *, what: str, timeout_s: float = 240) ->
 
 
 class Stack:
-    """A running `dagster dev` with its home."""
+    """A running `ingest up` with its home."""
 
-    def __init__(self, home: Path, model_cache: Path, port: int, **settings: str) -> None:
+    def __init__(self, home: Path, model_cache: Path, **settings: str) -> None:
+        port, service_port = free_port(), free_port()
         self.home, self.url = home, f"http://127.0.0.1:{port}"
+        self.service_url = f"http://127.0.0.1:{service_port}"
         self.bucket = home / "bucket" / "ann" / "p"
         self.bucket.mkdir(parents=True)
         self.environment = {
@@ -49,6 +51,8 @@ class Stack:
             "DAGSTER_HOME": str(home),
             "INGEST_MODEL_CACHE": str(model_cache),
             "INGEST_SETTLE_S": "1",
+            "INGESTION_PORT": str(service_port),
+            "DAGSTER_PORT": str(port),
             **settings,
         }
         here = {"DAGSTER_HOME": home, "INGEST_MODEL_CACHE": model_cache, **settings}
@@ -101,15 +105,11 @@ class Stack:
 
 @contextmanager
 def running_stack(home: Path, model_cache: Path, **settings: str) -> Iterator[Stack]:
-    """Run the web server, the daemon and the code server on a new home."""
-    port = free_port()
-    stack = Stack(home, model_cache, port, **settings)
-    prepared = [str(BIN / "ingest"), "prepare"]
-    subprocess.run(prepared, env=stack.environment, cwd=ROOT, capture_output=True, timeout=300, check=True)
-    command = [str(BIN / "dagster"), "dev", "--workspace", "workspace.yaml", "--host", "127.0.0.1", "--port", str(port)]
-    with (stack.home / "dev.log").open("wb") as log:
+    """Run the service, the daemon, the web server and the code server on a new home."""
+    stack = Stack(home, model_cache, **settings)
+    with (stack.home / "up.log").open("wb") as log:
         process = subprocess.Popen(
-            command, cwd=ROOT, env=stack.environment, stdout=log, stderr=log, start_new_session=True
+            [str(BIN / "ingest"), "up"], cwd=ROOT, env=stack.environment, stdout=log, stderr=log, start_new_session=True
         )
     try:
         until(stack.answers, what="the web server answers")

@@ -1,4 +1,4 @@
-"""Test `dagster dev` as an operator runs it: drop files into the bucket, start a backfill in a real browser."""
+"""Test `ingest up` as an operator does: drop files into the bucket, ask the service, start a backfill in a browser."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import httpx
 import pytest
 from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
@@ -39,6 +40,9 @@ def test_a_dropped_file_is_ingested_again_when_it_changes_and_purged_when_it_goe
     until(lambda: stack.ended("tides.md", State.SUCCEEDED, generation=2), what="the changed file is in the store")
     (chunk,) = stack.parts.store.chunks("ann:p:tides.md")
     assert "kitchen" in chunk.text
+    question = {"query": "Where is the tide table?", "user_id": "ann", "project_id": "p"}
+    answer = httpx.post(f"{stack.service_url}/search", json=question, timeout=60).json()
+    assert ["kitchen" in hit["text"] for hit in answer["hits"]] == [True], answer
     path.unlink()
     until(lambda: stack.record("tides.md") is None, what="the deleted file is purged")
     with dg.DagsterInstance.from_config(str(stack.home)) as instance:

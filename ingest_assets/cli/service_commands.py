@@ -1,4 +1,4 @@
-"""Declare the commands of the HTTP service: serve, and keys with add, list and revoke."""
+"""Declare the commands of the HTTP service: serve, and keys with add, list and revoke; `up` is in `up.py`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ingest_assets.cli.options import EXIT_PROBLEM, JsonOption
+from ingest_assets.cli.up import up
 
 if TYPE_CHECKING:
     from ingest_assets.api.admission.keys import Keys
@@ -149,4 +150,4 @@ def _when(at: float) -> str:
     return utc_text(datetime.fromtimestamp(at, UTC)) if at else ""
 
 
-COMMANDS = (serve,)
+COMMANDS = (serve, up)

@@ -43,6 +43,13 @@ class ServiceSettings(BaseModel):
         validation_alias="INGEST_ROOT_PATH",
         description="path below which a proxy shows the service, such as /documents",
     )
+    dagster_port: int = Field(
+        default=3000,
+        ge=1,
+        le=65535,
+        validation_alias="DAGSTER_PORT",
+        description="port of Dagster's pages on this machine, where `ingest up` runs them",
+    )
     trusted_proxies: str = Field(
         default="",
         validation_alias="INGEST_TRUSTED_PROXIES",
