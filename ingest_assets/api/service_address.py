@@ -2,14 +2,21 @@
 
 The note holds a token that lets its reader act as the operator, so only the user who runs the service may read it. It
 changes at each start.
+
+`ingest` modules import this one before they load anything large, so it imports only the standard library.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ingest_assets.config.settings import Settings
 
 _NAME = "service.json"
 
@@ -22,6 +29,8 @@ class ServiceAddress:
     token: str
     process: int
     """Its process id."""
+    answers_for: str
+    """What it searches: the store and the models of its settings (`what_is_searched`)."""
 
 
 def leave(home: Path, address: ServiceAddress) -> None:
@@ -47,3 +56,22 @@ def remove(home: Path, address: ServiceAddress) -> None:
     """Remove the note, if it is this service's."""
     if find(home) == address:
         (home / _NAME).unlink(missing_ok=True)
+
+
+def what_is_searched(settings: Settings) -> str:
+    """Return a hash of the settings that decide what a search finds; equal ones find the same."""
+    local = "://" not in settings.chroma
+    places = [
+        settings.store,
+        str(Path(settings.chroma).resolve()) if local else settings.chroma,
+        settings.chroma_tenant,
+        settings.chroma_database,
+        settings.pgvector,
+        settings.pgvector_schema,
+        settings.mongo_uri,
+        settings.mongo_db,
+        str(settings.atlas_vector),
+        settings.embedder,
+        *(str(folder.resolve()) if folder else "" for folder in (settings.model_dir, settings.next_model_dir)),
+    ]
+    return hashlib.sha256("\0".join(places).encode()).hexdigest()

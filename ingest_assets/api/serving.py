@@ -17,7 +17,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from ingest_assets.api.app import make_app
 from ingest_assets.api.logs import log_settings
 from ingest_assets.api.service import Service
-from ingest_assets.api.service_address import ServiceAddress, leave, remove
+from ingest_assets.api.service_address import ServiceAddress, leave, remove, what_is_searched
 from ingest_assets.config.settings import Settings
 from ingest_assets.errors import ConfigError
 
@@ -93,7 +93,12 @@ def serve(settings: Settings, *, started_at: Callable[[str, int], None] | None =
     def announce(host: str, port: int) -> None:
         at = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104  # compared, not bound
         address.append(
-            ServiceAddress(f"http://{f'[{at}]' if ':' in at else at}:{port}", service.local_token, os.getpid())
+            ServiceAddress(
+                url=f"http://{f'[{at}]' if ':' in at else at}:{port}",
+                token=service.local_token,
+                process=os.getpid(),
+                answers_for=what_is_searched(settings),
+            )
         )
         leave(settings.home, address[0])
         if started_at is not None:

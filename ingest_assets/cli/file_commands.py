@@ -196,16 +196,17 @@ def search(
 
     Prints file, pages, section and cosine similarity. With - for the question, one is read from each line of standard
     input and answered at once, with the model loaded once; `--json` then prints one line of JSON for each.
+    A service that runs on this machine is asked, where there is one.
     """
     scope = scope_of(user, project)
-    from ingest_assets.cli.opening import open_for_reading
-    from ingest_assets.cli.questions import answer, answer_lines
+    from ingest_assets.cli.opening import settings_for_reading
+    from ingest_assets.cli.questions import Answers, answer, answer_lines
 
-    opened = open_for_reading()
+    answers = Answers(settings_for_reading(), scope=scope, k=k)
     if query == "-":
-        answer_lines(opened, scope=scope, k=k, as_json=as_json)
+        answer_lines(answers, as_json=as_json)
     else:
-        answer(opened, query, scope=scope, k=k, as_json=as_json)
+        answer(answers, query, as_json=as_json)
 
 
 def remove(file: FileArgument, as_json: JsonOption = False) -> None:

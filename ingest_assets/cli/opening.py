@@ -19,8 +19,18 @@ def open_for_reading() -> Project:
     Raises:
         ConfigError: there is no home, or no store in the folder that is named.
     """
-    from ingest_assets.config.settings import load_settings
     from ingest_assets.project import Project
+
+    return Project(settings_for_reading(), prepares=False)
+
+
+def settings_for_reading() -> Settings:
+    """Load the settings, and make sure that there is something to read.
+
+    Raises:
+        ConfigError: there is no home, or no store in the folder that is named.
+    """
+    from ingest_assets.config.settings import load_settings
 
     settings = load_settings()
     require_home(settings)
@@ -29,7 +39,7 @@ def open_for_reading() -> Project:
         raise ConfigError(
             f"there is no store in {folder}: `ingest prepare` makes it, `ingest add` fills it; or set INGEST_CHROMA"
         )
-    return Project(settings, prepares=False)
+    return settings
 
 
 def require_home(settings: Settings) -> None:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter
+import msgspec
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from ingest_assets.access.callers import Caller
 from ingest_assets.api.admission.scoping import MAX_NAME, possible, scope_of, user_of
-from ingest_assets.api.callers import ReaderDep, ServiceDep
+from ingest_assets.api.callers import AdminDep, ReaderDep, ServiceDep
 from ingest_assets.api.documents.file_answers import SearchAnswer, SearchHit
 from ingest_assets.api.idempotency import IdempotentRoute
 from ingest_assets.api.problems import ApiProblem, documented
 from ingest_assets.api.service import Service
-from ingest_assets.ledger_records import Filter, JsonScalar, Scope
+from ingest_assets.ledger_records import Filter, Hit, JsonScalar, Scope
 from ingest_assets.stages.search import MAX_QUERY_CHARACTERS, MAX_RESULTS, search_projects
+
+if TYPE_CHECKING:
+    from ingest_assets.project import Project
 
 MAX_PROJECTS = 100
 """Projects of one search: each is searched alone."""
@@ -70,10 +74,28 @@ class SearchRequest(BaseModel):
 @router.post("/search", summary="Search by meaning")
 def search(service: ServiceDep, caller: ReaderDep, body: SearchRequest) -> SearchAnswer:
     """Find the chunks nearest in meaning to a question; only those of the projects that are named or the key is for."""
-    scopes, filters = _scopes(service, caller, body), _filter(body.filters)
     project = service.project
+    found = _found(service, caller, body, project=project)
+    below, pictures = service.settings.root_path, service.hit_pictures
+    return SearchAnswer(
+        hits=[
+            SearchHit.of_hit(hit, scope, captions=pictures.of(hit.chunk, project=project), below=below)
+            for scope, hit in found
+        ]
+    )
+
+
+@router.post("/search/hits", include_in_schema=False)  # for `ingest search` (`cli/service_search.py`)
+def search_hits(service: ServiceDep, caller: AdminDep, body: SearchRequest) -> Response:
+    """Find what `search` finds, and answer with the records as they are, for commands that print all their fields."""
+    hits = [hit for _, hit in _found(service, caller, body, project=service.project)]
+    return Response(msgspec.json.encode(hits), media_type="application/json")
+
+
+def _found(service: Service, caller: Caller, body: SearchRequest, *, project: Project) -> list[tuple[Scope, Hit]]:
+    scopes, filters = _scopes(service, caller, body), _filter(body.filters)
     try:
-        found = search_projects(
+        return search_projects(
             body.query,
             k=body.k,
             scopes=scopes,
@@ -84,13 +106,6 @@ def search(service: ServiceDep, caller: ReaderDep, body: SearchRequest) -> Searc
         )
     except ValueError as error:
         raise ApiProblem(400, "wrong_query", str(error)) from error
-    below, pictures = service.settings.root_path, service.hit_pictures
-    return SearchAnswer(
-        hits=[
-            SearchHit.of_hit(hit, scope, captions=pictures.of(hit.chunk, project=project), below=below)
-            for scope, hit in found
-        ]
-    )
 
 
 def _scopes(service: Service, caller: Caller, body: SearchRequest) -> list[Scope]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +16,12 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from ingest_assets.access.callers import KeyRole
+from ingest_assets.api.service_address import ServiceAddress, leave, what_is_searched
 from ingest_assets.ledger_records import Scope
 from ingest_assets_tests.api.conftest import Served, serving
 from ingest_assets_tests.api.incoming.test_chunks import chunk
 from ingest_assets_tests.api.test_service import problem
+from testing.forked_commands import run_forked
 
 pytestmark = pytest.mark.slow
 
@@ -122,6 +127,54 @@ def test_a_search_sees_one_project_some_or_all_of_the_users(filled: Served) -> N
     some = search(filled, user_id="ann", projects=["mainland", "nothing"])
     assert [hit["file"]["filename"] for hit in some] == ["trains.txt"]
     assert search(filled, user_id="nobody") == []
+
+
+def ingest_search(served: Served, *words: str, **settings: str) -> tuple[int, str, list[str]]:
+    """Run `ingest search` on the home of the service; return its exit code, output and errors."""
+    given = {"DAGSTER_HOME": str(served.settings.home), "INGEST_MODEL_CACHE": str(served.settings.model_cache)}
+    done = run_forked(["search", *words], environment={**os.environ, "COLUMNS": "100", **given, **settings})
+    waits = "loading the embedding model …"  # said where it takes long
+    return done.returncode, done.stdout, [line for line in done.stderr.splitlines() if line != waits]
+
+
+def answered(served: Served) -> int:
+    """Count the questions of commands that the service was asked, from its own figures."""
+    lines = served.client.get("/metrics").text.splitlines()
+    found = [line for line in lines if "seconds_count" in line and "/search/hits" in line]
+    return sum(int(float(line.rpartition(" ")[2])) for line in found)
+
+
+def test_the_command_asks_the_service_and_prints_the_same(filled: Served) -> None:
+    home, owner = filled.settings.home, ("-u", "ann", "-p", "island")
+    questions = [
+        ("where is the tide table?", *owner, "--json"),
+        ("tides", "-u", "ann", "-p", "iland"),
+        ("  ", *owner),
+    ]
+    alone = [ingest_search(filled, *words) for words in questions]
+    assert [code for code, _, _ in alone] == [0, 1, 2]
+    assert answered(filled) == 0
+    note = ServiceAddress(filled.url, filled.service.local_token, os.getpid(), what_is_searched(filled.settings))
+    leave(home, note)
+    try:
+        assert [ingest_search(filled, *words) for words in questions] == alone
+        assert answered(filled) == len(questions)
+        assert "no store" in ingest_search(filled, *questions[0], INGEST_CHROMA=str(home / "other"))[2][0]
+        assert answered(filled) == len(questions), "a service that searches another store is not asked"
+        leave(home, replace(note, token="of a service before"))
+        assert ingest_search(filled, *questions[2]) == alone[2]
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            leave(home, replace(note, url=f"http://127.0.0.1:{silent.getsockname()[1]}"))
+            assert ingest_search(filled, *questions[2]) == alone[2]
+    finally:
+        (home / "service.json").unlink(missing_ok=True)
+
+
+def test_a_command_proves_itself_with_the_token_of_this_start(filled: Served) -> None:
+    body = {"query": "tides", **OWNER}
+    assert filled.client.post("/search/hits", json=body).status_code == 200
+    foreign = filled.client.post("/search/hits", json=body, headers={"Authorization": "Bearer of-another-start"})
+    assert problem(foreign)["code"] == "no_key"
 
 
 def test_a_search_filters_and_counts(filled: Served) -> None:
