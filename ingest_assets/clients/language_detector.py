@@ -2,16 +2,13 @@
 
 For most scripts only one language is considered here, so the script alone decides. For the others langdetect is asked
 (MIT; its profiles of letter triples, by Nakatani Shuyo, are Apache-2.0). It is a dependency of `unstructured`, works
-offline, and reads its 55 profiles only when it is first needed (0.36 s of processor time, 40 MB). It draws samples at
-random; its generator is seeded, so that the same text always gets the same language. On one short sentence it may
-confuse similar languages, such as German and Dutch.
+offline, and reads its profiles only when they are first needed. On one short sentence it may confuse similar languages,
+such as German and Dutch.
 """
 
 from __future__ import annotations
 
 import re
-from functools import cache
-from typing import Any
 
 _SCRIPTS = (
     ("ja", re.compile("[\u3040-\u30ff]")),  # kana: before Chinese characters, which Japanese uses too
@@ -24,7 +21,6 @@ _SCRIPTS = (
     ("ka", re.compile("[\u10a0-\u10ff]")),
 )
 _MIN_SHARE = 0.3  # of the letters: Japanese has two Chinese characters to a kana at most; names are fewer
-_SEED = 0
 _SURE = 0.5  # langdetect's own probability: below it, several languages are likely
 
 
@@ -37,28 +33,15 @@ def language_of(text: str) -> str:
     return _by_triples(text) if letters else ""
 
 
-def forget_profiles() -> None:
-    """Free the memory of the profiles; the next text that needs them reads them again."""
-    _profiles.cache_clear()
-
-
 def _by_triples(text: str) -> str:
     from langdetect.lang_detect_exception import LangDetectException
 
-    detector = _profiles().create()
+    from ingest_assets.clients.language_profiles import DETECTORS
+
+    detector = DETECTORS.create()
     detector.append(text)
     try:
         best = next(iter(detector.get_probabilities()), None)
     except LangDetectException:  # no letters of any profile
         return ""
     return str(best.lang).partition("-")[0] if best is not None and best.prob >= _SURE else ""
-
-
-@cache
-def _profiles() -> Any:
-    from langdetect.detector_factory import PROFILES_DIRECTORY, DetectorFactory
-
-    factory = DetectorFactory()
-    factory.seed = _SEED
-    factory.load_profile(PROFILES_DIRECTORY)
-    return factory

@@ -7,7 +7,8 @@ used to search for a verb, by which `unstructured` tells narrative from other te
 The library reads its switches from the environment only. They are set here and not in the settings, because they must
 hold wherever the library is loaded, also in a test or script that uses a parser without settings.
 
-Import the library inside a parser's `read` only: it takes a second and some 190 MB.
+Its partitioners take a second and some 190 MB to import. Each family that uses one has a module for it, which is
+imported inside `read` only; `learn_modules` of dagster.yaml names these modules.
 """
 
 from __future__ import annotations
@@ -79,18 +80,3 @@ def _without(module: str) -> Iterator[None]:
         yield
     finally:
         del sys.modules[module]
-
-
-@cache
-def load_html() -> None:
-    """Load the HTML partitioner and replace its guess of types from the text, which drops single letters and digits."""
-    load()
-    from unstructured.cleaners.core import clean_bullets
-    from unstructured.documents.elements import ListItem, Text
-    from unstructured.partition.html import parser
-    from unstructured.partition.text_type import is_bulleted_text
-
-    def by_bullet(text: str) -> Any:
-        return ListItem if is_bulleted_text(text) and clean_bullets(text) else Text
-
-    parser.derive_element_type_from_text = by_bullet

@@ -49,7 +49,8 @@ def test_the_classes_and_modules_of_ours_that_the_shipped_settings_name_are_ther
     shipped = yaml.safe_load((home / "dagster.yaml").read_text())
     for part in (shipped["run_launcher"], shipped["run_coordinator"]):
         assert hasattr(import_module(part["module"]), part["class"])
-        for module in part.get("config", {}).get("preload_modules", []):
+        config = part.get("config", {})
+        for module in [*config.get("preload_modules", []), *config.get("learn_modules", [])]:
             assert find_spec(module) is not None
 
 

@@ -23,6 +23,13 @@ def ok() -> None:
     """End at once."""
 
 
+def use_a_module() -> None:
+    """Import what the definitions do not."""
+    import wave
+
+    assert wave
+
+
 def sleep() -> None:
     """Hang until something ends it."""
     time.sleep(patient(120))
@@ -152,6 +159,7 @@ BEHAVIOURS = {
     behaviour.__name__: behaviour
     for behaviour in (
         ok,
+        use_a_module,
         sleep,
         fail,
         hoard_in_python,
@@ -175,12 +183,13 @@ behaviours = dg.StaticPartitionsDefinition(list(BEHAVIOURS))
 @dg.asset(partitions_def=behaviours)
 def work(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     """Behave as the partition is called."""
+    is_imported = "wave" in sys.modules
     BEHAVIOURS[context.partition_key]()
     return dg.MaterializeResult(
         metadata={
             "pid": os.getpid(),
             "threads": os.environ.get("OMP_NUM_THREADS", "unset"),
-            "imported": "colorsys" in sys.modules,
+            "imported": is_imported,
             "patched": [name for name, is_patched in patches().items() if is_patched],
         }
     )

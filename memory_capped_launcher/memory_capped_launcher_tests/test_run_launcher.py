@@ -147,8 +147,23 @@ def test_a_run_sees_the_operators_threads_and_not_the_warm_process_s(host: Host)
 
 
 def test_a_run_finds_the_modules_imported_that_the_operator_named(make_host: Callable[..., Host]) -> None:
-    host = make_host(preload_modules=["colorsys", "there.is.no.such.module"])
+    host = make_host(preload_modules=["wave", "there.is.no.such.module"])
     assert reported(host, host.run("ok"))["imported"].value is True
+
+
+def test_what_two_runs_have_imported_is_imported_for_those_that_follow(make_host: Callable[..., Host]) -> None:
+    host = make_host(learn_modules=["wave"])
+    note = host.home / "launcher" / "warm" / "wave.imported"
+    assert [reported(host, host.run("use_a_module"))["imported"].value for _ in range(2)] == [False, False]
+    until(lambda: not note.exists(), "the warm process has learnt it")
+    warm = host.warm()
+    assert reported(host, host.run("ok"))["imported"].value is True
+    assert host.warm() == warm
+
+
+def test_a_module_that_runs_do_not_import_is_not_learnt(make_host: Callable[..., Host]) -> None:
+    host = make_host(learn_modules=["wave"])
+    assert [reported(host, host.run("ok"))["imported"].value for _ in range(4)] == [False] * 4
 
 
 def test_the_patches_of_dagster_can_be_switched_off(make_host: Callable[..., Host]) -> None:

@@ -11,7 +11,6 @@ from functools import partial
 import dagster as dg
 
 from ingest_assets.artifacts.sequences import Draft, Pending, Stored
-from ingest_assets.clients.language_detector import forget_profiles
 from ingest_assets.defs.assets import metadata_counts
 from ingest_assets.defs.assets.attempt_tags import attempt_of
 from ingest_assets.defs.assets.captioning import caption_pictures
@@ -129,7 +128,6 @@ def chunks(
 @records_failure
 def embeddings(context: dg.AssetExecutionContext, ingest_project: Parts, chunks: Stored[Chunk]) -> FilePublication:
     """The file in the vector store: one unit vector per chunk, and the file's record; searchable from here on."""
-    forget_profiles()  # the chunks' languages are known, and embedding needs the memory
     source = ingest_project.received(context.partition_key)
     attempt = attempt_of(context, ingest_project, source)
     embedder = open_embedder(ingest_project.model_settings, window=attempt.window)

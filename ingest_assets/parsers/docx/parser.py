@@ -29,7 +29,7 @@ from ingest_assets.parsers.html import tree as html_tree
 from ingest_assets.parsers.ooxml import package as ooxml
 from ingest_assets.parsers.ooxml.charts import chart_table
 from ingest_assets.parsers.ooxml.drawing_text import diagram_texts
-from ingest_assets.parsers.unstructured_elements import level_of, load, type_of
+from ingest_assets.parsers.unstructured_elements import level_of, type_of
 from ingest_assets.records import ElementType, Part
 
 if TYPE_CHECKING:
@@ -50,7 +50,6 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     Raises:
         BadInput: damaged, encrypted, a bomb, or no Word document.
     """
-    load()
     with ooxml.opened(path, limits=limits) as package:
         with naming_damage("a Word document"):
             reader = _DocumentReader(package, builder=PartBuilder(limits=limits, start=start), limits=limits)
@@ -62,14 +61,15 @@ class _DocumentReader:
 
     def __init__(self, package: Path, *, builder: PartBuilder, limits: Limits) -> None:
         from docx.opc.constants import RELATIONSHIP_TYPE
-        from unstructured.partition.docx import DocxPartitionerOptions, _DocxPartitioner
+
+        from ingest_assets.parsers.docx.unstructured_docx import DocxPartitioner, DocxPartitionerOptions
 
         self._builder = builder
         self._documents = EmbeddedDocuments(builder=builder, limits=limits)
         options = DocxPartitionerOptions(
             file=None, file_path=str(package), include_page_breaks=False, infer_table_structure=True
         )
-        self._partitioner: Any = _DocxPartitioner(options)
+        self._partitioner: Any = DocxPartitioner(options)
         self._options: Any = options
         self._document: Any = options.document
         docx_tree.simplify(self._document.element)

@@ -18,7 +18,7 @@ from ingest_assets.parsers.building.part_builder import PartBuilder
 from ingest_assets.parsers.html import lists as html_lists
 from ingest_assets.parsers.html import tables as html_tables
 from ingest_assets.parsers.html import tree as html_tree
-from ingest_assets.parsers.unstructured_elements import level_of, load_html, type_of
+from ingest_assets.parsers.unstructured_elements import level_of, type_of
 from ingest_assets.records import ElementType
 
 if TYPE_CHECKING:
@@ -191,8 +191,7 @@ def _paragraph(run: list[str]) -> Iterator[str]:
 def _add_batch(batch: list[str], placeholders: _Placeholders, *, builder: PartBuilder) -> None:
     if not batch:
         return
-    load_html()
-    from unstructured.partition.html import partition_html
+    from ingest_assets.parsers.html.unstructured_html import partition_html
 
     for element in partition_html(text=f"<body>{''.join(batch)}</body>", languages=[""]):
         url = element.metadata.image_url or ""

@@ -21,7 +21,7 @@ from ingest_assets.parsers.ooxml import package as ooxml
 from ingest_assets.parsers.ooxml.charts import chart_table
 from ingest_assets.parsers.ooxml.drawing_text import DIAGRAM, A, diagram_texts, paragraph_text
 from ingest_assets.parsers.pptx import tree as pptx_tree
-from ingest_assets.parsers.unstructured_elements import load, type_of
+from ingest_assets.parsers.unstructured_elements import type_of
 from ingest_assets.records import ElementType, Part
 
 VERSION = "5"
@@ -53,7 +53,6 @@ def read(path: Path, *, limits: Limits, start: int = 1) -> Iterator[Part]:
     Raises:
         BadInput: damaged, encrypted, a bomb, or no presentation.
     """
-    load()
     builder = PartBuilder(limits=limits, start=start)
     with ooxml.opened(path, limits=limits) as package:
         with naming_damage("a PowerPoint presentation"):
@@ -84,7 +83,8 @@ class _SlideReader:
 
     def __init__(self, package: Path, *, builder: PartBuilder) -> None:
         import pptx
-        from unstructured.partition.pptx import PptxPartitionerOptions, _PptxPartitioner
+
+        from ingest_assets.parsers.pptx.unstructured_pptx import PptxPartitioner, PptxPartitionerOptions
 
         self._builder = builder
         self._presentation = pptx.Presentation(str(package))
@@ -92,7 +92,7 @@ class _SlideReader:
             file=None, file_path="", include_page_breaks=False, include_slide_notes=True,
             infer_table_structure=False, strategy="fast",
         )  # fmt: skip
-        partitioner: Any = _PptxPartitioner(options)
+        partitioner: Any = PptxPartitioner(options)
         # The library drops shapes that begin left of or above the slide, often a title that is a millimetre too wide.
         partitioner._shape_is_off_slide = lambda shape: False
         self._partitioner = partitioner

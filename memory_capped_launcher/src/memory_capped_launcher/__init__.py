@@ -17,6 +17,7 @@ warm/                      the process that runs are forked from
   warm_process             the warm process itself
   cold_process             execute one run without a warm process
   preload                  import once what every run needs; notice when that is out of date
+  learning                 import once what the runs of this host turn out to need
   migrations               read Dagster's migration scripts once
   background               fork, and leave the process that started this one
   protocol                 one JSON line and one open file over a Unix socket

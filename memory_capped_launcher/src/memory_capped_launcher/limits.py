@@ -38,6 +38,8 @@ class LauncherConfig:
     warm_idle_s: float = 1800.0
     preload_modules: tuple[str, ...] = ()
     """Modules that runs import and the definitions do not."""
+    learn_modules: tuple[str, ...] = ()
+    """Modules that only some runs import; the warm process imports them after two have (`warm/learning.py`)."""
     keep_connections: bool = True
     """Patch Dagster's SQLite storages in the run's process (`supervision/connections.py`)."""
     cache_migrations: bool = True

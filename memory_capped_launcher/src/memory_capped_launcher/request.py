@@ -25,11 +25,18 @@ class RunRequest:
     """What the run's first event says besides its limits, for instance why it was launched cold."""
     keep_connections: bool = True
     """Keep Dagster's SQLite databases open for as long as the run lasts."""
+    learn_modules: tuple[str, ...] = ()
+    """Modules of which the run notes that it has imported them."""
 
     @property
     def root(self) -> Path:
         """The launcher's folder."""
         return Path(self.folder)
+
+    @property
+    def warm_folder(self) -> Path:
+        """The folder of the warm processes' sockets and notes."""
+        return self.root / "warm"
 
     def fields(self) -> dict[str, Any]:
         """Return the fields as JSON can hold them."""
@@ -42,4 +49,5 @@ class RunRequest:
         Raises:
             TypeError: a field is missing or unknown, because the sender has another version of this package.
         """
-        return cls(**fields | {"limits": RunLimits(**fields["limits"])})
+        read = {"limits": RunLimits(**fields["limits"]), "learn_modules": tuple(fields["learn_modules"])}
+        return cls(**fields | read)

@@ -95,6 +95,7 @@ class MemoryCappedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass
             "warm_start_timeout_s": _field(dg.Float, 60.0, "Time that the warm process has to import the definitions"),
             "warm_idle_s": _field(dg.Float, 1800.0, "Time without a run after which the warm process ends"),
             "preload_modules": _field([str], [], "Modules that the warm process imports besides the definitions"),
+            "learn_modules": _field([str], [], "Modules that it imports after two of its runs have imported them"),
             "keep_connections": _field(
                 dg.BoolSource,
                 True,
@@ -110,8 +111,8 @@ class MemoryCappedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
         """Make a launcher from its config in `dagster.yaml`."""
-        modules = tuple(config_value["preload_modules"])
-        return cls(LauncherConfig(**{**config_value, "preload_modules": modules}), inst_data)
+        modules = {name: tuple(config_value[name]) for name in ("preload_modules", "learn_modules")}
+        return cls(LauncherConfig(**{**config_value, **modules}), inst_data)
 
     def launch_run(self, context: LaunchRunContext) -> None:
         """Start the run, or let it wait for its turn."""
@@ -226,6 +227,7 @@ class MemoryCappedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass
             log_path=str(root / "logs" / f"{run.run_id}.log"),
             notes="",
             keep_connections=self._config.keep_connections,
+            learn_modules=self._config.learn_modules,
         )
 
     def _warm_client(self) -> WarmClient:
@@ -236,6 +238,7 @@ class MemoryCappedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass
                 start_timeout_s=config.warm_start_timeout_s,
                 idle_s=config.warm_idle_s,
                 modules=config.preload_modules,
+                learn_modules=config.learn_modules,
                 cache_migrations=config.cache_migrations,
             )
         return self._client

@@ -16,6 +16,7 @@ from memory_capped_launcher.request import RunRequest
 from memory_capped_launcher.supervision.caps import Cap, lift_memory_limit
 from memory_capped_launcher.supervision.log_file import LogFile
 from memory_capped_launcher.warm.background import exit_now
+from memory_capped_launcher.warm.learning import not_imported, note_imports
 from memory_capped_launcher.warm.preload import restore_threads
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ def execute_and_exit(request: RunRequest, *, cap: Cap, log: LogFile, supervisor:
         cap.enter()
         restore_threads()
         _reseed()
+        missing = not_imported(request.learn_modules)
         code = _execute(request, how=cap.how)
+        note_imports(request.warm_folder, missing)
     except BaseException:  # noqa: BLE001 - the outermost loop of a process
         traceback.print_exc()
     finally:

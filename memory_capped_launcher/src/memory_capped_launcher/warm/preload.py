@@ -9,13 +9,14 @@ environment.
 from __future__ import annotations
 
 import hashlib
-import importlib
 import os
 import sys
 import sysconfig
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+
+from memory_capped_launcher.warm.learning import import_all
 
 # Linear algebra libraries start a pool of threads on import. A fork would inherit the pool's locks without its threads.
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -56,9 +57,7 @@ def preload(repository_origin: str, instance_ref: str, *, modules: Sequence[str]
 
     reference = private.deserialize_value(instance_ref, private.InstanceRef)
     storages = [part.module_name for part in reference if isinstance(part, private.ConfigurableClassData)]
-    for name in [*_MODULES, *private.IMPORTED_DURING_A_RUN, *storages, *modules]:
-        with suppress(ImportError):
-            importlib.import_module(name)
+    import_all([*_MODULES, *private.IMPORTED_DURING_A_RUN, *storages, *modules])
     if migrations:
         from memory_capped_launcher.warm.migrations import cache_migrations
 

@@ -49,12 +49,23 @@ class WarmClient:
     """Hands runs to warm processes, and does not ask again for a minute after one could not be started."""
 
     def __init__(
-        self, folder: Path, *, start_timeout_s: float, idle_s: float, modules: Sequence[str], cache_migrations: bool
+        self,
+        folder: Path,
+        *,
+        start_timeout_s: float,
+        idle_s: float,
+        modules: Sequence[str],
+        learn_modules: Sequence[str],
+        cache_migrations: bool,
     ) -> None:
         self._folder = folder / "warm"
         self._start_timeout_s = start_timeout_s
         self._idle_s = idle_s
-        self._options = {"modules": list(modules), "cache_migrations": cache_migrations}
+        self._options = {
+            "modules": list(modules),
+            "learn_modules": list(learn_modules),
+            "cache_migrations": cache_migrations,
+        }
         self._not_before: dict[str, tuple[float, str]] = {}
 
     def launch(self, request: RunRequest, *, code: CodeToLoad, lock: int) -> str:

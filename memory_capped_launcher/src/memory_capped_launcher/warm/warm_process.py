@@ -6,6 +6,8 @@ dies, and forks a reporter that names the run's end. It never serves with old co
 changed, it says so, takes no more requests, and ends when its runs are over. It also ends when all processes that asked
 it for something are gone.
 
+Between two runs it imports what its runs have imported again and again (`learning`).
+
 It is started as `python -m memory_capped_launcher.warm.warm_process` with one JSON line on standard input. It writes
 one line to standard output: `ready`, or why it cannot serve. From then on it is in the background.
 """
@@ -34,7 +36,7 @@ from memory_capped_launcher.request import RunRequest
 from memory_capped_launcher.supervision.process_tree import descendants
 from memory_capped_launcher.supervision.supervisor import supervise
 from memory_capped_launcher.supervision.sweep import report_dead
-from memory_capped_launcher.warm import preload, protocol
+from memory_capped_launcher.warm import learning, preload, protocol
 from memory_capped_launcher.warm.background import fork, go_to_background, say_ready
 
 _TICK_S = 1.0
@@ -82,6 +84,8 @@ class _Warm:
         self._inode = path.stat().st_ino
         self._started_with = started_with
         self._imported = preload.ImportedFiles()
+        self._learn_modules = started_with["options"]["learn_modules"]
+        learning.forget(path.parent, self._learn_modules)
         self._idle_s = idle_s
         self._runs: dict[int, RunRequest] = {}
         self._reporters: set[int] = set()
@@ -158,13 +162,14 @@ class _Warm:
         if request["version"] not in ("", self._started_with["version"]):
             return "the code location was loaded anew"
         if request.get("options", self._started_with["options"]) != self._started_with["options"]:
-            return "preload_modules or cache_migrations changed in the run launcher's config"
+            return "preload_modules, learn_modules or cache_migrations changed in the run launcher's config"
         changed = self._imported.what_changed()
         return f"{changed} changed" if changed else ""
 
     def _reap(self) -> None:
         """Collect ended children; report the runs of dead supervisors and kill the processes they left behind."""
-        for pid in _ended_children():
+        ended = _ended_children()
+        for pid in ended:
             self._reporters.discard(pid)
             run = self._runs.pop(pid, None)
             if run is not None and Register(run.root).knows(run.run_id):
@@ -173,6 +178,23 @@ class _Warm:
             for one in [*descendants(stray), stray]:
                 with suppress(ProcessLookupError):
                     os.kill(one, signal.SIGKILL)
+        if ended and not self._leaving:
+            self._learn()
+
+    def _learn(self) -> None:
+        """Import what runs import again and again; leave if what is imported already has changed meanwhile."""
+        folder = self._path.parent
+        names = learning.learned(folder, self._learn_modules)
+        if not names:
+            return None
+        if self._imported.what_changed():
+            return self._leave()
+        learning.import_all(names)
+        learning.forget(folder, names)
+        gc.collect()
+        gc.freeze()
+        self._imported = preload.ImportedFiles()
+        return None
 
     def _note_client(self, connection: socket.socket) -> None:
         """Remember the process that asks; this process ends when all of them are gone."""
