@@ -32,6 +32,7 @@ _USED = ("chromadb.api.rust", "dagster._core.instance.factory", "dagster._core.s
 """What commands import besides the modules of the project."""
 _READS_THE_ENVIRONMENT = ("ingest_assets.definitions", "ingest_assets.components")
 """Modules that are not imported before the command: they load the settings, or are for projects that load them."""
+_NEEDS_AN_EXTRA = "ingest_assets.integrations."
 _LONGEST_REQUEST = 1 << 20
 
 
@@ -113,7 +114,7 @@ def _import_everything() -> None:
     hold_threads()
     modules = [each.name for each in pkgutil.walk_packages(ingest_assets.__path__, "ingest_assets.")]
     for name in [*modules, *_USED]:
-        if not name.startswith(_READS_THE_ENVIRONMENT):
+        if not name.startswith((*_READS_THE_ENVIRONMENT, _NEEDS_AN_EXTRA)):
             importlib.import_module(name)
     restore_threads()
     assert thread_count() == 1, "an import started a thread, and a process with threads cannot fork"

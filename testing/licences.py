@@ -1,4 +1,4 @@
-"""Report the licence of every package that a run needs, and fail on one that this project may not depend on.
+"""Report the licence of every package that a run or an extra needs, and fail on one that is not allowed.
 
 Permissive licences are allowed, and weak copyleft, which binds only changes of the package itself (MPL, LGPL). GPL,
 AGPL and SSPL would bind everyone who ships an image with this project in it. Development tools are not part of the
@@ -13,7 +13,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import PackageNotFoundError, distribution, metadata
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -46,7 +46,9 @@ def needed_by(name: str, extras: frozenset[str] = frozenset()) -> set[str]:
 
 def main() -> int:
     """Print how many packages have which licence, and each that is not allowed; return 1 if there is one."""
-    command = [sys.executable, "-m", "piplicenses", "--from=mixed", "--format=json", "--packages", *needed_by(PROJECT)]
+    extras = frozenset(metadata(PROJECT).get_all("Provides-Extra", []))
+    needed = sorted(needed_by(PROJECT, extras))
+    command = [sys.executable, "-m", "piplicenses", "--from=mixed", "--format=json", "--packages", *needed]
     rows = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     licences = {row["Name"]: row["License"] for row in rows}
     for licence, count in Counter(licences.values()).most_common():

@@ -1,4 +1,4 @@
-"""Declare the commands of the HTTP service: serve, and keys with add, list and revoke; `up` is in `up.py`."""
+"""Declare the commands of the HTTP service: serve, mcp, and keys with add, list and revoke; `up` is in `up.py`."""
 
 from __future__ import annotations
 
@@ -53,6 +53,34 @@ def serve() -> None:
             typer.echo(f"INGEST_OPEN_TO: {settings.open_to} may read and write everything without a key", err=True)
 
     run(settings, started_at=started)
+
+
+def mcp(
+    user: Annotated[str, typer.Option("--user", "-u", metavar="USER", help="owner, where a call names none")] = "",
+    project: Annotated[
+        str, typer.Option("--project", "-p", metavar="PROJECT", help="the owner's project, likewise")
+    ] = "",
+    http: Annotated[bool, typer.Option("--http", help="answer over HTTP, at /mcp, each caller by its own key")] = False,
+    address: Annotated[str, typer.Option(help="--http: address to listen on")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="--http: port")] = 7861,
+) -> None:
+    """Let assistants search, read and list, as a server of MCP.
+
+    It asks the service (INGEST_SERVICE_URL) under the key INGEST_API_KEY, over standard input and output of the
+    assistant that starts it; or, with --http, under the key that each request brings. Needs ingest-assets[mcp].
+    """
+    from ingest_assets.config.settings import load_settings
+    from ingest_assets.integrations.mcp_server import AssistantTools, run_http, run_stdio
+
+    settings = load_settings()
+    url = settings.service_url or f"http://127.0.0.1:{settings.port}"
+    key = None if http else settings.api_key.get_secret_value()
+    tools = AssistantTools(url, key=key, user_id=user, project_id=project)
+    if http:
+        typer.echo(f"the MCP server answers at http://{address}:{port}/mcp", err=True)
+        run_http(tools, address=address, port=port)
+    else:
+        run_stdio(tools)
 
 
 @keys_app.command("add")
@@ -150,4 +178,4 @@ def _when(at: float) -> str:
     return utc_text(datetime.fromtimestamp(at, UTC)) if at else ""
 
 
-COMMANDS = (serve, up)
+COMMANDS = (serve, up, mcp)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SecretStr
 
 from ingest_assets.access.key_entries import read_entries
 from ingest_assets.access.networks import read_networks
@@ -119,6 +119,18 @@ class ServiceSettings(BaseModel):
         pattern="^(json|text)$",
         validation_alias="INGEST_LOG_FORMAT",
         description="how the service writes its log: json, one object a line, or text",
+    )
+
+    service_url: str = Field(
+        default="",
+        pattern=r"^(https?://\S+)?$",
+        validation_alias="INGEST_SERVICE_URL",
+        description="where `ingest mcp` finds the service; empty: on this machine, at its port",
+    )
+    api_key: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias="INGEST_API_KEY",
+        description="key of the service that `ingest mcp` uses for the assistant that starts it",
     )
 
     @property

@@ -442,7 +442,10 @@ class Settings(ServiceSettings):
 
 
 _SHORTEST_SECRET = 16
-FILE_SECRETS = ("INGEST_CHROMA", "INGEST_PGVECTOR", "MONGO_URI", "INGEST_OPENAI_KEY", "INGEST_PROGRESS_SECRET")
+FILE_SECRETS = (
+    *("INGEST_CHROMA", "INGEST_PGVECTOR", "MONGO_URI", "INGEST_OPENAI_KEY", "INGEST_PROGRESS_SECRET"),
+    "INGEST_API_KEY",
+)
 """Settings that may hold a password; each may come from a file, which its name with _FILE behind it names."""
 INSTANCE_DB = "INGEST_INSTANCE_DB"
 """It holds a password too, and is in the environment only: Dagster itself reads it there (`home.py`)."""
