@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from ingest_assets.index.listing_position import Listing
     from ingest_assets.index.pending_files import PendingFiles
     from ingest_assets.index.run_figures import RunFigures
+    from ingest_assets.index.search_counts import SearchCounts
     from ingest_assets.index.usage import Usage
     from ingest_assets.messaging.inbox import Inbox
     from ingest_assets.messaging.outbox import Outbox
@@ -179,6 +180,13 @@ class Project:
         from ingest_assets.index.run_figures import RunFigures
 
         return RunFigures(self.database)
+
+    @cached_property
+    def search_counts(self) -> SearchCounts:
+        """How often searches find each file."""
+        from ingest_assets.index.search_counts import SearchCounts
+
+        return SearchCounts(self.database)
 
     @cached_property
     def usage(self) -> Usage:

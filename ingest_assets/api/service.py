@@ -19,7 +19,8 @@ from ingest_assets.api.admission.throttling import Throttle
 from ingest_assets.api.figures import ServiceFigures
 from ingest_assets.api.pictures.hit_pictures import HitPictures
 from ingest_assets.api.pictures.page_pictures import PagePictures
-from ingest_assets.errors import ConfigError
+from ingest_assets.errors import ConfigError, OutsideError
+from ingest_assets.index.search_counts import FoundFiles
 from ingest_assets.messaging.resident_loop import ResidentAction, repeat_until_stopped
 from ingest_assets.project import Project
 from ingest_assets.uploads.idempotency import RepeatedRequests
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from ingest_assets.config.settings import Settings
 
 _FINISH_EVERY_S = 5.0
+_ADD_UP_EVERY_S = 30.0
 _log = logging.getLogger(__name__)
 
 
@@ -49,6 +51,8 @@ class Service:
         self.quotas = Quotas(settings, lambda: self.project)
         self.figures = ServiceFigures(lambda: self.project)
         self.hit_pictures = HitPictures()
+        self.found_files = FoundFiles()
+        """What searches have found and is not added up yet."""
         self._opening = Lock()
         self._held = ExitStack()
         self.is_ending = Event()
@@ -92,9 +96,14 @@ class Service:
         finished = self.keeping.finish_open()
         return f"{finished} jobs looked at again" if finished else ""
 
+    def _add_up_searches(self) -> str:
+        self._project.search_counts.add(self.found_files.take())
+        return ""
+
     def _work(self) -> None:
+        searches = ResidentAction("searches", self._add_up_searches, every_s=_ADD_UP_EVERY_S)
         try:
-            repeat_until_stopped([self.open_jobs], stop=self.is_ending, log=_log.info)
+            repeat_until_stopped([self.open_jobs, searches], stop=self.is_ending, log=_log.info)
         except ConfigError as error:
             _log.error("uploads: %s; start the service again when it is mended", error)
 
@@ -121,5 +130,9 @@ class Service:
         self.is_ending.set()
         if self._background.is_alive():
             self._background.join()
+        try:
+            self._add_up_searches()
+        except OutsideError as error:
+            _log.warning("searches: what was counted last is lost: %s", error)
         self._held.close()
         self._project.close()

@@ -91,6 +91,7 @@ def erase(project: Project, instance: dg.DagsterInstance, *, user_id: str, proje
     project.listing.erase(prefix)
     project.deletes.erase(user_id=user_id, project_id=project_id)
     project.usage.erase(user_id=user_id, project_id=project_id)
+    project.search_counts.erase(user_id=user_id, project_id=project_id)
     for file_ids in batches(sorted(owned), _AT_ONCE):
         erased.runs += _delete_runs(instance, file_ids)
     return erased

@@ -116,11 +116,7 @@ def out_of_date(
 
 
 def stale_files(project: Project) -> list[str]:
-    """List the files that are out of date under the current code, settings and models: by the index.
-
-    What was attempted last comes first, because newer files are asked for more often. Files whose last attempt failed
-    come after all others, so that those that fail each time do not take the place of others.
-    """
+    """List the files that are out of date under the current code, settings and models: by the index, in its order."""
     if not project.is_index_built():
         project.rebuild_index()
     return project.index.stale(project.current_fingerprint)

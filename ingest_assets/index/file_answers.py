@@ -16,6 +16,7 @@ from ingest_assets.batches import batches
 from ingest_assets.file_ids import composed, owner_of
 from ingest_assets.index.database import ABOUT, Database
 from ingest_assets.index.file_table import FILES_TABLE, c
+from ingest_assets.index.search_counts import SEARCHES_TABLE
 from ingest_assets.index.state_change import PassingState
 from ingest_assets.ledger_records import FileRecord, State
 
@@ -88,7 +89,10 @@ class FileAnswers:
         return LedgerRow(*found) if found is not None else None
 
     def stale(self, current_fingerprint: Callable[[FileRecord], str]) -> list[str]:
-        """Return the files whose result was made by other code, settings or models; failed ones come last.
+        """Return the files whose result was made by other code, settings or models, by who asks for them.
+
+        What searches found most comes first, then what was attempted last. Failed files come after all others, so that
+        those that fail each time do not take the place of others.
 
         A fingerprint follows from a file's media type and the end of its name, so few are computed.
 
@@ -103,11 +107,13 @@ class FileAnswers:
             or_(c.ledger_state != State.FAILED.value, c.fingerprint != ""),
             c.ledger_state != State.CANCELLED.value,
         )
+        query = query.outerjoin(SEARCHES_TABLE, SEARCHES_TABLE.c.file_id == c.file_id)
+        order = (func.coalesce(SEARCHES_TABLE.c.hits, 0).desc(), c.updated_at.desc(), c.file_id)
         current: dict[tuple[str, str], str] = {}
         sound: list[str] = []
         failed: list[str] = []
         with self.database.begin(writes=False) as connection:
-            for row in connection.execute(query.order_by(c.updated_at.desc(), c.file_id)).yield_per(_PAGE):
+            for row in connection.execute(query.order_by(*order)).yield_per(_PAGE):
                 kind = (row.media_type, PurePosixPath(row.key).suffix)
                 if kind not in current:
                     current[kind] = current_fingerprint(_as_record(row))

@@ -95,7 +95,7 @@ def search_hits(service: ServiceDep, caller: AdminDep, body: SearchRequest) -> R
 def _found(service: Service, caller: Caller, body: SearchRequest, *, project: Project) -> list[tuple[Scope, Hit]]:
     scopes, filters = _scopes(service, caller, body), _filter(body.filters)
     try:
-        return search_projects(
+        found = search_projects(
             body.query,
             k=body.k,
             scopes=scopes,
@@ -106,6 +106,8 @@ def _found(service: Service, caller: Caller, body: SearchRequest, *, project: Pr
         )
     except ValueError as error:
         raise ApiProblem(400, "wrong_query", str(error)) from error
+    service.found_files.add(hit.chunk.file_id for _, hit in found)
+    return found
 
 
 def _scopes(service: Service, caller: Caller, body: SearchRequest) -> list[Scope]:

@@ -144,6 +144,13 @@ def answered(served: Served) -> int:
     return sum(int(float(line.rpartition(" ")[2])) for line in found)
 
 
+def test_a_search_counts_the_files_that_it_found(filled: Served) -> None:
+    filled.service.found_files.take()
+    names = {hit["file"]["filename"] for hit in search(filled, **OWNER, k=100)}
+    counted = filled.service.found_files.take()
+    assert {file_id.rpartition(":")[2]: hits for file_id, hits in counted.items()} == dict.fromkeys(names, 1)
+
+
 def test_the_command_asks_the_service_and_prints_the_same(filled: Served) -> None:
     home, owner = filled.settings.home, ("-u", "ann", "-p", "island")
     questions = [
