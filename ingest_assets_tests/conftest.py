@@ -23,17 +23,19 @@ CORPUS = ROOT.parent / "shared" / "corpus" / "documents"
 _SOAKED = (
     *("test_fuzz.py", "test_kill.py", "test_deaths.py", "test_error_rates.py"),
     *("test_many_runs_leave_nothing_behind", "test_a_pdf_of_thousands_of_empty_pages"),
+    *("test_same_ranking.py", "test_many_chunks_are_written_and_read_in_flat_memory"),
 )
 """Tests of `make soak` beside those of hypothesis: they kill processes, or do a share of their work in the gate."""
 
 _LONGEST = (
-    *("cli/test_store_commands.py", "test_out_of_memory.py", "launcher_tests/test_deaths.py", "test_run_launcher.py"),
+    *("test_backfills.py", "cli/test_store_commands.py", "test_life_of_files.py", "test_out_of_memory.py"),
+    *("test_dev.py", "launcher_tests/test_deaths.py", "test_run_launcher.py", "defs/test_ingest_file.py"),
     *(
-        "defs/test_ingest_file.py",
         "atlas/test_kill.py",
         "test_blip_describer.py",
         "cli/test_main.py",
         "test_releases.py",
+        "test_bucket_commands.py",
     ),
 )
 """Files of slow tests that run first, so that at the end no process waits long for the other."""

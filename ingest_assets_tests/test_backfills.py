@@ -51,10 +51,10 @@ def files_of(found: list[dg.DagsterRun]) -> set[str]:
 
 def test_a_persons_run_in_the_ui_goes_before_the_uploads_that_wait(stack: Stack, locks: StoreLocks) -> None:
     with ExitStack() as held:
-        for number in range(8):
+        for number in range(6):
             held.enter_context(locks.owning(f"ann:p:note {number}.md"))
-        waiting = {stack.put(f"note {number}.md", f"# Note {number}\n\nSeen from the tower.\n") for number in range(8)}
-        until(lambda: len(files_of(runs(stack)) & waiting) == 8, what="the uploads are in the queue")
+        waiting = {stack.put(f"note {number}.md", f"# Note {number}\n\nSeen from the tower.\n") for number in range(6)}
+        until(lambda: len(files_of(runs(stack)) & waiting) == 6, what="the uploads are in the queue")
         handed_over = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING]
         until(lambda: len(runs(stack, statuses=handed_over)) == 4, what="one runs, and three wait in the launcher")
         before = files_of(runs(stack, statuses=handed_over))
@@ -68,7 +68,7 @@ def test_a_persons_run_in_the_ui_goes_before_the_uploads_that_wait(stack: Stack,
         answer = stack.graphql(LAUNCH, params=params)["launchPipelineExecution"]
         assert answer["__typename"] == "LaunchRunSuccess"
         run_id = answer["run"]["runId"]
-    until(lambda: all(stack.ended(f"note {n}.md", State.SUCCEEDED) for n in range(8)), what="all are in the store")
+    until(lambda: all(stack.ended(f"note {n}.md", State.SUCCEEDED) for n in range(6)), what="all are in the store")
     with stack.instance() as instance:
         records = instance.get_run_records()
         began = {record.dagster_run.run_id: record.start_time or 0.0 for record in records}
@@ -81,7 +81,7 @@ def test_a_persons_run_in_the_ui_goes_before_the_uploads_that_wait(stack: Stack,
 
 
 def test_a_backfill_is_cancelled_half_way_and_the_rest_is_resumed(stack: Stack, locks: StoreLocks) -> None:
-    files = {stack.put(f"log {number}.md", f"# Log {number}\n\nA calm day.\n", user="bea") for number in range(9)}
+    files = {stack.put(f"log {number}.md", f"# Log {number}\n\nA calm day.\n", user="bea") for number in range(6)}
 
     def are_stored() -> bool:
         records = map(stack.parts.store.file, files)
@@ -89,7 +89,7 @@ def test_a_backfill_is_cancelled_half_way_and_the_rest_is_resumed(stack: Stack, 
 
     until(are_stored, what="the files are in the store")
     started = stack.ingest("backfill", "--all", "--user", "bea")
-    assert started["files"] == 9
+    assert started["files"] == 6
 
     def succeeded() -> set[str]:
         tags = {"dagster/backfill": started["backfill_id"]}
@@ -100,9 +100,9 @@ def test_a_backfill_is_cancelled_half_way_and_the_rest_is_resumed(stack: Stack, 
         assert stack.ingest("backfill", "--cancel", started["backfill_id"])["status"] == "CANCELING"
         until(lambda: status(stack, started["backfill_id"]) == "CANCELED", what="the backfill is cancelled")
     done = succeeded()
-    assert 2 <= len(done) < 9
+    assert 2 <= len(done) < 6
     resumed = stack.ingest("backfill", "--resume", started["backfill_id"])
-    assert resumed["files"] == 9 - len(done)
+    assert resumed["files"] == 6 - len(done)
     until(lambda: status(stack, resumed["backfill_id"]) == "COMPLETED_SUCCESS", what="the rest has succeeded")
     assert done | files_of(runs(stack, tags={"dagster/backfill": resumed["backfill_id"]})) == files
     assert are_stored()

@@ -16,11 +16,12 @@ from ingest_assets.records import Chunk, EmbeddedChunk
 from ingest_assets_tests.conftest import CORPUS
 from ingest_assets_tests.stores.builders import Vector, record_of
 from ingest_assets_tests.stores.conftest import Opener
+from testing.soaking import share
 
 pytestmark = pytest.mark.slow
 
 SCIFACT = CORPUS.parent / "retrieval" / "scifact"
-DOCUMENTS, QUESTIONS, PER_FILE, K = 1_200, 60, 300, 10
+DOCUMENTS, QUESTIONS, PER_FILE, K = share(400, 1_200), 60, 100, 10
 
 
 def rows(name: str, count: int) -> list[dict[str, str]]:
