@@ -12,10 +12,12 @@ import unicodedata
 from ingest_assets.buckets.contract import require_listed
 from ingest_assets.errors import BadInput
 from ingest_assets.file_ids import nfc
+from ingest_assets.ledger_records import Scope
 
 MAX_NAME_BYTES = 255
 """Length of a name on the file systems that buckets lie on."""
 _DIRECTION_MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_ODD = "the name holds a control character, a mark that turns the direction of writing, or no valid UTF-8"
 _INVISIBLE = {"Cc", "Cs", "Zl", "Zp"}  # controls, halves of characters, separators of lines and paragraphs
 
 
@@ -30,6 +32,18 @@ def plain_name(name: str, *, what: str = "the file") -> str:
         raise BadInput(f"{what} {shown(name)}: {fault}; rename it")
     require_listed(name)
     return name
+
+
+def plain_owner(scope: Scope) -> Scope:
+    """Return the project that files are to be kept for.
+
+    Raises:
+        BadInput: the name of its user or of itself holds a control or a mark of direction.
+    """
+    for what, name in (("user", scope.user_id), ("project", scope.project_id)):
+        if any(map(_is_odd, name)):
+            raise BadInput(f"the {what} {shown(name)}: {_ODD}; choose another name")
+    return scope
 
 
 def plain_folder(folder: str) -> str:
@@ -53,7 +67,7 @@ def _fault(name: str) -> str:
     if "/" in name or "\\" in name or name in {".", ".."}:
         return "the name holds a path; send the file's own name, and the folder in the field `folder`"
     if any(map(_is_odd, name)):
-        return "the name holds a control character, a mark that turns the direction of writing, or no valid UTF-8"
+        return _ODD
     size = len(name.encode())
     return f"the name has {size} bytes, more than {MAX_NAME_BYTES}" if size > MAX_NAME_BYTES else ""
 

@@ -17,6 +17,7 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 from starlette.types import Receive, Send
@@ -46,6 +47,7 @@ from ingest_assets.ledger_records import Scope, utc_text
 from ingest_assets.local_files import locked
 from ingest_assets.stages.client_chunks import MAX_LINE_BYTES, ClientChunk
 from ingest_assets.stages.prechunk import BATCH, Answer, Status, add_entity_chunks
+from ingest_assets.uploads.names import plain_owner
 
 LINES = "application/x-ndjson"
 _WINDOW = 16
@@ -54,6 +56,21 @@ _Entity = Annotated[
     str, Path(min_length=1, max_length=MAX_NAME, description="the entity: a project of the entities' user")
 ]
 router = APIRouter(prefix="/api/entities", tags=["chunks"], responses=documented(409, 422), route_class=IdempotentRoute)
+
+
+class _AnyText(Convertor[str]):
+    """A part of a path that may hold whatever a client sends: what no entity's name holds is refused by name."""
+
+    regex = "(?s:.*)"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("any", _AnyText())
 
 
 class _RouteOfLines(APIRoute):
@@ -84,7 +101,7 @@ class _AnswerInLines(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-@router.post("/{entity_id:path}/chunks", response_model_exclude_defaults=True, summary="Index one chunk")
+@router.post("/{entity_id:any}/chunks", response_model_exclude_defaults=True, summary="Index one chunk")
 def add_chunk(entity_id: _Entity, body: ChunkCreate, service: ServiceDep, caller: WriterDep) -> ChunkAnswer:
     """Index one chunk before the answer. The same chunk again, and other content under its id, change nothing."""
     scope = _scope_of(entity_id, service, caller)
@@ -99,7 +116,7 @@ async def add_lines(entity_id: _Entity, request: Request, service: ServiceDep, c
 
 
 router.add_api_route(
-    "/{entity_id:path}/chunks/batch",
+    "/{entity_id:any}/chunks/batch",
     add_lines,
     methods=["POST"],
     route_class_override=_RouteOfLines,
@@ -109,7 +126,7 @@ router.add_api_route(
 
 
 @router.post(
-    "/{entity_id:path}/chunks/batch",
+    "/{entity_id:any}/chunks/batch",
     response_model_exclude_defaults=True,
     summary="Index chunks of one document",
     openapi_extra={
@@ -127,7 +144,8 @@ def add_chunks(entity_id: _Entity, body: ChunkBatch, service: ServiceDep, caller
 
 
 def _scope_of(entity_id: str, service: Service, caller: Caller) -> Scope:
-    return scope_of(caller, user_id=caller.only_user or service.settings.entity_user, project_id=entity_id)
+    user_id = caller.only_user or service.settings.entity_user
+    return plain_owner(scope_of(caller, user_id=user_id, project_id=entity_id))
 
 
 def _added(bodies: Sequence[ChunkCreate], *, entity_id: str, scope: Scope, service: Service) -> list[Answer]:

@@ -29,7 +29,7 @@ from ingest_assets.messaging.webhooks import callback_target
 from ingest_assets.uploads.idempotency import AlreadyAnswered, FirstAnswer, RequestKey, request_key
 from ingest_assets.uploads.job_table import Job, JobFile
 from ingest_assets.uploads.locations import Location, read_location
-from ingest_assets.uploads.names import plain_name
+from ingest_assets.uploads.names import plain_name, plain_owner
 
 router = APIRouter(tags=["uploads"])
 _ROUTE = "POST /ingest-file"
@@ -133,7 +133,7 @@ def _inside(service: Service, caller: Caller, wanted: IngestFile, location: Loca
 
 def _outside(service: Service, caller: Caller, wanted: IngestFile, location: Location) -> tuple[Scope, JobFile]:
     """Say which file of the bucket an object outside of it becomes."""
-    scope = caller.scope(wanted.user_id, wanted.project_id)
+    scope = plain_owner(caller.scope(wanted.user_id, wanted.project_id))
     require_room(service, user_id=scope.user_id)
     service.quotas.require(scope, files=1)
     key = key_for(scope.user_id, scope.project_id, plain_name(wanted.filename or location.name))

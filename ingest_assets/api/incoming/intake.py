@@ -25,6 +25,7 @@ from ingest_assets.uploads.form import UploadForm, names_in_bucket
 from ingest_assets.uploads.idempotency import AlreadyAnswered, FirstAnswer, RequestKey, request_key
 from ingest_assets.uploads.job_table import Job
 from ingest_assets.uploads.multipart_reader import BodyLimits
+from ingest_assets.uploads.names import plain_owner
 from ingest_assets.uploads.receiving import Receiving
 
 _MB = 1_000_000
@@ -119,7 +120,7 @@ class Intake:
 
     def _form(self) -> UploadForm:
         form = self._receiving.finish()
-        scope = self._caller.scope(form.user_id, form.project_id)
+        scope = plain_owner(self._caller.scope(form.user_id, form.project_id))
         return replace(form, user_id=scope.user_id, project_id=scope.project_id)
 
     def _request_key(self, form: UploadForm) -> RequestKey | None:

@@ -18,7 +18,7 @@ from ingest_assets.buckets.opening import open_objects
 from ingest_assets.buckets.s3 import S3Objects
 from ingest_assets.uploads.form import UploadForm, names_in_bucket
 from ingest_assets.uploads.multipart_reader import TooMuch
-from ingest_assets.uploads.names import plain_folder
+from ingest_assets.uploads.names import plain_folder, plain_owner
 
 router = APIRouter(tags=["uploads"], route_class=IdempotentRoute)
 _MB = 1_000_000
@@ -56,7 +56,7 @@ def presign(service: ServiceDep, caller: WriterDep, wanted: UploadToSign) -> Sig
     objects = open_objects(settings.bucket, endpoint=settings.s3_endpoint)
     if not isinstance(objects, S3Objects):
         raise ApiProblem(404, "not_on_s3", "the bucket does not lie on S3; send the file to POST /upload")
-    scope = caller.scope(wanted.user_id, wanted.project_id)
+    scope = plain_owner(caller.scope(wanted.user_id, wanted.project_id))
     require_room(service, user_id=scope.user_id)
     if wanted.size_bytes > settings.max_file_mb * _MB:
         raise TooMuch(f"size_bytes: it is more than {settings.max_file_mb} MB (MAX_FILE_MB); split the file")
