@@ -24,6 +24,7 @@ from ingest_assets.errors import OutsideError
 from ingest_assets.stores.chroma.client import ChromaCollections, open_embedded, translated
 from ingest_assets.stores.chroma.collections import ChromaPlace
 from ingest_assets.stores.chroma.index_backup import keep, restore, saved_indexes
+from ingest_assets.stores.chroma.kept_scopes import STARTED, KeptScopes
 from ingest_assets.stores.chroma.locks import StoreLocks
 
 _NO_STAMP = -1
@@ -39,6 +40,8 @@ class EmbeddedChroma:
         self._path = path
         self._place = place
         self._locks = StoreLocks(path / "locks")
+        self.scopes = KeptScopes(path, space=place.space) if STARTED.is_file() else None
+        """Rows of small scopes, read without a lock."""
         self._handle: ChromaCollections | None = None
         self._stamp = _NO_STAMP
 
@@ -68,6 +71,10 @@ class EmbeddedChroma:
     def owning(self, file_id: str) -> AbstractContextManager[None]:
         """Hold one file's rows from the first batch to the last."""
         return self._locks.owning(file_id)
+
+    def building(self, name: str) -> AbstractContextManager[None]:
+        """Be the only one that writes a file of `scopes`; take this before the store."""
+        return self._locks.building(name)
 
     def compact(self) -> str:
         """Run Chroma's own vacuum, which also shortens its log; no other process reads or writes during it."""

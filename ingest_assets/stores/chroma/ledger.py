@@ -63,6 +63,8 @@ def write_entry(access: ChromaAccess, entry: ChromaEntry, *, known: bool) -> Non
     """Write an entry in one write; `known`: the file has one already."""
     row, file_id = ledger_row(entry), entry.record.file_id
     with access.writing() as store:
+        if access.scopes is not None:  # before the write, so that no kill leaves what is wrong
+            access.scopes.drop(row["scope"], deletes=entry.gone)
         if known:
             store.files.update(ids=[file_id], metadatas=[row])
         else:

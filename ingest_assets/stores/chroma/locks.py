@@ -18,7 +18,7 @@ _MODE = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
 
 
 class StoreLocks:
-    """Many readers or one writer of a store, and one owner of each file's rows."""
+    """Many readers or one writer of a store, one owner of each file's rows, one writer of what is kept beside it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -41,6 +41,12 @@ class StoreLocks:
         # 4,096 names: two files that share one may wait for each other, and the folder does not grow.
         name = "file-" + hashlib.sha256(file_id.encode()).hexdigest()[:3]
         with _locked(self._folder / name, fcntl.LOCK_EX):
+            yield
+
+    @contextmanager
+    def building(self, name: str) -> Iterator[None]:
+        """Be the only one that writes what is kept beside the store under this name; nothing else waits for it."""
+        with _locked(self._folder / ("kept-" + hashlib.sha256(name.encode()).hexdigest()[:2]), fcntl.LOCK_EX):
             yield
 
     @contextmanager

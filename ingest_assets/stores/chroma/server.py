@@ -19,6 +19,8 @@ class ServedChroma:
     """Access to a store at a URL. What is read in one turn may not be a snapshot."""
 
     steady = False
+    scopes = None
+    """Other hosts write to a server: nothing beside it would learn of it."""
 
     def __init__(self, url: str, place: ChromaPlace) -> None:
         self.location = url
@@ -38,6 +40,10 @@ class ServedChroma:
 
     def owning(self, file_id: str) -> AbstractContextManager[None]:
         """Do nothing: no lock reaches all hosts."""
+        return nullcontext()
+
+    def building(self, name: str) -> AbstractContextManager[None]:
+        """Do nothing: nothing is kept beside a server."""
         return nullcontext()
 
     def compact(self) -> str:

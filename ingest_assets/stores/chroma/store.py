@@ -184,12 +184,20 @@ class ChromaStore:
 
     def current_space(self) -> str:
         """Return the space of this place that is in use; "" is the first."""
-        with self._access.reading() as store:
-            return space_in_use(store)
+        kept = self._access.scopes
+        if kept is not None and (space := kept.space_in_use()) is not None:
+            return space
+        with self._access.building("space in use"), self._access.reading() as store:
+            space = space_in_use(store)
+            if kept is not None:
+                kept.keep_space(space)
+            return space
 
     def switch(self, space: str) -> None:
         """Make another space of this place the one in use, in one write."""
         with self._access.writing() as store:
+            if self._access.scopes is not None:
+                self._access.scopes.drop_space()
             use_space(store, space)
 
     def drop(self) -> None:
@@ -199,6 +207,8 @@ class ChromaStore:
                 raise ValueError(
                     f"{self._access.location}: the space in use cannot be dropped; switch to another first"
                 )
+            if self._access.scopes is not None:
+                self._access.scopes.drop_all()
             drop_space(store)
         self.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import weakref
@@ -159,7 +160,7 @@ def test_rows_that_no_generation_owns_take_no_place_among_the_answers(store: Chr
 class Interrupted:
     """A reader's turns at a server, in which something happens between its look at the rows and at the ledger."""
 
-    steady = False
+    steady, scopes = False, None
 
     def __init__(self, store: ChromaStore, happens: Callable[[], object]) -> None:
         self._access, self._happens = store._access, happens
@@ -229,6 +230,7 @@ def test_an_index_torn_by_a_killed_save_is_rebuilt(folder: Path, store: ChromaSt
     os.truncate(saved, saved.stat().st_size // 2)
     mark = folder / "locks" / "store"
     mark.write_text(mark.read_text().replace("-", "w"))  # as a writer leaves it that is killed
+    shutil.rmtree(folder / "scopes")  # so that the vectors are read from the index again
     assert store.search(vector_of("x"), k=20, scope=scope_of(NOTES)) == before
     assert store.audit(NOTES.file_id).problems == ()
 
