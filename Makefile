@@ -111,8 +111,9 @@ soak: $(TOOLS) $(TORCH) ## the random tests for an hour, from a seed that is pri
 format: $(TOOLS) ## is everything formatted?
 	$(BIN)/ruff format --check .
 
-lint: $(TOOLS) ## the linter
+lint: $(TOOLS) ## the linters of code and of the Dockerfile
 	$(BIN)/ruff check .
+	@if test -x $(BIN)/hadolint; then $(BIN)/hadolint Dockerfile; else echo "no hadolint for this machine: the Dockerfile was not linted"; fi
 
 types: $(TOOLS) ## the type checker, strict
 	$(BIN)/mypy

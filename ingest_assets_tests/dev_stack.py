@@ -42,7 +42,7 @@ class Stack:
 
     def __init__(self, home: Path, model_cache: Path, **settings: str) -> None:
         port, service_port = free_port(), free_port()
-        self.home, self.url = home, f"http://127.0.0.1:{port}"
+        self.home, self.url = home, f"http://127.0.0.1:{port}/dagster"
         self.service_url = f"http://127.0.0.1:{service_port}"
         self.bucket = home / "bucket" / "ann" / "p"
         self.bucket.mkdir(parents=True)

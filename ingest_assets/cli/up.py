@@ -95,6 +95,7 @@ def _web_server(workspace: Path, settings: Settings) -> SystemPart:
         (
             *(sys.executable, "-m", "dagster_webserver", "--workspace", str(workspace)),
             *("--host", "127.0.0.1", "--port", str(settings.dagster_port)),
+            *("--path-prefix", f"{settings.root_path}/dagster"),
         ),
     )
 

@@ -50,6 +50,13 @@ class ServiceSettings(BaseModel):
         validation_alias="DAGSTER_PORT",
         description="port of Dagster's pages on this machine, where `ingest up` runs them",
     )
+    dagster_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^/\s]+)?$",
+        validation_alias="INGEST_DAGSTER_URL",
+        description="where the service finds Dagster's web server, which it shows to operators below /dagster; empty: "
+        "http://127.0.0.1:DAGSTER_PORT",
+    )
     trusted_proxies: str = Field(
         default="",
         validation_alias="INGEST_TRUSTED_PROXIES",
@@ -137,6 +144,11 @@ class ServiceSettings(BaseModel):
     def port(self) -> int:
         """The port of the service."""
         return self.ingestion_port or self.platform_port or _DEFAULT_PORT
+
+    @property
+    def dagster_address(self) -> str:
+        """Where Dagster's web server answers."""
+        return self.dagster_url or f"http://127.0.0.1:{self.dagster_port}"
 
     def service_problems(self) -> Iterator[str]:
         """Name what is wrong with the settings of the service."""
