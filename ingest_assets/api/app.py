@@ -18,7 +18,7 @@ from ingest_assets.api.documents import files, reading, searching
 from ingest_assets.api.guards import BodyLimit, RequestLog
 from ingest_assets.api.idempotency import HEADER, TAKES_NO_KEY
 from ingest_assets.api.incoming import chunks, ingest_file, presigning, uploads
-from ingest_assets.api.operation import description, health, metrics
+from ingest_assets.api.operation import dagster_pages, description, health, metrics
 from ingest_assets.api.page import front_page, host, signing_in
 from ingest_assets.api.service import Service
 
@@ -36,6 +36,7 @@ ROUTERS = (
     signing_in.router,
     searching.router,
     description.router,
+    dagster_pages.router,
 )
 """The endpoints, in the order of the API's description."""
 _MAX_BODY_BYTES = 1_000_000
@@ -49,6 +50,7 @@ def make_app(service: Service) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(service.open)
         yield
+        await dagster_pages.close_connections(app.state)
         await asyncio.to_thread(service.close)
 
     settings = service.settings

@@ -42,7 +42,8 @@ class ImpatientProtocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes, and stop waiting when they complete the headers."""
         super().data_received(data)
-        if self.cycle is not None and not self.cycle.response_complete:
+        is_web_socket = self.transport.get_protocol() is not self
+        if is_web_socket or (self.cycle is not None and not self.cycle.response_complete):
             self._stop_waiting()
         else:
             self._wait_for_headers()
@@ -126,7 +127,8 @@ def server_config(service: Service) -> uvicorn.Config:
         port=settings.port,
         http=ImpatientProtocol,
         loop="asyncio",
-        ws="none",
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
         workers=1,
         log_config=log_settings(settings.log_format),
         access_log=False,

@@ -15,8 +15,6 @@ import click
 import pytest
 import typer.main
 import yaml
-from dagster._daemon.cli import cli as dagster_daemon
-from dagster_webserver.cli import dagster_webserver
 
 from ingest_assets.cli.main import app
 from ingest_assets.config.settings import FILE_SECRETS, Settings
@@ -35,21 +33,29 @@ OF_OTHERS = {
     *("PATH", "PYTHONUNBUFFERED", "MALLOC_ARENA_MAX", "HF_HUB_OFFLINE"),
     *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"),
 }
-COMMANDS: dict[str, click.Command] = {
-    "ingest": typer.main.get_command(app),
-    "dagster-daemon": dagster_daemon,
-    "dagster-webserver": dagster_webserver,
-}
 
 
 def entries(unit: Path, key: str) -> list[str]:
     return re.findall(rf"^{key}=(.*)$", unit.read_text(encoding="utf-8"), flags=re.MULTILINE)
 
 
+def command_of(name: str) -> click.Command:
+    if name == "ingest":
+        return typer.main.get_command(app)
+    if name == "dagster-daemon":
+        from dagster._daemon.cli import cli as dagster_daemon
+
+        return dagster_daemon
+    assert name == "dagster-webserver", name
+    from dagster_webserver.cli import dagster_webserver
+
+    return dagster_webserver
+
+
 def require_command(words: Sequence[str]) -> None:
     """Require that a command exists and takes these arguments; click reads them, and nothing is run."""
     name = Path(words[0]).name
-    command: click.Command = COMMANDS[name]
+    command = command_of(name)
     assert (Path(sys.executable).parent / name).exists()
     context = command.make_context(name, list(words[1:]), resilient_parsing=False)
     if isinstance(command, click.Group):
