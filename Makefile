@@ -34,7 +34,7 @@ BRIEFLY := 2>&1 | sed -u '/^ [+~-] /d; /^Downloading/d; /^Using Python/d'
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
-.PHONY: help install demo dev quick test check soak format lint types contracts licences advisories lock clean browser
+.PHONY: help install demo dev quick test check soak format lint types contracts licences advisories lock clean browser prometheus
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -100,7 +100,16 @@ browser:
 		&& DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver \
 		>/dev/null; } || echo "no chromedriver: the browser test will be skipped"
 
-test: $(TOOLS) $(TORCH) browser ## all tests: the fast ones first, then those that start servers, models and whole runs
+# Unpacked and not installed: the package would start a server. Without it the tests of `deploy/prometheus` are skipped.
+PROMETHEUS := $(VENV)/prometheus/usr/bin/promtool
+prometheus:
+	@test -x $(PROMETHEUS) || command -v promtool >/dev/null || { command -v apt-get >/dev/null && cd $(VENV) \
+		&& echo "Unpacking Debian's prometheus for the tests of its rules" \
+		&& { apt-get download -qq prometheus 2>/dev/null || { apt-get update -qq && apt-get download -qq prometheus; }; } \
+		&& dpkg -x prometheus_*.deb prometheus && rm prometheus_*.deb; } \
+		|| echo "no promtool: the tests of Prometheus' rules will be skipped"
+
+test: $(TOOLS) $(TORCH) browser prometheus ## all tests: the fast ones first, then those that start servers, models and whole runs
 	$(PYTEST) --durations=15
 
 check: format lint types contracts licences advisories test ## what CI runs: all of the above, licences and advisories
