@@ -8,12 +8,13 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 
 from ingest_assets.api import problems
+from ingest_assets.api.callers import require_each_once
 from ingest_assets.api.documents import files, reading, searching
 from ingest_assets.api.guards import BodyLimit, RequestLog
 from ingest_assets.api.idempotency import HEADER, TAKES_NO_KEY
@@ -67,7 +68,7 @@ def make_app(service: Service) -> FastAPI:
     )
     app.state.service = service
     for router in ROUTERS:
-        app.include_router(router)
+        app.include_router(router, dependencies=[Depends(require_each_once)])
     app.mount("/static", front_page.PageFiles(directory=front_page.STATIC), name="static")
     problems.install(app)
     larger = {"/upload": settings.max_files_per_upload * settings.max_file_mb * _MB + _MB, "/api/entities/": 64 * _MB}

@@ -36,6 +36,18 @@ def service_of(request: Request) -> Service:
 ServiceDep = Annotated[Service, Depends(service_of)]
 
 
+def require_each_once(request: Request) -> None:
+    """Refuse a parameter that is sent twice: what stands before the service might have read the other value.
+
+    Raises:
+        ApiProblem: 400, naming it.
+    """
+    names = [name for name, _ in request.query_params.multi_items()]
+    for name in dict.fromkeys(names):
+        if names.count(name) > 1:
+            raise ApiProblem(400, "wrong_request", f"query.{name[:100]}: it was sent twice; send it once")
+
+
 def caller_of(request: Request, service: ServiceDep) -> Caller:
     """Return who makes a request, and count the request.
 

@@ -33,6 +33,7 @@ _OF_UPLOADS: tuple[tuple[type[IngestError], int, str], ...] = (
     (NoForm, 415, "unsupported_media_type"),
     (OtherRequest, 422, "idempotency_key_reused"),
 )
+_UNREADABLE = "body: JSON that cannot be read, with a number or a nesting that is too long; send less in one value"
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
 
 
@@ -140,7 +141,7 @@ async def _on_our_error(request: Request, error: Exception) -> JSONResponse:
 
 async def _on_wrong_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    errors = [{"where": _place(found["loc"]), "what": found["msg"]} for found in error.errors()]
+    errors = [_wrong_part(request, found) for found in error.errors()]
     detail = "; ".join(f"{found['where']}: {found['what']}" for found in errors[:5])
     return _answer(request, ApiProblem(400, "wrong_request", detail, errors=errors[:20]))
 
@@ -148,7 +149,8 @@ async def _on_wrong_request(request: Request, error: Exception) -> JSONResponse:
 async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     code = _CODES.get(error.status_code, "wrong_request" if error.status_code < 500 else "defect")
-    return _answer(request, ApiProblem(error.status_code, code, str(error.detail), headers=error.headers))
+    detail = _UNREADABLE if error.status_code == 400 and error.__cause__ is not None else str(error.detail)
+    return _answer(request, ApiProblem(error.status_code, code, detail, headers=error.headers))
 
 
 async def _on_defect(request: Request, error: Exception) -> JSONResponse:
@@ -157,6 +159,17 @@ async def _on_defect(request: Request, error: Exception) -> JSONResponse:
     return _answer(
         request, ApiProblem(500, "defect", "the service has a defect; its log says more under this request's id")
     )
+
+
+def _wrong_part(request: Request, found: Mapping[str, Any]) -> dict[str, str]:
+    """Say where a request is wrong and what to do; FastAPI's own words on a body are for its own users."""
+    if found["type"] == "json_invalid":
+        why = found.get("ctx", {}).get("error", "it is not JSON")
+        return {"where": "body", "what": f"no valid JSON at character {found['loc'][-1]} ({why}); correct it"}
+    sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if tuple(found["loc"]) == ("body",) and found["type"] != "missing" and not sent.endswith("json"):
+        return {"where": "body", "what": "Content-Type is not application/json; send JSON, and name it so"}
+    return {"where": _place(found["loc"]), "what": found["msg"]}
 
 
 def _place(path: Sequence[Any]) -> str:

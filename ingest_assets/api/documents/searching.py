@@ -28,7 +28,8 @@ _MAX_PAGES = 10_000
 _Value = Annotated[str, Field(min_length=1, max_length=1_024)]
 _Values = Annotated[list[_Value], Field(min_length=1, max_length=100)]
 _Page = Annotated[int, Field(ge=1, le=2**31 - 1)]
-_Scalar = Annotated[str, Field(max_length=1_024)] | int | float | bool
+_Number = Annotated[float, Field(allow_inf_nan=False)]
+_Scalar = Annotated[str, Field(max_length=1_024)] | Annotated[int, Field(ge=-(2**63), lt=2**63)] | _Number | bool
 router = APIRouter(tags=["search"], responses=documented(), route_class=IdempotentRoute)
 
 

@@ -7,12 +7,13 @@ own. Here the answer comes at once, and the callback hears of each change throug
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
 from ingest_assets.access.callers import Caller
@@ -35,6 +36,14 @@ router = APIRouter(tags=["uploads"])
 _ROUTE = "POST /ingest-file"
 
 
+def _as_json(metadata: dict[str, Any]) -> dict[str, Any]:
+    try:
+        json.dumps(metadata, allow_nan=False)
+    except ValueError as error:
+        raise ValueError("NaN and Infinity are no JSON; leave them out") from error
+    return metadata
+
+
 class IngestFile(BaseModel):
     """A file to ingest, by where it lies."""
 
@@ -48,7 +57,9 @@ class IngestFile(BaseModel):
     filename: str = Field(default="", max_length=255, description="its name in the bucket; by default the object's")
     callback: str = Field(default="", max_length=2000, description="http(s):// URL that is told of each change")
     replace: bool = Field(default=True, description="whether a copy may replace another file of its name")
-    metadata: dict[str, Any] = Field(default_factory=dict, description="given back with the job")
+    metadata: Annotated[dict[str, Any], AfterValidator(_as_json)] = Field(
+        default_factory=dict, description="given back with the job"
+    )
 
 
 @router.post(
