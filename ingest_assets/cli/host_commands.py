@@ -1,4 +1,4 @@
-"""Declare the commands about this host and its settings: prepare, config, doctor, plan."""
+"""Declare the commands about this host and its settings: prepare, config, doctor, plan; `backup` is in `backup.py`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ingest_assets.cli.backup import backup
 from ingest_assets.cli.options import EXIT_PROBLEM, EXIT_USAGE, JsonOption
 
 if TYPE_CHECKING:
@@ -111,4 +112,4 @@ def prune_runs(
         typer.echo(f"{deleted} runs deleted that ended more than {days} days ago")
 
 
-COMMANDS = (prepare, plan, config, doctor, prune_runs)
+COMMANDS = (prepare, plan, config, doctor, backup, prune_runs)
