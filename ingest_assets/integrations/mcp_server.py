@@ -243,13 +243,26 @@ def http_config(tools: AssistantTools, *, address: str, port: int) -> uvicorn.Co
     )
 
 
-def run_http(tools: AssistantTools, *, address: str, port: int) -> None:
-    """Answer over HTTP until a signal ends the process.
+class _Announced(uvicorn.Server):
+    """A server that says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, *, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._started = started
+
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._started()
+
+
+def run_http(tools: AssistantTools, *, address: str, port: int, started: Callable[[], None]) -> None:
+    """Answer over HTTP until a signal ends the process; `started` is called when it can be asked.
 
     Raises:
         ConfigError: the address is taken.
     """
-    server = uvicorn.Server(http_config(tools, address=address, port=port))
+    server = _Announced(http_config(tools, address=address, port=port), started=started)
     try:
         server.run()
     except SystemExit as error:  # uvicorn has logged why
