@@ -111,8 +111,13 @@ def running_stack(home: Path, model_cache: Path, **settings: str) -> Iterator[St
         process = subprocess.Popen(
             [str(BIN / "ingest"), "up"], cwd=ROOT, env=stack.environment, stdout=log, stderr=log, start_new_session=True
         )
+
+    def is_up() -> bool:
+        assert process.poll() is None, f"it ended:\n{(stack.home / 'up.log').read_text()[-2000:]}"
+        return stack.answers()
+
     try:
-        until(stack.answers, what="the web server answers")
+        until(is_up, what="the web server answers")
         yield stack
     finally:
         process.send_signal(signal.SIGINT)
