@@ -40,7 +40,15 @@ function partsOf(host, context) {
     make("dl", { class: "card facts" }, facts.map(([name, value]) => [make("dt", {}, name), make("dd", {}, value)])),
     make("h2", {}, host.problems.length ? `What needs a person: ${host.problems.length}` : "Nothing needs a person"),
     make("ul", { class: "plain problems" }, host.problems.map((problem) => problemOf(problem, context))),
-  ];
+    context.session.role === "admin" && make(
+      "p",
+      {},
+      make("a", { href: "dagster/" }, "Dagster's pages"),
+      ": runs, backfills and schedules. ",
+      make("a", { href: "docs" }, "The API's description"),
+      ": each request and its answer.",
+    ),
+  ].filter(Boolean);
 }
 
 function problemOf(problem, { link }) {
