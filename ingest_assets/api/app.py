@@ -68,7 +68,9 @@ def make_app(service: Service) -> FastAPI:
     )
     app.state.service = service
     for router in ROUTERS:
-        app.include_router(router, dependencies=[Depends(require_each_once)])
+        # Addresses of Dagster's pages name a parameter as often as there are filters.
+        is_passed_on = router is dagster_pages.router
+        app.include_router(router, dependencies=[] if is_passed_on else [Depends(require_each_once)])
     app.mount("/static", front_page.PageFiles(directory=front_page.STATIC), name="static")
     problems.install(app)
     larger = {"/upload": settings.max_files_per_upload * settings.max_file_mb * _MB + _MB, "/api/entities/": 64 * _MB}

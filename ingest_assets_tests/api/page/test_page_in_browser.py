@@ -24,6 +24,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from ingest_assets.access.callers import KeyRole
 from ingest_assets.file_ids import file_id_of
 from ingest_assets_tests.api.conftest import Served, serving
+from ingest_assets_tests.conftest import ROOT
 from ingest_assets_tests.test_dev import CHROMIUM_FLAGS
 
 pytestmark = [
@@ -31,7 +32,7 @@ pytestmark = [
     pytest.mark.timeout(900),
     pytest.mark.skipif(shutil.which("chromedriver") is None, reason="needs Debian's chromium and chromium-driver"),
 ]
-SAMPLES = Path(__file__).parents[2] / "samples"
+SAMPLES = ROOT / "samples"
 PDF = "station-handbook.pdf"
 SHOTS = os.environ.get("INGEST_TEST_SCREENSHOTS", "")
 """A folder to keep screenshots in, for people who change the page."""
