@@ -117,7 +117,7 @@ def test_memory_shared_after_a_fork_counts_once() -> None:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
     alone.over_cap([os.getpid()])
-    assert gauge.peak_mb < alone.peak_mb + 32
+    assert gauge.peak_mb < 1.5 * alone.peak_mb, "each page in full would be four times as much"
 
 
 @pytest.fixture
