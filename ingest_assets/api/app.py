@@ -37,7 +37,6 @@ ROUTERS = (
     signing_in.router,
     searching.router,
     description.router,
-    dagster_pages.router,
 )
 """The endpoints, in the order of the API's description."""
 _MAX_BODY_BYTES = 1_000_000
@@ -68,11 +67,18 @@ def make_app(service: Service) -> FastAPI:
     )
     app.state.service = service
     for router in ROUTERS:
-        # Addresses of Dagster's pages name a parameter as often as there are filters.
-        is_passed_on = router is dagster_pages.router
-        app.include_router(router, dependencies=[] if is_passed_on else [Depends(require_each_once)])
+        app.include_router(router, dependencies=[Depends(require_each_once)])
+    app.include_router(dagster_pages.router)  # it passes on what Dagster judges by its own rules
     app.mount("/static", front_page.PageFiles(directory=front_page.STATIC), name="static")
     problems.install(app)
+    _guard(app, service)
+    app.openapi = lambda: _description(app)  # type: ignore[method-assign]  # FastAPI's documented way to change it
+    return app
+
+
+def _guard(app: FastAPI, service: Service) -> None:
+    """Put before the endpoints what looks at every request."""
+    settings = service.settings
     larger = {"/upload": settings.max_files_per_upload * settings.max_file_mb * _MB + _MB, "/api/entities/": 64 * _MB}
     app.add_middleware(BodyLimit, max_bytes=_MAX_BODY_BYTES, larger=larger)
     if settings.cors_origins:
@@ -84,8 +90,6 @@ def make_app(service: Service) -> FastAPI:
             expose_headers=["Retry-After", "X-Request-ID"],
         )
     app.add_middleware(RequestLog, figures=service.figures)
-    app.openapi = lambda: _description(app)  # type: ignore[method-assign]  # FastAPI's documented way to change it
-    return app
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -18,8 +18,8 @@ from ingest_assets.api.callers import caller_of, service_of
 from ingest_assets.uploads.idempotency import FirstAnswer, RequestKey, request_key
 
 HEADER = "Idempotency-Key"
-TAKES_NO_KEY = ("/session", "/dagster/{path:path}")
-"""Paths whose POSTs are carried out each time: a sign-in, whose answer holds a secret, and what Dagster answers."""
+TAKES_NO_KEY = ("/session",)
+"""Paths whose POSTs are carried out each time: the answer to a sign-in holds a secret, which is kept nowhere."""
 REPLAYED = {"Idempotency-Replayed": "true"}
 _JSON = "application/json"
 

@@ -39,7 +39,7 @@ class SystemPart:
 
 
 class PartEnded(Exception):
-    """A part ended that nobody asked to end."""
+    """A part ended by itself."""
 
     def __init__(self, part: SystemPart, status: int) -> None:
         """Take the part and its exit code, or minus the number of the signal that killed it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fastapi.routing import APIRoute, APIWebSocketRoute
+from fastapi.routing import APIRoute
 
 from ingest_assets.api.app import ROUTERS
 from ingest_assets.api.idempotency import TAKES_NO_KEY, IdempotentRoute
@@ -62,8 +62,6 @@ def test_every_post_is_carried_out_once() -> None:
     by_themselves = {*TAKES_NO_KEY, "/upload", "/ingest-file", "/api/entities/{entity_id:any}/chunks/batch"}
     for router in ROUTERS:
         for route in router.routes:
-            if isinstance(route, APIWebSocketRoute):
-                continue
             assert isinstance(route, APIRoute)
             if "POST" in route.methods and route.path not in by_themselves:
                 assert isinstance(route, IdempotentRoute), f"give the router of {route.path} this class of routes"

@@ -24,7 +24,7 @@ def content_of(store: ChromaCollections, scope: str, *, former: ScopeRows | None
     """Return the content of a scope's file; rows of files that were not published since are taken from the former one.
 
     Args:
-        store: the open store, which nobody changes meanwhile.
+        store: the open store, held for reading, so that it does not change.
         scope: the scope's key.
         former: an earlier file of the scope.
         written_for: what the file is for.

@@ -36,7 +36,7 @@ def learned(folder: Path, names: Sequence[str]) -> list[str]:
 
 
 def import_all(names: Sequence[str]) -> None:
-    """Import these modules; one that cannot be imported is left alone, and the run that needs it reports the error."""
+    """Import these modules. One that cannot be imported is skipped: the run that needs it reports the error."""
     for name in names:
         with suppress(ImportError):
             importlib.import_module(name)
