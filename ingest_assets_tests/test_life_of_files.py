@@ -215,7 +215,7 @@ def kill_a_run(life: Life) -> None:
     """Kill the process that supervises a run, with the run."""
     register = Register(life.home / "launcher")
     for run_id in register.run_ids():
-        if entry := register.read(run_id):
+        if (entry := register.read(run_id)) and entry.pid:  # 0 while it waits: a signal to 0 would end the tests
             try:
                 os.kill(entry.pid, signal.SIGKILL)
             except ProcessLookupError:

@@ -125,10 +125,12 @@ class Host:
                 continue
         return 0
 
-    def kill_warm(self) -> None:
+    def kill_warm(self, number: signal.Signals = signal.SIGKILL) -> int:
+        """Send the warm process a signal; return its id."""
         warm = self.warm()
         assert warm, "there is no warm process, and 0 would be this process's own group"
-        os.kill(warm, signal.SIGKILL)
+        os.kill(warm, number)
+        return warm
 
     def processes(self) -> list[int]:
         """Return the ids of all processes that belong to this instance, except this one."""

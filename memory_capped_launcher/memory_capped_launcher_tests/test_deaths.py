@@ -70,8 +70,7 @@ def test_a_killed_run_ends_by_name_within_two_seconds(host: Host) -> None:
 
 def test_a_warm_process_killed_between_runs_is_started_again(host: Host) -> None:
     host.run("ok")
-    first = host.warm()
-    os.kill(first, signal.SIGKILL)
+    first = host.kill_warm()
     run = host.run("ok")
     assert outcome(run) == "succeeded"
     assert "Launched cold" not in host.said(run.run_id)
@@ -126,8 +125,7 @@ def test_a_warm_process_that_hangs_is_replaced(own_host: Host, monkeypatch: pyte
     monkeypatch.setattr("memory_capped_launcher.warm.warm_client._ANSWER_S", patient(0.5))
     monkeypatch.setattr("memory_capped_launcher.warm.warm_client._PING_S", patient(0.5))
     own_host.run("ok")
-    hanging = own_host.warm()
-    os.kill(hanging, signal.SIGSTOP)
+    hanging = own_host.kill_warm(signal.SIGSTOP)
     try:
         assert outcome(own_host.run("ok")) == "succeeded"
     finally:
