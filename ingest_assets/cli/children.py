@@ -113,7 +113,9 @@ class Children:
         ours = os.getpid()
 
         def become() -> None:
-            signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+            for asking in _ASKING:  # whoever started this process may ignore or block them, and parts are ended by one
+                signal.signal(asking, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._mask - _WATCHED)
             die_with_parent(ours)
 
         process = subprocess.Popen(part.command, start_new_session=True, preexec_fn=become)

@@ -110,6 +110,21 @@ def test_a_part_that_others_need_ends_after_them(parents: list[Parent], tmp_path
     assert parent.end() == (0, "two ends\none ends\nasked\n")
 
 
+def test_parts_hear_a_signal_that_their_grandparent_ignored_and_blocked(parents: list[Parent]) -> None:
+    hears = "trap 'echo heard; exit' TERM; echo ready; while :; do sleep 0.02; done"
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        parents.append(parent := Parent(f'children.start(part("one", "{hears}")); children.watch()', grace_s=5))
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+    parent.pid("one")
+    assert parent.output.readline() == "ready\n"
+    parent.process.send_signal(signal.SIGINT)
+    assert parent.end() == (0, "heard\nasked\n")
+
+
 def test_a_part_that_does_not_end_is_killed_with_what_it_started(parents: list[Parent]) -> None:
     stubborn = "trap '' TERM; sleep 60 & echo ready; while :; do sleep 1; done"
     parent = Parent(f'children.start(part("one", "{stubborn}")); children.watch()', grace_s=0.1)
