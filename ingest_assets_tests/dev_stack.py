@@ -7,34 +7,28 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pytest
 
-from ingest_assets.config.settings import Settings
+from ingest_assets.config.home import prepare_home
+from ingest_assets.config.settings import INSTANCE_DB, Settings
 from ingest_assets.file_ids import file_id_of
 from ingest_assets.ledger_records import FileRecord, State
 from ingest_assets.project import Project as Parts
 from ingest_assets_tests.conftest import ROOT
+from testing.polling import PolledLedger, until
+from testing.quick_daemon import hasten
 from testing.servers import free_port
 
 BIN = Path(sys.executable).parent
-
-
-def until(condition: Callable[[], Any], *, what: str, timeout_s: float = 240) -> Any:
-    """Poll until something is so, and return it."""
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.5)
-    raise AssertionError(f"after {timeout_s:.0f} s still not so: {what}")
 
 
 class Stack:
@@ -48,6 +42,7 @@ class Stack:
         self.bucket.mkdir(parents=True)
         self.environment = {
             **os.environ,
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])),
             "DAGSTER_HOME": str(home),
             "INGEST_MODEL_CACHE": str(model_cache),
             "INGEST_SETTLE_S": "1",
@@ -57,6 +52,11 @@ class Stack:
         }
         here = {"DAGSTER_HOME": home, "INGEST_MODEL_CACHE": model_cache, **settings}
         self.parts = Parts(Settings.model_validate(here))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("DAGSTER_HOME", str(home))
+            prepare_home(self.parts.settings)
+        hasten(home)
+        self._polled = PolledLedger(self.parts)
 
     def answers(self) -> bool:
         try:
@@ -66,14 +66,22 @@ class Stack:
             return False
 
     def record(self, name: str) -> FileRecord | None:
-        return self.parts.store.file(f"ann:p:{name}")
+        return self.record_of(f"ann:p:{name}")
+
+    def record_of(self, file_id: str) -> FileRecord | None:
+        """Return a file's entry in the ledger. What polls for it must not take half of the machine."""
+        return self._polled.record(file_id)
 
     def ended(self, name: str, state: State, *, generation: int = 1) -> bool:
         record = self.record(name)
         return record is not None and record.state is state and record.generation >= generation
 
+    @cached_property
     def instance(self) -> dg.DagsterInstance:
-        return dg.DagsterInstance.from_config(str(self.home))
+        """The instance, opened once: to open it at each look would cost a third of a second of processor time."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(INSTANCE_DB, self.environment.get(INSTANCE_DB, ""))
+            return dg.DagsterInstance.from_config(str(self.home))
 
     def put(self, name: str, text: str, *, user: str = "ann") -> str:
         """Put a file into the user's project p; return its partition key."""
@@ -126,4 +134,5 @@ def running_stack(home: Path, model_cache: Path, **settings: str) -> Iterator[St
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        stack.instance.dispose()
         stack.parts.close()

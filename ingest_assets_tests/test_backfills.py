@@ -13,7 +13,8 @@ from dagster._core.execution.backfill import BulkActionStatus
 
 from ingest_assets.ledger_records import State
 from ingest_assets.stores.chroma.locks import StoreLocks
-from ingest_assets_tests.dev_stack import Stack, running_stack, until
+from ingest_assets_tests.dev_stack import Stack, running_stack
+from testing.polling import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -41,8 +42,7 @@ def locks(stack: Stack) -> StoreLocks:
 
 
 def runs(stack: Stack, **filters: Any) -> list[dg.DagsterRun]:
-    with stack.instance() as instance:
-        return list(instance.get_runs(filters=dg.RunsFilter(**filters)))
+    return list(stack.instance.get_runs(filters=dg.RunsFilter(**filters)))
 
 
 def files_of(found: list[dg.DagsterRun]) -> set[str]:
@@ -69,14 +69,13 @@ def test_a_persons_run_in_the_ui_goes_before_the_uploads_that_wait(stack: Stack,
         assert answer["__typename"] == "LaunchRunSuccess"
         run_id = answer["run"]["runId"]
     until(lambda: all(stack.ended(f"note {n}.md", State.SUCCEEDED) for n in range(6)), what="all are in the store")
-    with stack.instance() as instance:
-        records = instance.get_run_records()
-        began = {record.dagster_run.run_id: record.start_time or 0.0 for record in records}
-        later = {
-            record.dagster_run.tags["dagster/partition"]
-            for record in records
-            if record.start_time and record.start_time > began[run_id]
-        }
+    records = stack.instance.get_run_records()
+    began = {record.dagster_run.run_id: record.start_time or 0.0 for record in records}
+    later = {
+        record.dagster_run.tags["dagster/partition"]
+        for record in records
+        if record.start_time and record.start_time > began[run_id]
+    }
     assert waiting - later <= before, "it started before all that waited in the queue"
 
 
@@ -84,7 +83,7 @@ def test_a_backfill_is_cancelled_half_way_and_the_rest_is_resumed(stack: Stack, 
     files = {stack.put(f"log {number}.md", f"# Log {number}\n\nA calm day.\n", user="bea") for number in range(6)}
 
     def are_stored() -> bool:
-        records = map(stack.parts.store.file, files)
+        records = map(stack.record_of, files)
         return all(record is not None and record.state is State.SUCCEEDED for record in records)
 
     until(are_stored, what="the files are in the store")
@@ -113,7 +112,7 @@ def test_failed_files_and_a_name_of_240_bytes_are_backfilled(stack: Stack) -> No
     (stack.bucket / "broken.pdf").write_bytes(b"%PDF-1.7\nnothing that a reader could use\n")
     long_id = stack.put(LONG_NAME, "# Long\n\nA name as long as file systems allow.\n")
     until(lambda: stack.ended("broken.pdf", State.FAILED, generation=0), what="the broken file is recorded as failed")
-    until(lambda: stack.parts.store.file(long_id), what="the file with the long name is in the store")
+    until(lambda: stack.record_of(long_id), what="the file with the long name is in the store")
     failed = stack.ingest("backfill", "--failed", "--user", "ann")
     assert failed["files"] == 1
     chosen = stack.ingest("backfill", f"ann/p/{LONG_NAME}")
@@ -124,6 +123,5 @@ def test_failed_files_and_a_name_of_240_bytes_are_backfilled(stack: Stack) -> No
 
 
 def status(stack: Stack, backfill_id: str) -> str:
-    with stack.instance() as instance:
-        found = instance.get_backfill(backfill_id)
+    found = stack.instance.get_backfill(backfill_id)
     return found.status.value if found and isinstance(found.status, BulkActionStatus) else ""

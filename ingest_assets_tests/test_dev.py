@@ -16,7 +16,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from ingest_assets.ledger_records import State
-from ingest_assets_tests.dev_stack import Stack, running_stack, until
+from ingest_assets_tests.dev_stack import Stack, running_stack
+from testing.polling import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -45,8 +46,7 @@ def test_a_dropped_file_is_ingested_again_when_it_changes_and_purged_when_it_goe
     assert ["kitchen" in hit["text"] for hit in answer["hits"]] == [True], answer
     path.unlink()
     until(lambda: stack.record("tides.md") is None, what="the deleted file is purged")
-    with dg.DagsterInstance.from_config(str(stack.home)) as instance:
-        until(lambda: "ann:p:tides.md" not in instance.get_dynamic_partitions("files"), what="its partition is gone")
+    until(lambda: "ann:p:tides.md" not in stack.instance.get_dynamic_partitions("files"), what="its partition is gone")
 
 
 @pytest.mark.skipif(shutil.which("chromedriver") is None, reason="needs Debian's chromium and chromium-driver")
@@ -55,14 +55,13 @@ def test_a_backfill_is_started_in_the_browser(stack: Stack) -> None:
     for name in names:
         (stack.bucket / name).write_text(f"# {name}\n\nThey winter on the north meadow.\n")
     until(lambda: all(stack.ended(name, State.SUCCEEDED) for name in names), what="the files are in the store")
-    with dg.DagsterInstance.from_config(str(stack.home)) as instance:
-        start_backfill_of_all(f"{stack.url}/asset-groups", instance, screenshot=stack.home / "backfill.png")
+    start_backfill_of_all(f"{stack.url}/asset-groups", stack.instance, screenshot=stack.home / "backfill.png")
 
-        def backfilled() -> set[str]:
-            runs = instance.get_runs(filters=dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS]))
-            return {run.tags["dagster/partition"] for run in runs if "dagster/backfill" in run.tags}
+    def backfilled() -> set[str]:
+        runs = stack.instance.get_runs(filters=dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS]))
+        return {run.tags["dagster/partition"] for run in runs if "dagster/backfill" in run.tags}
 
-        until(lambda: backfilled() == {f"ann:p:{name}" for name in names}, what="the backfill's runs succeeded")
+    until(lambda: backfilled() == {f"ann:p:{name}" for name in names}, what="the backfill's runs succeeded")
     records = [stack.record(name) for name in names]
     assert [record.generation for record in records if record] == [1, 1], "nothing changed, nothing was published again"
 

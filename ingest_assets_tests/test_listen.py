@@ -11,7 +11,8 @@ import pytest
 
 from ingest_assets.ledger_records import State
 from testing.object_storage import s3_server
-from testing.watched_bucket import BIN, ROOT, WatchedBucket, until
+from testing.polling import until
+from testing.watched_bucket import BIN, ROOT, WatchedBucket
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import dagster as dg
 import pytest
 
 from ingest_assets.ledger_records import State
-from ingest_assets_tests.dev_stack import Stack, running_stack, until
+from ingest_assets_tests.dev_stack import Stack, running_stack
+from testing.polling import until
 from testing.postgres import postgres, rows_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -36,15 +35,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory, model_cache: Path, url: str)
         yield stack
 
 
-@contextmanager
-def instance_of(stack: Stack) -> Iterator[dg.DagsterInstance]:
-    """Open the instance as a process of the stack does: its dagster.yaml names the variable and not the address."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("INGEST_INSTANCE_DB", stack.environment["INGEST_INSTANCE_DB"])
-        with dg.DagsterInstance.from_config(str(stack.home)) as instance:
-            yield instance
-
-
 def test_a_file_is_noticed_queued_and_run_and_nothing_of_it_is_in_sqlite(stack: Stack, url: str) -> None:
     ended = "select status from runs order by id limit 1"
     until(lambda: rows_of(url, ended) == [("SUCCESS",)], what="its run has ended, in PostgreSQL")
@@ -66,9 +56,8 @@ def test_a_backfill_by_command_is_run_by_the_daemon(stack: Stack) -> None:
     started = stack.ingest("backfill", "--all")
 
     def ended() -> bool:
-        with instance_of(stack) as instance:
-            backfill = instance.get_backfill(started["backfill_id"])
-            return backfill is not None and backfill.status.value == "COMPLETED_SUCCESS"
+        backfill = stack.instance.get_backfill(started["backfill_id"])
+        return backfill is not None and backfill.status.value == "COMPLETED_SUCCESS"
 
     until(ended, what="the backfill has succeeded")
 

@@ -6,8 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,20 +17,11 @@ from ingest_assets.config.settings import Settings
 from ingest_assets.ledger_records import FileRecord
 from ingest_assets.project import Project
 from testing.object_storage import S3Server
+from testing.polling import PolledLedger
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 _STOP_S = 30.0
-
-
-def until(condition: Callable[[], Any], *, what: str, timeout_s: float = 240, every_s: float = 0.1) -> Any:
-    """Poll until something is so, and return it."""
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(every_s)
-    raise AssertionError(f"after {timeout_s:.0f} s still not so: {what}")
 
 
 @dataclass
@@ -106,7 +96,11 @@ class WatchedBucket:
 
     def record(self, name: str) -> FileRecord | None:
         """Return the file's entry in the ledger."""
-        return self.project.store.file(f"ann:p:{name}")
+        return self._polled.record(f"ann:p:{name}")
+
+    @cached_property
+    def _polled(self) -> PolledLedger:
+        return PolledLedger(self.project)
 
     @contextmanager
     def daemon(self) -> Iterator[subprocess.Popen[bytes]]:

@@ -21,7 +21,8 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from testing.object_storage import s3_server
-from testing.watched_bucket import WatchedBucket, rss_mb, until
+from testing.polling import until
+from testing.watched_bucket import WatchedBucket, rss_mb
 
 WAYS = ("listener", "events", "listing")
 WANTED_S = {"listener": 3.0, "events": 10.0, "listing": 25.0}
