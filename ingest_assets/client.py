@@ -16,13 +16,13 @@ import secrets
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
+from ingest_assets.client_answers import ServiceBatch, ServiceChunk, ServiceDocument, ServiceHit, ServiceJob, TakenJob
 from ingest_assets.errors import BadInput, ConfigError, OutsideError
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ _LONGEST_WAIT_S = 30.0
 _PAGE = 200
 """Files or chunks of one request."""
 _LOOK_EVERY_S = 0.5
-_ENDED = frozenset({"succeeded", "partial", "failed"})
 _AGAIN = frozenset({429, 503})
 
 
@@ -45,109 +44,6 @@ class ServiceRefused(BadInput):
         """Take the HTTP status, and code and detail of the problem document."""
         super().__init__(detail)
         self.status, self.code, self.detail = status, code, detail
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceFile:
-    """What became of one file of an upload."""
-
-    file_id: str
-    filename: str
-    state: str
-    percent: int = 0
-    pages: int = 0
-    chunks: int = 0
-    error: str = ""
-    attempts: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceJob:
-    """What became of an upload."""
-
-    job_id: str
-    state: str
-    """receiving, queued, processing, succeeded, partial or failed."""
-    files: tuple[ServiceFile, ...] = ()
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether nothing more happens to its files."""
-        return self.state in _ENDED
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceBatch:
-    """What became of chunks that were handed in."""
-
-    success: bool
-    doc_id: str
-    total_chunks: int
-    indexed_chunks: int
-    duplicate_chunks: int
-    message: str
-    conflicts: tuple[str, ...] = field(default=())
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceDocument:
-    """A file of the project, or a document of chunks that were handed in."""
-
-    file_id: str
-    filename: str
-    """Its name below the project, by which it is read and removed."""
-    state: str
-    """pending, processing, or how its last run ended."""
-    origin: str = "bucket"
-    """bucket, or client for chunks that were handed in."""
-    media_type: str = ""
-    size_bytes: int = 0
-    sha256: str = ""
-    pages: int = 0
-    """Pages, slides or sheets; 0 where the format has none."""
-    chunks: int = 0
-    """Chunks in force."""
-    languages: tuple[str, ...] = ()
-    summary: str = ""
-    error: str = ""
-    updated_at: str = ""
-    """UTC, ISO 8601."""
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceChunk:
-    """A chunk of a document, as a search finds it."""
-
-    chunk_id: str
-    index: int
-    """Place in the document, from 0."""
-    text: str
-    pages: tuple[int, ...] = ()
-    """Numbers from 1."""
-    section: tuple[str, ...] = ()
-    """Titles above it, outermost first."""
-    metadata: dict[str, Any] = field(default_factory=dict)
-    """What the client that handed it in said of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceHitFile:
-    """The document that a hit is from."""
-
-    file_id: str
-    user_id: str
-    project_id: str
-    filename: str
-    media_type: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceHit(ServiceChunk):
-    """A chunk that a search found."""
-
-    score: float = 0.0
-    """Cosine similarity to the question, -1 to 1."""
-    file: ServiceHitFile = field(kw_only=True)
 
 
 class ServiceClient:
@@ -203,7 +99,7 @@ class ServiceClient:
                     raise BadInput(f"{error.filename}: cannot be read ({error.strerror})") from error
                 return self._http.post("/upload", data=form, files=parts, headers=headers)
 
-        return msgspec.convert(self._asked(send), type=_JobTaken).job()
+        return msgspec.convert(self._asked(send), type=TakenJob).job()
 
     def status(self, job_id: str) -> ServiceJob:
         """Tell what became of an upload.
@@ -267,7 +163,7 @@ class ServiceClient:
             "callback": callback,
             "metadata": dict(metadata or {}),
         }
-        return msgspec.convert(self._posted("/ingest-file", body), type=_JobTaken).job()
+        return msgspec.convert(self._posted("/ingest-file", body), type=TakenJob).job()
 
     def files(self, *, offset: int = 0) -> Iterator[ServiceDocument]:
         """Yield the project's files, those that no run has tried yet first; `offset` passes over so many.
@@ -415,21 +311,6 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     _Send: TypeAlias = Callable[[dict[str, str]], httpx.Response]
-
-
-class _TakenFile(msgspec.Struct):
-    file_id: str
-    filename: str
-
-
-class _JobTaken(msgspec.Struct):
-    job_id: str
-    state: str
-    files: list[_TakenFile]
-
-    def job(self) -> ServiceJob:
-        files = tuple(ServiceFile(each.file_id, each.filename, self.state) for each in self.files)
-        return ServiceJob(self.job_id, self.state, files)
 
 
 def _named(filename: str, origin: str) -> dict[str, str]:
