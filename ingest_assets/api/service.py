@@ -19,6 +19,7 @@ from ingest_assets.api.admission.throttling import Throttle
 from ingest_assets.api.figures import ServiceFigures
 from ingest_assets.api.pictures.hit_pictures import HitPictures
 from ingest_assets.api.pictures.page_pictures import PagePictures
+from ingest_assets.api.tracing import Traces
 from ingest_assets.errors import ConfigError, OutsideError
 from ingest_assets.index.search_counts import FoundFiles
 from ingest_assets.messaging.resident_loop import ResidentAction, repeat_until_stopped
@@ -50,6 +51,7 @@ class Service:
         """Pages as pictures, for people."""
         self.quotas = Quotas(settings, lambda: self.project)
         self.figures = ServiceFigures(lambda: self.project)
+        self.traces = Traces(settings.otel_endpoint)
         self.hit_pictures = HitPictures()
         self.found_files = FoundFiles()
         """What searches have found and is not added up yet."""
@@ -135,4 +137,5 @@ class Service:
         except OutsideError as error:
             _log.warning("searches: what was counted last is lost: %s", error)
         self._held.close()
+        self.traces.close()
         self._project.close()

@@ -127,7 +127,13 @@ class ServiceSettings(BaseModel):
         validation_alias="INGEST_LOG_FORMAT",
         description="how the service writes its log: json, one object a line, or text",
     )
-
+    otel_endpoint: str = Field(
+        default="",
+        pattern=r"^(https?://\S+)?$",
+        validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
+        description="collector of OpenTelemetry that the service sends traces to (OTLP over HTTP, extra `otel`); the "
+        "other OTEL_ variables hold as well; empty: no traces",
+    )
     service_url: str = Field(
         default="",
         pattern=r"^(https?://\S+)?$",

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ingest_assets.errors import OutsideError
 from ingest_assets.ledger_records import EVERYTHING, Filter, Hit, Scope
 from ingest_assets.stages.embed import Embedder
 from ingest_assets.stores.contract import Searching
+
+if TYPE_CHECKING:
+    from ingest_assets.records import Vector
 
 MAX_RESULTS = 100
 """Results of one question: more than a person reads or a prompt holds."""
@@ -22,36 +26,46 @@ def search(query: str, *, k: int, scope: Scope, embedder: Embedder, store: Searc
         ValueError: the question is empty or too long, or k is not within 1 to 100.
         OutsideError: the embedder or the store is away.
     """
-    return [hit for _, hit in search_projects(query, k=k, scopes=[scope], embedder=embedder, store=store)]
+    vector = question_vector(query, embedder=embedder)
+    return [hit for _, hit in search_projects(vector, k=k, scopes=[scope], store=store)]
+
+
+def question_vector(query: str, *, embedder: Embedder) -> Vector:
+    """Return the vector of a question, as one row.
+
+    Raises:
+        ValueError: the question is empty or too long.
+        OutsideError: the embedder is away.
+    """
+    if not query.strip():
+        raise ValueError("the question is empty; write what to look for")
+    if len(query) > MAX_QUERY_CHARACTERS:
+        raise ValueError(f"the question has {len(query)} characters; at most {MAX_QUERY_CHARACTERS} are read")
+    vectors = embedder.embed([query])
+    if len(vectors) != 1:
+        raise OutsideError(f"{embedder.model} gave {len(vectors)} vectors for one question")
+    return vectors
 
 
 def search_projects(
-    query: str,
+    vector: Vector,
     *,
     k: int,
     scopes: Sequence[Scope],
-    embedder: Embedder,
     store: Searching,
     filters: Filter = EVERYTHING,
     min_score: float = -1.0,
 ) -> list[tuple[Scope, Hit]]:
     """Return up to k chunks of several projects that the filter lets through, best first, each with its project.
 
-    The question is embedded once, and each project is searched alone. Chunks below `min_score` are left out.
+    Each project is searched alone for the question's vector. Chunks below `min_score` are left out.
 
     Raises:
-        ValueError: as `search`.
-        OutsideError: as `search`.
+        ValueError: k is not within 1 to 100.
+        OutsideError: the store is away.
     """
-    if not query.strip():
-        raise ValueError("the question is empty; write what to look for")
-    if len(query) > MAX_QUERY_CHARACTERS:
-        raise ValueError(f"the question has {len(query)} characters; at most {MAX_QUERY_CHARACTERS} are read")
     if not 1 <= k <= MAX_RESULTS:
         raise ValueError(f"{k} results were asked for; ask for 1 to {MAX_RESULTS}")
-    vectors = embedder.embed([query])
-    if len(vectors) != 1:
-        raise OutsideError(f"{embedder.model} gave {len(vectors)} vectors for one question")
-    found = [(scope, hit) for scope in scopes for hit in store.search(vectors[0], k=k, scope=scope, filters=filters)]
+    found = [(scope, hit) for scope in scopes for hit in store.search(vector[0], k=k, scope=scope, filters=filters)]
     found.sort(key=lambda pair: (-pair[1].score, pair[1].chunk.file_id, pair[1].chunk.index))
     return [(scope, hit) for scope, hit in found[:k] if hit.score >= min_score]

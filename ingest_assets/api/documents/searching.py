@@ -17,7 +17,7 @@ from ingest_assets.api.idempotency import IdempotentRoute
 from ingest_assets.api.problems import ApiProblem, documented
 from ingest_assets.api.service import Service
 from ingest_assets.ledger_records import Filter, Hit, JsonScalar, Scope
-from ingest_assets.stages.search import MAX_QUERY_CHARACTERS, MAX_RESULTS, search_projects
+from ingest_assets.stages.search import MAX_QUERY_CHARACTERS, MAX_RESULTS, question_vector, search_projects
 
 if TYPE_CHECKING:
     from ingest_assets.project import Project
@@ -96,15 +96,12 @@ def search_hits(service: ServiceDep, caller: AdminDep, body: SearchRequest) -> R
 def _found(service: Service, caller: Caller, body: SearchRequest, *, project: Project) -> list[tuple[Scope, Hit]]:
     scopes, filters = _scopes(service, caller, body), _filter(body.filters)
     try:
-        found = search_projects(
-            body.query,
-            k=body.k,
-            scopes=scopes,
-            embedder=project.embedder,
-            store=project.store,
-            filters=filters,
-            min_score=body.min_score,
-        )
+        with service.traces.part("embed question", characters=len(body.query)):
+            vector = question_vector(body.query, embedder=project.embedder)
+        with service.traces.part("search store", projects=len(scopes), k=body.k):
+            found = search_projects(
+                vector, k=body.k, scopes=scopes, store=project.store, filters=filters, min_score=body.min_score
+            )
     except ValueError as error:
         raise ApiProblem(400, "wrong_query", str(error)) from error
     service.found_files.add(hit.chunk.file_id for _, hit in found)
