@@ -63,6 +63,29 @@ def test_search_keeps_users_and_projects_apart(store: VectorStore) -> None:
     assert store.search(vector_of("x"), k=5, scope=Scope("ada", "nothing")) == []
 
 
+def test_projects_are_those_of_one_user_that_have_a_record(store: VectorStore) -> None:
+    for user_id, project_id, name in (
+        ("ada", "letters", "a.txt"),
+        ("ada", "engines", "b.txt"),
+        ("ada", "engines", "c.txt"),
+        ("ad", "aengines", "d.txt"),
+        ("bob", "gone", "e.txt"),
+    ):
+        record = record_of(name, user_id=user_id, project_id=project_id)
+        publish(store, record, texts_of(name, 1))
+    store.note(record_of("empty.txt", user_id="bob", project_id="noted"))
+    store.delete("e.txt")
+    assert [store.projects(user) for user in ("ada", "ad", "bob", "eve")] == [
+        ["engines", "letters"],
+        ["aengines"],
+        ["noted"],
+        [],
+    ]
+    everybody: object = {"$ne": "nobody"}
+    with pytest.raises(ValueError, match="not empty"):
+        store.projects(everybody)  # type: ignore[arg-type]
+
+
 def test_a_filter_cannot_be_turned_into_an_operator(store: VectorStore) -> None:
     publish(store, NOTES, NOTES_TEXTS)
     everybody: object = {"$ne": "nobody"}
