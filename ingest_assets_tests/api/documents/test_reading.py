@@ -10,6 +10,8 @@ import pytest
 from ingest_assets_tests.api.conftest import Served, serving
 from ingest_assets_tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 PDF = "station-handbook.pdf"
 OF_PDF = {"user_id": "ann", "project_id": "p", "filename": PDF}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import httpx
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ingest_assets.access.callers import KeyRole
@@ -23,6 +24,7 @@ def figures(client: httpx.Client) -> dict[tuple[str, ...], float]:
     }
 
 
+@pytest.mark.slow
 def test_a_file_that_waits_and_one_that_was_ingested_are_seen(served: Served) -> None:
     assert served.ingest(served.put("ann/p/tides.md", "# Tides\n\nHigh tide is at noon."))
     served.put("ann/p/geese.md", "# Geese\n\nThey winter on the north meadow.")
@@ -40,6 +42,7 @@ def test_a_file_that_waits_and_one_that_was_ingested_are_seen(served: Served) ->
         assert 1e7 < found[("ingest_stage_highest_memory_bytes", *labels)] < 4e9
 
 
+@pytest.mark.slow
 def test_a_run_that_finds_nothing_to_do_counts_as_unchanged(served: Served) -> None:
     file_id = served.put("ann/p/tides.md", "# Tides\n\nHigh tide is at noon.")
     assert served.ingest(file_id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ingest_assets_tests.api.conftest import Served
 
 
@@ -13,6 +15,7 @@ def test_the_host_shows_memory_and_the_queue(served: Served) -> None:
     assert host["queued"] == 1 and host["files_by_state"] == {"pending": 1}
 
 
+@pytest.mark.slow
 def test_a_problem_says_what_and_what_to_do_and_whose_file_it_is(served: Served) -> None:
     assert not served.ingest(served.put("ann/p/broken.pdf", b"%PDF-1.7\nbroken"))
     (problem,) = [each for each in served.client.get("/host").json()["problems"] if each["filename"]]
@@ -20,6 +23,7 @@ def test_a_problem_says_what_and_what_to_do_and_whose_file_it_is(served: Served)
     assert "damaged" in problem["what"] and problem["todo"]
 
 
+@pytest.mark.slow
 def test_the_problems_of_other_users_files_are_not_told(served: Served) -> None:
     assert not served.ingest(served.put("ann/p/broken.pdf", b"%PDF-1.7\nbroken"))
     told = served.with_key("bob").get("/host").json()["problems"]

@@ -12,6 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 from ingest_assets_tests.api.conftest import Served, serving
 from ingest_assets_tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 PDF = "station-handbook.pdf"
 HANDBOOK = (ROOT / "samples" / PDF).read_bytes()
 OF_PDF = {"user_id": "ann", "project_id": "p", "filename": PDF}
