@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,20 @@ def test_a_dropped_file_is_ingested_again_when_it_changes_and_purged_when_it_goe
     path.unlink()
     until(lambda: stack.record("tides.md") is None, what="the deleted file is purged")
     until(lambda: "ann:p:tides.md" not in stack.instance.get_dynamic_partitions("files"), what="its partition is gone")
+
+
+def test_a_run_names_the_request_that_brought_its_file_and_the_log_names_both(stack: Stack) -> None:
+    form = {"user_id": "ann", "project_id": "p"}
+    sent = httpx.post(f"{stack.service_url}/upload", data=form, files={"files": ("eels.md", b"# Eels")}, timeout=60)
+    assert sent.status_code == 202, sent.text
+    until(lambda: stack.ended("eels.md", State.SUCCEEDED), what="the file is in the store")
+    request_id = sent.headers["X-Request-ID"]
+    (run,) = stack.instance.get_runs(filters=dg.RunsFilter(tags={"ingest/request": request_id}))
+    assert run.tags["dagster/partition"] == "ann:p:eels.md"
+    lines = [json.loads(line) for line in (stack.home / "up.log").read_text().splitlines() if line.startswith("{")]
+    (line,) = [line for line in lines if line.get("request_id") == request_id]
+    assert (line["route"], line["job_id"]) == ("/upload", sent.json()["job_id"])
+    assert any(line["logger"].startswith("dagster.daemon") and run.run_id in line["event"] for line in lines)
 
 
 @pytest.mark.skipif(shutil.which("chromedriver") is None, reason="needs Debian's chromium and chromium-driver")

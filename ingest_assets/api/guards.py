@@ -74,6 +74,7 @@ class RequestLog:
                 "status": status,
                 "seconds": round(took_s, 4),
                 "key_id": state.get("key_id", ""),
+                **({"job_id": state["job_id"]} if "job_id" in state else {}),
                 **({"trace_id": trace_id} if trace_id else {}),
             }
             _log.info("%s %s %s", scope["method"], route or "(no route)", status, extra={"fields": said})

@@ -50,9 +50,11 @@ def up(
             with Children() as children:
                 children.run(_ingest("prepare"))
                 children.start(_ingest("serve"))
-                children.start(_code_server(code_socket, reload=reload), is_up=lambda: _is_listening(code_socket))
-                children.start(_daemon(workspace))
-                children.start(_web_server(workspace, settings))
+                log_as = ("--log-format", "json" if settings.log_format == "json" else "colored")
+                code = _code_server(code_socket, reload=reload, log_as=log_as)
+                children.start(code, is_up=lambda: _is_listening(code_socket))
+                children.start(_daemon(workspace, log_as))
+                children.start(_web_server(workspace, settings, log_as))
                 typer.echo(f"Dagster's pages are at http://127.0.0.1:{settings.dagster_port}", err=True)
                 children.watch()
         except PartEnded as error:
@@ -66,7 +68,7 @@ def _ingest(command: str) -> SystemPart:
     return SystemPart(f"`ingest {command}`", (sys.executable, sys.argv[0], command))
 
 
-def _code_server(code_socket: Path, *, reload: bool) -> SystemPart:
+def _code_server(code_socket: Path, *, reload: bool, log_as: tuple[str, str]) -> SystemPart:
     from ingest_assets.cli.children import SystemPart
 
     command = ("code-server", "start") if reload else ("api", "grpc")
@@ -74,20 +76,22 @@ def _code_server(code_socket: Path, *, reload: bool) -> SystemPart:
         "the process with the code",
         (
             *(sys.executable, "-m", "dagster", *command, "--socket", str(code_socket)),
-            *("--module-name", _DEFINITIONS, "--location-name", _LOCATION, "--log-level", "warning"),
+            *("--module-name", _DEFINITIONS, "--location-name", _LOCATION, "--log-level", "warning", *log_as),
             "--use-python-environment-entry-point",
         ),
         ends_last=True,
     )
 
 
-def _daemon(workspace: Path) -> SystemPart:
+def _daemon(workspace: Path, log_as: tuple[str, str]) -> SystemPart:
     from ingest_assets.cli.children import SystemPart
 
-    return SystemPart("the daemon", (sys.executable, "-m", "dagster._daemon", "run", "--workspace", str(workspace)))
+    return SystemPart(
+        "the daemon", (sys.executable, "-m", "dagster._daemon", "run", "--workspace", str(workspace), *log_as)
+    )
 
 
-def _web_server(workspace: Path, settings: Settings) -> SystemPart:
+def _web_server(workspace: Path, settings: Settings, log_as: tuple[str, str]) -> SystemPart:
     from ingest_assets.cli.children import SystemPart
 
     return SystemPart(
@@ -95,7 +99,7 @@ def _web_server(workspace: Path, settings: Settings) -> SystemPart:
         (
             *(sys.executable, "-m", "dagster_webserver", "--workspace", str(workspace)),
             *("--host", "127.0.0.1", "--port", str(settings.dagster_port)),
-            *("--path-prefix", f"{settings.root_path}/dagster"),
+            *("--path-prefix", f"{settings.root_path}/dagster", *log_as),
         ),
     )
 

@@ -125,7 +125,7 @@ class ServiceSettings(BaseModel):
         default="json",
         pattern="^(json|text)$",
         validation_alias="INGEST_LOG_FORMAT",
-        description="how the service writes its log: json, one object a line, or text",
+        description="how the service and all parts of `ingest up` write their logs: json, one object a line, or text",
     )
     otel_endpoint: str = Field(
         default="",

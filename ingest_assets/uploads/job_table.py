@@ -61,6 +61,8 @@ class JobFile:
     """The bucket had these bytes under this name already."""
     error: str = ""
     """Why it was not kept."""
+    request_id: str = ""
+    """The request that brought it."""
 
     @property
     def is_settled(self) -> bool:

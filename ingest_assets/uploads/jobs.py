@@ -20,11 +20,13 @@ from ingest_assets.index.attempts import attempts_of
 from ingest_assets.index.database import Database
 from ingest_assets.index.file_table import FILES_TABLE
 from ingest_assets.index.state_change import PassingState
-from ingest_assets.ledger_records import State
+from ingest_assets.ledger_records import Scope, State
 from ingest_assets.uploads.job_table import IS_OPEN, JOBS, Job, JobFile, job_of_row, row_of_job
 
 _DAY_S = 86_400.0
 _AT_ONCE = 500
+_LATEST = 20
+"""Jobs that are read for a file: a run starts soon after its request, or some other change caused it."""
 _KNOWN = FILES_TABLE.c
 
 
@@ -133,6 +135,15 @@ class Jobs:
         with self.database.begin(writes=False) as connection:
             row = connection.execute(select(JOBS).where(JOBS.c.job_id == job_id)).one_or_none()
         return None if row is None else job_of_row(row)
+
+    def request_of(self, scope: Scope, file_id: str, *, version: str) -> str:
+        """Return the id of the request that brought a version, if it is among the project's latest; otherwise ''."""
+        owned = (JOBS.c.user_id == scope.user_id) & (JOBS.c.project_id == scope.project_id)
+        latest = select(JOBS).where(owned).order_by(JOBS.c.created_s.desc()).limit(_LATEST)
+        with self.database.begin(writes=False) as connection:
+            jobs = [job_of_row(row) for row in connection.execute(latest)]
+        found = (file for job in jobs for file in job.files if (file.file_id, file.version) == (file_id, version))
+        return next((file.request_id for file in found), "")
 
     def claim_open(self, *, limit: int, claimed_s: float) -> list[Job]:
         """Return jobs with files that are not kept and that no process works on; they are this caller's for a while."""

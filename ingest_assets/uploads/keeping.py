@@ -101,9 +101,10 @@ class Keeping:
         project_id: str,
         details: dict[str, Any] | None = None,
         callback: str = "",
+        request_id: str = "",
         also: Also | None = None,
     ) -> Job:
-        """Write the job of these files. From here on all of them will be kept.
+        """Write the job of these files, which a request brought. From here on all of them will be kept.
 
         Raises:
             OutsideError: the database is away; nothing was written then.
@@ -112,7 +113,7 @@ class Keeping:
             job_id=secrets.token_hex(16),
             user_id=user_id,
             project_id=project_id,
-            files=tuple(files),
+            files=tuple(replace(file, request_id=request_id) for file in files),
             details=details or {},
             callback=callback,
             created_s=self.jobs.clock(),
@@ -121,7 +122,7 @@ class Keeping:
             if also is not None:
                 also(connection, job)
             self.jobs.add(connection, job, claimed_s=0.0 if any(file.source for file in files) else _BEGUN_S)
-            for file in files if callback else ():
+            for file in job.files if callback else ():
                 self.outbox.add_callback(connection, file.file_id, target=callback)
                 if file.is_settled:
                     self._tell_result(connection, file, target=callback)
@@ -178,7 +179,11 @@ class Keeping:
         """Copy a file into the bucket, unseen, and note under which name it lies there."""
         received = self.copy(file.source, file.key)
         copied = replace(
-            _job_file(file.key, received), sent_as=file.sent_as, source=file.source, replaces=file.replaces
+            _job_file(file.key, received),
+            sent_as=file.sent_as,
+            source=file.source,
+            replaces=file.replaces,
+            request_id=file.request_id,
         )
         found = self.bucket.stat(file.key)
         if found is not None and self._has_these_bytes(found, copied):

@@ -11,7 +11,7 @@ import json
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Header, Request
 from fastapi.responses import Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
@@ -70,6 +70,7 @@ class IngestFile(BaseModel):
     responses=documented(404, 409, 422),
 )
 def ingest_file(
+    request: Request,
     service: ServiceDep,
     caller: WriterDep,
     wanted: IngestFile,
@@ -83,12 +84,14 @@ def ingest_file(
     try:
         if key is not None:
             service.requests.require_first(key)
-        return json_answer(_begin(service, caller, wanted, key))
+        return json_answer(_begin(service, caller, wanted, key, request=request))
     except AlreadyAnswered as error:
         return json_answer(error.answer, REPLAYED)
 
 
-def _begin(service: Service, caller: Caller, wanted: IngestFile, key: RequestKey | None) -> FirstAnswer:
+def _begin(
+    service: Service, caller: Caller, wanted: IngestFile, key: RequestKey | None, *, request: Request
+) -> FirstAnswer:
     """Write the job."""
     location = read_location(wanted.location, settings=service.settings)
     target = callback_target(wanted.callback, settings=service.settings) if wanted.callback else ""
@@ -101,14 +104,16 @@ def _begin(service: Service, caller: Caller, wanted: IngestFile, key: RequestKey
         if key is not None:
             service.requests.answer_first(connection, key, answers[0])
 
-    service.keeping.begin(
+    job = service.keeping.begin(
         [file],
         user_id=scope.user_id,
         project_id=scope.project_id,
         details=wanted.metadata,
         callback=target,
+        request_id=request.state.request_id,
         also=also,
     )
+    request.state.job_id = job.job_id  # for the line of the log
     if location.url:
         service.open_jobs.wake.set()
     else:  # behind the job, so that the callback hears that the file is queued

@@ -12,6 +12,7 @@ import logging
 from contextlib import suppress
 from dataclasses import replace
 
+from fastapi import Request
 from sqlalchemy import Connection
 
 from ingest_assets.access.callers import Caller
@@ -36,7 +37,9 @@ _log = logging.getLogger(__name__)
 class Intake:
     """One upload. Its methods block, so each runs in a thread."""
 
-    def __init__(self, service: Service, caller: Caller, *, content_type: str, idempotency_key: str | None) -> None:
+    def __init__(
+        self, service: Service, caller: Caller, request: Request, *, content_type: str, idempotency_key: str | None
+    ) -> None:
         """Take the headers of the request.
 
         Raises:
@@ -44,6 +47,7 @@ class Intake:
             BadInput: the body is no form with files.
         """
         self._service, self._caller, self._idempotency_key = service, caller, idempotency_key
+        self._request = request
         settings = service.settings
         require_room(service, user_id=caller.only_user)
         self._receiving = Receiving(
@@ -101,8 +105,14 @@ class Intake:
         self._is_undecided = False  # if the database breaks off, it is unknown whether the job is written: a sweep sees
         try:
             job = keeping.begin(
-                files, user_id=form.user_id, project_id=form.project_id, details=dict(form.details), also=answer
+                files,
+                user_id=form.user_id,
+                project_id=form.project_id,
+                details=dict(form.details),
+                request_id=self._request.state.request_id,
+                also=answer,
             )
+            self._request.state.job_id = job.job_id  # for the line of the log
         except (AlreadyAnswered, BadInput):
             self._is_undecided = True
             raise

@@ -79,7 +79,7 @@ async def upload(
     try:
         content_type = request.headers.get("content-type", "")
         intake = await to_thread.run_sync(
-            lambda: Intake(service, caller, content_type=content_type, idempotency_key=idempotency_key)
+            lambda: Intake(service, caller, request, content_type=content_type, idempotency_key=idempotency_key)
         )
         async for piece in _pieces(request):
             await to_thread.run_sync(intake.feed, piece)

@@ -8,16 +8,20 @@ import dagster as dg
 
 from ingest_assets.defs.queue.turns import PRIORITY_TAG
 from ingest_assets.errors import ConfigError
+from ingest_assets.ledger_records import Scope
 from ingest_assets.project import Project
 from ingest_assets.records import SourceFile
 from ingest_assets.stages.attempts import Attempt, unread_from
+from ingest_assets.uploads.jobs import Jobs
 from memory_capped_launcher.limits import MEMORY_TAG, TIMEOUT_TAG
 from memory_capped_launcher.outcomes import CAP_TAG
 
 WINDOW_TAG = "ingest/window"
 UNREAD_TAG = "ingest/unread"
 """Parts and pictures that do not fit in memory even alone."""
-_KEPT_TAGS = (MEMORY_TAG, TIMEOUT_TAG, PRIORITY_TAG)
+REQUEST_TAG = "ingest/request"
+"""`X-Request-ID` of the request that brought the version, which the service's log names too."""
+_KEPT_TAGS = (MEMORY_TAG, TIMEOUT_TAG, PRIORITY_TAG, REQUEST_TAG)
 
 
 def attempt_of(context: dg.AssetExecutionContext, project: Project, source: SourceFile) -> Attempt:
@@ -33,8 +37,18 @@ def attempt_of(context: dg.AssetExecutionContext, project: Project, source: Sour
     if WINDOW_TAG in run.tags:
         return attempt_from(run.tags, window=project.settings.window_parts)
     window = project.first_window(source, cap_mb=int(run.tags.get(CAP_TAG) or 0))
-    context.instance.add_run_tags(run.run_id, {WINDOW_TAG: str(window)})
+    asked_by = _request_of(project, source)
+    if asked_by:
+        context.log.info(f"request {asked_by} brought this version")
+    context.instance.add_run_tags(
+        run.run_id, {WINDOW_TAG: str(window), **({REQUEST_TAG: asked_by} if asked_by else {})}
+    )
     return attempt_from(run.tags, window=window)
+
+
+def _request_of(project: Project, source: SourceFile) -> str:
+    scope = Scope(source.user_id, source.project_id)
+    return Jobs(project.database).request_of(scope, source.file_id, version=source.version)
 
 
 def attempt_from(tags: Mapping[str, str], *, window: int) -> Attempt:
