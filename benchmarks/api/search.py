@@ -36,6 +36,7 @@ from ingest_assets.project import Project
 from ingest_assets.records import EmbeddedChunk
 from ingest_assets.stores.chroma.rows import ChromaEntry, chunk_row, ledger_row, row_id
 from ingest_assets.stores.chroma.store import ChromaStore
+from ingest_assets.stores.contract import VectorStore
 from testing.servers import STOP_S, free_port
 
 PER_DOCUMENT, LONG, AT_ONCE = 100, 5_000, 5_000
@@ -120,9 +121,9 @@ def fill(address: tuple[str, ...], *, chunks: int, scopes: int) -> None:
     store.close()
 
 
-def _replace_all(store: object, records: list[FileRecord]) -> None:
+def _replace_all(store: VectorStore, records: list[FileRecord]) -> None:
     for record in records:
-        store.replace(record, chunks_of(record, PER_DOCUMENT))  # type: ignore[attr-defined]
+        store.replace(record, chunks_of(record, PER_DOCUMENT))
 
 
 def _fill_chroma(store: ChromaStore, records: list[FileRecord]) -> None:
