@@ -1,7 +1,7 @@
 """Copy an embedded Chroma store while other processes use it.
 
 Writers wait until the copy is whole, for as long as their store's files take to copy; readers do not. The rows of small
-scopes (`scope_rows.py`) are left out, because they are made again when they are next asked for.
+scopes (`small_scopes/`) are left out, because they are made again when they are next asked for.
 """
 
 from __future__ import annotations

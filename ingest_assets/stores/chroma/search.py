@@ -1,7 +1,7 @@
 """Find the chunks in Chroma that are nearest to a vector, all of them as they were at one moment.
 
-The rows of a small scope of an embedded store are compared one by one, from a file (`kept_scopes.py`). Other scopes,
-and those of a server, are searched by Chroma's index.
+The rows of a small scope are compared one by one, from a file (`small_scopes/rows_of.py`). Other scopes are searched by
+Chroma's index.
 
 Chroma finds ids in its index and reads their rows afterwards, and the ledger is read after that. An embedded store is
 locked during all of it. A server is not; its answer is used only if each file in it had the same publication in force
@@ -14,7 +14,7 @@ asked for until enough of them pass the filter here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +23,7 @@ from ingest_assets.ledger_records import Filter, Hit, Scope
 from ingest_assets.stores.chroma.client import RowsMoved
 from ingest_assets.stores.chroma.ledger import entries_in
 from ingest_assets.stores.chroma.rows import ChromaEntry, hit_of, in_force, read, scope_key
-from ingest_assets.stores.chroma.scope_rows import ScopeRows
-from ingest_assets.stores.chroma.small_scopes import content_of
+from ingest_assets.stores.chroma.small_scopes.rows_of import rows_of_small_scope
 from ingest_assets.stores.rows import Row, lets_through
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class ChromaSearch:
 
     def nearest(self, vector: Vector, *, k: int, scope: Scope, filters: Filter) -> list[Hit]:
         """Return the k nearest chunks in force that the filter lets through, best first."""
-        rows = self._rows_of(scope_key(scope))
+        rows = rows_of_small_scope(self._access, scope_key(scope))
         if rows is not None:
             with closing(rows):
                 if rows.can_compare(vector):
@@ -70,27 +69,6 @@ class ChromaSearch:
             if self._is_unmoved(entries) or self._access.steady:
                 return _ranked(found, k=k)
         raise OutsideError(f"{self._access.location}: the files near this query changed {_LOOKS} times; search again")
-
-    def _rows_of(self, scope: str) -> ScopeRows | None:
-        """Open the rows of a scope, and write their file first where there is none; None where there cannot be one."""
-        files = self._access.scopes
-        if files is None:
-            return None
-        if (rows := files.found(scope)) is not None:
-            return rows
-        with self._access.building(scope):
-            if (rows := files.found(scope)) is not None:
-                return rows
-            try:
-                with ExitStack() as held:
-                    store = held.enter_context(self._access.reading())
-                    if (former := files.former(scope)) is not None:
-                        held.enter_context(closing(former))
-                    content = content_of(store, scope, former=former, written_for=files.written_for())
-                    files.keep(scope, content)
-            except RowsMoved:  # a row is damaged: the index finds the others
-                return None
-        return ScopeRows.of(content)
 
     def _is_unmoved(self, entries: Mapping[str, ChromaEntry | None]) -> bool:
         """Tell whether each file has the publication in force that was seen last; remember what is in force now."""

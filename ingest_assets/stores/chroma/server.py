@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from ingest_assets.stores.chroma.client import ChromaCollections, open_server, translated
 from ingest_assets.stores.chroma.collections import ChromaPlace
+from ingest_assets.stores.chroma.small_scopes.remembered_scopes import RememberedScopes
 
 
 class ServedChroma:
@@ -27,6 +28,8 @@ class ServedChroma:
         self._place = place
         self._handle: ChromaCollections | None = None
         self._opening = threading.Lock()
+        self.remembered = RememberedScopes()
+        """Rows of small scopes, right only where the server's ledger says so."""
 
     @contextmanager
     def reading(self) -> Iterator[ChromaCollections]:
@@ -51,7 +54,8 @@ class ServedChroma:
         return f"Chroma at {self.location}: a server is compacted where it runs, with `chroma vacuum`"
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection, and forget rows."""
+        self.remembered.close()
         with self._opening:
             if self._handle is not None:
                 self._handle.close()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -35,14 +36,12 @@ from ingest_assets_tests.stores.builders import (
     vector_of,
     with_vector,
 )
+from ingest_assets_tests.stores.chroma.damage import spoil
 
+SAVED_EACH = 1_000
+"""Rows after which Chroma saves its index."""
 NOTES = record_of("notes.txt")
 TEXTS = texts_of("notes", 12)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "store"
 
 
 @pytest.fixture
@@ -55,14 +54,6 @@ def store(folder: Path) -> Iterator[ChromaStore]:
 def names_in(store: ChromaStore) -> set[str]:
     with store._access.reading() as handle:
         return set(row_names(handle, NOTES.file_id))
-
-
-def spoil(store: ChromaStore, **columns: object) -> str:
-    """Change one row behind the store's back; return its text."""
-    with store._access.writing() as handle:
-        name = sorted(row_names(handle, NOTES.file_id))[0]
-        handle.chunks.update(ids=[name], **{column: [value] for column, value in columns.items()})
-        return str(handle.chunks.get(ids=[name])["documents"][0])
 
 
 def test_importing_the_store_does_not_import_chroma() -> None:
@@ -117,7 +108,7 @@ def test_vectors_of_another_length_are_refused_by_name(store: ChromaStore) -> No
 
 def test_a_spoilt_vector_is_counted_not_handed_out_and_healed(store: ChromaStore) -> None:
     store.replace(NOTES, chunks_of(NOTES, TEXTS))
-    text = spoil(store, embeddings=np.full(DIMENSION, 3.0, dtype=np.float32))
+    text = spoil(store, NOTES.file_id, embeddings=np.full(DIMENSION, 3.0, dtype=np.float32))
     assert (store.audit(NOTES.file_id).rows, store.audit(NOTES.file_id).not_unit) == (12, 1)
     hashes = {each.chunk.text: each.chunk.text_sha256 for each in chunks_of(NOTES, TEXTS)}
     known = store.vectors_for(MODEL, list(hashes.values()))
@@ -129,13 +120,13 @@ def test_a_spoilt_vector_is_counted_not_handed_out_and_healed(store: ChromaStore
 
 def test_an_audit_finds_rows_of_another_model(store: ChromaStore) -> None:
     store.replace(NOTES, chunks_of(NOTES, TEXTS))
-    spoil(store, metadatas={"model": "another"})
+    spoil(store, NOTES.file_id, metadatas={"model": "another"})
     assert store.audit(NOTES.file_id).wrong_model == 1
 
 
 def test_an_audit_finds_rows_that_are_missing_and_rows_that_are_over(store: ChromaStore) -> None:
     store.replace(NOTES, chunks_of(NOTES, TEXTS))
-    spoil(store, metadatas={"until": 1})
+    spoil(store, NOTES.file_id, metadatas={"until": 1})
     audit = store.audit(NOTES.file_id)
     assert (audit.rows, audit.stray) == (11, 1)
     assert "12 chunks, 11 rows" in audit.problems[0]
@@ -160,7 +151,7 @@ def test_rows_that_no_generation_owns_take_no_place_among_the_answers(store: Chr
 class Interrupted:
     """A reader's turns at a server, in which something happens between its look at the rows and at the ledger."""
 
-    steady, scopes = False, None
+    steady, scopes, remembered = False, None, None
 
     def __init__(self, store: ChromaStore, happens: Callable[[], object]) -> None:
         self._access, self._happens = store._access, happens
@@ -220,7 +211,9 @@ def test_a_long_document_is_written_in_flat_memory(store: ChromaStore) -> None:
 
 
 @pytest.mark.parametrize("torn", ["header.bin", "data_level0.bin", "index_metadata.pickle"])
-def test_an_index_torn_by_a_killed_save_is_rebuilt(folder: Path, store: ChromaStore, torn: str) -> None:
+def test_an_index_torn_by_a_killed_save_is_rebuilt(
+    folder: Path, store: ChromaStore, torn: str, caplog: pytest.LogCaptureFixture
+) -> None:
     texts = texts_of("many", 1200)  # Chroma saves its index every thousand rows
     store.replace(NOTES, chunks_of(NOTES, texts))
     before = store.search(vector_of("x"), k=20, scope=scope_of(NOTES))
@@ -233,6 +226,35 @@ def test_an_index_torn_by_a_killed_save_is_rebuilt(folder: Path, store: ChromaSt
     shutil.rmtree(folder / "scopes")  # so that the vectors are read from the index again
     assert store.search(vector_of("x"), k=20, scope=scope_of(NOTES)) == before
     assert store.audit(NOTES.file_id).problems == ()
+    assert [record.getMessage().partition(": ")[0] for record in caplog.records] == [str(folder)], "said once"
+
+
+def test_few_rows_are_added_to_the_index_again_after_a_kill(folder: Path, store: ChromaStore) -> None:
+    """However long a document is: a start after a kill must not take minutes."""
+    to_add_again = []
+
+    def long() -> Iterator[EmbeddedChunk]:
+        for number, each in enumerate(chunks_of(NOTES, texts_of("long", 3 * BATCH + 1))):
+            if number % BATCH == 0:
+                to_add_again.append(rows_beyond_the_saved_index(folder))
+            yield each
+
+    store.replace(NOTES, long())
+    assert 0 < max(to_add_again) <= SAVED_EACH + BATCH, to_add_again
+
+
+def rows_beyond_the_saved_index(folder: Path) -> int:
+    with closing(sqlite3.connect(folder / "chroma.sqlite3")) as connection:
+        ((rows,),) = connection.execute(
+            """
+            SELECT count(*) FROM embeddings_queue
+            JOIN collections ON name = 'chunks' AND topic LIKE '%' || collections.id
+            JOIN segments ON segments.collection = collections.id AND segments.scope = 'VECTOR'
+            LEFT JOIN max_seq_id ON max_seq_id.segment_id = segments.id
+            WHERE embeddings_queue.seq_id > coalesce(max_seq_id.seq_id, 0)
+            """
+        )
+    return int(rows)
 
 
 def test_text_that_no_store_can_write_is_refused(store: ChromaStore) -> None:

@@ -7,34 +7,56 @@ from typing import TYPE_CHECKING
 
 from ingest_assets.batches import batches
 from ingest_assets.stores.chroma.rows import ChromaEntry, entry_of, in_force, read
-from ingest_assets.stores.chroma.scope_rows import ComparedRow, ScopeRows, compared, encoded, not_compared
+from ingest_assets.stores.chroma.small_scopes.scope_rows import ComparedRow, ScopeRows, compared, encoded, not_compared
 
 if TYPE_CHECKING:
     from ingest_assets.stores.chroma.client import ChromaCollections
 
 MOST_ROWS = 5_000
 """At 384 numbers these are compared in 5 ms. Of a scope with more the index finds as many rows in 20 ms."""
-_MOST_FILES = 500
-"""Chroma reads the ledger entry of a file in half a millisecond."""
 _FILES = 50
 """Files whose rows are read at once."""
 
 
-def content_of(store: ChromaCollections, scope: str, *, former: ScopeRows | None, written_for: str) -> bytes:
+def has_few_files(store: ChromaCollections, scope: str, *, most: int) -> bool:
+    """Tell whether a scope has so many files at most; no entry is read."""
+    return len(store.files.get(where={"scope": scope}, limit=most + 1, include=[])["ids"]) <= most
+
+
+def small_scope_entries(store: ChromaCollections, scope: str, *, most_files: int) -> dict[str, ChromaEntry] | None:
+    """Read the entries of a scope's files that have rows in force; None where the scope is not small.
+
+    Args:
+        store: the open store.
+        scope: the scope's key.
+        most_files: files of the ledger that are read, each in half a millisecond; a scope with more is not small.
+    """
+    found = store.files.get(where={"scope": scope}, limit=most_files + 1, include=["metadatas"])["metadatas"] or ()
+    if len(found) > most_files:
+        return None
+    entries = [entry for entry in map(entry_of, found) if entry.generation and not entry.gone]
+    if sum(entry.record.chunks for entry in entries) > MOST_ROWS:
+        return None
+    return {entry.record.file_id: entry for entry in entries}
+
+
+def publications_of(entries: Mapping[str, ChromaEntry]) -> dict[str, str]:
+    """Return the publication in force of each file."""
+    return {file_id: entry.token for file_id, entry in entries.items()}
+
+
+def content_of(
+    store: ChromaCollections, entries: Mapping[str, ChromaEntry], *, former: ScopeRows | None, written_for: str
+) -> bytes:
     """Return the content of a scope's file; rows of files that were not published since are taken from the former one.
 
     Args:
-        store: the open store, held for reading, so that it does not change.
-        scope: the scope's key.
+        store: the open store.
+        entries: the scope's entries, as `small_scope_entries` returns them.
         former: an earlier file of the scope.
         written_for: what the file is for.
     """
-    if len(store.files.get(where={"scope": scope}, limit=_MOST_FILES + 1, include=[])["ids"]) > _MOST_FILES:
-        return not_compared(written_for=written_for)
-    entries = _entries(store, scope)
-    if sum(entry.record.chunks for entry in entries.values()) > MOST_ROWS:
-        return not_compared(written_for=written_for)
-    publications = {file_id: entry.token for file_id, entry in entries.items()}
+    publications = publications_of(entries)
     rows: list[ComparedRow] = former.of_publications(publications) if former is not None else []
     changed = [file_id for file_id, token in publications.items() if former is None or not former.has(file_id, token)]
     for file_ids in batches(changed, _FILES):
@@ -42,13 +64,6 @@ def content_of(store: ChromaCollections, scope: str, *, former: ScopeRows | None
     if len({each.vector.size for each in rows}) > 1:
         return not_compared(written_for=written_for)
     return encoded(rows, publications, written_for=written_for)
-
-
-def _entries(store: ChromaCollections, scope: str) -> dict[str, ChromaEntry]:
-    """Read the entries of files that have rows in force."""
-    found = store.files.get(where={"scope": scope}, include=["metadatas"])
-    entries = map(entry_of, found["metadatas"] or ())
-    return {entry.record.file_id: entry for entry in entries if entry.generation and not entry.gone}
 
 
 def _rows(store: ChromaCollections, file_ids: Sequence[str], entries: Mapping[str, ChromaEntry]) -> list[ComparedRow]:

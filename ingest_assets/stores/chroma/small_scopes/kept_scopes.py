@@ -24,7 +24,7 @@ from pathlib import Path
 
 import msgspec
 
-from ingest_assets.stores.chroma.scope_rows import ScopeRows
+from ingest_assets.stores.chroma.small_scopes.scope_rows import ScopeRows
 
 STARTED = Path("/proc/sys/kernel/random/boot_id")
 """Names the start of the machine; a sandbox that does not have it has no files of scopes."""

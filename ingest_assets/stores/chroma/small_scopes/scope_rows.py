@@ -108,6 +108,11 @@ class ScopeRows:
         """The store that the rows are of."""
         return self._head.written_for
 
+    @property
+    def publications(self) -> dict[str, str]:
+        """The publication in force of each file that the rows are of."""
+        return self._head.publications
+
     def can_compare(self, vector: Vector) -> bool:
         """Tell whether the scope's rows are here and vectors of them as long as this one."""
         return self._head.is_whole and self._head.dimension in {0, vector.size}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,10 +11,7 @@ import numpy as np
 import pytest
 
 from ingest_assets.ledger_records import EVERYTHING, Filter, Hit, Scope
-from ingest_assets.stores.chroma import small_scopes
-from ingest_assets.stores.chroma.client import ChromaCollections
-from ingest_assets.stores.chroma.rows import ChromaEntry
-from ingest_assets.stores.chroma.scope_rows import ComparedRow
+from ingest_assets.stores.chroma.small_scopes import content
 from ingest_assets.stores.chroma.store import ChromaStore
 from ingest_assets_tests.stores.builders import (
     DIMENSION,
@@ -25,14 +22,10 @@ from ingest_assets_tests.stores.builders import (
     vector_of,
     with_vector,
 )
+from ingest_assets_tests.stores.chroma.damage import spoil
 
 NOTES, BOOK = record_of("notes.txt"), record_of("book.txt")
 SCOPE = scope_of(NOTES)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "store"
 
 
 @pytest.fixture
@@ -82,24 +75,6 @@ def test_a_search_waits_for_no_writer_once_its_scope_was_searched(reader: Chroma
         assert (texts.result(timeout=60), space.result(timeout=60)) == before
 
 
-def test_only_the_file_that_was_published_is_read_again(
-    reader: ChromaStore, writer: ChromaStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read: list[list[str]] = []
-    reading = small_scopes._rows
-
-    def noted(store: ChromaCollections, file_ids: list[str], entries: Mapping[str, ChromaEntry]) -> list[ComparedRow]:
-        read.append(file_ids)
-        return reading(store, file_ids, entries)
-
-    monkeypatch.setattr(small_scopes, "_rows", noted)
-    writer.replace(NOTES, chunks_of(NOTES, ["one", "two"]))
-    assert len(found(reader)) == 2
-    writer.replace(BOOK, chunks_of(BOOK, ["three"]))
-    assert sorted(found(reader)) == ["one", "three", "two"]
-    assert read == [["notes.txt"], ["book.txt"]]
-
-
 def test_a_writer_that_was_killed_before_its_write_leaves_the_old_state(
     reader: ChromaStore, writer: ChromaStore
 ) -> None:
@@ -139,7 +114,7 @@ def test_a_scope_of_many_rows_is_left_to_the_index(
     texts = texts_of("notes", 12)
     writer.replace(NOTES, chunks_of(NOTES, texts))
     expected = found(reader, k=5)
-    monkeypatch.setattr(small_scopes, "MOST_ROWS", 11)
+    monkeypatch.setattr(content, "MOST_ROWS", 11)
     writer.note(NOTES)  # so that the file is written again
     assert found(reader, k=5) == expected
     assert texts[0].encode() not in b"".join(
@@ -167,7 +142,7 @@ def test_the_file_and_the_index_rank_and_filter_alike(
         ]
 
     by_file = answers()
-    monkeypatch.setattr(small_scopes, "MOST_ROWS", 1)
+    monkeypatch.setattr(content, "MOST_ROWS", 1)
     writer.note(NOTES)
     by_index = answers()
     assert [hit.chunk for hit in by_file] == [hit.chunk for hit in by_index]
@@ -176,10 +151,8 @@ def test_the_file_and_the_index_rank_and_filter_alike(
 
 def test_rows_that_cannot_be_compared_are_not_found(reader: ChromaStore, writer: ChromaStore) -> None:
     writer.replace(NOTES, chunks_of(NOTES, ["one", "two"]))
-    with writer._access.writing() as handle:
-        name = handle.chunks.get(where_document={"$contains": "one"}, include=[])["ids"][0]
-        handle.chunks.update(ids=[name], embeddings=[np.zeros(DIMENSION, dtype=np.float32)])
-    assert found(reader) == ["two"]
+    spoilt = spoil(writer, NOTES.file_id, embeddings=np.zeros(DIMENSION, dtype=np.float32))
+    assert found(reader) == sorted({"one", "two"} - {spoilt})
 
 
 def test_another_process_that_changes_the_model_is_followed(
