@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -121,6 +122,13 @@ def _of_files(project: Project) -> Iterator[Metric]:
     held = project.index.held()
     yield GaugeMetricFamily("ingest_store_files", "Files in the ledger of the store.", held.files)
     yield GaugeMetricFamily("ingest_store_chunks", "Chunks in force of files.", held.chunks)
+    connections = project.store.connections()
+    yield _labelled(
+        "ingest_store_connections",
+        "Connections of the service to the store's server, and calls that wait for one.",
+        "state",
+        asdict(connections) if connections else {},
+    )
     yield GaugeMetricFamily("ingest_bucket_bytes", "Size of the files in the bucket.", held.size_bytes)
     yield GaugeMetricFamily(
         "ingest_inbox_keys", "Keys that somebody named and no look has taken.", project.inbox.depth()

@@ -11,7 +11,7 @@ A stage names the smallest protocol that it needs:
     StoreReading                       LedgerReading + RowReading
     Publishing                         replace, add, note, delete, flag
     StoreEditing                       StoreReading + Publishing
-    Upkeep                             prepare, compact, close
+    Upkeep                             prepare, compact, connections, close
     ModelSpaces                        current_space, switch, drop
     VectorStore                        all of them
 """
@@ -19,6 +19,7 @@ A stage names the smallest protocol that it needs:
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from ingest_assets.errors import OutsideError
@@ -30,6 +31,16 @@ if TYPE_CHECKING:
     from ingest_assets.records import Vector
 
 _PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionCounts:
+    """The connections of one store object to its server."""
+
+    in_use: int
+    idle: int
+    waiting: int
+    """Calls that wait for a connection."""
 
 
 class Overtaken(OutsideError):
@@ -196,6 +207,10 @@ class Upkeep(Protocol):
 
     def compact(self) -> str:
         """Free space, renew statistics and indexes; return a sentence about what was done. Readers may have to wait."""
+        ...
+
+    def connections(self) -> ConnectionCounts | None:
+        """Count the connections of this object, asking nobody; None where the store's library does not count them."""
         ...
 
     def close(self) -> None:

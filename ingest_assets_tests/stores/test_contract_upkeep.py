@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from ingest_assets.ledger_records import Flags
-from ingest_assets.stores.contract import VectorStore
+from ingest_assets.stores.chroma.store import ChromaStore
+from ingest_assets.stores.contract import ConnectionCounts, VectorStore
 from ingest_assets_tests.stores.builders import (
     DIMENSION,
     MODEL,
@@ -36,6 +37,19 @@ def test_rows_tell_all_that_is_kept(store: VectorStore) -> None:
         assert (row.user_id, row.project_id, row.filename) == (NOTES.user_id, NOTES.project_id, NOTES.filename)
         assert (row.source, row.media_type, row.flags) == (NOTES.key, NOTES.media_type, None)
         assert datetime.fromisoformat(row.created).utcoffset() is not None
+
+
+def test_connections_are_counted_where_the_library_counts_them(store: VectorStore) -> None:
+    publish(store, NOTES, TEXTS)
+    counts = store.connections()
+    if isinstance(store, ChromaStore):
+        assert counts is None
+        return
+    assert counts is not None
+    assert (counts.in_use, counts.waiting) == (0, 0)
+    assert counts.idle > 0
+    store.close()
+    assert store.connections() == ConnectionCounts(in_use=0, idle=0, waiting=0)
 
 
 def test_rows_of_a_long_document_come_in_order(store: VectorStore) -> None:

@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from ingest_assets.stores.atlas.errors import translated, unreadable, where_of
+from ingest_assets.stores.contract import ConnectionCounts
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
     from pymongo.client_session import ClientSession
     from pymongo.collection import Collection
+
+    from ingest_assets.stores.atlas.connection_counter import ConnectionCounter
 
     Row: TypeAlias = dict[str, Any]
     Rows: TypeAlias = Collection[Row]
@@ -79,6 +82,7 @@ class MongoPlace:
         self.space = space
         self._uri, self._database, self._dimension = uri, database, dimension
         self._handle: MongoCollections | None = None
+        self._counter: ConnectionCounter | None = None
         self._opening = threading.Lock()
 
     @contextmanager
@@ -88,6 +92,11 @@ class MongoPlace:
             mongo = self._opened()
             _require_server(mongo.client)
             yield mongo
+
+    def connections(self) -> ConnectionCounts:
+        """Count the connections of the pools of all servers."""
+        counter = self._counter
+        return counter.counts() if counter is not None else ConnectionCounts(0, 0, 0)
 
     def close(self) -> None:
         """Close the connections; the next call opens them again."""
@@ -105,8 +114,11 @@ class MongoPlace:
     def _open(self) -> MongoCollections:
         from pymongo import MongoClient
 
+        from ingest_assets.stores.atlas.connection_counter import ConnectionCounter
+
+        self._counter = ConnectionCounter()
         try:
-            client: MongoClient[Row] = MongoClient(self._uri, **self._options())
+            client: MongoClient[Row] = MongoClient(self._uri, event_listeners=[self._counter], **self._options())
         except (ValueError, TypeError) as error:
             raise unreadable(self.where, error) from None  # the chain would show the string with its password
         try:

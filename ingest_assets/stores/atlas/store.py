@@ -35,6 +35,7 @@ from ingest_assets.stores.atlas.search import IndexSearch
 from ingest_assets.stores.atlas.search_index import SearchIndex
 from ingest_assets.stores.atlas.view import make_view
 from ingest_assets.stores.audit import audit_of
+from ingest_assets.stores.contract import ConnectionCounts
 from ingest_assets.stores.incoming import plain, require_search
 from ingest_assets.stores.ownership import StoreOwner
 
@@ -194,6 +195,10 @@ class AtlasStore:
         """Remove this object's own space with all that is in it."""
         with self._place.asked() as mongo:
             atlas_upkeep.drop_space(mongo, self._place.space, index=self._index)
+
+    def connections(self) -> ConnectionCounts:
+        """Count the connections of this object."""
+        return self._place.connections()
 
     def close(self) -> None:
         """Close the connections; the next call opens them again."""

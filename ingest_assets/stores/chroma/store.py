@@ -212,6 +212,9 @@ class ChromaStore:
             drop_space(store)
         self.close()
 
+    def connections(self) -> None:
+        """Return None: an embedded store has no connections, and Chroma's client of a server does not count them."""
+
     def close(self) -> None:
         """Close connections and files; the next call opens them again."""
         self._access.close()

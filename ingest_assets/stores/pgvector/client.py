@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ingest_assets.errors import OutsideError
+from ingest_assets.stores.contract import ConnectionCounts
 from ingest_assets.stores.ownership import StoreOwner
 from ingest_assets.stores.pgvector.errors import place_of, translated
 from ingest_assets.stores.pgvector.schema import claim, migrate, require_ready
@@ -93,6 +94,12 @@ class PgClient:
         with translated(self.location), self._direct() as connection:
             connection.execute("SELECT set_config('statement_timeout', '0', false)")
             yield connection
+
+    def connections(self) -> ConnectionCounts:
+        """Count the connections of the pool."""
+        pool, in_use = self._pool, self._in_use
+        said = pool.get_stats() if pool is not None else {}
+        return ConnectionCounts(in_use, said.get("pool_available", 0), said.get("requests_waiting", 0))
 
     def close(self) -> None:
         """Close the connections; the next call opens them again."""

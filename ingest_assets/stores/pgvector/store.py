@@ -13,7 +13,7 @@ from ingest_assets.batches import batches
 from ingest_assets.ledger_records import EVERYTHING, Audit, FileRecord, Filter, Flags, Hit, Scope, StoredChunk
 from ingest_assets.records import Chunk, EmbeddedChunk
 from ingest_assets.stores.audit import audit_of
-from ingest_assets.stores.contract import require_generation
+from ingest_assets.stores.contract import ConnectionCounts, require_generation
 from ingest_assets.stores.incoming import noted, plain, require_search
 from ingest_assets.stores.ownership import StoreOwner
 from ingest_assets.stores.pgvector.client import PgClient, TimeLimits
@@ -184,6 +184,10 @@ class PgVectorStore:
     def drop(self) -> None:
         """Remove this object's own space with all that is in it."""
         drop_space(self._client)
+
+    def connections(self) -> ConnectionCounts:
+        """Count the connections of this object."""
+        return self._client.connections()
 
     def close(self) -> None:
         """Close the connections; the next call opens them again."""

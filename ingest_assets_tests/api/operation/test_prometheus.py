@@ -135,6 +135,7 @@ FIRING = {
         'ingest_runs_total{outcome="succeeded"}': "0+2x120",
     },
     "IngestRunsOutOfMemory": {'ingest_runs_total{outcome="out_of_memory",media_type="application/pdf"}': "0+1x120"},
+    "IngestStoreConnectionsAreShort": {'ingest_store_connections{state="waiting"}': "2x120"},
     "IngestDeletesWait": {"ingest_files_missing": "21x120"},
     "IngestInboxIsNotTaken": {"ingest_inbox_keys": "2000x120"},
     "IngestServiceErrors": {
