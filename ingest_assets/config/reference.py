@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from pydantic import BaseModel
+
 from ingest_assets.config.settings import FILE_SECRETS, FROM_FILE, IN_THE_HOME, INSTANCE_DB, Settings
 
 _HEAD = f"""# Settings
@@ -19,20 +21,22 @@ setting, stops the start with one message that names every problem.
 set its name with `{FROM_FILE}` behind it (`{FILE_SECRETS[1]}{FROM_FILE}=/run/secrets/database`) to the path of a file
 that holds the value and nothing else. `{INSTANCE_DB}` may hold a password too; it stands in the environment only,
 where Dagster's own processes read it. No message and no page shows what is in these.
-
-| setting | default | meaning |
-| --- | --- | --- |
 """
+_TABLE = "| setting | default | meaning |\n| --- | --- | --- |\n"
 
 
 def settings_page() -> str:
-    """Return the whole page as Markdown."""
-    rows = []
-    for field in Settings.model_fields.values():
+    """Return the whole page as Markdown, a table for each theme."""
+    return _HEAD + "".join(_table(theme) for theme in reversed(Settings.__bases__) if issubclass(theme, BaseModel))
+
+
+def _table(theme: type[BaseModel]) -> str:
+    rows = [f"\n## {(theme.__doc__ or '').rstrip('.')}\n\n{_TABLE}"]
+    for field in theme.model_fields.values():
         name, meaning = str(field.validation_alias), (field.description or "").replace("|", "\\|")
         default = f"`{IN_THE_HOME[name]}/` in the home" if name in IN_THE_HOME else _shown(field.default)
-        rows.append(f"| `{name}` | {default} | {meaning} |")
-    return _HEAD + "\n".join(rows) + "\n"
+        rows.append(f"| `{name}` | {default} | {meaning} |\n")
+    return "".join(rows)
 
 
 def _shown(default: object) -> str:

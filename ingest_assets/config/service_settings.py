@@ -15,7 +15,7 @@ _DEFAULT_PORT = 7860
 
 
 class ServiceSettings(BaseModel):
-    """What `ingest serve` reads beside the settings of the bucket, the store and the models."""
+    """The HTTP service."""
 
     address: str = Field(
         default="127.0.0.1",

@@ -13,7 +13,7 @@ from pathlib import Path
 import dagster as dg
 
 from ingest_assets.batches import batches
-from ingest_assets.config.settings import MOST_SHARDS
+from ingest_assets.config.run_settings import MOST_SHARDS
 from ingest_assets.defs.partitions import all_partitions
 from ingest_assets.defs.purge import purge
 from ingest_assets.defs.queue.busy_files import PARTITION_TAG, PURGED_FILE_TAG, files_in_runs

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from ingest_assets.config.settings import MOST_SHARDS
+from ingest_assets.config.run_settings import MOST_SHARDS
 
 FILES = "files"
 """Name of the first shard's partitions in the instance."""

@@ -9,7 +9,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ingest_assets.config.settings import MOST_SHARDS, Settings
+from ingest_assets.config.run_settings import MOST_SHARDS
+from ingest_assets.config.settings import Settings
 from ingest_assets.defs.definitions import build
 from ingest_assets.defs.noticing.sensors import upload_bucket
 from ingest_assets.defs.noticing.wanted_runs import agree_with_partitions
