@@ -18,6 +18,7 @@ from ingest_assets.buckets.opening import open_bucket
 from ingest_assets.config.settings import Settings
 from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.fingerprints import Fingerprints, fingerprint_of, fingerprints_of, limits_of
+from ingest_assets.instance_tables import InstanceTables
 from ingest_assets.ledger_records import Audit, FileRecord
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.detection.media_type import detect
@@ -29,7 +30,6 @@ from ingest_assets.stores.contract import all_records
 from ingest_assets.wiring import (
     ledger_name,
     open_artifacts,
-    open_database,
     open_embedder,
     open_history,
     open_store,
@@ -39,16 +39,6 @@ from ingest_assets.wiring import (
 
 if TYPE_CHECKING:
     from ingest_assets.index.bucket_looks import BucketLooks
-    from ingest_assets.index.database import Database
-    from ingest_assets.index.deletes import Deletes
-    from ingest_assets.index.file_index import FileIndex
-    from ingest_assets.index.listing_position import Listing
-    from ingest_assets.index.pending_files import PendingFiles
-    from ingest_assets.index.run_figures import RunFigures
-    from ingest_assets.index.search_counts import SearchCounts
-    from ingest_assets.index.usage import Usage
-    from ingest_assets.messaging.inbox import Inbox
-    from ingest_assets.messaging.outbox import Outbox
     from ingest_assets.messaging.sqs import EventQueue
     from ingest_assets.noticing import Noticing
     from ingest_assets.parsers.contract import Parser
@@ -57,7 +47,7 @@ if TYPE_CHECKING:
     from ingest_assets.stores.ownership import StoreOwner
 
 
-class Project:
+class Project(InstanceTables):
     """The parts of one project: bucket, artifacts, store, models, opened when they are first used."""
 
     def __init__(self, settings: Settings, *, space: str | None = None, prepares: bool = True) -> None:
@@ -66,7 +56,7 @@ class Project:
         With `prepares=False` the store is not prepared: tables of an earlier release are then a ConfigError, and a
         store of another bucket is not noticed.
         """
-        self.settings = settings
+        super().__init__(settings)
         self._prepares = prepares
         self._given_space = space
         self._owner: StoreOwner | None = None
@@ -141,88 +131,11 @@ class Project:
         return indexed(store, self.index)
 
     @cached_property
-    def database(self) -> Database:
-        """The database beside the instance."""
-        return open_database(self.settings)
-
-    @cached_property
-    def index(self) -> FileIndex:
-        """What the ledger says of each file, found in milliseconds; its changes are told to the outbox."""
-        from ingest_assets.index.file_index import FileIndex
-        from ingest_assets.messaging.progress import ProgressWriter
-        from ingest_assets.messaging.webhooks import progress_targets
-
-        return FileIndex(self.database, listeners=[ProgressWriter(self.outbox, progress_targets(self.settings))])
-
-    @cached_property
-    def outbox(self) -> Outbox:
-        """Messages about the changes of files, until they are delivered."""
-        from ingest_assets.messaging.outbox import Outbox
-
-        return Outbox(self.database)
-
-    def erase_messages(self, *, user_id: str, project_id: str) -> int:
-        """Delete the messages about a user's files, or about those of one project; return how many there were."""
-        from ingest_assets.messaging.outbox_upkeep import erase
-
-        return erase(self.outbox, user_id=user_id, project_id=project_id)
-
-    @cached_property
-    def pending(self) -> PendingFiles:
-        """What is pending."""
-        from ingest_assets.index.pending_files import PendingFiles
-
-        return PendingFiles(self.database, retry_after_s=self.settings.retry_after_s)
-
-    @cached_property
-    def run_figures(self) -> RunFigures:
-        """What runs cost and how they ended."""
-        from ingest_assets.index.run_figures import RunFigures
-
-        return RunFigures(self.database)
-
-    @cached_property
-    def search_counts(self) -> SearchCounts:
-        """How often searches find each file."""
-        from ingest_assets.index.search_counts import SearchCounts
-
-        return SearchCounts(self.database)
-
-    @cached_property
-    def usage(self) -> Usage:
-        """What users and projects hold and use."""
-        from ingest_assets.index.usage import Usage
-
-        return Usage(self.database)
-
-    @cached_property
-    def deletes(self) -> Deletes:
-        """Which missing files may be purged."""
-        from ingest_assets.index.deletes import Deletes
-
-        settings = self.settings
-        return Deletes(self.database, grace_s=settings.delete_grace_s, max_share=settings.delete_max_share)
-
-    @cached_property
-    def listing(self) -> Listing:
-        """How far the listing of the bucket has come."""
-        from ingest_assets.index.listing_position import Listing
-
-        return Listing(self.database)
-
-    @cached_property
     def looks(self) -> BucketLooks:
         """What merges looks at the bucket into the index."""
         from ingest_assets.index.bucket_looks import BucketLooks
 
         return BucketLooks(self.database, settle_s=self.settle_s, listeners=self.index.listeners)
-
-    @cached_property
-    def inbox(self) -> Inbox:
-        """Keys that somebody said have changed."""
-        from ingest_assets.messaging.inbox import Inbox
-
-        return Inbox(self.database)
 
     @cached_property
     def event_queue(self) -> EventQueue | None:
