@@ -1,8 +1,6 @@
-"""Serve a folder of this machine as a bucket.
+"""Serve a folder of this machine as a bucket: mark it, list it, read, put and remove its files.
 
-A listing walks the folders in the order of the keys, reads the names of one folder at a time and asks the file system
-about each file that it yields, and about no other: half of the time of a listing is that question. A folder sorts as
-its name with a slash behind it, because that is how its files' keys go on.
+What is listed, in which order and how fast, stands in `folder_walk.py`.
 """
 
 from __future__ import annotations
@@ -11,11 +9,11 @@ import errno
 import os
 import secrets
 import shutil
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from stat import S_ISDIR, S_ISREG
+from stat import S_ISREG
 from typing import BinaryIO
 
 from ingest_assets.buckets.contract import (
@@ -28,15 +26,13 @@ from ingest_assets.buckets.contract import (
     require_listed,
     taken,
 )
+from ingest_assets.buckets.folder_walk import GONE, NO_NAME, WalkedFolder, object_of, paths_of, reason_of, walk
 from ingest_assets.errors import BadInput, ConfigError, OutsideError
 from ingest_assets.file_ids import nfc
 from ingest_assets.local_files import locked
 from ingest_assets.records import BucketObject, UnreadablePlace
 
 _COPY_BYTES = 1 << 20
-_GONE = {errno.ENOENT, errno.ENOTDIR}
-# The name is too long, has letters that the disk cannot hold, or is a folder's or has a file above it.
-_NO_NAME = {errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ, errno.EISDIR, errno.EEXIST, errno.ENOTDIR}
 
 
 class FolderBucket:
@@ -85,7 +81,7 @@ class FolderBucket:
     def list(self, *, after: str = "") -> Iterator[BucketObject | UnreadablePlace]:
         """Yield every regular file, and each folder or file that cannot be read."""
         self._require_root()
-        yield from _walk(_Folder(str(self._root)), after)
+        yield from walk(WalkedFolder(str(self._root)), after)
 
     def stat(self, key: str) -> BucketObject | None:
         """Return size, version and time of one file; what `list` leaves out is not there."""
@@ -94,7 +90,7 @@ class FolderBucket:
         if path is None or found is None:
             self._require_volume()
             return None
-        return _object(nfc(key), path.relative_to(self._root).as_posix(), found)
+        return object_of(nfc(key), path.relative_to(self._root).as_posix(), found)
 
     @contextmanager
     def local(self, key: str, *, version: str = "") -> Iterator[Path]:
@@ -107,9 +103,9 @@ class FolderBucket:
         try:
             path.open("rb").close()
         except PermissionError as error:
-            raise BadInput(_reason(key, error)) from error
+            raise BadInput(reason_of(key, error)) from error
         except OSError as error:
-            raise OutsideError(_reason(key, error)) from error
+            raise OutsideError(reason_of(key, error)) from error
         yield path
 
     def put(self, key: str, source: Path) -> BucketObject:
@@ -124,7 +120,7 @@ class FolderBucket:
         target = self._path(key) or self._root / nfc(key)
         with source.open("rb") as read, self._says(key):
             _copy(read, target)
-        return _object(nfc(key), target.relative_to(self._root).as_posix(), target.stat())
+        return object_of(nfc(key), target.relative_to(self._root).as_posix(), target.stat())
 
     def stage(self) -> StagedObject:
         """Begin a file in the hidden folder of uploads."""
@@ -189,7 +185,7 @@ class FolderBucket:
             yield
         except OSError as error:
             said = f"{what}: it cannot be put into {self._root} ({error.strerror})"
-            if error.errno in _NO_NAME:
+            if error.errno in NO_NAME:
                 raise BadInput(f"{said}; rename it") from error
             raise OutsideError(f"{said}; is the disk full, may it be written?") from error
 
@@ -197,7 +193,7 @@ class FolderBucket:
         try:
             is_there = self._root.is_dir()
         except OSError as error:
-            raise OutsideError(_reason(str(self._root), error)) from error
+            raise OutsideError(reason_of(str(self._root), error)) from error
         if not is_there:
             raise OutsideError(
                 f"the bucket {self._root} is not there: nothing is removed for it. Mount it, or name another in "
@@ -217,7 +213,7 @@ class FolderBucket:
         segments = nfc(key).split("/")
         if any(segment in {"", ".", ".."} for segment in segments) or "\0" in key:
             raise BadInput(f"{key!r}: a key never leads out of the bucket, and no folder of it is empty, `.` or `..`")
-        return next(_paths(self._root, segments), None)
+        return next(paths_of(self._root, segments), None)
 
 
 @dataclass(slots=True)
@@ -251,140 +247,13 @@ class _StagedFile:
         self._path.unlink(missing_ok=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Folder:
-    """A folder of the walk."""
-
-    path: str
-    stored: str = ""
-    """Beginning of the stored keys in it: empty, or with a slash at its end."""
-    key: str = ""
-    """The same in composed letters."""
-    twins: tuple[Path, ...] = ()
-    """Folders whose name differs only in Unicode's form, and whose files come before this one's of the same name."""
-
-
-def _walk(folder: _Folder, after: str) -> Iterator[BucketObject | UnreadablePlace]:
-    """Yield what is below a folder in the order of the stored keys."""
-    place = folder.key[:-1]
-    try:
-        names = _names_in_order(folder.path)
-    except OSError as error:
-        if not place:
-            raise OutsideError(_reason(folder.path, error)) from error
-        if error.errno not in _GONE and folder.stored > after:
-            yield UnreadablePlace(place, _reason(place, error), stored_key=folder.stored)
-        return
-    if not names and folder.key.count("/") == 1 and folder.stored > after:
-        reason = f"{place}: the folder is empty; is its share mounted? Its files are kept; if they are meant to be "
-        yield UnreadablePlace(place, reason + "gone, remove the folder too", is_empty=True, stored_key=folder.stored)
-    others = _decomposed(names)
-    for name in names:
-        stored = folder.stored + name
-        if not name.isascii() and _is_no_text(name):
-            shown = os.fsencode(stored).decode(errors="replace")
-            if shown > after:
-                reason = f"{shown}: the name is not valid UTF-8; rename it"
-                yield UnreadablePlace(nfc(shown).rstrip("/"), reason, stored_key=shown)
-            continue
-        if name.endswith("/"):
-            if stored > after or after.startswith(stored):  # otherwise all its keys come before `after`
-                twins = tuple(_twins(folder, name[:-1], others))
-                yield from _walk(_Folder(f"{folder.path}/{name[:-1]}", stored, folder.key + nfc(name), twins), after)
-        elif stored > after:
-            yield from _file(folder, name, others)
-
-
-def _is_no_text(name: str) -> bool:
-    return any("\ud800" <= letter <= "\udfff" for letter in name)
-
-
-def _names_in_order(folder: str) -> list[str]:
-    """Return the names in a folder, sorted, with a slash behind those of folders."""
-    with os.scandir(folder) as found:
-        return sorted(
-            f"{entry.name}/" if _is_folder(entry) else entry.name for entry in found if not is_passed_over(entry.name)
-        )
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir(follow_symlinks=False)
-    except OSError:  # it cannot be examined; `_file` says so
-        return False
-
-
-def _decomposed(names: Sequence[str]) -> dict[str, list[str]]:
-    """Map composed names to the other forms of them that are there; mostly there are none."""
-    found: dict[str, list[str]] = {}
-    for name in names:
-        if not name.isascii() and (composed := nfc(name)) != name:
-            found.setdefault(composed.rstrip("/"), []).append(name.rstrip("/"))
-    return found
-
-
-def _twins(folder: _Folder, name: str, others: dict[str, list[str]]) -> Iterator[Path]:
-    """Yield the paths, of the same name in another form, that `_paths` would find before this one."""
-    composed = nfc(name)
-    for twin in folder.twins:
-        yield from (twin / other for other in _names(twin, composed))
-    if name != composed:
-        before = sorted(other for other in others[composed] if other < name)
-        yield from (Path(folder.path, other) for other in [composed, *before])
-
-
-def _file(folder: _Folder, name: str, others: dict[str, list[str]]) -> Iterator[BucketObject | UnreadablePlace]:
-    """Yield a file, or why it cannot be read; nothing for a link, a pipe, or a file that is gone meanwhile."""
-    key, stored = folder.key + nfc(name), folder.stored + name
-    try:
-        found = os.lstat(f"{folder.path}/{name}")
-    except OSError as error:
-        if error.errno not in _GONE:
-            yield UnreadablePlace(key, _reason(key, error), stored_key=stored)
-        return
-    if not S_ISREG(found.st_mode):
-        return
-    if (folder.twins or others) and any(_is_file(path) for path in _twins(folder, name, others)):
-        reason = f"{key}: two files have this name, in two forms of Unicode; rename or remove one"
-        yield UnreadablePlace(key, reason, stored_key=stored)
-    else:
-        yield _object(key, stored, found)
-
-
-def _paths(folder: Path, segments: list[str]) -> Iterator[Path]:
-    """Yield the files below a folder that a key's segments name, the composed form first."""
-    first, *rest = segments
-    for name in _names(folder, first):
-        if rest:
-            yield from _paths(folder / name, rest)
-        elif _is_file(folder / name):
-            yield folder / name
-
-
-def _names(folder: Path, name: str) -> Iterator[str]:
-    """Yield the composed name, then the names in the folder that are other forms of it."""
-    yield name
-    if not name.isascii():
-        with suppress(OSError):
-            others = (path.name for path in folder.iterdir())
-            yield from sorted(other for other in others if other != name and nfc(other) == name)
-
-
-def _is_file(path: Path) -> bool:
-    """Tell whether there is anything but a folder at a path; True if it cannot be examined."""
-    try:
-        return not S_ISDIR(path.lstat().st_mode)
-    except OSError as error:
-        return error.errno not in _GONE and error.errno not in _NO_NAME
-
-
 def _stat(path: Path, key: str) -> os.stat_result | None:
     try:
         found = path.lstat()
     except OSError as error:
-        if error.errno in _GONE:
+        if error.errno in GONE:
             return None
-        raise OutsideError(_reason(key, error)) from error
+        raise OutsideError(reason_of(key, error)) from error
     return found if S_ISREG(found.st_mode) else None
 
 
@@ -411,22 +280,3 @@ def _move(staged: Path, target: Path) -> None:
         with staged.open("rb") as read:
             _copy(read, target)
         staged.unlink()
-
-
-def _reason(place: str, error: OSError) -> str:
-    if isinstance(error, PermissionError):
-        return f"{place}: it may not be read: give the service's user the right to"
-    return f"{place}: it cannot be read ({error.strerror}): see to the disk or the share it lies on"
-
-
-def _object(key: str, stored: str, stat: os.stat_result) -> BucketObject:
-    # The time of change (ctime) is the kernel's: unlike mtime no program sets it back, so `cp -p` over a file is a new
-    # version, and a file that is being written is never at rest.
-    version = f"{stat.st_size:x}-{stat.st_mtime_ns:x}-{stat.st_ctime_ns:x}-{stat.st_ino:x}"
-    return BucketObject(
-        key=key,
-        size_bytes=stat.st_size,
-        version=version,
-        modified_at=stat.st_ctime,
-        stored_key="" if stored == key else stored,
-    )

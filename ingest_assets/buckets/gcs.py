@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ingest_assets.buckets.object_store import LARGE_BYTES, ClientOfProcess, ObjectChanged, StoredObject
+from ingest_assets.buckets.object_store import LABEL, LARGE_BYTES, ClientOfProcess, ObjectChanged, StoredObject
 from ingest_assets.errors import ConfigError, OutsideError
 
 _PART_BYTES = 5 << 20  # a multiple of 256 KiB, as the service asks for
-_LABEL = "ingest-upload"
 _TIMEOUT_S = (5, 30)  # to connect, and between two bytes
 _TRIED_S = 6.0  # a tick may ask three times before it gives up, and has a minute for all
 _FIELDS = "items(name,size,generation,updated),nextPageToken"
@@ -111,7 +110,7 @@ class GcsObjects:
         """Begin an object that is written in parts of 5 MB."""
         with self._asked() as bucket:
             blob = bucket.blob(self.prefix + name, chunk_size=_PART_BYTES)
-            blob.metadata = {_LABEL: label}
+            blob.metadata = {LABEL: label}
             return GcsWriter(self, blob.open("wb", ignore_flush=True, checksum="crc32c", **_tries()))
 
     def copy(self, name: str, to: str, *, label: str, over: str) -> StoredObject:
@@ -132,7 +131,7 @@ class GcsObjects:
         """Return the label in an object's metadata."""
         with self._asked() as bucket:
             found = bucket.get_blob(self.prefix + name, **_tries())
-        return "" if found is None else str((found.metadata or {}).get(_LABEL, ""))
+        return "" if found is None else str((found.metadata or {}).get(LABEL, ""))
 
     def abandon(self, *, beginning: str, before: float) -> int:
         """Do nothing: the service itself forgets after a week what was never finished, and lists none of it."""

@@ -16,6 +16,8 @@ BLOCK_BYTES = 1 << 20
 """What is in memory at once of an object that is read."""
 LARGE_BYTES = 16 << 20
 """Larger files are uploaded in parts of this size."""
+LABEL = "ingest-upload"
+"""The name, in an object's metadata, of the label that it was written with."""
 MAX_NAME_BYTES = 1024
 """Length of an object's name, prefix included, on S3 and on Google Cloud Storage."""
 
