@@ -10,7 +10,7 @@ from ingest_assets.errors import OutsideError
 from ingest_assets.ledger_records import FileRecord, Origin
 from ingest_assets.project import Project
 from ingest_assets.records import Caption, Chunk, Part
-from ingest_assets.stages.export import json_of, json_of_chunks, markdown_of, markdown_of_chunks
+from ingest_assets.stages.retrieval.export import json_of, json_of_chunks, markdown_of, markdown_of_chunks
 
 _PAGE = 500
 

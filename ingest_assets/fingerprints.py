@@ -19,10 +19,10 @@ from ingest_assets.parsers.contract import Limits, Parser
 from ingest_assets.parsers.detection import media_type
 from ingest_assets.parsers.families import parser_for, version_of
 from ingest_assets.stages import caption as caption_stage
-from ingest_assets.stages import chunk as chunk_stage
 from ingest_assets.stages import parse as parse_stage
 from ingest_assets.stages import receive as receive_stage
-from ingest_assets.stages.chunk import ChunkSizes
+from ingest_assets.stages.chunking import chunk as chunk_stage
+from ingest_assets.stages.chunking.chunk import ChunkSizes
 from ingest_assets.wiring import open_embedder
 
 

@@ -24,7 +24,7 @@ from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.detection.media_type import detect
 from ingest_assets.parsers.families import count_pages, parser_for
 from ingest_assets.records import Chunk, SourceFile
-from ingest_assets.stages.first_window import first_window
+from ingest_assets.stages.planning.first_window import first_window
 from ingest_assets.stages.receive import receive, require_fit
 from ingest_assets.stores.contract import all_records
 from ingest_assets.wiring import (

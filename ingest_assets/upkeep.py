@@ -15,10 +15,10 @@ from ingest_assets.fingerprints import fingerprint_of
 from ingest_assets.ledger_records import FileRecord, Origin
 from ingest_assets.project import Project
 from ingest_assets.records import Caption
-from ingest_assets.stages.change_model import BuildPass, Built, build_beside, build_until_done, sum_up
-from ingest_assets.stages.optimize import Duplicates, Optimized, caption_lines, optimize_all
-from ingest_assets.stages.repair import Repair, repair_all
-from ingest_assets.stages.validate import Examined, validate
+from ingest_assets.stages.upkeep.change_model import BuildPass, Built, build_beside, build_until_done, sum_up
+from ingest_assets.stages.upkeep.optimize import Duplicates, Optimized, caption_lines, optimize_all
+from ingest_assets.stages.upkeep.repair import Repair, repair_all
+from ingest_assets.stages.upkeep.validate import Examined, validate
 from ingest_assets.wiring import model_space, model_space_before, next_settings, open_embedder, open_store, store_owner
 
 

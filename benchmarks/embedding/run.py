@@ -71,7 +71,7 @@ def _chunk_texts(corpus: Path, *, count: int) -> list[str]:
     """Take chunks evenly from 92 papers, cut with the default sizes."""
     from ingest_assets.parsers.contract import Limits
     from ingest_assets.parsers.text import plain as text_parser
-    from ingest_assets.stages.chunk import ChunkSizes, chunk
+    from ingest_assets.stages.chunking.chunk import ChunkSizes, chunk
     from ingest_assets.stages.parse import parse
 
     found = []

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.text import plain as text_parser
-from ingest_assets.stages.chunk import ChunkSizes, chunk
+from ingest_assets.stages.chunking.chunk import ChunkSizes, chunk
 from ingest_assets.stages.parse import parse
 
 NEW = "\n\n" + "This paragraph was not here before, and it says so. " * 8

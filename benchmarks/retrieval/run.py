@@ -23,7 +23,7 @@ from sets import Placed, Question, covid_chunks, covid_questions, scifact_chunks
 from ways import FirstPieces, OverlappingWindows
 
 from ingest_assets.clients.embedding.openvino_embedder import OpenVINOEmbedder
-from ingest_assets.stages.chunk import ChunkSizes
+from ingest_assets.stages.chunking.chunk import ChunkSizes
 from ingest_assets.stages.embed import Embedder, embed
 
 DEFAULT = ChunkSizes()

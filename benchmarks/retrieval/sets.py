@@ -13,7 +13,7 @@ from typing import Any
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.text import plain as text_parser
 from ingest_assets.records import Chunk, Element, ElementType, Part
-from ingest_assets.stages.chunk import ChunkSizes, chunk
+from ingest_assets.stages.chunking.chunk import ChunkSizes, chunk
 from ingest_assets.stages.parse import parse
 
 

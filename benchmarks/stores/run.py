@@ -27,11 +27,11 @@ from benchmarks.stores.documents import chunks_of, record_of, vector_of
 from benchmarks.stores.places import STORES, Place, opened
 from ingest_assets.ledger_records import FileRecord, Scope
 from ingest_assets.records import EmbeddedChunk
-from ingest_assets.stages.migrate import migrate
-from ingest_assets.stages.optimize import optimize
-from ingest_assets.stages.repair import repair
-from ingest_assets.stages.seen_texts import SeenTexts
-from ingest_assets.stages.validate import validate
+from ingest_assets.stages.upkeep.migrate import migrate
+from ingest_assets.stages.upkeep.optimize import optimize
+from ingest_assets.stages.upkeep.repair import repair
+from ingest_assets.stages.upkeep.seen_texts import SeenTexts
+from ingest_assets.stages.upkeep.validate import validate
 from ingest_assets.stores.chroma.store import ChromaStore
 from ingest_assets.stores.contract import VectorStore
 from testing.damage import lose_rows

@@ -23,10 +23,10 @@ from ingest_assets.errors import BadInput
 from ingest_assets.file_ids import client_file_id, key_of
 from ingest_assets.ledger_records import FileRecord, Origin, State
 from ingest_assets.records import Chunk
+from ingest_assets.stages.chunking.summary import summary_of
 from ingest_assets.stages.client_chunks import Refused
 from ingest_assets.stages.embed import Embedder, embed
 from ingest_assets.stages.prechunk import MEDIA_TYPE
-from ingest_assets.stages.summary import summary_of
 from ingest_assets.stores.contract import Overtaken, StoreEditing
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import msgspec
 
 from ingest_assets.artifacts.slices import write_whole
 from ingest_assets.local_files import locked
-from ingest_assets.stages.first_window import Experience
+from ingest_assets.stages.planning.first_window import Experience
 
 _KEPT = 400  # similar files are found among the newest; reading them takes a millisecond
 

@@ -16,18 +16,15 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from ingest_assets.cli import (
-    bucket_commands,
-    event_commands,
-    file_commands,
-    host_commands,
-    message_commands,
-    moving_commands,
-    service_commands,
-    store_commands,
-)
-from ingest_assets.cli.backfill import backfill
+from ingest_assets.cli.bucket import commands as bucket_commands
+from ingest_assets.cli.files import commands as file_commands
+from ingest_assets.cli.files.backfill import backfill
+from ingest_assets.cli.host import commands as host_commands
+from ingest_assets.cli.messages import event_commands, outbox_commands
 from ingest_assets.cli.options import EXIT_INTERRUPTED, EXIT_OUTSIDE, EXIT_PROBLEM, EXIT_USAGE
+from ingest_assets.cli.service import commands as service_commands
+from ingest_assets.cli.store import commands as store_commands
+from ingest_assets.cli.store import moving_commands
 from ingest_assets.errors import BadInput, ConfigError, OutsideError
 
 app = typer.Typer(
@@ -81,7 +78,7 @@ for command in (
     *store_commands.COMMANDS,
     *moving_commands.COMMANDS,
     *host_commands.COMMANDS,
-    *message_commands.COMMANDS,
+    *outbox_commands.COMMANDS,
     *service_commands.COMMANDS,
 ):
     app.command()(command)

@@ -4,7 +4,7 @@ import dagster as dg
 
 from ingest_assets.config.settings import Settings
 from ingest_assets.defs import jobs, schedules
-from ingest_assets.defs.assets.catalog import described
+from ingest_assets.defs.assets.catalog.places import described
 from ingest_assets.defs.assets.checks import checks_of
 from ingest_assets.defs.assets.copies import assets_of, ingest_job
 from ingest_assets.defs.noticing import progress_sensor, sensors

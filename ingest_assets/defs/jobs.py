@@ -12,8 +12,8 @@ from ingest_assets.defs.purge import purge
 from ingest_assets.defs.queue.busy_files import files_in_runs
 from ingest_assets.defs.sweep import sweep
 from ingest_assets.project import Project
-from ingest_assets.stages.optimize import Duplicates
-from ingest_assets.stages.validate import count_problems
+from ingest_assets.stages.upkeep.optimize import Duplicates
+from ingest_assets.stages.upkeep.validate import count_problems
 from ingest_assets.upkeep import optimize_store as optimize
 from ingest_assets.upkeep import repair_store as repair
 from ingest_assets.upkeep import validate_store as validate

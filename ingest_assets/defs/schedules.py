@@ -17,7 +17,7 @@ from ingest_assets.defs.partitions import Shard, add_partitions, shard_of, shard
 from ingest_assets.defs.queue.busy_files import files_in_runs
 from ingest_assets.defs.queue.turns import TurnRequest, turn_tags
 from ingest_assets.project import Project
-from ingest_assets.stages.turns import AskedBy
+from ingest_assets.stages.planning.turns import AskedBy
 
 Parts = dg.ResourceParam[Project]
 NIGHT_TAG = "ingest/night"

@@ -23,9 +23,9 @@ from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.file_ids import client_file_id, key_of
 from ingest_assets.ledger_records import FileRecord, Origin, Scope, State
 from ingest_assets.records import Chunk
+from ingest_assets.stages.chunking.summary import summary_of
 from ingest_assets.stages.client_chunks import ClientChunk, Refused
 from ingest_assets.stages.embed import Embedder, embed
-from ingest_assets.stages.summary import summary_of
 from ingest_assets.stores.contract import ChunkKnown, Overtaken, StoreEditing
 
 BATCH = 256

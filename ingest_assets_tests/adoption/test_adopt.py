@@ -14,7 +14,7 @@ from ingest_assets.adoption.found import FoundFile
 from ingest_assets.ledger_records import Origin, Scope, State
 from ingest_assets.stages.client_chunks import ClientChunk
 from ingest_assets.stages.prechunk import add_chunks
-from ingest_assets.stages.validate import validate
+from ingest_assets.stages.upkeep.validate import validate
 from ingest_assets.stores.chroma.store import ChromaStore
 from ingest_assets_tests.adoption.builders import LONG, CountingEmbedder, adopted, row, rows
 from ingest_assets_tests.stores.builders import vector_of

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ingest_assets.artifacts.history import History
-from ingest_assets.stages.first_window import Experience
+from ingest_assets.stages.planning.first_window import Experience
 
 
 def experience(media_type: str = "text/csv", size_bytes: int = 1) -> Experience:

@@ -13,7 +13,7 @@ from ingest_assets.defs.definitions import build
 from ingest_assets.file_ids import file_id_of
 from ingest_assets.ledger_records import FileRecord, Hit, Scope
 from ingest_assets.project import Project as Parts
-from ingest_assets.stages.search import search
+from ingest_assets.stages.retrieval.search import search
 from memory_capped_launcher.supervision.connections import kept_connections
 
 SCOPE = Scope("ann", "p")

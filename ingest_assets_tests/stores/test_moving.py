@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from ingest_assets.ledger_records import State
-from ingest_assets.stages.change_model import Built, build_beside
-from ingest_assets.stages.migrate import migrate
-from ingest_assets.stages.validate import validate
+from ingest_assets.stages.upkeep.change_model import Built, build_beside
+from ingest_assets.stages.upkeep.migrate import migrate
+from ingest_assets.stages.upkeep.validate import validate
 from ingest_assets.stores.chroma.store import ChromaStore
 from ingest_assets.stores.contract import VectorStore
 from ingest_assets_tests.stores.builders import (

@@ -7,7 +7,7 @@ from pathlib import Path
 from ingest_assets.ledger_records import FileRecord
 from ingest_assets.records import Chunk
 from ingest_assets.stages.prechunk import Status
-from ingest_assets.stages.validate import examine
+from ingest_assets.stages.upkeep.validate import examine
 from ingest_assets.stores.contract import VectorStore
 from ingest_assets_tests.stores.builders import (
     chunks_of,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ingest_assets.errors import ConfigError
-from ingest_assets.stages.validate import validate
+from ingest_assets.stages.upkeep.validate import validate
 from ingest_assets.stores.atlas.store import AtlasStore
 from ingest_assets.stores.chroma.collections import collection
 from ingest_assets.stores.chroma.store import ChromaStore

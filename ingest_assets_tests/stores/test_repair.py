@@ -11,9 +11,9 @@ from ingest_assets.errors import OutsideError
 from ingest_assets.ledger_records import State
 from ingest_assets.records import EmbeddedChunk
 from ingest_assets.stages.prechunk import Status
-from ingest_assets.stages.repair import Action
-from ingest_assets.stages.repair import repair as repair_stage
-from ingest_assets.stages.validate import Problem, examine, validate
+from ingest_assets.stages.upkeep.repair import Action
+from ingest_assets.stages.upkeep.repair import repair as repair_stage
+from ingest_assets.stages.upkeep.validate import Problem, examine, validate
 from ingest_assets.stores.contract import Overtaken, VectorStore
 from ingest_assets_tests.stores.builders import (
     Vector,

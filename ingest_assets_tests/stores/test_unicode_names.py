@@ -6,8 +6,8 @@ from dataclasses import replace
 from unicodedata import normalize
 
 from ingest_assets.ledger_records import Flags, State
-from ingest_assets.stages.repair import Action
-from ingest_assets.stages.validate import Examined, Problem, examine, validate
+from ingest_assets.stages.upkeep.repair import Action
+from ingest_assets.stages.upkeep.validate import Examined, Problem, examine, validate
 from ingest_assets.stores.contract import VectorStore
 from ingest_assets_tests.stores.builders import publish, record_of, scope_of, texts_in, texts_of, vector_of
 from ingest_assets_tests.stores.fakes import CountingEmbedder

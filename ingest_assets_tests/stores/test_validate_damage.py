@@ -12,8 +12,8 @@ import pytest
 from ingest_assets.errors import OutsideError
 from ingest_assets.ledger_records import FileRecord
 from ingest_assets.records import Chunk
-from ingest_assets.stages.repair import Action, repair
-from ingest_assets.stages.validate import Problem, validate
+from ingest_assets.stages.upkeep.repair import Action, repair
+from ingest_assets.stages.upkeep.validate import Problem, validate
 from ingest_assets.stores.chroma.read import row_names
 from ingest_assets.stores.chroma.rows import OPEN
 from ingest_assets.stores.chroma.store import ChromaStore

@@ -9,12 +9,12 @@ from pathlib import Path
 from ingest_assets.ledger_records import FileRecord, Scope
 from ingest_assets.records import Chunk
 from ingest_assets.stages.client_chunks import client_chunks
-from ingest_assets.stages.optimize import Optimized, optimize
 from ingest_assets.stages.prechunk import Answer, add_chunks
-from ingest_assets.stages.repair import Repair
-from ingest_assets.stages.repair import repair as repair_stage
-from ingest_assets.stages.seen_texts import SeenTexts
-from ingest_assets.stages.validate import Examined, Kept, Problem, examine
+from ingest_assets.stages.upkeep.optimize import Optimized, optimize
+from ingest_assets.stages.upkeep.repair import Repair
+from ingest_assets.stages.upkeep.repair import repair as repair_stage
+from ingest_assets.stages.upkeep.seen_texts import SeenTexts
+from ingest_assets.stages.upkeep.validate import Examined, Kept, Problem, examine
 from ingest_assets.stores.contract import VectorStore
 from ingest_assets_tests.stores.builders import (
     chunks_of,

@@ -26,7 +26,7 @@ from ingest_assets.api.service import Service
 from ingest_assets.documents import all_chunks, captions_of
 from ingest_assets.ledger_records import FileRecord
 from ingest_assets.records import Part
-from ingest_assets.stages import page_image
+from ingest_assets.stages.retrieval import page_image
 
 router = APIRouter(prefix="/files", tags=["reading"], responses=documented(404, 409))
 _Page = Annotated[int, Query(ge=1, le=10_000_000, description="page, from 1; or part, where the format has no pages")]

@@ -17,7 +17,7 @@ from ingest_assets.api.idempotency import IdempotentRoute
 from ingest_assets.api.problems import ApiProblem, documented
 from ingest_assets.api.service import Service
 from ingest_assets.ledger_records import Filter, Hit, JsonScalar, Scope
-from ingest_assets.stages.search import MAX_QUERY_CHARACTERS, MAX_RESULTS, question_vector, search_projects
+from ingest_assets.stages.retrieval.search import MAX_QUERY_CHARACTERS, MAX_RESULTS, question_vector, search_projects
 
 if TYPE_CHECKING:
     from ingest_assets.project import Project
@@ -86,7 +86,7 @@ def search(service: ServiceDep, caller: ReaderDep, body: SearchRequest) -> Searc
     )
 
 
-@router.post("/search/hits", include_in_schema=False)  # for `ingest search` (`cli/service_search.py`)
+@router.post("/search/hits", include_in_schema=False)  # for `ingest search` (`cli/files/service_search.py`)
 def search_hits(service: ServiceDep, caller: AdminDep, body: SearchRequest) -> Response:
     """Find what `search` finds, and answer with the records as they are, for commands that print all their fields."""
     hits = [hit for _, hit in _found(service, caller, body, project=service.project)]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ingest_assets.documents import captions_of
 from ingest_assets.errors import OutsideError
 from ingest_assets.records import Caption, Chunk
-from ingest_assets.stages.optimize import caption_lines
+from ingest_assets.stages.upkeep.optimize import caption_lines
 
 if TYPE_CHECKING:
     from ingest_assets.project import Project

@@ -15,7 +15,7 @@ import msgspec
 
 from ingest_assets.errors import BadInput
 from ingest_assets.parsers.contract import Limits
-from ingest_assets.stages.page_image import PlacedWord, draw_page, open_picture
+from ingest_assets.stages.retrieval.page_image import PlacedWord, draw_page, open_picture
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from ingest_assets.api.pictures.page_child import PageAnswer, PageRequest
 from ingest_assets.api.problems import ApiProblem, too_many
 from ingest_assets.errors import OutsideError
 from ingest_assets.ledger_records import FileRecord
-from ingest_assets.stages import page_image
+from ingest_assets.stages.retrieval import page_image
 
 if TYPE_CHECKING:
     from ingest_assets.project import Project

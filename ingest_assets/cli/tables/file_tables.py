@@ -13,12 +13,12 @@ from ingest_assets.cli.tables.output import TableColumn, console, fitting_table,
 from ingest_assets.index.state_change import FILE_STATES, PassingState
 from ingest_assets.ledger_records import FileRecord, Hit, Origin, State
 from ingest_assets.records import Chunk
-from ingest_assets.stages.snippet import snippet_of
+from ingest_assets.stages.retrieval.snippet import snippet_of
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from ingest_assets.cli.bucket_status import ProjectStatus
+    from ingest_assets.cli.bucket.status import ProjectStatus
 
 PROBLEMS = frozenset({State.FAILED, State.PARTIAL, State.OUT_OF_MEMORY, State.QUARANTINED})
 """States of files that a person has to correct."""

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ingest_assets.cli.tables.output import console, print_json, printable, safe
-from ingest_assets.stages.change_model import Built
-from ingest_assets.stages.optimize import Optimized
 from ingest_assets.stages.prechunk import Answer, Status
-from ingest_assets.stages.repair import Repair
-from ingest_assets.stages.validate import Examined, Finding
+from ingest_assets.stages.upkeep.change_model import Built
+from ingest_assets.stages.upkeep.optimize import Optimized
+from ingest_assets.stages.upkeep.repair import Repair
+from ingest_assets.stages.upkeep.validate import Examined, Finding
 
 if TYPE_CHECKING:
     from rich.console import Console

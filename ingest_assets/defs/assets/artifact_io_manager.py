@@ -11,8 +11,8 @@ import dagster as dg
 
 from ingest_assets.artifacts.manifests import Manifest
 from ingest_assets.artifacts.sequences import Pending, Stored
-from ingest_assets.defs.assets.failures import FailureRecorder
-from ingest_assets.defs.assets.metadata import materialised
+from ingest_assets.defs.assets.catalog.metadata import materialised
+from ingest_assets.defs.assets.recording.failures import FailureRecorder
 from ingest_assets.ledger_records import StageCost
 from ingest_assets.project import Project
 from ingest_assets.records import Caption, Chunk, Part, SourceFile

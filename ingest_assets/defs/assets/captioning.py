@@ -9,8 +9,8 @@ from ingest_assets.artifacts.sequences import Draft, Stored
 from ingest_assets.clients.pictures.picture_models import open_picture_models
 from ingest_assets.project import Project
 from ingest_assets.records import Caption, Part
-from ingest_assets.stages.attempts import Attempt
 from ingest_assets.stages.caption import caption
+from ingest_assets.stages.planning.attempts import Attempt
 from ingest_assets.stages.repeated import repeated
 
 

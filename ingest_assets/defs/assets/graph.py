@@ -11,20 +11,20 @@ from functools import partial
 import dagster as dg
 
 from ingest_assets.artifacts.sequences import Draft, Pending, Stored
-from ingest_assets.defs.assets import metadata_counts
-from ingest_assets.defs.assets.attempt_tags import attempt_of
 from ingest_assets.defs.assets.captioning import caption_pictures
-from ingest_assets.defs.assets.failures import records_failure
-from ingest_assets.defs.assets.file_publication import FilePublication
-from ingest_assets.defs.assets.file_record import record_of
-from ingest_assets.defs.assets.stage_progress import StageProgress
+from ingest_assets.defs.assets.catalog import metadata_counts
+from ingest_assets.defs.assets.recording.attempt_tags import attempt_of
+from ingest_assets.defs.assets.recording.failures import records_failure
+from ingest_assets.defs.assets.recording.file_publication import FilePublication
+from ingest_assets.defs.assets.recording.file_record import record_of
+from ingest_assets.defs.assets.recording.stage_progress import StageProgress
 from ingest_assets.defs.partitions import add_partitions, files
 from ingest_assets.file_ids import key_of, require_file_id
 from ingest_assets.fingerprints import chunk_sizes_of, fingerprint, receive_fingerprint
 from ingest_assets.parsers.families import count_pages
 from ingest_assets.project import Project
 from ingest_assets.records import Caption, Chunk, Part, SourceFile
-from ingest_assets.stages.chunk import chunk
+from ingest_assets.stages.chunking.chunk import chunk
 from ingest_assets.stages.embed import CHUNKS_PER_PART, embed
 from ingest_assets.stages.parse import parse
 from ingest_assets.wiring import open_embedder

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from ingest_assets.defs.assets.attempt_tags import attempt_from, tags_of
-from ingest_assets.defs.assets.failures import FailureRecorder
+from ingest_assets.defs.assets.recording.attempt_tags import attempt_from, tags_of
+from ingest_assets.defs.assets.recording.failures import FailureRecorder
 from ingest_assets.defs.queue.busy_files import SETTLED_TAG
 from ingest_assets.errors import BadInput, IngestError, OutsideError
 from ingest_assets.file_ids import key_of
 from ingest_assets.ledger_records import State
 from ingest_assets.project import Project
-from ingest_assets.stages.attempts import Attempt, next_attempt
-from ingest_assets.stages.first_window import Experience
+from ingest_assets.stages.planning.attempts import Attempt, next_attempt
+from ingest_assets.stages.planning.first_window import Experience
 from memory_capped_launcher.outcomes import CAP_TAG, OUTCOME_TAG, PEAK_TAG, RunOutcome
 
 _LEAVE_OUT = ("parsed_documents", "image_captions")

@@ -9,7 +9,7 @@ import dagster as dg
 
 from ingest_assets.defs.assets.check_results import report_checks
 from ingest_assets.defs.assets.copies import ingest_job
-from ingest_assets.defs.assets.failures import FailureRecorder
+from ingest_assets.defs.assets.recording.failures import FailureRecorder
 from ingest_assets.defs.jobs import purge_file, rebuild_index
 from ingest_assets.defs.noticing.event_sensor import receive_waiting
 from ingest_assets.defs.noticing.follow_ups import ended_out_of_memory, follow_up
@@ -24,7 +24,7 @@ from ingest_assets.ledger_records import State
 from ingest_assets.messaging.heartbeat import RUNS_LISTENER, SENSOR, beat, is_beating
 from ingest_assets.project import Project
 from ingest_assets.records import BucketObject
-from ingest_assets.stages.turns import AskedBy
+from ingest_assets.stages.planning.turns import AskedBy
 from memory_capped_launcher.outcomes import OUTCOME_TAG
 from memory_capped_launcher.register import Register
 

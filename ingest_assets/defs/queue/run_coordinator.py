@@ -16,7 +16,7 @@ import dagster as dg
 from dagster._core.run_coordinator import QueuedRunCoordinator, SubmitRunContext
 
 from ingest_assets.defs.queue.turns import BACKFILL_TAG, PRIORITY_TAG, turn_of, waiting_files
-from ingest_assets.stages.turns import Asked, AskedBy, WaitingFiles, priorities_of
+from ingest_assets.stages.planning.turns import Asked, AskedBy, WaitingFiles, priorities_of
 
 SENSOR_TAG = "dagster/sensor_name"
 SCHEDULE_TAG = "dagster/schedule_name"

@@ -2,7 +2,7 @@
 
 `turn_tags` is called where runs are requested, in sensors, schedules, the command line and the API. Runs that come
 another way (the UI, backfills, Dagster's own commands) get the same tags from `run_coordinator.py` when they enter the
-queue. `stages/turns.py` has the rule.
+queue. `stages/planning/turns.py` has the rule.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import dagster as dg
 
 from ingest_assets.defs.queue.busy_files import PARTITION_TAG
 from ingest_assets.file_ids import key_of
-from ingest_assets.stages.turns import Asked, AskedBy, Place, WaitingFiles, priorities_of
+from ingest_assets.stages.planning.turns import Asked, AskedBy, Place, WaitingFiles, priorities_of
 
 PRIORITY_TAG = "dagster/priority"
 """Dagster starts the run with the highest number first, and runs of one number in the order of their requests."""

@@ -10,10 +10,10 @@ from ingest_assets.parsers.page_layout.paragraphs import Paragraph, paragraphs
 from ingest_assets.parsers.page_layout.rows import Flow
 from ingest_assets.parsers.page_layout.typography import Typography, running_rows
 from ingest_assets.parsers.page_layout.words import Words, words_of
-from ingest_assets.parsers.pdf.footnotes import footnotes
-from ingest_assets.parsers.pdf.headings import heading_level
+from ingest_assets.parsers.pdf.graphics.pictures import PlacedPicture
 from ingest_assets.parsers.pdf.objects import Box
-from ingest_assets.parsers.pdf.pictures import PlacedPicture
+from ingest_assets.parsers.pdf.text.footnotes import footnotes
+from ingest_assets.parsers.pdf.text.headings import heading_level
 from ingest_assets.records import Element, ElementType
 
 

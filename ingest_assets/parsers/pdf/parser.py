@@ -20,19 +20,19 @@ from ingest_assets.parsers.page_layout.rows import Flow
 from ingest_assets.parsers.page_layout.runs import Run
 from ingest_assets.parsers.page_layout.typography import Typography, survey
 from ingest_assets.parsers.page_layout.unruled_tables import with_unruled_tables
-from ingest_assets.parsers.pdf.drawings import draw
 from ingest_assets.parsers.pdf.elements import page_elements
-from ingest_assets.parsers.pdf.figures import Figure, figures, is_part_of_any
-from ingest_assets.parsers.pdf.forms import form_runs
-from ingest_assets.parsers.pdf.legibility import is_legible
+from ingest_assets.parsers.pdf.graphics.drawings import draw
+from ingest_assets.parsers.pdf.graphics.figures import Figure, figures, is_part_of_any
+from ingest_assets.parsers.pdf.graphics.pictures import PlacedPicture, covers, is_large_enough, read_pictures
+from ingest_assets.parsers.pdf.graphics.ruled_tables import with_ruled_tables
+from ingest_assets.parsers.pdf.graphics.rules import read_rules
+from ingest_assets.parsers.pdf.graphics.scans import picture_of
 from ingest_assets.parsers.pdf.objects import MAX_PATHS, PageObjects, walk
 from ingest_assets.parsers.pdf.opening import opened
 from ingest_assets.parsers.pdf.outline import Outline, read_outline
-from ingest_assets.parsers.pdf.pictures import PlacedPicture, covers, is_large_enough, read_pictures
-from ingest_assets.parsers.pdf.ruled_tables import with_ruled_tables
-from ingest_assets.parsers.pdf.rules import read_rules
-from ingest_assets.parsers.pdf.scans import picture_of
-from ingest_assets.parsers.pdf.text_runs import read_runs
+from ingest_assets.parsers.pdf.text.forms import form_runs
+from ingest_assets.parsers.pdf.text.legibility import is_legible
+from ingest_assets.parsers.pdf.text.text_runs import read_runs
 from ingest_assets.parsers.pdf.upright import open_upright
 from ingest_assets.records import Part
 

@@ -12,10 +12,10 @@ from ingest_assets.clients.ocr.rapidocr_captioner import RapidOcrCaptioner
 from ingest_assets.parsers.pdf import parser as pdf
 from ingest_assets.records import Chunk
 from ingest_assets.stages.caption import caption
-from ingest_assets.stages.chunk import ChunkSizes, chunk
+from ingest_assets.stages.chunking.chunk import ChunkSizes, chunk
 from ingest_assets.stages.parse import parse
+from ingest_assets_tests.parsers.pdf.graphics.test_scans import scanned
 from ingest_assets_tests.parsers.pdf.pdf_files import LIMITS, PROSE, SECOND, Page, column, write
-from ingest_assets_tests.parsers.pdf.test_scans import scanned
 
 pytestmark = pytest.mark.slow
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
-from ingest_assets.defs.assets.attempt_tags import tags_of
+from ingest_assets.defs.assets.recording.attempt_tags import tags_of
 from ingest_assets.defs.queue.run_coordinator import asked_by
 from ingest_assets.defs.queue.turns import PRIORITY_TAG, TurnRequest, turn_tags
-from ingest_assets.stages.attempts import Attempt
-from ingest_assets.stages.turns import AskedBy
+from ingest_assets.stages.planning.attempts import Attempt
+from ingest_assets.stages.planning.turns import AskedBy
 from ingest_assets_tests.defs.queue.queued import job_of_a_file, queue
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ingest_assets.records import ElementType
+from ingest_assets_tests.parsers.pdf.graphics.test_tables import ROWS, across, down, markdown
 from ingest_assets_tests.parsers.pdf.pdf_files import (
     PROSE,
     Line,
@@ -19,7 +20,6 @@ from ingest_assets_tests.parsers.pdf.pdf_files import (
     text_of,
     write,
 )
-from ingest_assets_tests.parsers.pdf.test_tables import ROWS, across, down, markdown
 
 # How a page that is shown turned was drawn, given how it is shown: 595 x 842 points before the turn.
 _DRAWN = {0: "1 0 0 1 0 0", 90: "0 1 -1 0 595 0", 180: "-1 0 0 -1 595 842", 270: "0 -1 1 0 0 842"}

@@ -1,0 +1,1 @@
+"""The commands about files: put in, run, list, search, remove."""

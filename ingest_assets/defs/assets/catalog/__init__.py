@@ -1,0 +1,1 @@
+"""Show a file's assets in Dagster's catalog: places, previews, metadata, links to the source."""

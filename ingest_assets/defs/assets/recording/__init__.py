@@ -1,0 +1,1 @@
+"""Record what became of a file: its progress, its publication, its failures."""

@@ -1,0 +1,1 @@
+"""Read what is drawn on a page: pictures, figures, rules, tables between rules, scans."""

@@ -1,0 +1,1 @@
+"""Plan the runs of files: whose turn it is, with which window, and with which after a run out of memory."""

@@ -1,0 +1,1 @@
+"""Give back what was read: hits, snippets, whole documents, pages."""

@@ -1,0 +1,1 @@
+"""Keep a store sound: validate, repair, optimize, copy to another store, change the model."""
