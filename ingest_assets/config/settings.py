@@ -38,7 +38,7 @@ IN_THE_HOME = {
 _DOTENV = ".env"
 
 
-class InstanceSettings(BaseModel):
+class HomeSettings(BaseModel):
     """The Dagster instance."""
 
     home: Path = Field(
@@ -68,7 +68,7 @@ class Settings(
     ModelSettings,
     StoreSettings,
     BucketSettings,
-    InstanceSettings,
+    HomeSettings,
 ):
     """Every setting. The field's alias is the environment variable; `ingest config` prints this table.
 
