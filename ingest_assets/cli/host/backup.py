@@ -31,7 +31,7 @@ class BackupReport:
     folder: str
     megabytes: float
     left_out: list[str]
-    """What lies elsewhere and has to be copied by its own tools, in this order after the folder was made."""
+    """What lies elsewhere and has to be copied by its own tools: databases before this folder, a bucket after it."""
 
 
 def backup(
@@ -41,8 +41,8 @@ def backup(
     """Copy store, index and bucket into a new folder.
 
     The system may run meanwhile; writers to an embedded store wait while it is copied. What lies on servers is not
-    copied but named: copy databases before the bucket, by their own tools. To restore, use the folder as DAGSTER_HOME
-    and run `ingest prepare` (docs/deploying.md).
+    copied but named: copy databases before this, and a bucket after it, by their own tools. To restore, use the folder
+    as DAGSTER_HOME and run `ingest prepare` (docs/deploying.md).
     """
     from ingest_assets.cli.opening import require_home
     from ingest_assets.cli.tables.output import print_json
