@@ -105,13 +105,13 @@ def scope_of(record: FileRecord) -> Scope:
 
 def fill(address: tuple[str, ...], *, chunks: int, scopes: int) -> None:
     """Write so many chunks, in documents of 100 that take turns with the scopes."""
-    kind, location, database = address
+    kind, location, _ = address
     store = opened(*address)
     records = [
         replace(record_of(number, scopes=scopes), chunks=PER_DOCUMENT, model=MODEL, dimension=DIMENSION)
         for number in range(chunks // PER_DOCUMENT)
     ]
-    if isinstance(store, ChromaStore) and not database:
+    if isinstance(store, ChromaStore):
         _fill_chroma(store, records)
     elif kind == "pgvector":
         with _without_index(location):
@@ -127,7 +127,10 @@ def _replace_all(store: VectorStore, records: list[FileRecord]) -> None:
 
 
 def _fill_chroma(store: ChromaStore, records: list[FileRecord]) -> None:
-    """Write what `replace` would, in larger batches: Chroma's index is copied for each."""
+    """Write what `replace` would, in larger batches: an embedded index is copied for each.
+
+    Killed in one of them, the store takes as long to open as the batch took (docs/stores.md).
+    """
     rows = (
         (replace(record, generation=1), place, embedded)
         for record in records
