@@ -58,43 +58,72 @@ def erase(project: Project, instance: dg.DagsterInstance, *, user_id: str, proje
     if not user_id or "/" in user_id + project_id:
         raise BadInput("name one user, and one project or none; neither holds a slash")
     erased = Erased(user_id, project_id)
-    user_id, project_id = nfc(user_id), nfc(project_id)
-    prefix = f"{user_id}/{project_id}/" if project_id else f"{user_id}/"
-    owned = {record.file_id for record in all_records(project.store) if key_of(record.file_id).startswith(prefix)}
-    owned |= {file_id for file_id in project.index.file_ids().all if key_of(file_id).startswith(prefix)}
-    owned |= {
-        name
-        for names in all_partitions(instance, count=MOST_SHARDS).values()
-        for name in names
-        if key_of(name).startswith(prefix)
-    }
-    if busy := files_in_runs(instance, sorted(owned)):
+    owner = _Owner(nfc(user_id), nfc(project_id))
+    owned = _owned(project, instance, owner)
+    if busy := files_in_runs(instance, owned):
         raise OutsideError(f"{key_of(min(busy))}: it is being ingested; cancel its run, or erase when it has ended")
     # First: a job that is not finished would put its files into the bucket again.
-    erased.uploads = erase_uploads(project, user_id=user_id, project_id=project_id)
+    erased.uploads = erase_uploads(project, user_id=owner.user_id, project_id=owner.project_id)
+    erased.objects = _empty_bucket(project, owner)
+    for file_id in owned:
+        erased.rows += _purge_gone(file_id, project=project, instance=instance)
+        erased.records += 1
+    erased.messages = _erase_tables(project, owner)
+    for file_ids in batches(owned, _AT_ONCE):
+        erased.runs += _delete_runs(instance, file_ids)
+    return erased
+
+
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    """Whose files are erased."""
+
+    user_id: str
+    project_id: str
+
+    @property
+    def prefix(self) -> str:
+        """The beginning of the keys of all its files."""
+        return f"{self.user_id}/{self.project_id}/" if self.project_id else f"{self.user_id}/"
+
+
+def _owned(project: Project, instance: dg.DagsterInstance, owner: _Owner) -> list[str]:
+    """List the files that the ledger, the index or a partition knows."""
+    known = {record.file_id for record in all_records(project.store)} | set(project.index.file_ids().all)
+    for names in all_partitions(instance, count=MOST_SHARDS).values():
+        known |= set(names)
+    return sorted(file_id for file_id in known if key_of(file_id).startswith(owner.prefix))
+
+
+def _empty_bucket(project: Project, owner: _Owner) -> int:
+    """Remove the owner's objects, and count them."""
     before: list[str] = []
-    while keys := list(_keys(project, prefix)):  # one of two forms of a name is shown when the other is gone
+    removed = 0
+    while keys := list(_keys(project, owner.prefix)):  # one of two forms of a name is shown when the other is gone
         if keys == before:
             raise OutsideError(f"{keys[0]}: the bucket does not remove it")
         before = keys
         for key in keys:
             project.bucket.delete(key)
-        erased.objects += len(keys)
-    for file_id in sorted(owned):
-        rows = purge(file_id, project=project, instance=instance)
-        if rows is None:
-            raise OutsideError(f"{key_of(file_id)}: it is in the bucket again; erase once more")
-        erased.records += 1
-        erased.rows += rows
-    erased.messages = project.erase_messages(user_id=user_id, project_id=project_id)
-    project.inbox.erase(prefix)
-    project.listing.erase(prefix)
-    project.deletes.erase(user_id=user_id, project_id=project_id)
-    project.usage.erase(user_id=user_id, project_id=project_id)
-    project.search_counts.erase(user_id=user_id, project_id=project_id)
-    for file_ids in batches(sorted(owned), _AT_ONCE):
-        erased.runs += _delete_runs(instance, file_ids)
-    return erased
+        removed += len(keys)
+    return removed
+
+
+def _purge_gone(file_id: str, *, project: Project, instance: dg.DagsterInstance) -> int:
+    """Purge a file that is no longer in the bucket, and count its rows."""
+    rows = purge(file_id, project=project, instance=instance)
+    if rows is None:
+        raise OutsideError(f"{key_of(file_id)}: it is in the bucket again; erase once more")
+    return rows
+
+
+def _erase_tables(project: Project, owner: _Owner) -> int:
+    """Erase the owner's rows from each table of the instance's database, and count the messages among them."""
+    project.inbox.erase(owner.prefix)
+    project.listing.erase(owner.prefix)
+    for table in (project.deletes, project.usage, project.search_counts):
+        table.erase(user_id=owner.user_id, project_id=owner.project_id)
+    return project.erase_messages(user_id=owner.user_id, project_id=owner.project_id)
 
 
 def _keys(project: Project, prefix: str) -> Iterator[str]:

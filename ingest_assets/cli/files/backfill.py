@@ -60,22 +60,25 @@ def backfill(
     It is the backfill that the UI's button *Materialize all* starts, and the UI's page *Backfills* shows it. Unchanged
     files cost a moment each. Without a daemon, `ingest add` and `ingest work` run files.
     """
-    chosen = [
-        selection
-        for selection, is_chosen in (
-            (Selection.ALL, everything),
-            (Selection.FAILED, failed),
-            (Selection.OUT_OF_DATE, out_of_date),
-        )
-        if is_chosen
-    ]
+    flags = {Selection.ALL: everything, Selection.FAILED: failed, Selection.OUT_OF_DATE: out_of_date}
+    chosen = [selection for selection, is_chosen in flags.items() if is_chosen]
     _require_one_wish(chosen, files, cancel, resume, user=user, project=project)
-    from ingest_assets.cli.files.local_runs import open_instance
     from ingest_assets.cli.opening import open_for_reading
-    from ingest_assets.defs.queue.backfills import cancel_backfill, daemon_is_running, resume_backfill, start_backfill
 
     parts = open_for_reading()
     names = _names(parts, chosen, files, user=user, project=project)
+    title = chosen[0].value if chosen else f"{len(names)} chosen files"
+    done, is_running = _ask(parts, cancel=cancel, resume=resume, names=names, title=title)
+    _show(done, as_json=as_json)
+    if done is not None and not is_running:
+        typer.echo("no daemon has been seen in the last two minutes; the backfill waits until one runs", err=True)
+
+
+def _ask(parts: Project, *, cancel: str, resume: str, names: Sequence[str], title: str) -> tuple[Backfill | None, bool]:
+    """Cancel or resume a backfill, or start one if there are files for it; tell too whether a daemon runs."""
+    from ingest_assets.cli.files.local_runs import open_instance
+    from ingest_assets.defs.queue.backfills import cancel_backfill, daemon_is_running, resume_backfill, start_backfill
+
     done: Backfill | None = None
     shards = parts.settings.shards
     with open_instance(parts.settings) as instance:
@@ -84,12 +87,8 @@ def backfill(
         elif resume:
             done = resume_backfill(instance, resume, shards=shards)
         elif names:
-            title = chosen[0].value if chosen else f"{len(names)} chosen files"
             done = start_backfill(instance, names, title=title, shards=shards)
-        is_running = daemon_is_running(instance)
-    _show(done, as_json=as_json)
-    if done is not None and not is_running:
-        typer.echo("no daemon has been seen in the last two minutes; the backfill waits until one runs", err=True)
+        return done, daemon_is_running(instance)
 
 
 def _require_one_wish(

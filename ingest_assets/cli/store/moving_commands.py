@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ingest_assets.cli.options import EXIT_PROBLEM, JsonOption
+
+if TYPE_CHECKING:
+    from ingest_assets.adoption.moving_in import MovingIn
 
 
 def adopt(
@@ -38,11 +41,7 @@ def adopt(
     as often as you like: what was adopted already stays as it is. Exit codes: 0 everything is adopted, or can be; 1
     something was refused; other codes as for every command.
     """
-    from ingest_assets.adoption.fields import FieldNames
-    from ingest_assets.adoption.moving_in import MovingIn, move_in
-    from ingest_assets.cli.tables.moving_tables import show_adopted, show_plan
-    from ingest_assets.config.home import prepare_home
-    from ingest_assets.config.settings import load_settings
+    from ingest_assets.adoption.moving_in import MovingIn
 
     kind, _, location = source.partition(":")
     wanted = MovingIn(
@@ -54,17 +53,28 @@ def adopt(
         files=files,
         apply=apply,
     )
+    if not _move_in(wanted, as_json=as_json):
+        raise typer.Exit(EXIT_PROBLEM)
+
+
+def _move_in(wanted: MovingIn, *, as_json: bool) -> bool:
+    """Adopt what the earlier system has, or say what would be done; tell whether nothing of it was refused."""
+    from ingest_assets.adoption.fields import FieldNames
+    from ingest_assets.adoption.moving_in import move_in
+    from ingest_assets.cli.tables.moving_tables import show_adopted, show_plan
+    from ingest_assets.config.home import prepare_home
+    from ingest_assets.config.settings import load_settings
+
     settings, names = load_settings(), FieldNames()
-    if apply:
+    if wanted.apply:
         prepare_home(settings)
     done = []
     for each in move_in(wanted, settings=settings, names=names):
         done.append(each)
         if not as_json:
             show_adopted(each)
-    show_plan(done, applied=apply, fields=names.used, as_json=as_json)
-    if not all(each.is_whole for each in done):
-        raise typer.Exit(EXIT_PROBLEM)
+    show_plan(done, applied=wanted.apply, fields=names.used, as_json=as_json)
+    return all(each.is_whole for each in done)
 
 
 COMMANDS = (adopt,)
