@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -14,6 +13,7 @@ from ingest_assets import client as module
 from ingest_assets.client import ServiceClient, ServiceRefused
 from ingest_assets.errors import BadInput, ConfigError, OutsideError
 from ingest_assets_tests.api.conftest import Served, serving
+from ingest_assets_tests.api.documented import program
 
 
 @pytest.fixture(scope="module")
@@ -36,16 +36,6 @@ def chunk(number: int, text: str) -> dict[str, object]:
     }
 
 
-def documented() -> tuple[str, str]:
-    """Return the second example of "From Python" in docs/api.md, and what stands there as its output."""
-    page = (Path(__file__).resolve().parents[1] / "docs" / "api.md").read_text()
-    section = page.partition("\n## From Python\n")[2].partition("\n## ")[0]
-    code = re.findall(r"```python\n(.*?)```\n", section, re.DOTALL)[1]
-    shown = section.partition(code)[2].partition("```\n```\n")[2].partition("```")[0]
-    assert shown, "the example and its output stand one behind the other"
-    return code, shown
-
-
 @pytest.mark.slow
 def test_a_file_is_uploaded_and_waited_for_and_used_as_the_documentation_shows(
     service: Served, client: ServiceClient, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -58,9 +48,9 @@ def test_a_file_is_uploaded_and_waited_for_and_used_as_the_documentation_shows(
     assert service.ingest(file.file_id)
     done = client.wait(taken.job_id, timeout_s=30)
     assert (done.state, done.files[0].state, done.files[0].chunks) == ("succeeded", "succeeded", 1)
-    code, shown = documented()
+    code, shown = program("From Python", url=service.url)
     capsys.readouterr()
-    exec(compile(code.replace("http://localhost:7860", service.url), "docs/api.md", "exec"), {})
+    exec(compile(code, "docs/api.md", "exec"), {})
     assert capsys.readouterr().out == shown
 
 

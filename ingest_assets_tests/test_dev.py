@@ -18,14 +18,10 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from ingest_assets.ledger_records import State
 from ingest_assets_tests.dev_stack import Stack, running_stack
+from testing.browser import new_browser
 from testing.polling import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-
-CHROMIUM_FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --window-size=1500,1000"
-)
 
 
 @pytest.fixture(scope="module")
@@ -83,10 +79,7 @@ def test_a_backfill_is_started_in_the_browser(stack: Stack) -> None:
 
 def start_backfill_of_all(url: str, instance: dg.DagsterInstance, *, screenshot: Path) -> None:
     """Click "Materialize all", "All" and "Launch backfill" as a person does, and stay until the backfill is there."""
-    options = webdriver.ChromeOptions()
-    for flag in CHROMIUM_FLAGS.split():
-        options.add_argument(flag)
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
+    browser = new_browser()
     try:
         browser.get(url)
         for label in ("Materialize all", "All", "Launch backfill"):

@@ -5,14 +5,12 @@ One process: embedded Chroma takes one writer, and a second embedder would doubl
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ingest_assets.api.app import make_app
 from ingest_assets.api.logs import log_settings
@@ -20,47 +18,11 @@ from ingest_assets.api.service import Service
 from ingest_assets.api.service_address import ServiceAddress, leave, remove, what_is_searched
 from ingest_assets.config.settings import Settings
 from ingest_assets.errors import ConfigError
+from ingest_assets.header_deadline import MAX_HEADER_BYTES, ImpatientProtocol
 
-HEADERS_S = 10.0
-"""A client has so long to send the headers of a request."""
 GRACE_S = 30
 """Requests that are being answered when the service is to end have so long."""
-_MAX_HEADER_BYTES = 16_384
 _MAX_CONNECTIONS = 512
-
-
-class ImpatientProtocol(H11Protocol):
-    """Close a connection whose next request does not have all its headers in time; uvicorn waits for ever."""
-
-    _deadline: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for a request."""
-        super().connection_made(transport)
-        self._wait_for_headers()
-
-    def data_received(self, data: bytes) -> None:
-        """Take bytes, and stop waiting when they complete the headers."""
-        super().data_received(data)
-        is_web_socket = self.transport.get_protocol() is not self
-        if is_web_socket or (self.cycle is not None and not self.cycle.response_complete):
-            self._stop_waiting()
-        else:
-            self._wait_for_headers()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Stop waiting."""
-        self._stop_waiting()
-        super().connection_lost(exc)
-
-    def _wait_for_headers(self) -> None:
-        if self._deadline is None:
-            self._deadline = self.loop.call_later(HEADERS_S, self.transport.close)
-
-    def _stop_waiting(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
 
 
 class _Announced(uvicorn.Server):
@@ -137,5 +99,5 @@ def server_config(service: Service) -> uvicorn.Config:
         root_path=settings.root_path,
         limit_concurrency=_MAX_CONNECTIONS,
         timeout_graceful_shutdown=GRACE_S,
-        h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
     )

@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field
 
 from ingest_assets.client import ServiceClient, ServiceRefused
 from ingest_assets.errors import ConfigError, IngestError
+from ingest_assets.header_deadline import MAX_HEADER_BYTES, ImpatientProtocol
 from ingest_assets.integrations.extras import from_extra
 
 with from_extra("mcp"):
@@ -234,12 +235,16 @@ def http_config(tools: AssistantTools, *, address: str, port: int) -> uvicorn.Co
         RequiresKey(app),
         host=address,
         port=port,
+        http=ImpatientProtocol,
+        loop="asyncio",
+        ws="none",
         log_level="warning",
         access_log=False,
         server_header=False,
         proxy_headers=False,
         limit_concurrency=_MAX_CONNECTIONS,
         timeout_graceful_shutdown=5,
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -131,6 +132,13 @@ def test_over_http_a_request_without_a_key_is_refused(address: str, headers: dic
     answer = httpx.post(address, json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, headers=headers)
     assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
     assert answer.json()["code"] == "no_key"
+
+
+def test_over_http_headers_that_never_end_are_cut_off(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingest_assets.header_deadline.HEADERS_S", 0.1)
+    with socket.create_connection(("127.0.0.1", int(address.split(":")[2].partition("/")[0])), timeout=30) as client:
+        client.sendall(b"POST /mcp HTTP/1.1\r\nHost: x\r\n")
+        assert client.recv(100) == b""
 
 
 def test_a_service_that_is_away_is_said_to_the_assistant(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from ingest_assets.client import ServiceClient, ServiceRefused
 from ingest_assets.integrations.langchain import ServiceRetriever
 from ingest_assets.integrations.llama_index import ServiceNodeRetriever
 from ingest_assets_tests.api.conftest import Served
+from ingest_assets_tests.api.documented import program
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("integrations")]
 
@@ -52,3 +53,9 @@ def test_what_the_service_refuses_reaches_the_program(client: ServiceClient) -> 
         ServiceRetriever(client=client, k=0).invoke("noise")
     with pytest.raises(ServiceRefused, match="k"):
         ServiceNodeRetriever(client, k=0).retrieve("noise")
+
+
+def test_the_documented_program_prints_what_is_shown(service: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    code, shown = program("From LangChain and LlamaIndex", url=service.url, key=service.key("entities/keepers"))
+    exec(compile(code, "docs/api.md", "exec"), {})
+    assert capsys.readouterr().out == shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from websockets.typing import Subprotocol
 
 from ingest_assets.access.callers import KeyRole
 from ingest_assets_tests.api.conftest import Served, serving
+from ingest_assets_tests.api.documented import answer_of, blocks, is_like
 from testing.servers import free_port, running
 
 pytestmark = pytest.mark.slow
@@ -52,6 +54,13 @@ def test_an_operator_sees_the_pages_and_their_parts(operator: httpx.Client) -> N
 
 def test_an_operator_asks_graphql(operator: httpx.Client) -> None:
     assert operator.post("/dagster/graphql", json=QUERY).json()["data"]["version"]
+
+
+def test_a_program_asks_as_documented(service: Served, tmp_path: Path) -> None:
+    key = service.key("*", role=KeyRole.ADMIN)
+    ((command, shown),) = blocks("Pages for operators")
+    answer = answer_of(command, url=service.url, cwd=tmp_path, environment={**os.environ, "KEY": key})
+    assert is_like(answer, shown), answer
 
 
 @pytest.mark.parametrize("path", ["/dagster", "/dagster/", "/dagster/graphql", "/dagster/server_info"])

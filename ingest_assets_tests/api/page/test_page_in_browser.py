@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -25,7 +24,7 @@ from ingest_assets.access.callers import KeyRole
 from ingest_assets.file_ids import file_id_of
 from ingest_assets_tests.api.conftest import Served, serving
 from ingest_assets_tests.conftest import ROOT
-from ingest_assets_tests.test_dev import CHROMIUM_FLAGS
+from testing.browser import new_browser
 
 pytestmark = [
     pytest.mark.slow,
@@ -42,11 +41,8 @@ class Person:
     """A person at a browser."""
 
     def __init__(self, served: Served, *, dark: bool = False, width: int = 1400, height: int = 1000) -> None:
-        options = webdriver.ChromeOptions()
-        for flag in CHROMIUM_FLAGS.split():
-            options.add_argument(flag)
         self.served = served
-        self.browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
+        self.browser = new_browser()
         self.look(dark=dark, width=width, height=height)
 
     def look(self, *, dark: bool, width: int, height: int) -> None:
