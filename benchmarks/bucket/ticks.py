@@ -32,6 +32,7 @@ from ingest_assets.ledger_records import FileRecord, State, utc_text
 from ingest_assets.project import Project
 from ingest_assets.records import BucketObject
 from ingest_assets.stores.contract import all_records
+from ingest_assets.stores.pgvector.rows import LEDGER, ledger_row
 from ingest_assets.wiring import open_store
 from testing.object_storage import s3_server
 from testing.postgres import postgres
@@ -117,18 +118,28 @@ def put(project: Project, numbers: range, *, text: str = "a note") -> None:
 
 
 def know(project: Project) -> None:
-    """Write a record of each object, as if it had been ingested."""
-    store = open_store(project.settings)
-    for item in project.bucket.list():
-        if not isinstance(item, BucketObject):
-            continue
-        user, folder, filename = item.key.split("/", 2)
-        record = FileRecord(
-            file_id=file_id_of(item.key), user_id=user, project_id=folder, filename=filename, key=item.key,
-            state=State.SUCCEEDED, version=item.version, sha256=f"{abs(hash(item.key)):064x}", media_type="text/plain",
-            fingerprint="f", updated_at=utc_text(),
-        )  # fmt: skip
-        store.note(record)  # without the index, which is made of all of them at once
+    """Write a record of each object, as if it had been ingested: the first through the store, the others in bulk."""
+    import psycopg
+    from psycopg.sql import SQL, Identifier
+
+    records = [record_of(item) for item in project.bucket.list() if isinstance(item, BucketObject)]
+    store = open_store(project.settings)  # without the index, which is made of all of them at once
+    store.note(records[0])
+    with psycopg.connect(project.settings.pgvector) as connection:
+        names = SQL(", ").join(map(Identifier, [*LEDGER, "record"]))
+        into = SQL("COPY files ({}) FROM STDIN").format(names)
+        with connection.cursor() as cursor, cursor.copy(into) as copy:
+            for record in records[1:]:
+                copy.write_row(ledger_row(record))
+
+
+def record_of(item: BucketObject) -> FileRecord:
+    user, folder, filename = item.key.split("/", 2)
+    return FileRecord(
+        file_id=file_id_of(item.key), user_id=user, project_id=folder, filename=filename, key=item.key,
+        state=State.SUCCEEDED, version=item.version, sha256=f"{abs(hash(item.key)):064x}", media_type="text/plain",
+        fingerprint="f", updated_at=utc_text(),
+    )  # fmt: skip
 
 
 def everything(project: Project) -> None:
