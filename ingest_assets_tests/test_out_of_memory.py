@@ -41,7 +41,7 @@ def capped(folder: Path, model_cache: Path, *, cap_mb: int, preload: str = "") -
 def runs(home: Home) -> list[dict[str, str]]:
     """Return the tags of all runs, oldest first."""
     with dg.DagsterInstance.from_config(str(home.folder / "home")) as instance:
-        return [run.tags for run in reversed(instance.get_runs())]
+        return [dict(run.tags) for run in reversed(instance.get_runs())]
 
 
 def chunks(home: Home, name: str) -> list[tuple[str, str]]:

@@ -17,4 +17,5 @@ def new_browser() -> webdriver.Chrome:
     options = webdriver.ChromeOptions()
     for flag in _FLAGS.split():
         options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})  # what pages write to the console
     return webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))

@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 
 from testing.object_storage import s3_server
@@ -64,7 +65,7 @@ def measure(way: str, folder: Path, *, files: int, models: Path) -> list[float]:
                 time.sleep(chance.uniform(1, 6))
                 began, name = time.monotonic(), f"{number:03}.md"
                 bucket.put(name, f"# Note {number}\n\nThe ferry number {number} leaves from the north quay at noon.\n")
-                until(lambda name=name: is_searchable(bucket, name), what=name, every_s=0.02)
+                until(partial(is_searchable, bucket, name), what=name, every_s=0.02)
                 seconds.append(time.monotonic() - began)
         bucket.project.store.close()
     return seconds

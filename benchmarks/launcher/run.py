@@ -214,8 +214,8 @@ def _print(ways: list[Way], *, cold: float, deaths: dict[str, list[float]], over
             f"| {cpu:.2f} | {cpu / statistics.median(best.cpu_s):.1f} |"
         )
     print(f"\nfirst run, which starts the warm process: {cold:.2f} s")
-    for who, seconds in deaths.items():
-        print(f"kill -9 of the {who} to the run's failure in Dagster: at most {max(seconds):.2f} s of {len(seconds)}")
+    for who, waits in deaths.items():
+        print(f"kill -9 of the {who} to the run's failure in Dagster: at most {max(waits):.2f} s of {len(waits)}")
     print(f"watchdog at 1 GB/s and a cap of {CAP_MB} MB: at most {max(over):+.1f} % of {len(over)}")
 
 

@@ -38,7 +38,12 @@ def by_span(similarities: Matrix, questions: Sequence[Question], chunks: Sequenc
         recall.append(_share_inside(question, top))
         ndcg.append(_ndcg(relevant, possible))
         document.append(any(placed.document in question.documents for placed in top))
-    means = {"hit@10": hit, "span recall@10": recall, "nDCG@10": ndcg, "document recall@10": document}
+    means: dict[str, Sequence[float]] = {
+        "hit@10": hit,
+        "span recall@10": recall,
+        "nDCG@10": ndcg,
+        "document recall@10": document,
+    }
     return {name: float(np.mean(values)) for name, values in means.items()}
 
 

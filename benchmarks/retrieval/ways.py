@@ -50,7 +50,8 @@ class OverlappingWindows(OpenVINOEmbedder):
                 owners.append(owner)
         sums = np.zeros((len(texts), self.dimension), dtype=np.float32)
         np.add.at(sums, np.array(owners), super().embed(slices))
-        return sums / np.linalg.norm(sums, axis=1, keepdims=True)
+        means: Matrix = sums / np.linalg.norm(sums, axis=1, keepdims=True)
+        return means
 
 
 def _offsets(texts: Sequence[str], cache_dir: Path) -> list[list[tuple[int, int]]]:

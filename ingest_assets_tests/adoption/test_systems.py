@@ -30,7 +30,7 @@ TEXTS = ["The tide turns at noon.", "The lamp burns oil.", "A fog horn sounds tw
 
 @pytest.fixture(scope="module")
 def vectors(model_cache: Path) -> list[list[float]]:
-    return OpenVINOEmbedder(cache_dir=model_cache).embed(TEXTS).tolist()
+    return [[float(x) for x in vector] for vector in OpenVINOEmbedder(cache_dir=model_cache).embed(TEXTS)]
 
 
 @pytest.fixture(scope="module")

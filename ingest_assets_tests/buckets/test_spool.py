@@ -32,7 +32,7 @@ def names(folder: Path) -> list[str]:
 
 
 def test_a_copy_is_made_once_for_all_stages_of_a_process(tmp_path: Path) -> None:
-    spool, made = Spool(tmp_path, max_bytes=100), []
+    spool, made = Spool(tmp_path, max_bytes=100), list[int]()
     for _ in range(3):
         with spool.copy("a.txt", size_bytes=5, key="a", fill=filling(b"hello", made)) as path:
             assert path.read_bytes() == b"hello"

@@ -72,7 +72,7 @@ def told(result: CallToolResult) -> str:
 def data(result: CallToolResult) -> dict[str, Any]:
     assert not result.is_error, result.content
     assert result.structured_content is not None
-    return result.structured_content
+    return dict(result.structured_content)
 
 
 def test_an_assistant_on_this_machine_uses_all_tools_under_its_key(service: Served, tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ def test_a_message_that_fails_for_a_day_is_given_up_and_its_file_goes_on(outbox:
     put(outbox, A, "a1")
     put(outbox, A, "a2")
     put(outbox, B, "b1")
-    began, tried = clock.seconds, defaultdict(int)
+    began, tried = clock.seconds, defaultdict[str, int](int)
     while count(outbox).dead == 0:
         put(outbox, B, "good")  # the target takes all others: one message is at fault
         for entry in claimed(outbox):

@@ -62,7 +62,7 @@ def holds(outcome: CorpusReading, phrase: str) -> bool:
 
 
 def test_every_file_that_is_ok_gives_its_phrases(corpus: Path, outcomes: dict[str, CorpusReading]) -> None:
-    missing = []
+    missing: list[tuple[str, str, str]] = []
     for row in manifest(corpus):
         family, outcome = row["path"].split("/")[0], outcomes[row["path"]]
         if row["expected_outcome"] != "ok" or family in PICTURES:

@@ -13,7 +13,7 @@ from ingest_assets.records import EmbeddedChunk
 from ingest_assets.stages.prechunk import Status
 from ingest_assets.stages.upkeep.repair import Action
 from ingest_assets.stages.upkeep.repair import repair as repair_stage
-from ingest_assets.stages.upkeep.validate import Problem, examine, validate
+from ingest_assets.stages.upkeep.validate import Examined, Problem, examine, validate
 from ingest_assets.stores.contract import Overtaken, VectorStore
 from ingest_assets_tests.stores.builders import (
     Vector,
@@ -154,7 +154,7 @@ def test_lost_chunks_of_a_client_are_not_called_mended(store: VectorStore) -> No
 
 def test_rows_of_files_that_are_being_published_are_no_finding(store: VectorStore) -> None:
     publish(store, NOTES, TEXTS)
-    during = []
+    during: list[Examined] = []
 
     def chunks() -> Iterator[EmbeddedChunk]:
         yield from chunks_of(NOTES, texts_of("next", 700))

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.expected_conditions import element_to_be_clickable
 from selenium.webdriver.support.ui import WebDriverWait
 
 from ingest_assets.access.callers import KeyRole
 from ingest_assets_tests.api.conftest import Served
+from testing.browser import new_browser
 
 pytestmark = pytest.mark.slow
 
@@ -21,11 +23,7 @@ pytestmark = pytest.mark.slow
 def browser() -> Iterator[webdriver.Chrome]:
     if shutil.which("chromedriver") is None:
         pytest.skip("needs Debian's chromium and chromium-driver")
-    options = webdriver.ChromeOptions()
-    for flag in ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    with webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver"))) as started:
+    with new_browser() as started:
         yield started
 
 
@@ -47,7 +45,7 @@ def test_swagger_ui_asks_an_endpoint_and_shows_the_answer(browser: webdriver.Chr
     browser.get(f"{shared_service.url}/docs")
     waiting = WebDriverWait(browser, 60)
     for found in ("#operations-operation-health .opblock-summary-control", ".try-out__btn", ".execute"):
-        waiting.until(lambda browser, found=found: browser.find_element(By.CSS_SELECTOR, found)).click()
+        waiting.until(element_to_be_clickable((By.CSS_SELECTOR, found))).click()
     answer = waiting.until(lambda browser: browser.find_element(By.CSS_SELECTOR, ".live-responses-table"))
     assert "200" in answer.text
 

@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import files as files_of
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import pytest
+from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -61,13 +62,12 @@ class Person:
         """Return an element when it is there and holds a text."""
         waiting = WebDriverWait(self.browser, 120, ignored_exceptions=[WebDriverException])
 
-        def found(browser: Any) -> WebElement | bool:
-            for element in browser.find_elements(By.CSS_SELECTOR, css):
-                if element.is_displayed() and holding in element.text:
-                    return element
-            return False
+        def found(browser: webdriver.Chrome) -> WebElement | Literal[False]:
+            elements: list[WebElement] = browser.find_elements(By.CSS_SELECTOR, css)
+            return next((each for each in elements if each.is_displayed() and holding in each.text), False)
 
-        return waiting.until(found, f"no {css!r} holding {holding!r}")
+        shown: WebElement = waiting.until(found, f"no {css!r} holding {holding!r}")
+        return shown
 
     def until(self, holds: Callable[[], object], *, what: str) -> None:
         """Wait until something holds."""

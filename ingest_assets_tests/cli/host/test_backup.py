@@ -27,7 +27,7 @@ def test_a_backup_made_while_files_arrive_is_whole_elsewhere(tmp_path: Path, mod
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    backups = []
+    backups: list[Path] = []
     try:
         while arriving.poll() is None and len(backups) < MOST:
             backups.append(tmp_path / f"backup-{len(backups)}")

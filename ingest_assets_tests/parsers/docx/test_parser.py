@@ -7,6 +7,7 @@ from pathlib import Path
 
 import docx as python_docx
 import pytest
+from docx.enum.text import WD_ALIGN_PARAGRAPH
 from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls
 from docx.shared import Inches
@@ -153,7 +154,7 @@ def test_bold_lines_are_headings_in_a_document_without_heading_styles(tmp_path: 
         ("A can a week.", False),
     ):
         made.add_paragraph().add_run(text).bold = bold
-    made.paragraphs[0].alignment = 1
+    made.paragraphs[0].alignment = WD_ALIGN_PARAGRAPH.CENTER
     made.add_paragraph("Nothing else is needed.")
     found = [(element.type.value, element.level) for element in elements_of(docx, saved(made, tmp_path))]
     assert found[:4] == [("Title", 1), ("NarrativeText", 0), ("Title", 2), ("NarrativeText", 0)]

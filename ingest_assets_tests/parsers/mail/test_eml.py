@@ -116,7 +116,7 @@ def test_a_mailbox_is_its_mails_one_after_the_other(tmp_path: Path) -> None:
     mails = [message(f"Text {number}.", subject=f"Mail {number}") for number in range(3)]
     mails[0].add_attachment("attached", filename="a.txt")
     locked = b"Subject: x\nContent-Type: application/pkcs7-mime\n\nAAAA\n"
-    path = file(tmp_path, b"".join(b"From ann Wed\n" + bytes(made) + b"\n" for made in [*mails, locked]))
+    path = file(tmp_path, b"".join(b"From ann Wed\n" + made + b"\n" for made in [*map(bytes, mails), locked]))
     titles = [e.text for e in elements_of(mail, path) if e.type is ElementType.TITLE]
     assert titles == ["Mail 0", "a.txt", "Mail 1", "Mail 2"]
     assert "mail 4 was left out: the mail is encrypted" in parts_of(mail, path)[-1].warnings[0]

@@ -14,11 +14,10 @@ def word(main: str, *, footnotes: str = "", flags: int = 0, picture: bytes = b""
     head = bytearray(0x400)
     struct.pack_into("<H8xH", head, 0, 0xA5EC, flags)
     struct.pack_into("<7i", head, 0x4C, len(main), len(footnotes), 0, 0, 0, 0, 0)
-    stream = bytes(head) + text[:half].encode("cp1252") + text[half:].encode("utf-16-le", "surrogatepass")
+    stream = head + text[:half].encode("cp1252") + text[half:].encode("utf-16-le", "surrogatepass")
     plc = struct.pack("<3I", 0, half, len(text))
     plc += struct.pack("<HIH", 0, (0x400 * 2) | 1 << 30, 0) + struct.pack("<HIH", 0, 0x400 + half, 0)
     clx = b"\x01\x02\x00ab" + b"\x02" + struct.pack("<I", len(plc)) + plc
-    stream = bytearray(stream)
     struct.pack_into("<II", stream, 0x01A2, 0, len(clx))
     return compound({"WordDocument": bytes(stream), "0Table": clx, "Data": picture})
 

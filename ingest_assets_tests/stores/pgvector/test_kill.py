@@ -73,7 +73,7 @@ def tried(
     action: str, *, store: PgVectorStore, killed_at: KilledAt, after: list[str], again: Callable[[int, bool], None]
 ) -> list[bool]:
     """Kill an action at each of its moments; return, for each, whether it was in force, and do it again."""
-    outcomes = []
+    outcomes: list[bool] = []
     for nth in count(1):
         store.replace(RECORD, chunks_of(RECORD, OLD))
         if not killed_at(action, nth):
