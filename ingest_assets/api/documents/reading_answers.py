@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ingest_assets.ledger_records import FileRecord
 from ingest_assets.records import Caption, Chunk, Part
+from ingest_assets.stages.retrieval.export import ExportedPicture, exported_picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,30 +70,13 @@ class FileReading:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadPicture:
-    """A picture in a document, and what was read from it."""
-
-    sha256: str
-    width: int
-    height: int
-    caption: str
-    text: str
-    model: str
-    confidence: float | None
-    is_doubtful: bool
-    problem: str
-    is_page: bool
-    """It is the page itself."""
-
-
-@dataclass(frozen=True, slots=True)
 class ReadElement:
     """A piece of a page in reading order."""
 
     type: str
     text: str
     level: int
-    picture: ReadPicture | None
+    picture: ExportedPicture | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,21 +168,8 @@ def elements_of(part: Part, captions: Mapping[str, Caption]) -> Iterator[ReadEle
     """Yield what stands in a part, with its pictures and what was read from them."""
     known = {picture.sha256: picture for picture in part.pictures}
     for element in part.elements:
-        picture = None
-        if element.picture:
-            seen, said = known.get(element.picture), captions.get(element.picture)
-            picture = ReadPicture(
-                sha256=element.picture,
-                width=seen.width if seen else 0,
-                height=seen.height if seen else 0,
-                caption=said.caption if said else "",
-                text=said.text if said else "",
-                model=said.model if said else "",
-                confidence=said.confidence if said else None,
-                is_doubtful=said.is_doubtful if said else False,
-                problem=said.problem if said else "",
-                is_page=seen.is_page if seen else False,
-            )
+        sha256 = element.picture
+        picture = exported_picture(sha256, known.get(sha256), captions.get(sha256)) if sha256 else None
         yield ReadElement(element.type.value, element.text, element.level, picture)
 
 

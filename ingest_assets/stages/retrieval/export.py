@@ -26,7 +26,7 @@ _FENCE = re.compile(r"^`{3,}", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class ExportedPicture:
-    """A picture as JSON shows it, with what it shows."""
+    """A picture in a document, with what was read from it."""
 
     sha256: str
     media_type: str = ""
@@ -42,6 +42,8 @@ class ExportedPicture:
     confidence: float | None = None
     is_doubtful: bool = False
     problem: str = ""
+    is_page: bool = False
+    """It is the page itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,11 +194,12 @@ def _exported(element: Element, picture: Picture | None, caption: Caption | None
         page_number=element.page_number,
         level=element.level,
         section=element.section,
-        picture=_exported_picture(element.picture, picture, caption) if element.picture else None,
+        picture=exported_picture(element.picture, picture, caption) if element.picture else None,
     )
 
 
-def _exported_picture(sha256: str, picture: Picture | None, caption: Caption | None) -> ExportedPicture:
+def exported_picture(sha256: str, picture: Picture | None, caption: Caption | None) -> ExportedPicture:
+    """Join a picture with its caption; what is not known of it is empty."""
     known = picture or Picture(sha256=sha256, media_type="", width=0, height=0)
     said = caption or Caption(picture=sha256, caption="", text="", page_number=None, model="")
     return ExportedPicture(
@@ -210,6 +213,7 @@ def _exported_picture(sha256: str, picture: Picture | None, caption: Caption | N
         confidence=said.confidence,
         is_doubtful=said.is_doubtful,
         problem=said.problem,
+        is_page=known.is_page,
     )
 
 

@@ -107,6 +107,7 @@ def test_json_holds_every_element_and_what_was_read_from_each_picture() -> None:
         "model": "eye-1",
         "confidence": 0.4,
         "is_doubtful": True,
+        "is_page": False,
         "problem": "",
     }
     assert document["unread"] == [{"number": 2, "page_number": 2, "problem": "broken -- stream"}]
