@@ -44,6 +44,10 @@ class Use:
     ocr_pages: int = 0
     tokens: int = 0
 
+    def __add__(self, other: Use) -> Use:
+        """Return both together."""
+        return Use(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
+
 
 @dataclass(frozen=True, slots=True)
 class Excess:

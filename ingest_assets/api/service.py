@@ -16,6 +16,7 @@ from ingest_assets.api.admission.keys import Keys
 from ingest_assets.api.admission.quotas import Quotas
 from ingest_assets.api.admission.sessions import Sessions
 from ingest_assets.api.admission.throttling import Throttle
+from ingest_assets.api.admission.upload_slots import UploadSlots
 from ingest_assets.api.figures import ServiceFigures
 from ingest_assets.api.pictures.hit_pictures import HitPictures
 from ingest_assets.api.pictures.page_pictures import PagePictures
@@ -47,6 +48,7 @@ class Service:
         self.open_to = read_networks(settings.open_to, name="INGEST_OPEN_TO")
         self.trusted_proxies = read_networks(settings.trusted_proxies, name="INGEST_TRUSTED_PROXIES")
         self.throttle = Throttle(settings.rate_limit)
+        self.upload_slots = UploadSlots(settings.max_uploads)
         self.page_pictures = PagePictures()
         """Pages as pictures, for people."""
         self.quotas = Quotas(settings, lambda: self.project)

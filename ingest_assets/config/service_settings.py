@@ -110,6 +110,12 @@ class ServiceSettings(BaseModel):
         validation_alias="INGEST_MAX_QUEUED_OF_USER",
         description="uploads of a user are refused while more of the user's files than this wait; 0: never",
     )
+    max_uploads: int = Field(
+        default=50,
+        ge=0,
+        validation_alias="INGEST_MAX_UPLOADS",
+        description="uploads that the service receives at once; others are refused before they are read; 0: any number",
+    )
     quota_of_user: str = Field(
         default="",
         validation_alias="INGEST_QUOTA_OF_USER",

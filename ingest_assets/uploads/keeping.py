@@ -23,6 +23,7 @@ from ingest_assets.file_ids import file_id_of, owner_of
 from ingest_assets.index.bucket_looks import BucketLooks
 from ingest_assets.index.database import Database
 from ingest_assets.index.file_table import FILES_TABLE, Listener, tell
+from ingest_assets.index.reservations import give_back
 from ingest_assets.index.state_change import FILE_STATES, PassingState, StateChange
 from ingest_assets.ledger_records import State, utc_text
 from ingest_assets.local_files import sha256_of
@@ -102,6 +103,7 @@ class Keeping:
         details: dict[str, Any] | None = None,
         callback: str = "",
         request_id: str = "",
+        job_id: str = "",
         also: Also | None = None,
     ) -> Job:
         """Write the job of these files, which a request brought. From here on all of them will be kept.
@@ -110,7 +112,7 @@ class Keeping:
             OutsideError: the database is away; nothing was written then.
         """
         job = Job(
-            job_id=secrets.token_hex(16),
+            job_id=job_id or secrets.token_hex(16),
             user_id=user_id,
             project_id=project_id,
             files=tuple(replace(file, request_id=request_id) for file in files),
@@ -149,6 +151,8 @@ class Keeping:
             BucketLooks(self._database, settle_s=0, listeners=self.listeners).keys(found, may_miss=False)
         with self._database.begin() as connection:
             self.jobs.note(connection, finished, again_in_s=pause_s)
+            if finished.is_kept:  # its files are counted by the index now
+                give_back(connection, job.job_id)
             for before, after in zip(job.files, finished.files, strict=True):
                 if job.callback and after.error and not before.error:
                     self._tell_refused(connection, job, after)

@@ -24,6 +24,7 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from ingest_assets.access.callers import Caller
+from ingest_assets.access.quotas import Use
 from ingest_assets.api.admission.scoping import MAX_NAME, scope_of
 from ingest_assets.api.callers import ServiceDep, WriterDep
 from ingest_assets.api.idempotency import IdempotentRoute
@@ -170,8 +171,8 @@ def _refused(chunk: ClientChunk, reason: str) -> ApiProblem:
 def _indexed(chunks: Sequence[ClientChunk], *, doc_id: str, scope: Scope, service: Service) -> list[Answer]:
     project = service.project
     tokens = {chunk.line: -(-len(chunk.text) // CHARS_A_TOKEN) for chunk in chunks}
-    service.quotas.require(scope, chunks=len(chunks), tokens=sum(tokens.values()))
-    with _turn_of(scope, service):
+    needs = service.quotas.reserved(scope, Use(chunks=len(chunks), tokens=sum(tokens.values())))
+    with needs, _turn_of(scope, service):
         answers = add_entity_chunks(
             doc_id,
             chunks,
@@ -181,8 +182,8 @@ def _indexed(chunks: Sequence[ClientChunk], *, doc_id: str, scope: Scope, servic
             now=utc_text(),
             window=_WINDOW,
         )
-    new = [tokens[answer.line] for answer in answers if answer.status is Status.INSERTED]
-    service.quotas.add_chunks(scope, chunks=len(new), tokens=sum(new))
+        new = [tokens[answer.line] for answer in answers if answer.status is Status.INSERTED]
+        service.quotas.add_chunks(scope, chunks=len(new), tokens=sum(new))
     return answers
 
 

@@ -17,10 +17,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
 from ingest_assets.access.callers import Caller
+from ingest_assets.access.quotas import Use
 from ingest_assets.api.callers import ServiceDep, WriterDep
 from ingest_assets.api.idempotency import REPLAYED, json_answer
 from ingest_assets.api.incoming.job_answers import JobAnswer
-from ingest_assets.api.incoming.queue_room import require_room
 from ingest_assets.api.problems import ApiProblem, documented
 from ingest_assets.api.service import Service
 from ingest_assets.buckets.contract import NameTaken, require_listed
@@ -104,20 +104,25 @@ def _begin(
         if key is not None:
             service.requests.answer_first(connection, key, answers[0])
 
-    job = service.keeping.begin(
-        [file],
-        user_id=scope.user_id,
-        project_id=scope.project_id,
-        details=wanted.metadata,
-        callback=target,
-        request_id=request.state.request_id,
-        also=also,
-    )
-    request.state.job_id = job.job_id  # for the line of the log
-    if location.url:
-        service.open_jobs.wake.set()
-    else:  # behind the job, so that the callback hears that the file is queued
-        service.project.looks.keys({file.key: service.keeping.bucket.stat(file.key)}, may_miss=False)
+    is_copied = bool(location.url)
+    with service.quotas.reserved(scope, Use(files=int(is_copied)), queued=1, by_job=is_copied) as job_id:
+        if not is_copied:  # if this process dies before it looks, another one does
+            service.project.inbox.put([file.key], why="request")
+        service.keeping.begin(
+            [file],
+            user_id=scope.user_id,
+            project_id=scope.project_id,
+            details=wanted.metadata,
+            callback=target,
+            request_id=request.state.request_id,
+            job_id=job_id,
+            also=also,
+        )
+        request.state.job_id = job_id  # for the line of the log
+        if is_copied:
+            service.open_jobs.wake.set()
+        else:  # behind the job, so that the callback hears that the file is queued
+            service.project.looks.keys({file.key: service.keeping.bucket.stat(file.key)}, may_miss=False)
     return answers[0]
 
 
@@ -133,9 +138,8 @@ def _inside(service: Service, caller: Caller, wanted: IngestFile, location: Loca
     found_object = service.keeping.bucket.stat(location.key)
     if found_object is None:
         raise ApiProblem(404, "no_such_object", "location: the bucket has no such file; upload it first")
-    require_room(service, user_id=scope.user_id)
+    service.quotas.require_room(scope.user_id)
     service.quotas.require(scope)
-    service.project.inbox.put([location.key], why="request")  # if this process dies before it looks, another one does
     file = JobFile(
         filename=filename,
         key=location.key,
@@ -150,8 +154,7 @@ def _inside(service: Service, caller: Caller, wanted: IngestFile, location: Loca
 def _outside(service: Service, caller: Caller, wanted: IngestFile, location: Location) -> tuple[Scope, JobFile]:
     """Say which file of the bucket an object outside of it becomes."""
     scope = plain_owner(caller.scope(wanted.user_id, wanted.project_id))
-    require_room(service, user_id=scope.user_id)
-    service.quotas.require(scope, files=1)
+    service.quotas.require_room(scope.user_id)
     key = key_for(scope.user_id, scope.project_id, plain_name(wanted.filename or location.name))
     require_listed(key)
     if not wanted.replace and service.keeping.bucket.stat(key) is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -16,15 +17,15 @@ from fastapi import Request
 from sqlalchemy import Connection
 
 from ingest_assets.access.callers import Caller
+from ingest_assets.access.quotas import Use
 from ingest_assets.api.incoming.job_answers import JobAnswer
-from ingest_assets.api.incoming.queue_room import require_room
 from ingest_assets.api.service import Service
 from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.file_ids import nfc
 from ingest_assets.ledger_records import Scope
 from ingest_assets.uploads.form import UploadForm, names_in_bucket
 from ingest_assets.uploads.idempotency import AlreadyAnswered, FirstAnswer, RequestKey, request_key
-from ingest_assets.uploads.job_table import Job
+from ingest_assets.uploads.job_table import Job, JobFile
 from ingest_assets.uploads.multipart_reader import BodyLimits
 from ingest_assets.uploads.names import plain_owner
 from ingest_assets.uploads.receiving import Receiving
@@ -49,7 +50,7 @@ class Intake:
         self._service, self._caller, self._idempotency_key = service, caller, idempotency_key
         self._request = request
         settings = service.settings
-        require_room(service, user_id=caller.only_user)
+        service.quotas.require_room(caller.only_user)
         self._receiving = Receiving(
             service.keeping.bucket,
             content_type,
@@ -72,7 +73,7 @@ class Intake:
             if project_id := named.get("project_id"):
                 self._service.quotas.require(self._caller.scope(user_id, project_id))
             if not self._has_room:
-                require_room(self._service, user_id=nfc(user_id))
+                self._service.quotas.require_room(nfc(user_id))
                 self._has_room = True
 
     def finish(self) -> FirstAnswer:
@@ -84,17 +85,23 @@ class Intake:
             OutsideError: the bucket or the database is away; nothing is kept.
             AlreadyAnswered: the request was carried out before.
         """
-        form, keeping = self._form(), self._service.keeping
+        form = self._form()
         key = self._request_key(form)
         if key is not None:
             self._service.requests.require_first(key)
-        files = keeping.plan(form, self._receiving.files)
+        files = self._service.keeping.plan(form, self._receiving.files)
         new = [file for file in files if not file.is_unchanged]
-        self._service.quotas.require(
+        with self._service.quotas.reserved(
             Scope(form.user_id, form.project_id),
-            files=sum(not file.over for file in new),
-            size_bytes=sum(file.size_bytes for file in new),
-        )
+            Use(files=sum(not file.over for file in new), size_bytes=sum(file.size_bytes for file in new)),
+            queued=len(new),
+            by_job=True,
+        ) as job_id:
+            return self._kept(form, files, key, job_id=job_id)
+
+    def _kept(self, form: UploadForm, files: Sequence[JobFile], key: RequestKey | None, *, job_id: str) -> FirstAnswer:
+        """Write the job, and give its files their keys."""
+        keeping = self._service.keeping
         answers: list[FirstAnswer] = []
 
         def answer(connection: Connection, job: Job) -> None:
@@ -110,6 +117,7 @@ class Intake:
                 project_id=form.project_id,
                 details=dict(form.details),
                 request_id=self._request.state.request_id,
+                job_id=job_id,
                 also=answer,
             )
             self._request.state.job_id = job.job_id  # for the line of the log

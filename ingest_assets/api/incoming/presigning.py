@@ -9,9 +9,9 @@ from __future__ import annotations
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
+from ingest_assets.access.quotas import Use
 from ingest_assets.api.callers import ServiceDep, WriterDep
 from ingest_assets.api.idempotency import IdempotentRoute
-from ingest_assets.api.incoming.queue_room import require_room
 from ingest_assets.api.problems import ApiProblem, documented
 from ingest_assets.buckets.contract import NameTaken
 from ingest_assets.buckets.opening import open_objects
@@ -57,10 +57,11 @@ def presign(service: ServiceDep, caller: WriterDep, wanted: UploadToSign) -> Sig
     if not isinstance(objects, S3Objects):
         raise ApiProblem(404, "not_on_s3", "the bucket does not lie on S3; send the file to POST /upload")
     scope = plain_owner(caller.scope(wanted.user_id, wanted.project_id))
-    require_room(service, user_id=scope.user_id)
+    service.quotas.require_room(scope.user_id)
     if wanted.size_bytes > settings.max_file_mb * _MB:
         raise TooMuch(f"size_bytes: it is more than {settings.max_file_mb} MB (MAX_FILE_MB); split the file")
-    service.quotas.require(scope, files=1, size_bytes=wanted.size_bytes)
+    with service.quotas.reserved(scope, Use(files=1, size_bytes=wanted.size_bytes)):
+        pass  # it may be signed; it is counted when it is there
     folder = plain_folder(wanted.folder)
     form = UploadForm(user_id=scope.user_id, project_id=scope.project_id, folder=folder)
     (key,) = names_in_bucket(form, [wanted.filename])

@@ -78,12 +78,13 @@ async def upload(
     intake: Intake | None = None
     try:
         content_type = request.headers.get("content-type", "")
-        intake = await to_thread.run_sync(
-            lambda: Intake(service, caller, request, content_type=content_type, idempotency_key=idempotency_key)
-        )
-        async for piece in _pieces(request):
-            await to_thread.run_sync(intake.feed, piece)
-        answer = await to_thread.run_sync(intake.finish)
+        with service.upload_slots.taken():
+            intake = await to_thread.run_sync(
+                lambda: Intake(service, caller, request, content_type=content_type, idempotency_key=idempotency_key)
+            )
+            async for piece in _pieces(request):
+                await to_thread.run_sync(intake.feed, piece)
+            answer = await to_thread.run_sync(intake.finish)
     except BaseException as error:
         with CancelScope(shield=True):
             if intake is not None:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 
+from ingest_assets.access.quotas import Use
 from ingest_assets.api.admission.quotas import Quotas
 from ingest_assets.api.problems import ApiProblem
 from ingest_assets.config.settings import Settings
+from ingest_assets.index.reservations import give_back
 from ingest_assets.ledger_records import Scope
 from ingest_assets.project import Project
 from ingest_assets_tests.api.conftest import serving
+from testing.polling import until
 
 ANN = Scope("ann", "p")
 
@@ -35,7 +42,8 @@ def refusal(asked: pytest.ExceptionInfo[ApiProblem]) -> tuple[int, str]:
 
 def test_without_limits_everything_is_let_through(tmp_path: Path) -> None:
     limits = quotas(tmp_path)
-    limits.require(ANN, files=10**6, size_bytes=10**12, chunks=10**9, tokens=10**12)
+    with limits.reserved(ANN, Use(files=10**6, size_bytes=10**12, chunks=10**9, tokens=10**12), queued=10**6):
+        limits.require(ANN)
 
 
 @pytest.mark.parametrize(
@@ -53,8 +61,8 @@ def test_what_would_pass_a_quota_is_refused(
 ) -> None:
     limits = quotas(tmp_path, **settings)
     limits.require(ANN)
-    with pytest.raises(ApiProblem) as asked:
-        limits.require(ANN, **adding)
+    with pytest.raises(ApiProblem) as asked, limits.reserved(ANN, Use(**adding)):
+        pass
     assert refusal(asked) == (429, "quota_used")
 
 
@@ -67,6 +75,39 @@ def test_chunks_of_clients_use_the_day(tmp_path: Path) -> None:
     limits.require(Scope("ann", "q"))
 
 
+@pytest.mark.parametrize("settings", [{"INGEST_QUOTA_OF_USER": "files=7"}, {"INGEST_MAX_QUEUED_OF_USER": 7}])
+def test_requests_at_one_moment_pass_no_limit_together(tmp_path: Path, settings: dict[str, object]) -> None:
+    limits = quotas(tmp_path, **settings)  # two of the seven are there
+    all_asked, let_through = threading.Barrier(20), list[bool]()
+
+    def ask() -> None:
+        try:
+            with limits.reserved(ANN, Use(files=1), queued=1):
+                let_through.append(True)
+                all_asked.wait()
+        except ApiProblem:
+            all_asked.wait()
+
+    with ThreadPoolExecutor(20) as threads:
+        for asked in [threads.submit(ask) for _ in range(20)]:
+            asked.result()
+    assert len(let_through) == 5
+    with limits.reserved(ANN, Use(files=5), queued=5):  # all was given back
+        pass
+
+
+def test_what_a_job_set_aside_is_kept_until_the_job_is(tmp_path: Path) -> None:
+    limits = quotas(tmp_path, INGEST_QUOTA_OF_USER="files=3")
+    with limits.reserved(ANN, Use(files=1), by_job=True) as job_id:
+        pass
+    with pytest.raises(ApiProblem), limits.reserved(ANN, Use(files=1)):
+        pass
+    with limits._project().database.begin() as connection:
+        give_back(connection, job_id)
+    with limits.reserved(ANN, Use(files=1)):
+        pass
+
+
 def test_an_upload_above_a_quota_is_refused_whole_and_leaves_nothing(tmp_path: Path, model_cache: Path) -> None:
     with serving(tmp_path / "home", model_cache, INGEST_QUOTA_OF_PROJECT="files=2") as served:
         fields = {"user_id": "ann", "project_id": "p"}
@@ -77,6 +118,38 @@ def test_an_upload_above_a_quota_is_refused_whole_and_leaves_nothing(tmp_path: P
         assert (answer.status_code, answer.json()["code"]) == (429, "quota_used")
         assert [path.name for path in (Path(served.settings.bucket) / "ann/p").iterdir()] == ["a.md"]
         assert served.client.post("/upload", data=fields | {"project_id": "q"}, files=two).status_code == 202
+
+
+def test_one_upload_too_many_is_refused_before_it_is_read(tmp_path: Path, model_cache: Path) -> None:
+    boundary, may_end = "b", threading.Event()
+    headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="files"; filename="a.md"\r\n\r\nTides'
+    fields = "".join(
+        f'\r\n--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}'
+        for name, value in (("user_id", "ann"), ("project_id", "p"))
+    )
+
+    def slowly() -> Iterator[bytes]:
+        yield head.encode()
+        may_end.wait()
+        yield f"{fields}\r\n--{boundary}--\r\n".encode()
+
+    def send(content: Iterator[bytes] | bytes) -> httpx.Response:
+        return served.client.post("/upload", content=content, headers=headers)
+
+    whole = f"{head}{fields}\r\n--{boundary}--\r\n".encode()
+    with (
+        serving(tmp_path / "home", model_cache, INGEST_MAX_UPLOADS=1) as served,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        first = thread.submit(send, slowly())
+        until(lambda: bool(served.service.upload_slots._taken), what="the first upload arrives")
+        refused = send(whole)
+        may_end.set()
+        assert (refused.status_code, refused.json()["code"]) == (429, "too_many_uploads")
+        assert int(refused.headers["Retry-After"]) >= 1
+        assert first.result().status_code == 202
+        assert send(whole).status_code == 202
 
 
 def test_chunks_above_a_quota_are_refused_before_they_are_indexed(tmp_path: Path, model_cache: Path) -> None:

@@ -1,0 +1,86 @@
+"""Set aside what a request is about to use, so that two requests at one moment cannot pass a limit together.
+
+A row stands for each request between the moment when it is let through and the moment when what it brought is counted
+by the index. Whoever decides holds a lock of the database: SQLite's one writer's place, or an advisory lock of
+PostgreSQL. So the second of two requests sees the row of the first. A row of a process that was killed lapses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import BigInteger, Column, Connection, Float, Table, Text, delete, func, select, text
+
+from ingest_assets.access.quotas import Use
+from ingest_assets.index.database import BYTEWISE, METADATA, Database
+from ingest_assets.index.file_table import now_s
+from ingest_assets.ledger_records import Scope
+
+LAPSE_S = 3600.0
+"""A row lapses after so long: files are kept within seconds, or within minutes where they are copied from elsewhere."""
+_LOCK = 7264012
+_COUNTED = ("files", "size_bytes", "chunks", "tokens")
+"""In an upload `files` leaves out those that replace others, and `queued` does not."""
+_TABLE = Table(
+    "ingest_reservations",
+    METADATA,
+    Column("name", BYTEWISE, primary_key=True),
+    Column("user_id", Text, nullable=False),
+    Column("project_id", Text, nullable=False),
+    Column("lapses_at", Float, nullable=False),  # seconds since 1970
+    *(Column(name, BigInteger, nullable=False) for name in (*_COUNTED, "queued")),
+)
+_c = _TABLE.c
+
+
+class Reservations:
+    """What the requests of all services on one database have set aside."""
+
+    def __init__(self, database: Database, *, clock: Callable[[], float] = now_s) -> None:
+        """Take the database, and a clock that gives seconds since 1970."""
+        self._database, self._clock = database, clock
+
+    @contextmanager
+    def deciding(self) -> Iterator[Connection]:
+        """Yield a transaction that no other one of this kind overlaps.
+
+        Raises:
+            OutsideError: the database is away.
+        """
+        with self._database.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            connection.execute(delete(_TABLE).where(_c.lapses_at < self._clock()))
+            yield connection
+
+    def of(self, connection: Connection, user_id: str = "", project_id: str = "") -> Use:
+        """Return what is set aside for all users, for one, or for one project of a user.
+
+        Read it before what the index counts: a request is in one of them at any time, and for a moment may be in both.
+        """
+        wanted = [column == name for column, name in ((_c.user_id, user_id), (_c.project_id, project_id)) if name]
+        sums = (func.coalesce(func.sum(_c[name]), 0) for name in _COUNTED)
+        files, size_bytes, chunks, tokens = connection.execute(select(*sums).where(*wanted)).one()
+        return Use(files=int(files), size_bytes=int(size_bytes), chunks=int(chunks), tokens=int(tokens))
+
+    def queued(self, connection: Connection, user_id: str = "") -> int:
+        """Return how many files are set aside that will wait for their runs, of all users or of one."""
+        wanted = [_c.user_id == user_id] if user_id else []
+        return int(connection.execute(select(func.coalesce(func.sum(_c.queued), 0)).where(*wanted)).scalar_one())
+
+    def add(self, connection: Connection, name: str, scope: Scope, use: Use, *, queued: int) -> None:
+        """Set something aside, until it is given back by its name."""
+        values = {each: getattr(use, each) for each in _COUNTED} | {"queued": queued}
+        owner = {"user_id": scope.user_id, "project_id": scope.project_id}
+        connection.execute(_TABLE.insert().values(name=name, lapses_at=self._clock() + LAPSE_S, **owner, **values))
+
+    def give_back(self, name: str) -> None:
+        """Give back what was set aside: it is counted now, or will not be used."""
+        with self._database.begin() as connection:
+            give_back(connection, name)
+
+
+def give_back(connection: Connection, name: str) -> None:
+    """Give back what was set aside under a name, if it was, in a transaction of what makes it count."""
+    connection.execute(delete(_TABLE).where(_c.name == name))
