@@ -202,13 +202,19 @@ class Keeping:
 
     def is_done(self, file_id: str, found: BucketObject) -> bool:
         """Tell whether a version in the bucket was read already, and not in vain."""
-        attempted = self._attempted(file_id, found)
+        attempted = self._attempted(file_id, found.version)
         return attempted is not None and not State(attempted.ledger_state).is_failure
 
-    def _attempted(self, file_id: str, found: BucketObject) -> Row[Any] | None:
+    def has_failed(self, file: JobFile) -> bool:
+        """Tell whether the version of a file was attempted in vain, and nothing tries it again by itself."""
+        attempted = self._attempted(file.file_id, file.version)
+        state = State(attempted.ledger_state) if attempted is not None else State.SUCCEEDED
+        return state.is_failure and state is not State.OUT_OF_MEMORY
+
+    def _attempted(self, file_id: str, version: str) -> Row[Any] | None:
         row = FILES_TABLE.c
         known = select(row.sha256, row.ledger_state).where(
-            row.file_id == file_id, row.in_ledger, row.ledger_version == found.version
+            row.file_id == file_id, row.in_ledger, row.ledger_version == version
         )
         with self._database.begin(writes=False) as connection:
             return connection.execute(known).one_or_none()
@@ -217,7 +223,7 @@ class Keeping:
         """Tell whether the bucket has these bytes already, and the last attempt at them did not fail."""
         if found.size_bytes != file.size_bytes:
             return False
-        attempted = self._attempted(file.file_id, found)
+        attempted = self._attempted(file.file_id, found.version)
         if attempted is not None and State(attempted.ledger_state).is_failure:
             return False
         if attempted is not None and attempted.sha256:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -25,6 +26,7 @@ from ingest_assets.api.problems import ApiProblem, documented
 from ingest_assets.api.service import Service
 from ingest_assets.buckets.contract import NameTaken, require_listed
 from ingest_assets.file_ids import file_id_of, key_for, owner_of
+from ingest_assets.files_by_name import FileIsBusy, ask_again
 from ingest_assets.ledger_records import Scope
 from ingest_assets.messaging.webhooks import callback_target
 from ingest_assets.uploads.idempotency import AlreadyAnswered, FirstAnswer, RequestKey, request_key
@@ -123,7 +125,16 @@ def _begin(
             service.open_jobs.wake.set()
         else:  # behind the job, so that the callback hears that the file is queued
             service.project.looks.keys({file.key: service.keeping.bucket.stat(file.key)}, may_miss=False)
+            if not file.is_unchanged:
+                _have_it_tried_again(service, file)
     return answers[0]
+
+
+def _have_it_tried_again(service: Service, file: JobFile) -> None:
+    """Have a version that was attempted in vain attempted again; a new one waits for its run already."""
+    if service.keeping.has_failed(file):
+        with suppress(FileIsBusy):  # a run reads it now
+            ask_again(service.project, file.file_id, afresh=False)
 
 
 def _inside(service: Service, caller: Caller, wanted: IngestFile, location: Location) -> tuple[Scope, JobFile]:

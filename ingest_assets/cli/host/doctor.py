@@ -28,6 +28,7 @@ from memory_capped_launcher.host.stack import Role
 # A file of 50 MB (the default limit) leaves about five times its size as artifacts and rows; SQLite needs room to grow.
 _LEAST_FREE_MB = 1024
 _INDENT = " " * 11
+_SERVICES = (("ingest", "serve"), ("ingest", "up"), ("ingest", "listen"), ("ingest", "mcp"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def inspect_host(settings: Settings) -> HostReport:
     """
     home = settings.home
     try:
-        found = inspect_home(home)
+        found = inspect_home(home, services=_SERVICES)
         standing = next(place for place in (home, *home.parents) if place.is_dir())
         free_mb = shutil.disk_usage(standing).free >> 20
     except OSError as error:

@@ -306,6 +306,15 @@ def test_a_long_queue_refuses_before_the_body_and_each_user_apart(tmp_path: Path
         assert problem(answer)["code"] == "queue_full"
 
 
+def test_a_file_whose_run_failed_is_run_again_when_it_is_named(served: Served) -> None:
+    assert not served.ingest(served.put("ann/p/torn.pdf", b"%PDF-1.7 torn"))
+    assert served.service.project.pending.count() == 0
+    job = served.client.post("/ingest-file", json={"location": "ann/p/torn.pdf"}).json()
+    assert [file.file_id for file in served.service.project.pending.next(limit=9)] == ["ann:p:torn.pdf"]
+    status = served.client.get("/upload/status", params={"job_id": job["job_id"]}).json()
+    assert status["files"][0]["state"] == "pending"
+
+
 def test_a_location_in_the_bucket_is_looked_at_once_and_told_to_the_callback(served: Served) -> None:
     served.put("ann/p/a.txt", "Words of a note.")
     answer = served.client.post("/ingest-file", json={"location": "ann/p/a.txt", "metadata": {"n": 1}})

@@ -38,6 +38,12 @@ def test_a_role_is_read_from_the_command(command: str, role: Role) -> None:
     assert roles({7: 1}, {7: command.split()}) == {7: role}
 
 
+def test_a_service_that_the_caller_names_has_its_role() -> None:
+    commands = {7: "/venv/bin/python3.11 /venv/bin/shop serve", 8: "/venv/bin/shop doctor"}
+    found = roles({7: 1, 8: 1}, {pid: command.split() for pid, command in commands.items()}, [("shop", "serve")])
+    assert found == {7: Role.SERVICE, 8: Role.OTHER}
+
+
 @pytest.mark.parametrize("launcher", [WARM, COLD])
 def test_what_was_forked_has_its_role_from_its_place_in_the_tree(launcher: list[str]) -> None:
     parents = {10: 1, 11: 10, 12: 11, 13: 12, 14: 11}

@@ -19,13 +19,13 @@ from memory_capped_launcher.warm.protocol import why_not_private
 _LAUNCHING_ROLES = (Role.DAEMON, Role.WARM, Role.WEB_SERVER)
 
 
-def inspect_home(home: Path) -> HostFacts:
-    """Inspect a home and the host it is on.
+def inspect_home(home: Path, *, services: Sequence[tuple[str, ...]] = ()) -> HostFacts:
+    """Inspect a home and the host it is on; `services` as `stack_of` takes them.
 
     Raises:
         OSError: the kernel does not tell how much memory there is.
     """
-    stack = stack_of(home)
+    stack = stack_of(home, services=services)
     settings, problem = _settings(home)
     launching = _launching(stack)
     cgroup_root = settings.config.cgroup_root if settings and settings.config else None

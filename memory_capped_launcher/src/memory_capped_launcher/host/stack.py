@@ -29,6 +29,8 @@ class Role(StrEnum):
     WARM = "warm process"
     SUPERVISOR = "supervisor"
     RUN = "run"
+    SERVICE = "service"
+    """A process of the project that the caller of `stack_of` names."""
     OTHER = "other"
 
 
@@ -66,21 +68,26 @@ _ROLES: dict[tuple[str, ...], Role] = {
 }
 
 
-def stack_of(home: Path, *, proc: Path = Path("/proc")) -> list[StackProcess]:
-    """Return the home's processes, without the calling one and those that started it."""
+def stack_of(home: Path, *, services: Sequence[tuple[str, ...]] = (), proc: Path = Path("/proc")) -> list[StackProcess]:
+    """Return the home's processes, without the calling one and those that started it.
+
+    `services` are the first words of commands, of a script or a module, that serve the home beside Dagster.
+    """
     parents = {int(path.name): _parent(path) for path in proc.glob("[0-9]*")}
     named = {pid for pid in parents if _home_of(proc / str(pid)) == os.path.realpath(home)}
     asking = {os.getpid(), *_ancestors(os.getpid(), parents)}
     members = {pid for pid in parents if pid not in asking and named & {pid, *_ancestors(pid, parents)}}
-    found = roles({pid: parents[pid] for pid in members}, {pid: _command(proc / str(pid)) for pid in members})
+    found = roles({pid: parents[pid] for pid in members}, {pid: _command(proc / str(pid)) for pid in members}, services)
     return [
         process for pid, role in sorted(found.items()) if (process := _measure(proc / str(pid), parents[pid], role))
     ]
 
 
-def roles(parents: Mapping[int, int], commands: Mapping[int, Sequence[str]]) -> dict[int, Role]:
+def roles(
+    parents: Mapping[int, int], commands: Mapping[int, Sequence[str]], services: Sequence[tuple[str, ...]] = ()
+) -> dict[int, Role]:
     """Return the role of each process, from its command and its ancestors."""
-    own = {pid: _role(commands[pid]) for pid in parents}
+    own = {pid: _role(commands[pid], services) for pid in parents}
     found = {}
     for pid in parents:
         above = [one for one in _ancestors(pid, parents) if one in parents]
@@ -99,13 +106,14 @@ def sum_up(processes: Iterable[StackProcess]) -> list[RoleMemory]:
     return [RoleMemory(role, len(sizes), sum(sizes)) for role, sizes in by_role.items() if sizes]
 
 
-def _role(command: Sequence[str]) -> Role:
+def _role(command: Sequence[str], services: Sequence[tuple[str, ...]]) -> Role:
     from memory_capped_launcher.dagster_private import DAEMON_MODULE
 
     words = _program(command)
     if words[:1] == [DAEMON_MODULE]:
         return Role.DAEMON
-    return next((role for start, role in _ROLES.items() if tuple(words[: len(start)]) == start), Role.OTHER)
+    named = _ROLES | dict.fromkeys(services, Role.SERVICE)
+    return next((role for start, role in named.items() if tuple(words[: len(start)]) == start), Role.OTHER)
 
 
 def _is_from_launcher(command: Sequence[str]) -> bool:
