@@ -27,15 +27,15 @@ _SOAKED = (
 )
 """Tests of `make soak` beside those of hypothesis: they kill processes, or do a share of their work in the gate."""
 
-_LONGEST = (
-    *("test_backfills.py", "cli/test_store_commands.py", "test_life_of_files.py", "test_out_of_memory.py"),
+LONGEST = (
+    *("test_backfills.py", "cli/store/test_commands.py", "test_life_of_files.py", "test_out_of_memory.py"),
     *("test_dev.py", "launcher_tests/test_deaths.py", "test_run_launcher.py", "defs/test_ingest_file.py"),
     *(
         "atlas/test_kill.py",
         "test_blip_describer.py",
         "cli/test_main.py",
         "test_releases.py",
-        "test_bucket_commands.py",
+        "cli/bucket/test_commands.py",
     ),
 )
 """Files of slow tests that run first, so that at the end no process waits long for the other."""
@@ -79,7 +79,7 @@ def _turn(item: pytest.Item) -> int:
     if item.get_closest_marker("slow") is None:
         return 0
     path = item.nodeid.partition("::")[0]
-    return next((turn for turn, name in enumerate(_LONGEST, 1) if path.endswith(name)), len(_LONGEST) + 1)
+    return next((turn for turn, name in enumerate(LONGEST, 1) if path.endswith(name)), len(LONGEST) + 1)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest_assets_tests.conftest import ROOT
+from ingest_assets_tests.conftest import LONGEST, ROOT
 
 LAUNCHER = ROOT / "memory_capped_launcher"
 PACKAGES = {
@@ -49,6 +49,11 @@ def test_a_module_begins_with_a_plain_sentence(path: Path) -> None:
     first = docstring.partition("\n")[0]
     assert first.endswith((".", ":")), first
     assert not RIDDLE.search(first), first
+
+
+@pytest.mark.parametrize("name", LONGEST)
+def test_a_file_of_tests_that_runs_first_is_there(name: str) -> None:
+    assert [path for tests in PACKAGES.values() for path in tests.rglob("test_*.py") if str(path).endswith(name)] != []
 
 
 def test_the_tests_of_a_file_stay_in_one_process(request: pytest.FixtureRequest) -> None:
