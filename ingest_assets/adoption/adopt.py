@@ -132,30 +132,18 @@ class _Adoption:
         self._file_id = client_file_id(document.user_id, document.project_id, document.name)
 
     def run(self, *, apply: bool, now: str) -> Adopted:
-        document, digest = self._document, self._staged.digest(self._document)
-        refused = [each.reason for each in self._staged.chunks(document) if isinstance(each, Refused)]
-        chunks = document.rows - len(refused)
+        digest, refused = self._staged.digest(self._document), self._refused_rows()
         there = self._store.file(self._file_id) if self._store is not None else None
-        if there is not None and there.sha256 == digest:
-            return Adopted(
-                document.key, Step.UNCHANGED, chunks=chunks, refused_rows=len(refused), reason=_said(refused)
-            )
-        if not chunks:
-            return Adopted(document.key, Step.REFUSE, refused_rows=len(refused), reason=_said(refused))
-        if there is not None and there.fingerprint != f"{_ADOPTED}{there.chunks}":
-            return Adopted(
-                document.key,
-                Step.REFUSE,
-                refused_rows=document.rows,
-                reason="the store has a document of this name that clients added chunks to; remove it first, or adopt "
-                "this one into another project",
-            )
+        if (passed_over := self._passed_over(there, digest=digest, refused=refused)) is not None:
+            return passed_over
+        chunks = self._document.rows - len(refused)
         agrees = self._vectors_agree()
+        kept = self._vectors_kept() if agrees else 0
         plan = Adopted(
-            document.key,
+            self._document.key,
             Step.ADOPT if there is None else Step.REPLACE,
             chunks=chunks,
-            kept=(kept := self._vectors_kept() if agrees else 0),
+            kept=kept,
             to_embed=chunks - kept,
             refused_rows=len(refused),
             reason=_said(refused),
@@ -166,8 +154,28 @@ class _Adoption:
         try:
             self._publish(self._store, record, agrees=agrees, expecting=0 if there is None else there.generation)
         except (Overtaken, ValueError) as error:
-            return Adopted(document.key, Step.REFUSE, refused_rows=document.rows, reason=str(error))
+            return Adopted(self._document.key, Step.REFUSE, refused_rows=self._document.rows, reason=str(error))
         return plan
+
+    def _refused_rows(self) -> list[str]:
+        """Say of each row that is no chunk why."""
+        return [each.reason for each in self._staged.chunks(self._document) if isinstance(each, Refused)]
+
+    def _passed_over(self, there: FileRecord | None, *, digest: str, refused: Sequence[str]) -> Adopted | None:
+        """Say why the document is not adopted, if it is in the store already, has no chunk, or is no longer ours."""
+        document, chunks = self._document, self._document.rows - len(refused)
+        if there is not None and there.sha256 == digest:
+            step = Step.UNCHANGED
+            return Adopted(document.key, step, chunks=chunks, refused_rows=len(refused), reason=_said(refused))
+        if not chunks:
+            return Adopted(document.key, Step.REFUSE, refused_rows=len(refused), reason=_said(refused))
+        if there is not None and there.fingerprint != f"{_ADOPTED}{there.chunks}":
+            reason = (
+                "the store has a document of this name that clients added chunks to; remove it first, or adopt "
+                "this one into another project"
+            )
+            return Adopted(document.key, Step.REFUSE, refused_rows=document.rows, reason=reason)
+        return None
 
     def _publish(self, store: StoreEditing, record: FileRecord, *, agrees: bool, expecting: int) -> None:
         offered: dict[str, Vector] = {}
