@@ -13,6 +13,7 @@ from ingest_assets.stores.chroma.store import ChromaStore
 from ingest_assets_tests.cli.command_line import OWNER, Home
 from testing.damage import lose_rows
 from testing.postgres import postgres, rows_of
+from testing.small_model import small_model
 
 pytestmark = pytest.mark.slow
 
@@ -39,22 +40,7 @@ def ingest(filled: Home, tmp_path: Path) -> Home:
 
 @pytest.fixture
 def other_model(tmp_path: Path) -> Path:
-    """A model of another length, with weights made at random, as sentence-transformers keeps one."""
-    from transformers import BertConfig, BertModel, BertTokenizer  # imports torch, for ten seconds
-
-    folder = tmp_path / "other-model"
-    config = BertConfig(
-        vocab_size=120, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64
-    )
-    BertModel(config).save_pretrained(folder)
-    letters = [f"{mark}{letter}" for mark in ("", "##") for letter in "abcdefghijklmnopqrstuvwxyz"]
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters]
-    BertTokenizer({piece: number for number, piece in enumerate(pieces)}).save_pretrained(folder)
-    modules = [{"type": f"sentence_transformers.models.{kind}"} for kind in ("Transformer", "Pooling", "Normalize")]
-    (folder / "modules.json").write_text(json.dumps(modules))
-    (folder / "1_Pooling").mkdir()
-    (folder / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode_mean_tokens": True}))
-    return folder
+    return small_model(tmp_path / "other-model")
 
 
 def store_of(ingest: Home) -> ChromaStore:
