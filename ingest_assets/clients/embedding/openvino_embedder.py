@@ -95,6 +95,9 @@ class OpenVINOEmbedder:
         options = {
             "INFERENCE_PRECISION_HINT": precision,
             "NUM_STREAMS": self._streams,
+            # Bound to one core each, a stream waits for it while the other is free: a question took 80 ms, not 59,
+            # beside other work (benchmarks/api/README.md).
+            "ENABLE_CPU_PINNING": False,
         }
         return openvino.AsyncInferQueue(compiled(core, self._folder / MODEL_FILE, options), self._streams)
 

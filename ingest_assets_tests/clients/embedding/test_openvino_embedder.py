@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,12 @@ def test_a_vector_does_not_depend_on_its_company(embedder: OpenVINOEmbedder) -> 
 def test_the_same_texts_give_the_same_bits(embedder: OpenVINOEmbedder) -> None:
     texts = [text(300, seed=seed) for seed in range(9)]
     assert np.array_equal(embedder.embed(texts), embedder.embed(texts))
+
+
+def test_no_thread_waits_for_one_core_while_another_is_free(embedder: OpenVINOEmbedder) -> None:
+    embedder.embed(["one"])
+    threads = [int(task.name) for task in Path("/proc/self/task").iterdir()]
+    assert {frozenset(os.sched_getaffinity(thread)) for thread in threads} == {frozenset(os.sched_getaffinity(0))}
 
 
 def test_precision_changes_a_vector_by_less_than_a_thousandth(embedder: OpenVINOEmbedder, model_cache: Path) -> None:
