@@ -60,6 +60,18 @@ class Database:
         return self._url.database or "" if self._is_sqlite else f"{self._url.host}/{self._url.database}"
 
     @contextmanager
+    def within(self, connection: Connection | None) -> Iterator[Connection]:
+        """Give the connection of a transaction that goes on, or one of a new transaction that only reads.
+
+        A thread that holds one connection must not wait for another: threads that all do so wait for each other.
+        """
+        if connection is not None:
+            yield connection
+            return
+        with self.begin(writes=False) as opened:
+            yield opened
+
+    @contextmanager
     def begin(self, *, writes: bool = True) -> Iterator[Connection]:
         """Give a connection in one transaction: committed at the end, rolled back if anything is raised.
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select, true
+from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, true
 
 from ingest_assets.batches import batches
 from ingest_assets.index.database import Database
@@ -114,12 +114,15 @@ class PendingFiles:
         with self._database.begin(writes=False) as connection:
             return connection.execute(select(func.count()).where(wanted)).scalar_one()
 
-    def waiting(self, *, user_id: str = "") -> int:
-        """Return how many files wait for their first run or are in it, of all users or of one."""
+    def waiting(self, *, user_id: str = "", within: Connection | None = None) -> int:
+        """Return how many files wait for their first run or are in it, of all users or of one.
+
+        `within` is the transaction of the caller, if it has one.
+        """
         waits = or_(IS_PENDING, c.state == PassingState.PROCESSING.value)
         if user_id:
             waits = and_(c.user_id == user_id, waits)
-        with self._database.begin(writes=False) as connection:
+        with self._database.within(within) as connection:
             return connection.execute(select(func.count()).where(waits)).scalar_one()
 
     def counts(self, *, now: float | None = None) -> IndexCounts:

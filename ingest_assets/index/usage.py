@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Column, Float, Table, Text, delete, func, select
+from sqlalchemy import Column, Connection, Float, Table, Text, delete, func, select
 
 from ingest_assets.access.quotas import Use
 from ingest_assets.index.database import BYTEWISE, METADATA, Database
@@ -63,8 +63,10 @@ class Usage:
                 added.on_conflict_do_update(index_elements=[_c.user_id, _c.project_id, _c.day], set_=sums)
             )
 
-    def of(self, user_id: str, project_id: str = "") -> Use:
+    def of(self, user_id: str, project_id: str = "", *, within: Connection | None = None) -> Use:
         """Return what a user holds and has used on this day; with a project, what that project has.
+
+        `within` is the transaction of the caller, if it has one.
 
         Raises:
             OutsideError: the database is away.
@@ -76,7 +78,7 @@ class Usage:
             days.append(_c.project_id == project_id)
         held = select(func.count(), func.coalesce(func.sum(file_columns.size_bytes), 0)).where(*files)
         used = select(*(func.coalesce(func.sum(_c[name]), 0) for name in _COUNTED)).where(*days)
-        with self._database.begin(writes=False) as connection:
+        with self._database.within(within) as connection:
             count, size_bytes = connection.execute(held).one()
             chunks, ocr_pages, tokens = connection.execute(used).one()
         return Use(int(count), int(size_bytes), int(chunks), int(ocr_pages), int(tokens))

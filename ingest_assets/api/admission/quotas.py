@@ -117,7 +117,7 @@ class Quotas:
             of = (scope.user_id, scope.project_id if whose == "project" else "")
             set_aside = self._reservations.of(connection, *of)
             usage = self._project().usage
-            found = excess(quota, usage.of(*of) + set_aside, adding=adding)
+            found = excess(quota, usage.of(*of, within=connection) + set_aside, adding=adding)
             if found is None:
                 continue
             todo = "wait for the next day (UTC)" if found.ends_with_day else "remove files"
@@ -135,7 +135,7 @@ class Quotas:
         ):
             if not limit:
                 continue
-            waiting = self._reservations.queued(connection, whose) + pending.waiting(user_id=whose)
+            waiting = self._reservations.queued(connection, whose) + pending.waiting(user_id=whose, within=connection)
             if waiting >= limit:
                 detail = f"{what} holds {waiting:,} files, and {limit:,} may wait; send more when some are done"
                 raise too_many("queue_full", detail, retry_after_s=_QUEUE_PAUSE_S)

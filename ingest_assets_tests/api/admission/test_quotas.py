@@ -19,6 +19,7 @@ from ingest_assets.ledger_records import Scope
 from ingest_assets.project import Project
 from ingest_assets_tests.api.conftest import serving
 from testing.polling import until
+from testing.postgres import postgres
 
 ANN = Scope("ann", "p")
 
@@ -77,7 +78,19 @@ def test_chunks_of_clients_use_the_day(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("settings", [{"INGEST_QUOTA_OF_USER": "files=7"}, {"INGEST_MAX_QUEUED_OF_USER": 7}])
 def test_requests_at_one_moment_pass_no_limit_together(tmp_path: Path, settings: dict[str, object]) -> None:
-    limits = quotas(tmp_path, **settings)  # two of the seven are there
+    require_no_more_than_five(quotas(tmp_path, **settings))
+
+
+@pytest.mark.slow
+def test_requests_to_services_on_one_server_pass_no_limit_together(tmp_path: Path) -> None:
+    with postgres() as server:
+        limits = quotas(tmp_path, INGEST_QUOTA_OF_USER="files=7", INGEST_INSTANCE_DB=server.url("ready"))
+        require_no_more_than_five(limits)
+        limits._project().close()
+
+
+def require_no_more_than_five(limits: Quotas) -> None:
+    """Ask from twenty threads at once; two of the seven files are there."""
     all_asked, let_through = threading.Barrier(20), list[bool]()
 
     def ask() -> None:
