@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ingest_assets.index.file_index import FileIndex
     from ingest_assets.index.listing_position import Listing
     from ingest_assets.index.pending_files import PendingFiles
+    from ingest_assets.index.reservations import Reservations
     from ingest_assets.index.run_figures import RunFigures
     from ingest_assets.index.search_counts import SearchCounts
     from ingest_assets.index.usage import Usage
@@ -85,6 +86,13 @@ class InstanceTables:
         from ingest_assets.index.usage import Usage
 
         return Usage(self.database)
+
+    @cached_property
+    def reservations(self) -> Reservations:
+        """What requests have set aside of the quotas."""
+        from ingest_assets.index.reservations import Reservations
+
+        return Reservations(self.database)
 
     @cached_property
     def deletes(self) -> Deletes:

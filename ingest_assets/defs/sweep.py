@@ -53,6 +53,7 @@ def sweep(project: Project, instance: dg.DagsterInstance) -> Swept:
     swept.messages = project.inbox.sweep(days=days) + sweep_outbox(project.outbox, days=days)
     swept.uploads = sweep_uploads(project)
     project.usage.sweep(days=days)
+    project.reservations.sweep()
     project.search_counts.fade()
     return swept
 

@@ -51,7 +51,7 @@ class Reservations:
         with self._database.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-            connection.execute(delete(_TABLE).where(_c.lapses_at < self._clock()))
+            self._drop_lapsed(connection)
             yield connection
 
     def of(self, connection: Connection, user_id: str = "", project_id: str = "") -> Use:
@@ -74,6 +74,20 @@ class Reservations:
         values = {each: getattr(use, each) for each in _COUNTED} | {"queued": queued}
         owner = {"user_id": scope.user_id, "project_id": scope.project_id}
         connection.execute(_TABLE.insert().values(name=name, lapses_at=self._clock() + LAPSE_S, **owner, **values))
+
+    def sweep(self) -> None:
+        """Drop what has lapsed, which names a user."""
+        with self._database.begin() as connection:
+            self._drop_lapsed(connection)
+
+    def erase(self, *, user_id: str, project_id: str = "") -> None:
+        """Forget a user, or one of its projects."""
+        wanted = [_c.user_id == user_id, *([_c.project_id == project_id] if project_id else [])]
+        with self._database.begin() as connection:
+            connection.execute(delete(_TABLE).where(*wanted))
+
+    def _drop_lapsed(self, connection: Connection) -> None:
+        connection.execute(delete(_TABLE).where(_c.lapses_at < self._clock()))
 
     def give_back(self, name: str) -> None:
         """Give back what was set aside: it is counted now, or will not be used."""

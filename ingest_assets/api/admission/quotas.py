@@ -47,9 +47,9 @@ class Quotas:
         )
         return tuple((whose, quota) for whose, quota in limits if not quota.is_unlimited)
 
-    @cached_property
+    @property
     def _reservations(self) -> Reservations:
-        return Reservations(self._project().database)
+        return self._project().reservations
 
     def require(self, scope: Scope) -> None:
         """Refuse a user or a project that has nothing left, early: what a request brings is not known yet.
