@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +107,8 @@ def copy_of_data(mongod: Mongod, *, to: Path) -> None:
     """Copy a server's folder while it writes nothing; writers wait."""
     mongod.admin("fsync", lock=True)
     try:
-        shutil.copytree(mongod.folder / "data", to, ignore=shutil.ignore_patterns("mongod.lock"))
+        # The server goes on writing what it notes of itself, under names that come and go.
+        shutil.copytree(mongod.folder / "data", to, ignore=shutil.ignore_patterns("mongod.lock", "diagnostic.data"))
     finally:
         mongod.admin("fsyncUnlock")
 
@@ -116,7 +117,8 @@ def copy_of_bucket(objects: S3Server, bucket: str) -> str:
     """Copy all objects into a new bucket; return its name."""
     client, copy = objects.client(), objects.new_bucket()
     for key in keys_in(client, bucket):
-        client.copy_object(Bucket=copy, Key=key, CopySource={"Bucket": bucket, "Key": key})
+        with suppress(client.exceptions.NoSuchKey):  # it went while others were copied
+            client.copy_object(Bucket=copy, Key=key, CopySource={"Bucket": bucket, "Key": key})
     return copy
 
 
