@@ -72,7 +72,7 @@ def test_a_backfill_is_started_in_the_browser(stack: Stack) -> None:
         runs = stack.instance.get_runs(filters=dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS]))
         return {run.tags["dagster/partition"] for run in runs if "dagster/backfill" in run.tags}
 
-    until(lambda: backfilled() == {f"ann:p:{name}" for name in names}, what="the backfill's runs succeeded")
+    until(lambda: backfilled() >= {f"ann:p:{name}" for name in names}, what="the backfill's runs succeeded")
     records = [stack.record(name) for name in names]
     assert [record.generation for record in records if record] == [1, 1], "nothing changed, nothing was published again"
 
