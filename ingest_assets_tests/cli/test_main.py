@@ -142,8 +142,13 @@ def test_a_killed_add_is_taken_up_by_the_next(ingest: Home) -> None:
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    kept = (ingest.folder / "home/bucket/ann/p/book.md").stat()
     (row,) = ingest.json("add", path, *OWNER)
     assert row["state"] in {"succeeded", "unchanged"}, "its run may have come to its end by itself"
+    after = (ingest.folder / "home/bucket/ann/p/book.md").stat()
+    assert (after.st_ino, after.st_mtime_ns) == (kept.st_ino, kept.st_mtime_ns), (
+        "a run that goes on reads what it began"
+    )
     (hit,) = ingest.json("search", "word", *OWNER, "-k", "1")
     assert hit["filename"] == "book.md"
 

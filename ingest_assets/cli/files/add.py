@@ -110,7 +110,8 @@ class _Adding:
             if kept is not None and _is_unchanged(self._project, kept, path):
                 processed = ProcessedFile(kept, unchanged=True)
             else:
-                self._project.bucket.put(key, path)
+                if not _is_in_bucket(self._project, key, path):
+                    self._project.bucket.put(key, path)
                 processed = ProcessedFile(self._run(key, task))
         except (BadInput, OSError) as error:
             # A path that cannot be added is one row of the answer; the other paths are added.
@@ -195,6 +196,18 @@ def _is_unchanged(project: Project, kept: FileRecord, path: Path) -> bool:
         and kept.fingerprint == project.current_fingerprint(kept)
         and sha256_of(path) == kept.sha256
     )
+
+
+def _is_in_bucket(project: Project, key: str, path: Path) -> bool:
+    """Tell whether the bucket has these bytes already: to put them again would end a run that is reading them."""
+    found = project.bucket.stat(key)
+    if found is None or found.size_bytes != path.stat().st_size:
+        return False
+    try:
+        with project.bucket.local(key, version=found.version) as copy:
+            return sha256_of(copy) == sha256_of(path)
+    except BadInput:  # it changed, or may not be read: it is not known to be the same
+        return False
 
 
 def files_of(paths: list[Path]) -> Iterator[tuple[Path, str]]:
