@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import dagster as dg
 import httpx
+import psutil
 import pytest
 import uvicorn
 
@@ -21,6 +23,9 @@ from ingest_assets.defs.definitions import build
 from ingest_assets.file_ids import file_id_of
 from memory_capped_launcher.supervision.connections import kept_connections
 from testing.servers import START_S, free_port
+
+COLLECTED_ABOVE = 1500 << 20
+"""Each service holds a model of 160 MB, in cycles that Python keeps until tests hold gigabytes."""
 
 
 class Served:
@@ -96,6 +101,9 @@ def serving(home: Path, model_cache: Path, **settings: object) -> Iterator[Serve
         served.close()
         server.should_exit = True
         thread.join(START_S)
+        del service, server, served
+        if psutil.Process().memory_info().rss > COLLECTED_ABOVE:
+            gc.collect()
 
 
 @pytest.fixture
