@@ -30,6 +30,10 @@ _ALIVE_S = 120.0
 """The daemon leaves a heartbeat every 30 s; four times that, because the iteration before may be long."""
 
 
+_OVERWRITTEN_WITHIN_S = 3.0
+"""The daemon reads a backfill, works, and writes it whole, with the status it read (1.13.27, `asset_backfill.py`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Backfill:
     """A backfill of files."""
@@ -77,11 +81,20 @@ def cancel_backfill(instance: dg.DagsterInstance, backfill_id: str, *, shards: i
     Raises:
         BadInput: there is no such backfill.
     """
+    backfill = _asked_to_cancel(instance, backfill_id)
+    until = time.monotonic() + (_OVERWRITTEN_WITHIN_S if daemon_is_running(instance) else 0.0)
+    while backfill.status is BulkActionStatus.CANCELING and time.monotonic() < until:
+        time.sleep(0.3)
+        backfill = _asked_to_cancel(instance, backfill_id)
+    return Backfill(backfill_id, len(files_of(backfill, shards=shards)), backfill.status.value)
+
+
+def _asked_to_cancel(instance: dg.DagsterInstance, backfill_id: str) -> PartitionBackfill:
     backfill = _find(instance, backfill_id)
-    if backfill.status not in BULK_ACTION_TERMINAL_STATUSES:
+    if backfill.status not in {*BULK_ACTION_TERMINAL_STATUSES, BulkActionStatus.CANCELING}:
         backfill = backfill.with_status(BulkActionStatus.CANCELING)  # type: ignore[no-untyped-call]
         instance.update_backfill(backfill)
-    return Backfill(backfill_id, len(files_of(backfill, shards=shards)), backfill.status.value)
+    return backfill
 
 
 def resume_backfill(instance: dg.DagsterInstance, backfill_id: str, *, shards: int) -> Backfill | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._daemon.types import DaemonHeartbeat
 
 from ingest_assets.cli.main import main
 from ingest_assets.defs.queue.backfills import cancel_backfill, files_of, resume_backfill, start_backfill
@@ -72,6 +74,24 @@ def test_a_backfill_that_goes_on_is_cancelled_and_not_resumed() -> None:
         with pytest.raises(BadInput, match="has not ended"):
             resume_backfill(instance, started.backfill_id, shards=1)
         assert cancel_backfill(instance, started.backfill_id, shards=1).status == "CANCELING"
+
+
+def test_a_cancel_that_the_daemon_writes_over_is_written_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        started = start_backfill(instance, ["ann:p:a.md"], title="one file", shards=1)
+        instance.add_daemon_heartbeat(DaemonHeartbeat(time.time(), "BACKFILL", "one", errors=[]))
+        read_before = [instance.get_backfill(started.backfill_id)]
+
+        def daemon_works(_: float) -> None:
+            if read_before:
+                instance.update_backfill(read_before.pop())
+
+        monkeypatch.setattr("ingest_assets.defs.queue.backfills._OVERWRITTEN_WITHIN_S", 0.01)
+        monkeypatch.setattr("time.sleep", daemon_works)
+        assert cancel_backfill(instance, started.backfill_id, shards=1).status == "CANCELING"
+        kept = instance.get_backfill(started.backfill_id)
+        assert kept is not None
+        assert (read_before, kept.status.value) == ([], "CANCELING")
 
 
 def test_a_backfill_over_shards_has_each_file_in_its_own() -> None:
