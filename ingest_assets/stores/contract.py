@@ -210,7 +210,7 @@ class Upkeep(Protocol):
         ...
 
     def connections(self) -> ConnectionCounts | None:
-        """Count the connections of this object, asking nobody; None where the store's library does not count them."""
+        """Count this object's connections, without a request; None where the store's library does not count them."""
         ...
 
     def close(self) -> None:
