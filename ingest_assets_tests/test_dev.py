@@ -6,7 +6,6 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import httpx
@@ -82,22 +81,23 @@ def start_backfill_of_all(url: str, instance: dg.DagsterInstance, *, screenshot:
     browser = new_browser()
     try:
         browser.get(url)
-        for label in ("Materialize all", "All", "Launch backfill"):
-            # "All" stands in other labels too; the others are followed by dots that the UI may drop one day.
-            words = "normalize-space(.)='All'" if label == "All" else f"contains(., '{label}')"
-            button = (By.XPATH, f"//button[{words}]")
-            click_when_ready(WebDriverWait(browser, 60, ignored_exceptions=[WebDriverException]), button)
-        until(instance.get_backfills, what="the backfill was launched", timeout_s=60)
+        patient = WebDriverWait(browser, 60, poll_frequency=2, ignored_exceptions=[WebDriverException])
+        patient.until(lambda page: click(page, "contains(., 'Materialize all')"))
+        patient.until(lambda page: instance.get_backfills() or launch_all(page), "the backfill was not launched")
         browser.save_screenshot(str(screenshot))
     finally:
         browser.quit()
 
 
-def click_when_ready(waiting: WebDriverWait[Any], button: tuple[str, str]) -> None:
-    """Find and click in one go, and again if that fails: the page may draw the button anew between the two."""
+def launch_all(browser: webdriver.Chrome) -> bool:
+    """Select all partitions and launch; to be repeated: until the dialog has read the partitions, both do nothing."""
+    # "All" stands in other labels too; the others are followed by dots that the UI may drop one day.
+    click(browser, "normalize-space(.)='All'")
+    click(browser, "contains(., 'Launch backfill')")
+    return False
 
-    def clicked(browser: webdriver.Chrome) -> bool:
-        browser.find_element(*button).click()
-        return True
 
-    waiting.until(clicked)
+def click(browser: webdriver.Chrome, words: str) -> bool:
+    """Find and click in one go: the page may draw the button anew between the two."""
+    browser.find_element(By.XPATH, f"//button[{words}]").click()
+    return True
