@@ -40,7 +40,7 @@ from ingest_assets.wiring import (
 if TYPE_CHECKING:
     from ingest_assets.index.bucket_looks import BucketLooks
     from ingest_assets.messaging.sqs import EventQueue
-    from ingest_assets.noticing import Noticing
+    from ingest_assets.noticing.looking import Noticing
     from ingest_assets.parsers.contract import Parser
     from ingest_assets.stages.embed import Embedder
     from ingest_assets.stores.contract import VectorStore
@@ -147,7 +147,7 @@ class Project(InstanceTables):
     @cached_property
     def noticing(self) -> Noticing:
         """What looks at the bucket."""
-        from ingest_assets.noticing import Noticing
+        from ingest_assets.noticing.looking import Noticing
 
         return Noticing(
             self.bucket,
@@ -206,8 +206,8 @@ class Project(InstanceTables):
         Raises:
             OutsideError: the bucket is such a one, or is not there.
         """
-        from ingest_assets.noticing import UNKNOWN_BUCKET
-        from ingest_assets.recognition import Recognition
+        from ingest_assets.noticing.looking import UNKNOWN_BUCKET
+        from ingest_assets.noticing.recognition import Recognition
 
         if not self.is_index_built():
             self.rebuild_index()

@@ -18,7 +18,7 @@ from ingest_assets.api.service import Service
 from ingest_assets.api.service_address import ServiceAddress, leave, remove, what_is_searched
 from ingest_assets.config.settings import Settings
 from ingest_assets.errors import ConfigError
-from ingest_assets.header_deadline import MAX_HEADER_BYTES, ImpatientProtocol
+from ingest_assets.network.header_deadline import MAX_HEADER_BYTES, ImpatientProtocol
 
 GRACE_S = 30
 """Requests that are being answered when the service is to end have so long."""

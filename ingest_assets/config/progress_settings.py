@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pydantic import BaseModel, Field, SecretStr
 
 from ingest_assets.errors import BadInput
-from ingest_assets.url_guard import UrlGuard, read_allow_list
+from ingest_assets.network.url_guard import UrlGuard, read_allow_list
 
 _SHORTEST_SECRET = 16
 

@@ -8,15 +8,15 @@ from dataclasses import asdict
 
 import dagster as dg
 
+from ingest_assets.actions.upkeep import optimize_store as optimize
+from ingest_assets.actions.upkeep import repair_store as repair
+from ingest_assets.actions.upkeep import validate_store as validate
 from ingest_assets.defs.purge import purge
 from ingest_assets.defs.queue.busy_files import files_in_runs
 from ingest_assets.defs.sweep import sweep
 from ingest_assets.project import Project
 from ingest_assets.stages.upkeep.optimize import Duplicates
 from ingest_assets.stages.upkeep.validate import count_problems
-from ingest_assets.upkeep import optimize_store as optimize
-from ingest_assets.upkeep import repair_store as repair
-from ingest_assets.upkeep import validate_store as validate
 
 
 class PurgedFile(dg.Config):

@@ -18,8 +18,8 @@ from pydantic import BaseModel, Field
 
 from ingest_assets.client import ServiceClient, ServiceRefused
 from ingest_assets.errors import ConfigError, IngestError
-from ingest_assets.header_deadline import MAX_HEADER_BYTES, ImpatientProtocol
 from ingest_assets.integrations.extras import from_extra
+from ingest_assets.network.header_deadline import MAX_HEADER_BYTES, ImpatientProtocol
 
 with from_extra("mcp"):
     import uvicorn

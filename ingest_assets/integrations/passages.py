@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ingest_assets.client_answers import ServiceHit
+from ingest_assets.client.answers import ServiceHit
 
 
 def described(hit: ServiceHit) -> dict[str, Any]:

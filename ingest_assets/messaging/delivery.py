@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from ingest_assets.config.settings import Settings
 from ingest_assets.errors import BadInput, OutsideError
-from ingest_assets.messaging.guarded_post import ATTEMPT_S, GuardedPost
 from ingest_assets.messaging.outbox import Outbox
 from ingest_assets.messaging.outbox_tables import OutboxEntry
 from ingest_assets.messaging.webhooks import CHANNEL, guard_of, send
+from ingest_assets.network.guarded_post import ATTEMPT_S, GuardedPost
 
 _AT_ONCE = 20
 """Messages claimed in one transaction. What is left of them when the time is over is given back."""

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from ingest_assets.config.settings import Settings
 from ingest_assets.errors import BadInput
-from ingest_assets.messaging.guarded_post import GuardedPost
-from ingest_assets.url_guard import UrlGuard, WebAddress, read_allow_list, read_url
+from ingest_assets.network.guarded_post import GuardedPost
+from ingest_assets.network.url_guard import UrlGuard, WebAddress, read_allow_list, read_url
 
 if TYPE_CHECKING:
     from ingest_assets.messaging.outbox_tables import OutboxEntry

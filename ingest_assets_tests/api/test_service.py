@@ -65,7 +65,7 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_sent(shared_service: S
 
 
 def test_headers_that_never_end_are_cut_off(shared_service: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingest_assets.header_deadline.HEADERS_S", 0.5)
+    monkeypatch.setattr("ingest_assets.network.header_deadline.HEADERS_S", 0.5)
     with socket.create_connection(("127.0.0.1", int(shared_service.url.rpartition(":")[2])), timeout=30) as client:
         client.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n")
         time.sleep(0.2)

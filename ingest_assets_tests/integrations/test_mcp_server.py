@@ -135,7 +135,7 @@ def test_over_http_a_request_without_a_key_is_refused(address: str, headers: dic
 
 
 def test_over_http_headers_that_never_end_are_cut_off(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingest_assets.header_deadline.HEADERS_S", 0.1)
+    monkeypatch.setattr("ingest_assets.network.header_deadline.HEADERS_S", 0.1)
     with socket.create_connection(("127.0.0.1", int(address.split(":")[2].partition("/")[0])), timeout=30) as client:
         client.sendall(b"POST /mcp HTTP/1.1\r\nHost: x\r\n")
         assert client.recv(100) == b""

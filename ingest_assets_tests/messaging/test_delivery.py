@@ -21,12 +21,12 @@ from ingest_assets.config.settings import Settings, load_settings
 from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.index.database import Database
 from ingest_assets.messaging.delivery import Delivered, deliver_due
-from ingest_assets.messaging.guarded_post import GuardedPost
 from ingest_assets.messaging.outbox import Outbox
 from ingest_assets.messaging.outbox_tables import DeliveryState
 from ingest_assets.messaging.outbox_upkeep import count, entries, replay
 from ingest_assets.messaging.webhooks import callback_target, place_of_target, progress_targets
-from ingest_assets.url_guard import UrlGuard, WebAddress, read_allow_list
+from ingest_assets.network.guarded_post import GuardedPost
+from ingest_assets.network.url_guard import UrlGuard, WebAddress, read_allow_list
 from ingest_assets_tests.messaging.outbox_parts import WEBHOOK, SetClock, outbox_of, put
 from ingest_assets_tests.messaging.receiver import Receiver, receiving, status
 from testing.servers import free_port

@@ -9,6 +9,8 @@ from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
+from ingest_assets.actions.documents import Form, exported
+from ingest_assets.actions.files_by_name import FileIsBusy, ask_again, remove
 from ingest_assets.api.admission.scoping import MAX_NAME, scope_of
 from ingest_assets.api.callers import ReadScopeDep, ServiceDep, WriterDep, WriteScopeDep
 from ingest_assets.api.documents.file_answers import ChunkList, FileChunk, FileEntry, FileList, FileRerun, RemovedFile
@@ -22,10 +24,8 @@ from ingest_assets.api.documents.named_files import (
 )
 from ingest_assets.api.idempotency import IdempotentRoute
 from ingest_assets.api.problems import ApiProblem, documented
-from ingest_assets.documents import Form, exported
 from ingest_assets.errors import OutsideError
 from ingest_assets.file_ids import key_of
-from ingest_assets.files_by_name import FileIsBusy, ask_again, remove
 from ingest_assets.index.scope_files import ScopeFiles
 
 _TYPES = {Form.MARKDOWN: "text/markdown; charset=utf-8", Form.JSON: "application/json"}

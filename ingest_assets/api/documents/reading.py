@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
+from ingest_assets.actions.documents import all_chunks, captions_of
 from ingest_assets.api.callers import ServiceDep
 from ingest_assets.api.documents.named_files import RecordDep
 from ingest_assets.api.documents.reading_answers import (
@@ -23,7 +24,6 @@ from ingest_assets.api.documents.reading_answers import (
 from ingest_assets.api.pictures.page_pictures import can_be_drawn
 from ingest_assets.api.problems import ApiProblem, documented
 from ingest_assets.api.service import Service
-from ingest_assets.documents import all_chunks, captions_of
 from ingest_assets.ledger_records import FileRecord
 from ingest_assets.records import Part
 from ingest_assets.stages.retrieval import page_image

@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 
 from ingest_assets.access.callers import Caller
 from ingest_assets.access.quotas import Use
+from ingest_assets.actions.files_by_name import FileIsBusy, ask_again
 from ingest_assets.api.callers import ServiceDep, WriterDep
 from ingest_assets.api.idempotency import REPLAYED, json_answer
 from ingest_assets.api.incoming.job_answers import JobAnswer
@@ -26,7 +27,6 @@ from ingest_assets.api.problems import ApiProblem, documented
 from ingest_assets.api.service import Service
 from ingest_assets.buckets.contract import NameTaken, require_listed
 from ingest_assets.file_ids import file_id_of, key_for, owner_of
-from ingest_assets.files_by_name import FileIsBusy, ask_again
 from ingest_assets.ledger_records import Scope
 from ingest_assets.messaging.webhooks import callback_target
 from ingest_assets.uploads.idempotency import AlreadyAnswered, FirstAnswer, RequestKey, request_key

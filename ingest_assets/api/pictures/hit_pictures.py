@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from ingest_assets.documents import captions_of
+from ingest_assets.actions.documents import captions_of
 from ingest_assets.errors import OutsideError
 from ingest_assets.records import Caption, Chunk
 from ingest_assets.stages.upkeep.optimize import caption_lines

@@ -168,8 +168,8 @@ def export(
 
     Of a document whose chunks were handed in, its chunks are written.
     """
+    from ingest_assets.actions.documents import Form, exported
     from ingest_assets.cli.opening import open_for_reading, record_of_file
-    from ingest_assets.documents import Form, exported
 
     opened = open_for_reading()
     pieces = exported(opened, record_of_file(opened, file), form=Form(form))

@@ -30,9 +30,9 @@ def validate(as_json: JsonOption = False) -> None:
 
     Names everything that disagrees. Exit codes: 0 all agrees; 1 something does not; other codes as for every command.
     """
+    from ingest_assets.actions.upkeep import validate_store
     from ingest_assets.cli.opening import open_for_reading
     from ingest_assets.cli.tables.store_tables import ValidationReport, show_validation
-    from ingest_assets.upkeep import validate_store
 
     opened = open_for_reading()
     report = ValidationReport.of(validate_store(opened, busy=_busy(opened)))
@@ -50,8 +50,8 @@ def repair(
     Only what is missing is embedded. Exit codes: 0 nothing is left to repair; 1 something is; other codes as for every
     command.
     """
+    from ingest_assets.actions.upkeep import repair_store
     from ingest_assets.cli.tables.store_tables import show_repairs
-    from ingest_assets.upkeep import repair_store
 
     opened = _open()
     done = list(repair_store(opened, apply=apply, busy=_busy(opened)))
@@ -72,9 +72,9 @@ def optimize(
     Sets the flags rag_strict and source_only as well. Exit codes: 0 done; 1 some files were not optimized, because they
     need `ingest repair` first; other codes as for every command.
     """
+    from ingest_assets.actions.upkeep import optimize_store
     from ingest_assets.cli.tables.store_tables import OptimizeReport, show_optimized
     from ingest_assets.stages.upkeep.optimize import Duplicates
-    from ingest_assets.upkeep import optimize_store
 
     opened = _open()
     report = OptimizeReport()
@@ -165,9 +165,9 @@ def change_model(
     the switch. Killed at any point, run it again. Afterwards move the folder from INGEST_NEXT_MODEL_DIR to
     INGEST_MODEL_DIR at any time.
     """
+    from ingest_assets.actions.upkeep import change_model
     from ingest_assets.cli.tables.store_tables import show_built, show_model_change
     from ingest_assets.config.settings import load_settings
-    from ingest_assets.upkeep import change_model
 
     done = change_model(load_settings(), drop_old=drop_old, show=lambda built: None if as_json else show_built(built))
     show_model_change(files=done.files, chunks=done.chunks, model=done.model, as_json=as_json)

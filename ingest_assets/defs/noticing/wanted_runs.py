@@ -11,7 +11,7 @@ from ingest_assets.defs.partitions import all_partitions, by_shard, shard_of
 from ingest_assets.defs.queue.busy_files import files_in_runs, files_not_settled
 from ingest_assets.index.deletes import WaitingDeletes
 from ingest_assets.index.pending_files import PendingFile
-from ingest_assets.noticing import IndexIsBehind, Noticed
+from ingest_assets.noticing.looking import IndexIsBehind, Noticed
 from ingest_assets.project import Project
 from memory_capped_launcher.register import Register
 from memory_capped_launcher.supervision.sweep import sweep

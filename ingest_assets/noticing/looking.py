@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.index.bucket_looks import BucketLooks, Look
 from ingest_assets.index.listing_position import Listing, ListingPosition, complete_upto
-from ingest_assets.recognition import Recognition
+from ingest_assets.noticing.recognition import Recognition
 from ingest_assets.records import BucketObject, UnreadablePlace
 
 if TYPE_CHECKING:

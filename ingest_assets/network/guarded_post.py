@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from ingest_assets.errors import OutsideError
-from ingest_assets.url_guard import UrlGuard, WebAddress
+from ingest_assets.network.url_guard import UrlGuard, WebAddress
 
 if TYPE_CHECKING:
     import ssl
@@ -115,7 +115,7 @@ class GuardedPost:
 
     @cached_property
     def _pool(self) -> httpcore.ConnectionPool:
-        from ingest_assets.messaging.guarded_connections import guarded_pool
+        from ingest_assets.network.guarded_connections import guarded_pool
 
         return guarded_pool(self.guard, until=self._until, trusted=self.trusted)
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from ingest_assets.client_answers import ServiceBatch, ServiceChunk, ServiceDocument, ServiceHit, ServiceJob, TakenJob
+from ingest_assets.client.answers import ServiceBatch, ServiceChunk, ServiceDocument, ServiceHit, ServiceJob, TakenJob
 from ingest_assets.errors import BadInput, ConfigError, OutsideError
 
 if TYPE_CHECKING:

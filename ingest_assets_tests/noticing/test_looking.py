@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ingest_assets import noticing
 from ingest_assets.config.settings import Settings
 from ingest_assets.file_ids import file_id_of
 from ingest_assets.ledger_records import FileRecord, State
+from ingest_assets.noticing import looking
 from ingest_assets.project import Project
 
 
@@ -51,7 +51,7 @@ def gone(project: Project) -> list[str]:
 def test_files_of_an_empty_share_at_the_end_of_a_page_are_kept(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(noticing, "_STRETCH", 2)
+    monkeypatch.setattr(looking, "_STRETCH", 2)
     put(project, "ann/p/a.txt", "bob/p/b.txt", "bob/p/c.txt", "cid/p/d.txt")
     know(project, "ann/p/a.txt", "bob/p/b.txt", "bob/p/c.txt", "cid/p/d.txt")
     for name in ("b.txt", "c.txt"):

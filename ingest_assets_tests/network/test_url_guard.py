@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest_assets.errors import BadInput, OutsideError
-from ingest_assets.url_guard import UrlGuard, WebAddress, read_allow_list, read_url
+from ingest_assets.network.url_guard import UrlGuard, WebAddress, read_allow_list, read_url
 
 PUBLIC = "93.184.215.14"
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ingest_assets import recognition
 from ingest_assets.buckets.folder import FolderBucket
 from ingest_assets.index.database import Database
 from ingest_assets.index.file_index import FileIndex
-from ingest_assets.recognition import Recognition
+from ingest_assets.noticing import recognition
+from ingest_assets.noticing.recognition import Recognition
 from ingest_assets.records import BucketObject, UnreadablePlace
 from ingest_assets_tests.index.files import record
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpcore
 
-from ingest_assets.url_guard import UrlGuard
+from ingest_assets.network.url_guard import UrlGuard
 
 _CONNECT_S = 5.0
 _IDLE_S = 30.0

@@ -1,0 +1,1 @@
+"""Notice what has changed in the bucket, and whether it is the known bucket at all."""
