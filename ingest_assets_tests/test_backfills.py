@@ -12,7 +12,7 @@ import pytest
 from dagster._core.execution.backfill import BulkActionStatus
 
 from ingest_assets.ledger_records import State
-from ingest_assets.stores.chroma.locks import StoreLocks
+from ingest_assets.stores.chroma.embedded.locks import StoreLocks
 from ingest_assets_tests.dev_stack import Stack, running_stack
 from testing.polling import until
 

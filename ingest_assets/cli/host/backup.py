@@ -71,7 +71,7 @@ def backup(
 
 def _copy_all(settings: Settings, *, to: Path) -> Iterator[str]:
     """Copy store, index, settings of Dagster and bucket, in this order; yield what lies elsewhere."""
-    from ingest_assets.stores.chroma.copying import copy_database, copy_embedded
+    from ingest_assets.stores.chroma.embedded.copying import copy_database, copy_embedded
 
     if settings.store == "chroma" and "://" not in settings.chroma:
         copy_embedded(Path(settings.chroma), to=to / "chroma")

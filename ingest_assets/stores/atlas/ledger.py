@@ -8,7 +8,7 @@ one can neither come into force nor harm the later one, whenever its last writes
 broken.
 
 `scopes` counts publications: each announces itself after all of its rows are written, and no later than they come into
-force. So a search whose reads are not of one moment can see that nothing changed during it (`search.py`).
+force. So a search whose reads are not of one moment can see that nothing changed during it (`searching/search.py`).
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from pymongo.client_session import ClientSession
 
     from ingest_assets.stores.atlas.client import MongoCollections
-    from ingest_assets.stores.atlas.search_index import SearchIndex
+    from ingest_assets.stores.atlas.searching.search_index import SearchIndex
 
 AT_ONCE = 1000
 """Rows that one transaction removes: MongoDB's manual advises a thousand documents at most."""

@@ -8,8 +8,8 @@ Transactions are used where the server has them: to bring a generation into forc
 once, and to read rows and ledger of one moment. A server without them (a standalone `mongod`) is read until nothing has
 changed during the read (`read.py`).
 
-`vector_search` searches by Atlas Vector Search (`search.py`). Without it a scope's vectors are compared one by one here
-(`exact_search.py`), which is exact, needs no index and takes as long as the scope is large.
+`vector_search` searches by Atlas Vector Search (`searching/search.py`). Without it a scope's vectors are compared one
+by one here (`searching/exact_search.py`), which is exact, needs no index and takes as long as the scope is large.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 from ingest_assets.batches import batches
 from ingest_assets.ledger_records import EVERYTHING, Audit, FileRecord, Filter, Flags, Hit, Scope, StoredChunk
 from ingest_assets.records import Chunk, EmbeddedChunk
-from ingest_assets.stores.atlas import exact_search as atlas_exact
 from ingest_assets.stores.atlas import ledger
 from ingest_assets.stores.atlas import ownership as atlas_ownership
 from ingest_assets.stores.atlas import publish as atlas_publish
@@ -31,8 +30,9 @@ from ingest_assets.stores.atlas.client import MongoPlace
 from ingest_assets.stores.atlas.entry import entry_of, record_of
 from ingest_assets.stores.atlas.publication import BATCH, refuse_other_length
 from ingest_assets.stores.atlas.rows import within
-from ingest_assets.stores.atlas.search import IndexSearch
-from ingest_assets.stores.atlas.search_index import SearchIndex
+from ingest_assets.stores.atlas.searching import exact_search as atlas_exact
+from ingest_assets.stores.atlas.searching.search import IndexSearch
+from ingest_assets.stores.atlas.searching.search_index import SearchIndex
 from ingest_assets.stores.atlas.view import make_view
 from ingest_assets.stores.audit import audit_of
 from ingest_assets.stores.contract import ConnectionCounts

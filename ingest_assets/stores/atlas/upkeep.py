@@ -14,7 +14,7 @@ from ingest_assets.stores.atlas.view import make_view
 
 if TYPE_CHECKING:
     from ingest_assets.stores.atlas.client import MongoCollections
-    from ingest_assets.stores.atlas.search_index import SearchIndex
+    from ingest_assets.stores.atlas.searching.search_index import SearchIndex
 
 _BATCH = 1000
 _COMPACT_S = 3600.0

@@ -1,6 +1,6 @@
 """Read from a Chroma store until the answer is a consistent snapshot.
 
-An embedded store is locked while it is read (`embedded.py`). A server is not (`server.py`): rows can be deleted between
+An embedded store is locked while it is read (`embedded/`). A server is not (`server.py`): rows can be deleted between
 two requests, and the read is then repeated.
 """
 
@@ -14,7 +14,7 @@ from ingest_assets.stores.chroma.client import RowsMoved
 
 if TYPE_CHECKING:
     from ingest_assets.stores.chroma.client import ChromaCollections
-    from ingest_assets.stores.chroma.embedded import EmbeddedChroma
+    from ingest_assets.stores.chroma.embedded.embedded_chroma import EmbeddedChroma
     from ingest_assets.stores.chroma.server import ServedChroma
 
     ChromaAccess: TypeAlias = EmbeddedChroma | ServedChroma

@@ -2,7 +2,7 @@
 
 The collections are opened below `PersistentClient`, on chromadb's own server interface. `PersistentClient` shares one
 open store per path and process, but an embedded store must be opened again whenever another process has written
-(`embedded.py`).
+(`embedded/`).
 """
 
 from __future__ import annotations

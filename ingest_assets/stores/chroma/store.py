@@ -19,7 +19,7 @@ from ingest_assets.stores.audit import audit_of
 from ingest_assets.stores.chroma.access import READS, restless, settled
 from ingest_assets.stores.chroma.all_rows import owners_after, rows_of
 from ingest_assets.stores.chroma.collections import ChromaPlace
-from ingest_assets.stores.chroma.embedded import EmbeddedChroma
+from ingest_assets.stores.chroma.embedded.embedded_chroma import EmbeddedChroma
 from ingest_assets.stores.chroma.ledger import ledger_entry, page_of_records, projects_of, write_entry
 from ingest_assets.stores.chroma.ownership import claim
 from ingest_assets.stores.chroma.publish import BATCH, add_generation, publish_generation, remove_rows

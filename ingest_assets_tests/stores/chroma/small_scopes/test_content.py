@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from ingest_assets.ledger_records import EVERYTHING
 from ingest_assets.stores.chroma.client import ChromaCollections
@@ -19,13 +15,6 @@ from ingest_assets_tests.stores.builders import chunks_of, record_of, scope_of, 
 
 NOTES, BOOK = record_of("notes.txt"), record_of("book.txt")
 SCOPE = scope_key(scope_of(NOTES))
-
-
-@pytest.fixture
-def store(folder: Path) -> Iterator[ChromaStore]:
-    store = ChromaStore(str(folder))
-    yield store
-    store.close()
 
 
 class Listened:

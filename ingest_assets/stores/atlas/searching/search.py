@@ -26,10 +26,10 @@ from ingest_assets.errors import OutsideError
 from ingest_assets.ledger_records import Hit, Scope
 from ingest_assets.stores.atlas import ledger
 from ingest_assets.stores.atlas.entry import MongoEntry
-from ingest_assets.stores.atlas.exact_search import searchable
 from ingest_assets.stores.atlas.read import settled
 from ingest_assets.stores.atlas.rows import within
-from ingest_assets.stores.atlas.search_index import SearchIndex, pauses
+from ingest_assets.stores.atlas.searching.exact_search import searchable
+from ingest_assets.stores.atlas.searching.search_index import SearchIndex, pauses
 from ingest_assets.stores.rows import hit_of
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from ingest_assets.stores.chroma.locks import StoreLocks
+from ingest_assets.stores.chroma.embedded.locks import StoreLocks
 
 _ROWS = "chroma.sqlite3"
 

@@ -27,8 +27,8 @@ from pathlib import Path
 from ingest_assets.errors import OutsideError
 from ingest_assets.stores.chroma.client import ChromaCollections, open_embedded, translated
 from ingest_assets.stores.chroma.collections import ChromaPlace
-from ingest_assets.stores.chroma.index_backup import keep, restore, saved_indexes
-from ingest_assets.stores.chroma.locks import StoreLocks
+from ingest_assets.stores.chroma.embedded.index_backup import keep, restore, saved_indexes
+from ingest_assets.stores.chroma.embedded.locks import StoreLocks
 from ingest_assets.stores.chroma.small_scopes.kept_scopes import STARTED, KeptScopes
 
 _log = logging.getLogger(__name__)

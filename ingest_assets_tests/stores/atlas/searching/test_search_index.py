@@ -12,9 +12,9 @@ import pytest
 
 from ingest_assets.errors import ConfigError, OutsideError
 from ingest_assets.records import EmbeddedChunk
-from ingest_assets.stores.atlas import search as atlas_search
-from ingest_assets.stores.atlas import search_index as atlas_index
 from ingest_assets.stores.atlas.publication import BATCH
+from ingest_assets.stores.atlas.searching import search as atlas_search
+from ingest_assets.stores.atlas.searching import search_index as atlas_index
 from ingest_assets.stores.atlas.store import AtlasStore
 from ingest_assets_tests.stores.builders import (
     DIMENSION,

@@ -1,0 +1,1 @@
+"""Let several processes use one embedded Chroma store, and restore its index after one of them was killed."""
