@@ -104,8 +104,8 @@ class WatchedBucket:
 
     @contextmanager
     def daemon(self) -> Iterator[subprocess.Popen[bytes]]:
-        """Run Dagster's daemon with its code server until the block ends."""
-        with self._process("daemon", [str(BIN / "dagster-daemon"), "run", "-w", str(ROOT / "workspace.yaml")]) as run:
+        """Run `ingest daemon` until the block ends."""
+        with self._process("daemon", [str(BIN / "ingest"), "daemon"]) as run:
             yield run
 
     @contextmanager

@@ -42,10 +42,6 @@ def entries(unit: Path, key: str) -> list[str]:
 def command_of(name: str) -> click.Command:
     if name == "ingest":
         return typer.main.get_command(app)
-    if name == "dagster-daemon":
-        from dagster._daemon.cli import cli as dagster_daemon
-
-        return dagster_daemon
     assert name == "dagster-webserver", name
     from dagster_webserver.cli import dagster_webserver
 

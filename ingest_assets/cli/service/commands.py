@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ingest_assets.cli.options import EXIT_PROBLEM, JsonOption
-from ingest_assets.cli.service.up import up
+from ingest_assets.cli.service.up import daemon, up
 
 if TYPE_CHECKING:
     from ingest_assets.api.admission.keys import Keys
@@ -178,4 +178,4 @@ def _when(at: float) -> str:
     return utc_text(datetime.fromtimestamp(at, UTC)) if at else ""
 
 
-COMMANDS = (serve, up, mcp)
+COMMANDS = (serve, up, daemon, mcp)

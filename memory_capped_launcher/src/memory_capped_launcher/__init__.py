@@ -15,6 +15,7 @@ dagster_private            every private name of Dagster that this package uses
 warm/                      the process that runs are forked from
   warm_client              find or start the warm process and hand it a run
   warm_process             the warm process itself
+  loaded_code              say which definitions a code server has loaded
   cold_process             execute one run without a warm process
   preload                  import once what every run needs; notice when that is out of date
   learning                 import once what the runs of this host turn out to need

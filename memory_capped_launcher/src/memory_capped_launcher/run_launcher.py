@@ -31,6 +31,7 @@ from memory_capped_launcher.outcomes import CAP_TAG, CPU_TAG, OUTCOME_TAG, PEAK_
 from memory_capped_launcher.register import Register, RunEntry
 from memory_capped_launcher.request import RunRequest
 from memory_capped_launcher.supervision.sweep import sweep
+from memory_capped_launcher.warm.loaded_code import LoadedCode
 from memory_capped_launcher.warm.warm_client import CodeToLoad, WarmClient, launch_cold
 
 PRIORITY_TAG = "dagster/priority"
@@ -66,6 +67,7 @@ class MemoryCappedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass
         self._config = config
         self._inst_data = inst_data
         self._client: WarmClient | None = None
+        self._loaded = LoadedCode()
         super().__init__()  # type: ignore[no-untyped-call]
 
     @property
@@ -187,7 +189,7 @@ class MemoryCappedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass
         register = Register(self._folder)
         try:
             request = self._request(run, resume=resume)
-            self._hand_over(request, register, code=_code(context), priority=_priority(run.tags))
+            self._hand_over(request, register, code=self._code(context), priority=_priority(run.tags))
         except LauncherError:
             if not register.knows(run_id):  # else an earlier launch has it, and its supervisor names its end
                 self._instance.add_run_tags(run_id, {OUTCOME_TAG: RunOutcome.FAILED.value})
@@ -243,6 +245,16 @@ class MemoryCappedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass
             )
         return self._client
 
+    def _code(self, context: LaunchRunContext | ResumeRunContext) -> CodeToLoad:
+        run = context.dagster_run
+        if run.job_code_origin is None:
+            raise LauncherConfigError(
+                f"run {run.run_id} does not say where its code is; launch it from a code location"
+            )
+        origin = run.job_code_origin.repository_origin
+        version = self._loaded.version(context)
+        return CodeToLoad(origin.executable_path, serialize_value(origin), version=version)
+
 
 def _field(kind: Any, default: Any, description: str) -> dg.Field:
     return dg.Field(kind, default_value=default, is_required=False, description=description)
@@ -260,22 +272,3 @@ def _first_tags(tags: Mapping[str, str], request: RunRequest) -> dict[str, str]:
     """Return the cap in force, and empty values for the end of an earlier run whose tags Dagster copied to a retry."""
     inherited = {name: "" for name in (OUTCOME_TAG, PEAK_TAG, CPU_TAG) if name in tags}
     return {CAP_TAG: str(request.limits.cap_mb), **inherited}
-
-
-def _code(context: LaunchRunContext | ResumeRunContext) -> CodeToLoad:
-    run = context.dagster_run
-    if run.job_code_origin is None:
-        raise LauncherConfigError(f"run {run.run_id} does not say where its code is; launch it from a code location")
-    origin = run.job_code_origin.repository_origin
-    return CodeToLoad(origin.executable_path, serialize_value(origin), version=_loaded_version(context))
-
-
-def _loaded_version(context: LaunchRunContext | ResumeRunContext) -> str:
-    """Return the id that a code server gets each time it loads its code; empty if there is no code server to ask."""
-    job = context.dagster_run.remote_job_origin
-    if context.workspace is None or job is None:
-        return ""
-    name = job.repository_origin.code_location_origin.location_name
-    if not context.workspace.has_code_location(name):
-        return ""
-    return str(getattr(context.workspace.get_code_location(name), "server_id", ""))

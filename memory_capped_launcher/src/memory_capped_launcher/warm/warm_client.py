@@ -37,7 +37,7 @@ class CodeToLoad:
     repository_origin: str
     """Dagster's own description of where the definitions are, serialised."""
     version: str
-    """Changes when the code location is reloaded; empty if it is not known."""
+    """Changes when a code server loads other definitions; empty if it is not known (`loaded_code`)."""
 
     @property
     def socket_name(self) -> str:

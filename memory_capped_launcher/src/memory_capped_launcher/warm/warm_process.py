@@ -160,7 +160,7 @@ class _Warm:
             return "the environment variables changed"
         # A launcher that does not know which version is loaded sends an empty one.
         if request["version"] not in ("", self._started_with["version"]):
-            return "the code location was loaded anew"
+            return "the code location was loaded anew with other definitions"
         if request.get("options", self._started_with["options"]) != self._started_with["options"]:
             return "preload_modules, learn_modules or cache_migrations changed in the run launcher's config"
         changed = self._imported.what_changed()
