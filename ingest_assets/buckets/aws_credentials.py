@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _RENEW = "Renew them (aws sso login, a new key, the role of the instance)"
-CREDENTIALS_TODO: Mapping[str, str] = {
+ADVICE_ON_CREDENTIALS: Mapping[str, str] = {
     "ExpiredToken": _RENEW,
     "ExpiredTokenException": _RENEW,
     "TokenRefreshRequired": _RENEW,

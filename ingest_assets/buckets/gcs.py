@@ -19,7 +19,7 @@ _PART_BYTES = 5 << 20  # a multiple of 256 KiB, as the service asks for
 _TIMEOUT_S = (5, 30)  # to connect, and between two bytes
 _TRIED_S = 6.0  # a tick may ask three times before it gives up, and has a minute for all
 _FIELDS = "items(name,size,generation,updated),nextPageToken"
-_TODO = {
+_ADVICE = {
     "NotFound": "There is no such bucket; nothing is removed for it. Make it, or name another",
     "Forbidden": "Nothing is removed for it. Give the account the role roles/storage.objectUser on the bucket",
     "Unauthorized": "The credentials are not accepted. Renew them (gcloud auth application-default login)",
@@ -165,8 +165,8 @@ class GcsObjects:
             name = type(cause).__name__
             if name in {"Unauthorized", "RefreshError"}:
                 self._client.forget()
-            todo = _TODO.get(name, "It is tried again")
-            raise OutsideError(f"the bucket {self.place} cannot be used ({name}). {todo}") from error
+            advice = _ADVICE.get(name, "It is tried again")
+            raise OutsideError(f"the bucket {self.place} cannot be used ({name}). {advice}") from error
 
     def _object(self, blob: Any) -> StoredObject:
         return StoredObject(

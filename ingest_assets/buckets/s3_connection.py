@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ingest_assets.buckets.aws_credentials import CREDENTIALS_TODO
+from ingest_assets.buckets.aws_credentials import ADVICE_ON_CREDENTIALS
 from ingest_assets.buckets.object_store import ClientOfProcess
 from ingest_assets.errors import BadInput, OutsideError
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 ABSENT = {"404", "NoSuchKey", "NotFound", "NoSuchUpload"}
 _RIGHTS = "s3:ListBucket on the bucket; s3:GetObject, s3:PutObject, s3:DeleteObject on what is in it"
-_TODO = {
-    **CREDENTIALS_TODO,
+_ADVICE = {
+    **ADVICE_ON_CREDENTIALS,
     "NoSuchBucket": "Nothing is removed for it. Make it, or name another",
     "AccessDenied": f"Nothing is removed for it. Give the credentials {_RIGHTS}",
     "AllAccessDisabled": "The account of the bucket is closed or not paid",
@@ -33,7 +33,7 @@ _TODO = {
 # Requests without a body in the answer give the number alone.
 _SAME = {"403": "AccessDenied", "301": "PermanentRedirect", "503": "SlowDown", "Throttling": "SlowDown"}
 _RENEWED = {"ExpiredToken", "ExpiredTokenException", "InvalidToken", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
-NO_ANSWER_OF_S3 = _TODO["ResponseParserError"]
+NO_ANSWER_OF_S3 = _ADVICE["ResponseParserError"]
 
 
 class S3Connection:
@@ -69,10 +69,10 @@ class S3Connection:
 
     def say(self, code: str, operation: str) -> str:
         """Say what a code of the service means for the bucket, and what to do."""
-        todo = _TODO.get(_SAME.get(code, code), "It is tried again")
+        advice = _ADVICE.get(_SAME.get(code, code), "It is tried again")
         where = f" at {self._endpoint}" if self._endpoint else ""
         what = f"{code} at {operation}" if operation else code
-        return f"the bucket {self._place}{where} cannot be used ({what}). {todo}"
+        return f"the bucket {self._place}{where} cannot be used ({what}). {advice}"
 
 
 @contextmanager

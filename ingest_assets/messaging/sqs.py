@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from ingest_assets.buckets.aws_credentials import CREDENTIALS_TODO
+from ingest_assets.buckets.aws_credentials import ADVICE_ON_CREDENTIALS
 from ingest_assets.buckets.object_store import ClientOfProcess
 from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.messaging.inbox import Inbox
@@ -33,8 +33,8 @@ _BATCH = 10  # the most messages that one request receives or deletes
 _HIDDEN_S = 60  # reading ten messages takes milliseconds; after a crash they come back in a minute
 _REGION = re.compile(r"(?:^|\.)(?:sqs(?:-fips)?\.([a-z0-9-]+)|([a-z0-9-]+)\.queue)\.")
 _RIGHTS = "sqs:ReceiveMessage, sqs:DeleteMessage and sqs:GetQueueAttributes on the queue"
-_TODO = {
-    **CREDENTIALS_TODO,
+_ADVICE = {
+    **ADVICE_ON_CREDENTIALS,
     "AccessDenied": f"Give the credentials {_RIGHTS}",
     "KMS.AccessDeniedException": "The queue is encrypted: give the credentials kms:Decrypt on its key",
     "QueueDoesNotExist": "Make the queue, or correct INGEST_EVENTS_QUEUE",
@@ -157,8 +157,8 @@ class EventQueue:
             raise OutsideError(self._say(type(error).__name__)) from error
 
     def _say(self, code: str) -> str:
-        todo = _TODO.get(_SAME.get(code, code), "It is tried again")
-        return f"the queue {self.name} at {urlsplit(self._url).netloc} cannot be used ({code}). {todo}"
+        advice = _ADVICE.get(_SAME.get(code, code), "It is tried again")
+        return f"the queue {self.name} at {urlsplit(self._url).netloc} cannot be used ({code}). {advice}"
 
 
 def _new_client(url: str) -> Any:

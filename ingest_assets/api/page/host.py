@@ -28,7 +28,7 @@ router = APIRouter(tags=["operation"], responses=documented())
 _MOST_PROBLEMS = 200
 _LEAST_FREE_MB = 1024
 _STATES = [state.value for state in State if state.is_failure or state is State.PARTIAL]
-_TODO = {
+_ADVICE = {
     State.PARTIAL: "open it to see which pages are missing and why; upload a version that can be read",
     State.FAILED: "do what the message says, or run it again if a service was away",
     State.OUT_OF_MEMORY: "nothing: it is tried again with smaller windows",
@@ -139,7 +139,7 @@ def _of_files(service: Service, caller: Caller) -> Iterator[PlaceInTrouble]:
         *_, filename = owner_of(row.key)
         yield PlaceInTrouble(
             what=row.error or "some of its pages could not be read",
-            todo=_TODO[state],
+            todo=_ADVICE[state],
             user_id=row.user_id,
             project_id=row.project_id,
             filename=filename,
