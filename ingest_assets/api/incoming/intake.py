@@ -100,8 +100,16 @@ class Intake:
             return self._kept(form, files, key, job_id=job_id)
 
     def _kept(self, form: UploadForm, files: Sequence[JobFile], key: RequestKey | None, *, job_id: str) -> FirstAnswer:
-        """Write the job, and give its files their keys."""
-        keeping = self._service.keeping
+        """Write the job, drop what the bucket has already, and give the other files their keys."""
+        job, answer = self._written(form, files, key, job_id=job_id)
+        self._discard_unchanged(job)
+        self._finish(job)
+        return answer
+
+    def _written(
+        self, form: UploadForm, files: Sequence[JobFile], key: RequestKey | None, *, job_id: str
+    ) -> tuple[Job, FirstAnswer]:
+        """Write the job, and the answer to its request in the same transaction."""
         answers: list[FirstAnswer] = []
 
         def answer(connection: Connection, job: Job) -> None:
@@ -111,7 +119,7 @@ class Intake:
 
         self._is_undecided = False  # if the database breaks off, it is unknown whether the job is written: a sweep sees
         try:
-            job = keeping.begin(
+            job = self._service.keeping.begin(
                 files,
                 user_id=form.user_id,
                 project_id=form.project_id,
@@ -120,16 +128,17 @@ class Intake:
                 job_id=job_id,
                 also=answer,
             )
-            self._request.state.job_id = job.job_id  # for the line of the log
         except (AlreadyAnswered, BadInput):
             self._is_undecided = True
             raise
-        self._discard_unchanged(job)
+        self._request.state.job_id = job.job_id  # for the line of the log
+        return job, answers[0]
+
+    def _finish(self, job: Job) -> None:
         try:
-            keeping.finish(job)
+            self._service.keeping.finish(job)
         except OutsideError as error:  # the job is written: it is finished later
             _log.warning("job %s is finished later: %s", job.job_id, error)
-        return answers[0]
 
     def discard(self) -> None:
         """Remove what has arrived, unless a job may have been written that needs it."""
