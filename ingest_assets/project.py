@@ -6,9 +6,8 @@ This module does not import Dagster, so that commands that start no run do not w
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingest_assets.artifacts.folder import Artifacts
@@ -304,26 +303,6 @@ class Project(InstanceTables):
             BadInput: no parser reads this kind of file.
         """
         return parser_for(source.media_type, filename=source.filename)
-
-    @contextmanager
-    def unchanged_file(self, source: SourceFile) -> Iterator[Path]:
-        """Give the file's bytes, and make sure that they are this version's before and after.
-
-        Raises:
-            BadInput: the file changed.
-        """
-        with self.bucket.local(source.key, version=source.version) as path:
-            self._require(source)
-            try:
-                yield path
-            finally:
-                # Also if the parser failed: it may have seen a file that was only half replaced.
-                self._require(source)
-
-    def _require(self, source: SourceFile) -> None:
-        now = self.bucket.stat(source.key)
-        if now is None or now.version != source.version:
-            raise BadInput(changed(source.key))
 
     def fingerprints(self, source: SourceFile) -> Fingerprints:
         """Say what the results for a file depend on besides its bytes."""

@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from ingest_assets.buckets.contract import Bucket, NameTaken
+from ingest_assets.buckets.versions import has_bytes
 from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.file_ids import file_id_of, owner_of
 from ingest_assets.index.bucket_looks import BucketLooks
@@ -26,7 +27,6 @@ from ingest_assets.index.file_table import FILES_TABLE, Listener, tell
 from ingest_assets.index.reservations import give_back
 from ingest_assets.index.state_change import FILE_STATES, PassingState, StateChange
 from ingest_assets.ledger_records import State, utc_text
-from ingest_assets.local_files import sha256_of
 from ingest_assets.messaging.outbox import Outbox
 from ingest_assets.messaging.progress import STATE_EVENT, message_of
 from ingest_assets.records import BucketObject
@@ -228,11 +228,7 @@ class Keeping:
             return False
         if attempted is not None and attempted.sha256:
             return bool(attempted.sha256 == file.sha256)
-        try:
-            with self.bucket.local(found.key, version=found.version) as path:
-                return sha256_of(path) == file.sha256
-        except BadInput:  # it changed, or may not be read: it is not known to be the same
-            return False
+        return has_bytes(self.bucket, found, size_bytes=file.size_bytes, sha256=lambda: file.sha256)
 
     def _tell_result(self, connection: Connection, file: JobFile, *, target: str) -> None:
         """Tell a target how a file is that nothing will be told of, because nothing about it changes."""

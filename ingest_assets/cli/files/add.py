@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from ingest_assets.buckets.contract import is_passed_over
+from ingest_assets.buckets.versions import has_bytes
 from ingest_assets.cli.tables.file_tables import ProcessedFile
 from ingest_assets.cli.tables.output import printable, told_if_slow
 from ingest_assets.config.settings import Settings
@@ -27,8 +28,6 @@ from ingest_assets.project import Project
 
 if TYPE_CHECKING:
     import dagster as dg
-
-    from ingest_assets.project import Project
 
 _NAMED = 5
 """How many skipped files are named; the others are counted."""
@@ -201,13 +200,9 @@ def _is_unchanged(project: Project, kept: FileRecord, path: Path) -> bool:
 def _is_in_bucket(project: Project, key: str, path: Path) -> bool:
     """Tell whether the bucket has these bytes already: to put them again would end a run that is reading them."""
     found = project.bucket.stat(key)
-    if found is None or found.size_bytes != path.stat().st_size:
-        return False
-    try:
-        with project.bucket.local(key, version=found.version) as copy:
-            return sha256_of(copy) == sha256_of(path)
-    except BadInput:  # it changed, or may not be read: it is not known to be the same
-        return False
+    return found is not None and has_bytes(
+        project.bucket, found, size_bytes=path.stat().st_size, sha256=lambda: sha256_of(path)
+    )
 
 
 def files_of(paths: list[Path]) -> Iterator[tuple[Path, str]]:

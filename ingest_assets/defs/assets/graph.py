@@ -11,6 +11,7 @@ from functools import partial
 import dagster as dg
 
 from ingest_assets.artifacts.sequences import Draft, Pending, Stored
+from ingest_assets.buckets.versions import unchanged_file
 from ingest_assets.defs.assets.captioning import caption_pictures
 from ingest_assets.defs.assets.catalog import metadata_counts
 from ingest_assets.defs.assets.recording.attempt_tags import attempt_of
@@ -62,7 +63,7 @@ def parsed_documents(
 
     def produce(draft: Draft[Part]) -> Iterator[Part]:
         limits = replace(ingest_project.limits, unread=unread, before_part=draft.mark)
-        with ingest_project.unchanged_file(source) as path:
+        with unchanged_file(ingest_project.bucket, source) as path:
             draft.facts["pages"] = count_pages(parser, path, limits=limits)
             parts = parse(path, parser=parser, limits=limits, keep=draft.attach, finished=draft.kept())
             yield from progress.through(parts, of=draft.facts["pages"])
