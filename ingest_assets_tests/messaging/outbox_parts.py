@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from ingest_assets.index.database import Database
 from ingest_assets.index.state_change import PassingState, StateChange
 from ingest_assets.messaging.outbox import Message, Outbox
+from ingest_assets.messaging.outbox_tables import OutboxEntry
 
+A, B = "ann:p:a.pdf", "ann:p:b.pdf"
 WEBHOOK = "webhook:progress"
 DAY_S = 86_400.0
 
@@ -52,3 +55,11 @@ def message(file_id: str, text: str = "") -> Message:
 def put(outbox: Outbox, file_id: str, text: str, *, targets: tuple[str, ...] = (WEBHOOK,)) -> str:
     with outbox.database.begin() as connection:
         return outbox.put(connection, message(file_id, text), targets=targets)
+
+
+def text(entry: OutboxEntry) -> str:
+    return str(json.loads(entry.body)["text"])
+
+
+def claimed(outbox: Outbox, *, claim: str = "one", limit: int = 10) -> list[OutboxEntry]:
+    return outbox.claim("webhook", limit=limit, claim=claim)

@@ -42,11 +42,6 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def clock() -> SetClock:
-    return SetClock()
-
-
-@pytest.fixture
 def outbox(tmp_path: Path, clock: SetClock) -> Iterator[Outbox]:
     database = Database(f"sqlite:///{tmp_path / 'index.db'}")
     yield outbox_of(database, clock)

@@ -21,11 +21,6 @@ CALLBACK = "webhook:https://hook.example/"
 
 
 @pytest.fixture
-def clock() -> SetClock:
-    return SetClock()
-
-
-@pytest.fixture
 def writer(database: Database, clock: SetClock) -> ProgressWriter:
     return ProgressWriter(outbox_of(database, clock), targets=(WEBHOOK,))
 
