@@ -14,6 +14,7 @@ from ingest_assets.wiring import open_database
 if TYPE_CHECKING:
     from ingest_assets.index.database import Database
     from ingest_assets.index.deletes import Deletes
+    from ingest_assets.index.file_details import FileDetails
     from ingest_assets.index.file_index import FileIndex
     from ingest_assets.index.listing_position import Listing
     from ingest_assets.index.pending_files import PendingFiles
@@ -79,6 +80,13 @@ class InstanceTables:
         from ingest_assets.index.search_counts import SearchCounts
 
         return SearchCounts(self.database)
+
+    @cached_property
+    def file_details(self) -> FileDetails:
+        """What uploads said of files."""
+        from ingest_assets.index.file_details import FileDetails
+
+        return FileDetails(self.database)
 
     @cached_property
     def usage(self) -> Usage:

@@ -5,6 +5,7 @@ Like those of `records.py` they hold plain values only and encode to JSON withou
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -125,6 +126,13 @@ class FileRecord:
     """Digest of the kept chunks that were published; empty where none are kept, as for chunks that clients hand in."""
     duplicates: int = 0
     """Chunks that were removed from the store because it holds the same text already."""
+    metadata: str = ""
+    """What an upload said of the file, as its chunks in force carry it: a JSON object; empty where nothing was said."""
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """Return what an upload said of the file."""
+        return json.loads(self.metadata) if self.metadata else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from ingest_assets.parsers.detection.media_type import detect
 from ingest_assets.parsers.families import count_pages, parser_for
 from ingest_assets.records import Chunk, SourceFile
 from ingest_assets.stages.planning.first_window import first_window
+from ingest_assets.stages.publish import carrying
 from ingest_assets.stages.receive import receive, require_fit
 from ingest_assets.stores.contract import all_records
 from ingest_assets.wiring import (
@@ -267,7 +268,7 @@ class Project(InstanceTables):
         manifest = self.artifacts.manifest("chunks", record.file_id)
         if manifest is None or not record.chunks_digest or manifest.digest != record.chunks_digest:
             return None
-        return self.artifacts.read("chunks", record.file_id, Chunk).untouched()
+        return carrying(self.artifacts.read("chunks", record.file_id, Chunk).untouched(), record)
 
     def audit(self, file_id: str, *, run_id: str) -> Audit:
         """Count a file's rows, once per run, even if several of its checks ask."""

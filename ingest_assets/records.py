@@ -188,7 +188,8 @@ class Chunk:
     section: tuple[str, ...] = ()
     words: int = 0
     metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    """What a client said of a chunk that it cut, given back as it came: a JSON object. Empty for chunks of files."""
+    """What a client said of a chunk that it cut, or of the file when it uploaded it, given back as it came: a JSON
+    object."""
 
     @property
     def text_is_whole(self) -> bool:

@@ -78,6 +78,8 @@ class ServiceDocument:
     error: str = ""
     updated_at: str = ""
     """UTC, ISO 8601."""
+    metadata: dict[str, Any] = field(default_factory=dict)
+    """What an upload said of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,9 +76,16 @@ class ServiceClient:
         self._tries = tries
 
     def upload(
-        self, files: Iterable[Path], *, replace: Sequence[str] = (), rename: Mapping[str, str] | None = None
+        self,
+        files: Iterable[Path],
+        *,
+        replace: Sequence[str] = (),
+        rename: Mapping[str, str] | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ) -> ServiceJob:
         """Upload files, all or none of them; `replace` names those that may replace others.
+
+        The chunks of the files carry `metadata`; without it, files that are there keep what was said of them before.
 
         Raises:
             BadInput: a file cannot be read, or, as ServiceRefused, the service does not take them.
@@ -88,6 +95,7 @@ class ServiceClient:
             **self._owner,
             "replace_filenames": msgspec.json.encode(list(replace)).decode(),
             "rename_map": msgspec.json.encode(dict(rename or {})).decode(),
+            "metadata": "" if metadata is None else msgspec.json.encode(dict(metadata)).decode(),
         }
         paths = list(files)
 
@@ -161,7 +169,7 @@ class ServiceClient:
             "filename": filename,
             "replace": replace,
             "callback": callback,
-            "metadata": dict(metadata or {}),
+            "metadata": None if metadata is None else dict(metadata),
         }
         return msgspec.convert(self._posted("/ingest-file", body), type=TakenJob).job()
 

@@ -121,7 +121,7 @@ def _erase_tables(project: Project, owner: _Owner) -> int:
     """Erase the owner's rows from each table of the instance's database, and count the messages among them."""
     project.inbox.erase(owner.prefix)
     project.listing.erase(owner.prefix)
-    for table in (project.deletes, project.usage, project.reservations, project.search_counts):
+    for table in (project.deletes, project.usage, project.reservations, project.search_counts, project.file_details):
         table.erase(user_id=owner.user_id, project_id=owner.project_id)
     return project.erase_messages(user_id=owner.user_id, project_id=owner.project_id)
 

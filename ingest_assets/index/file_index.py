@@ -19,6 +19,7 @@ from ingest_assets.file_ids import is_in_bucket, key_of, owner_of
 from ingest_assets.index.attempts import forget_attempts
 from ingest_assets.index.database import ABOUT, Database
 from ingest_assets.index.file_answers import BUILT_FOR, FileAnswers
+from ingest_assets.index.file_details import forget_details, restore_details
 from ingest_assets.index.file_table import FILES_TABLE, Listener, c, now_s, tell
 from ingest_assets.index.state_change import PassingState
 from ingest_assets.ledger_records import FileRecord, Origin
@@ -143,6 +144,7 @@ class FileIndex(FileAnswers):
         with self.database.begin() as connection:
             if added:
                 connection.execute(self.database.upsert(FILES_TABLE).on_conflict_do_nothing(), added)
+                restore_details(self.database, connection, page.values())
             for row, record in found:
                 self._copy(connection, row, record, is_news=is_news)
         return len(added) + len(differing)
@@ -167,6 +169,7 @@ class FileIndex(FileAnswers):
             .values(**_row_of(record))
             .on_conflict_do_update(index_elements=[c.file_id], set_={**_ledger_half(record), "state": state})
         )
+        restore_details(self.database, connection, [record])
         changed = before is None or _ledger_state(before) != (record.state.value, record.version, record.generation)
         if is_news and (changed or before.state == PassingState.PROCESSING):  # type: ignore[union-attr]
             after = connection.execute(select(FILES_TABLE).where(c.file_id == record.file_id)).one()
@@ -187,6 +190,7 @@ class FileIndex(FileAnswers):
         else:
             connection.execute(delete(FILES_TABLE).where(c.file_id == file_id))
             forget_attempts(connection, file_id)
+            forget_details(connection, file_id)
         if row.in_ledger and is_news:
             tell(self.listeners, connection, row, PassingState.REMOVED)
 

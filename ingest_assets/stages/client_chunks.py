@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, BinaryIO
 
 import msgspec
 
-from ingest_assets.records import texts_in
+from ingest_assets.stages.client_metadata import MAX_METADATA_CHARS, metadata_fault, text_fault
 
 MAX_LINE_BYTES = 1_000_000
 """A chunk's text has some kilobytes; a longer line holds a whole document."""
 MAX_TEXT_CHARS = 100_000
-MAX_METADATA_CHARS = 20_000
-"""Of a chunk's own fields as JSON: forty times what the fields of a chunk usually take."""
-_DEEPEST = 16
-"""Lists and objects inside each other; a store's JSON reader follows them by recursion."""
 _ID = msgspec.Meta(min_length=1, max_length=256)  # an index entry of PostgreSQL has room for 2,700 bytes, for both ids
 
 
@@ -99,28 +94,17 @@ def _read(line: bytes, number: int) -> ClientChunk | Refused:
 
 def problem_of(chunk: ClientChunk) -> str:
     """Say why no store can keep a chunk; empty if one can."""
-    if _depth(chunk.metadata) > _DEEPEST:
-        return f"metadata holds more than {_DEEPEST} lists or objects inside each other; make it flatter"
     for name, value in (
         ("text", chunk.text),
         ("doc_id", chunk.doc_id),
         ("chunk_id", chunk.chunk_id),
         ("section", "".join(chunk.section)),
-        ("metadata", "".join(texts_in(chunk.metadata))),
     ):
-        if "\0" in value:
-            return f"{name} holds the character NUL, which no store keeps; take it out"
-        if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
-            return f"{name} holds half a surrogate pair, which is no character; take it out"
+        if fault := text_fault(name, value):
+            return fault
     if not chunk.text.strip():
         return "text is empty; hand in what is to be found"
-    try:
-        size = len(json.dumps(chunk.metadata, ensure_ascii=False, allow_nan=False))
-    except ValueError:
-        return "metadata holds a number that JSON does not have (NaN or Infinity); write null"
-    if size > MAX_METADATA_CHARS:
-        return f"metadata has {size} characters; at most {MAX_METADATA_CHARS} are kept"
-    return ""
+    return metadata_fault(chunk.metadata, max_chars=MAX_METADATA_CHARS)
 
 
 def _names(line: bytes) -> _Names:
@@ -129,10 +113,3 @@ def _names(line: bytes) -> _Names:
         return msgspec.json.decode(line, type=_Names)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _Names()
-
-
-def _depth(value: object, *, so_far: int = 0) -> int:
-    if so_far > _DEEPEST or not isinstance(value, dict | list):
-        return so_far
-    inside = value.values() if isinstance(value, dict) else value
-    return max((_depth(each, so_far=so_far + 1) for each in inside), default=so_far + 1)

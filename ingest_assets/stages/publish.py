@@ -5,11 +5,11 @@ The store replaces the file's chunks in one step (`stores/contract.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ingest_assets.ledger_records import FileRecord, State
-from ingest_assets.records import EmbeddedChunk
+from ingest_assets.records import Chunk, EmbeddedChunk
 from ingest_assets.stores.contract import Publishing
 
 
@@ -39,10 +39,19 @@ def _after(first: EmbeddedChunk, rest: Iterable[EmbeddedChunk]) -> Iterable[Embe
     yield from rest
 
 
+def carrying(chunks: Iterable[Chunk], record: FileRecord) -> Iterator[Chunk]:
+    """Give each chunk of a file what an upload said of the file."""
+    metadata = record.described
+    return (replace(chunk, metadata=metadata) for chunk in chunks) if metadata else iter(chunks)
+
+
 def is_published(record: FileRecord, found: FileRecord | None) -> bool:
-    """Tell whether the store holds the result already: the same bytes and fingerprint, and the attempt did not fail."""
+    """Tell whether the store holds the result already, and the last attempt did not fail.
+
+    The result is the same if the bytes, the fingerprint and what uploads said of the file are.
+    """
     return (
         found is not None
         and not found.state.is_failure
-        and (found.sha256, found.fingerprint) == (record.sha256, record.fingerprint)
+        and (found.sha256, found.fingerprint, found.metadata) == (record.sha256, record.fingerprint, record.metadata)
     )

@@ -16,7 +16,7 @@ from ingest_assets.vectors import NORM_TOLERANCE, fault, refuse_unsound
 if TYPE_CHECKING:
     from ingest_assets.records import Vector
 
-KEPT_BY_NOTE = ("generation", "chunks", "model", "dimension")
+KEPT_BY_NOTE = ("generation", "chunks", "model", "dimension", "metadata")
 """Fields of a record that describe the chunks in force. An attempt that published nothing does not change them."""
 
 
@@ -53,6 +53,7 @@ def noted(record: FileRecord, before: FileRecord | None) -> FileRecord:
         chunks=before.chunks,
         model=before.model,
         dimension=before.dimension,
+        metadata=before.metadata,
     )
 
 

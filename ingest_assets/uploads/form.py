@@ -1,8 +1,8 @@
 """Read the text fields of an upload: whose the files are, which names they get, which files they replace.
 
 Clients of the service that this one replaces send their fields in any order, also behind the files, so the whole form
-is read before a name is given. Fields that are not known here are what the client says of the files, and are given
-back with the job.
+is read before a name is given. Fields that are not known here are what the client says of the files: they are given
+back with the job, and the chunks of the files carry them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 from ingest_assets.buckets.contract import require_listed
 from ingest_assets.errors import BadInput
 from ingest_assets.file_ids import key_for, nfc
+from ingest_assets.stages.client_metadata import MAX_FILE_METADATA_CHARS, metadata_fault
 from ingest_assets.uploads.names import plain_folder, plain_name, shown
 
 FILE_FIELDS = frozenset({"files", "files[]", "file"})
@@ -33,7 +34,8 @@ class UploadForm:
     """Names, as sent or as kept, whose file may be replaced."""
     renames: Mapping[str, str] = field(default_factory=dict)
     """New names by those that were sent."""
-    details: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] | None = None
+    """What the client says of the files; None: nothing, so that what was said before stays."""
 
 
 def read_form(fields: Sequence[tuple[str, str]]) -> UploadForm:
@@ -52,16 +54,14 @@ def read_form(fields: Sequence[tuple[str, str]]) -> UploadForm:
     known = {
         name: given.pop(name, "") for name in ("user_id", "project_id", "folder", "replace_filenames", "rename_map")
     }
-    details = _details(given.pop("metadata", ""))
-    if doubled := sorted(details.keys() & given.keys()):
-        raise BadInput(f"the field {shown(doubled[0])}: it stands in `metadata` too; send it once")
+    metadata = _metadata(given.pop("metadata", ""), given)
     return UploadForm(
         user_id=nfc(known["user_id"]),
         project_id=nfc(known["project_id"]),
         folder=plain_folder(known["folder"]),
         replace=_names(known["replace_filenames"]),
         renames=_renames(known["rename_map"]),
-        details=details | given,
+        metadata=metadata,
     )
 
 
@@ -108,11 +108,32 @@ def _renames(text: str) -> dict[str, str]:
     return {nfc(old): plain_name(new, what="rename_map: the file") for old, new in found.items()}
 
 
-def _details(text: str) -> dict[str, Any]:
-    found = _json(text, "metadata", "a JSON object") if text.strip() else {}
+def read_metadata(text: str) -> dict[str, Any]:
+    """Read what a client says of files from a JSON text.
+
+    Raises:
+        BadInput: it is no JSON object, or no store can keep it.
+    """
+    found = _json(text, "metadata", "a JSON object")
     if not isinstance(found, dict):
         raise BadInput('metadata: it is no JSON object; write {"title": "…"}')
-    return found
+    return _kept_by_stores(found)
+
+
+def _metadata(text: str, given: dict[str, str]) -> dict[str, Any] | None:
+    """Put what stands in the field `metadata` and the fields of the client's own into one object."""
+    if not text.strip() and not given:
+        return None
+    found = read_metadata(text) if text.strip() else {}
+    if doubled := sorted(found.keys() & given.keys()):
+        raise BadInput(f"the field {shown(doubled[0])}: it stands in `metadata` too; send it once")
+    return _kept_by_stores(found | given)
+
+
+def _kept_by_stores(metadata: dict[str, Any]) -> dict[str, Any]:
+    if fault := metadata_fault(metadata, max_chars=MAX_FILE_METADATA_CHARS):
+        raise BadInput(f"metadata: {fault.removeprefix('metadata ')}")
+    return metadata
 
 
 def _json(text: str, name: str, what: str) -> Any:

@@ -5,7 +5,8 @@ A job is one row. What becomes of its files afterwards is not written here: it f
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -78,8 +79,8 @@ class Job:
     user_id: str
     project_id: str
     files: tuple[JobFile, ...]
-    details: dict[str, Any] = field(default_factory=dict)
-    """What the client said of the files, given back with the job."""
+    metadata: dict[str, Any] | None = None
+    """What the client said of the files; None: nothing."""
     callback: str = ""
     """Target of the outbox that hears of the files; empty: none."""
     created_s: float
@@ -98,7 +99,7 @@ def row_of_job(job: Job) -> dict[str, Any]:
         "user_id": job.user_id,
         "project_id": job.project_id,
         "files": msgspec.json.encode(job.files).decode(),
-        "details": msgspec.json.encode(job.details).decode(),
+        "details": json.dumps(job.metadata),
         "callback": job.callback,
         "created_s": job.created_s,
         "is_kept": job.is_kept,
@@ -113,7 +114,7 @@ def job_of_row(row: Row[Any]) -> Job:
         user_id=row.user_id,
         project_id=row.project_id,
         files=msgspec.json.decode(row.files, type=tuple[JobFile, ...]),
-        details=msgspec.json.decode(row.details),
+        metadata=json.loads(row.details),
         callback=row.callback,
         created_s=row.created_s,
         attempts=int(row.attempts),

@@ -109,7 +109,7 @@ class JobStatus:
     created_s: float
     totals: JobTotals
     files: tuple[JobFileStatus, ...]
-    details: dict[str, Any]
+    metadata: dict[str, Any]
 
     @property
     def is_end(self) -> bool:
@@ -192,7 +192,7 @@ class Jobs:
             created_s=job.created_s,
             totals=_totals(files),
             files=files,
-            details=job.details,
+            metadata=job.metadata or {},
         )
 
     def erase(self, *, user_id: str, project_id: str = "") -> list[Job]:

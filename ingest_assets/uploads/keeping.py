@@ -5,24 +5,27 @@ every file will get its key: by this process, or by the next one that looks for 
 can be repeated (`StagedObject.publish`), so two processes that finish the same job do no harm.
 
 A file that has its key is told to the index at once, as whole: unlike a file that somebody copies into a folder it need
-not rest before a run may read it.
+not rest before a run may read it. What the request says of its files is written before that, so that their runs find
+it. Where a run has read the version already, as of bytes that are sent again with other metadata, the file is read
+again: each stage keeps its result, and the chunks are published anew.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from ingest_assets.buckets.contract import Bucket, NameTaken
+from ingest_assets.buckets.contract import Bucket, NameTaken, changed
 from ingest_assets.buckets.versions import has_bytes
 from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.file_ids import file_id_of, owner_of
 from ingest_assets.index.bucket_looks import BucketLooks
 from ingest_assets.index.database import Database
+from ingest_assets.index.file_details import FileDetails
 from ingest_assets.index.file_table import FILES_TABLE, Listener, tell
 from ingest_assets.index.reservations import give_back
 from ingest_assets.index.state_change import FILE_STATES, PassingState, StateChange
@@ -30,6 +33,7 @@ from ingest_assets.ledger_records import State, utc_text
 from ingest_assets.messaging.outbox import Outbox
 from ingest_assets.messaging.progress import STATE_EVENT, message_of
 from ingest_assets.records import BucketObject
+from ingest_assets.stages.client_metadata import metadata_text
 from ingest_assets.uploads.form import UploadForm, may_replace, names_in_bucket
 from ingest_assets.uploads.job_table import Job, JobFile
 from ingest_assets.uploads.jobs import Jobs
@@ -47,6 +51,8 @@ _ON_ITS_WAY = {PassingState.PENDING, PassingState.PROCESSING}
 
 Copy = Callable[[str, str], ReceivedFile]
 """Copies what lies at a URL into the bucket, unseen; the second argument is the key that messages name."""
+ReadAgain = Callable[[str, str], None]
+"""Has a file of this id read again, unless what is published carries this metadata."""
 Also = Callable[[Connection, Job], None]
 """Writes more in the transaction that decides."""
 
@@ -61,6 +67,7 @@ class Keeping:
     listeners: Sequence[Listener]
     """Told of each change of a file's state (`FileIndex.listeners`)."""
     copy: Copy
+    read_again: ReadAgain
 
     @property
     def _database(self) -> Database:
@@ -82,7 +89,7 @@ class Keeping:
             if found is None:
                 planned.append(wanted)
             elif self._has_these_bytes(found, wanted):
-                planned.append(replace(wanted, staged="", version=found.version, is_unchanged=True))
+                planned.append(self.there(wanted, version=found.version, metadata=form.metadata))
             elif may_replace(form, sent_as=file.sent_as, key=key):
                 planned.append(replace(wanted, over=found.version))
             else:
@@ -100,7 +107,7 @@ class Keeping:
         *,
         user_id: str,
         project_id: str,
-        details: dict[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
         callback: str = "",
         request_id: str = "",
         job_id: str = "",
@@ -116,7 +123,7 @@ class Keeping:
             user_id=user_id,
             project_id=project_id,
             files=tuple(replace(file, request_id=request_id) for file in files),
-            details=details or {},
+            metadata=None if metadata is None else dict(metadata),
             callback=callback,
             created_s=self.jobs.clock(),
         )
@@ -146,7 +153,8 @@ class Keeping:
                 else:
                     kept, pause_s = file, _pause_s(job.attempts)
             files.append(kept)
-        finished = replace(job, files=tuple(files))
+        files, again_s = self._describe(job, files)
+        pause_s, finished = max(pause_s, again_s), replace(job, files=tuple(files))
         if found:
             BucketLooks(self._database, settle_s=0, listeners=self.listeners).keys(found, may_miss=False)
         with self._database.begin() as connection:
@@ -168,6 +176,8 @@ class Keeping:
     def _keep(self, job: Job, file: JobFile) -> tuple[JobFile, BucketObject | None]:
         """Give one file its key; a refusal is noted in the file."""
         try:
+            if not file.staged and file.over and not file.source:
+                return self._there_still(file), None
             if not file.staged:
                 file = self._copied(job, file)
             if file.is_settled:
@@ -192,13 +202,52 @@ class Keeping:
         found = self.bucket.stat(file.key)
         if found is not None and self._has_these_bytes(found, copied):
             received.staged.discard()
-            return replace(copied, staged="", version=found.version, is_unchanged=True)
+            same = self.there(copied, version=found.version, metadata=job.metadata)
+            return replace(same, version=found.version)
         if found is not None and file.replaces:
             copied = replace(copied, over=found.version)
         files = tuple(copied if each is file else each for each in job.files)
         with self._database.begin() as connection:
             self.jobs.note(connection, replace(job, files=files), again_in_s=_CLAIMED_S)
         return copied
+
+    def there(self, file: JobFile, *, version: str, metadata: Mapping[str, Any] | None) -> JobFile:
+        """Return a file whose bytes the bucket has under its key: unchanged, or to be told of with new metadata."""
+        is_new = metadata is not None and metadata_text(metadata) != FileDetails(self._database).of(file.file_id)
+        if is_new:
+            return replace(file, staged="", over=version)
+        return replace(file, staged="", version=version, is_unchanged=True)
+
+    def _there_still(self, file: JobFile) -> JobFile:
+        """Settle a file whose bytes were in the bucket and whose metadata is new.
+
+        Raises:
+            BadInput: the bytes are no longer there.
+        """
+        found = self.bucket.stat(file.key)
+        if found is None or found.version != file.over:
+            raise BadInput(changed(file.key))
+        return replace(file, version=found.version)
+
+    def _describe(self, job: Job, files: Sequence[JobFile]) -> tuple[list[JobFile], float]:
+        """Write what the request says of the files that have their keys now, and have those read again that were read.
+
+        Where that cannot be done now, the file counts as not settled, and is tried again after the pause in seconds.
+        """
+        if job.metadata is None:
+            return list(files), 0.0
+        described, pause_s, metadata = list[JobFile](), 0.0, metadata_text(job.metadata)
+        for before, after in zip(job.files, files, strict=True):
+            described.append(after)
+            if before.is_settled or not after.version or after.is_unchanged:
+                continue
+            try:
+                FileDetails(self._database).note([after.file_id], metadata)
+                if self._attempted(after.file_id, after.version) is not None:
+                    self.read_again(after.file_id, metadata)
+            except OutsideError:  # all that was done can be repeated
+                described[-1], pause_s = before, _pause_s(job.attempts)
+        return described, pause_s
 
     def is_done(self, file_id: str, found: BucketObject) -> bool:
         """Tell whether a version in the bucket was read already, and not in vain."""

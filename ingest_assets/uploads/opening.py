@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from functools import partial
 
+from ingest_assets.actions.files_by_name import FileIsBusy, ask_again
+from ingest_assets.errors import BadInput
 from ingest_assets.project import Project
 from ingest_assets.uploads.idempotency import RepeatedRequests
 from ingest_assets.uploads.jobs import Jobs
@@ -22,6 +25,7 @@ def open_keeping(project: Project) -> Keeping:
         outbox=project.outbox,
         listeners=project.index.listeners,
         copy=partial(copy_into, project.bucket, settings=project.settings),
+        read_again=partial(_read_again, project),
     )
 
 
@@ -35,6 +39,7 @@ def sweep_uploads(project: Project) -> int:
     keeping.finish_open()
     removed = project.bucket.sweep_staged(before=time.time() - _DAY_S, keep=keeping.jobs.staged_names())
     RepeatedRequests(project.database).sweep()
+    project.file_details.sweep()
     return removed + keeping.jobs.sweep(days=project.settings.keep_days)
 
 
@@ -44,3 +49,15 @@ def erase_uploads(project: Project, *, user_id: str, project_id: str = "") -> in
     for name in (file.staged for job in jobs for file in job.files if file.staged):
         project.bucket.staged(name).discard()
     return len(jobs)
+
+
+def _read_again(project: Project, file_id: str, metadata: str) -> None:
+    """Have a file read again, unless its chunks carry this metadata; a run that reads it now looks at its end itself.
+
+    Raises:
+        OutsideError: the bucket or the store is away.
+    """
+    record = project.store.file(file_id)
+    if record is not None and record.metadata != metadata:
+        with suppress(FileIsBusy, BadInput):  # it left the bucket
+            ask_again(project, file_id, afresh=False)

@@ -61,6 +61,11 @@ def test_an_unchanged_file_is_skipped_and_a_changed_one_is_not(ingest: Home) -> 
     ingest.file("a.txt", "The lamp is lit at dawn.")
     (changed,) = json.loads(ingest("add", path, *OWNER, "--json"))
     assert (changed["unchanged"], changed["generation"]) == (False, 2)
+    (said,) = json.loads(ingest("add", path, *OWNER, "--json", "--metadata", '{"year": 2026}'))
+    assert (said["unchanged"], said["generation"], said["embedded"]) == (False, 3, 0)
+    (again,) = json.loads(ingest("add", path, *OWNER, "--json", "--metadata", '{"year": 2026}'))
+    assert (again["unchanged"], again["metadata"]) == (True, '{"year": 2026}')
+    assert "metadata: it is not a JSON object" in ingest("add", path, *OWNER, "--metadata", "{", code=1)
 
 
 def test_a_bad_file_is_named_and_the_others_go_on(ingest: Home) -> None:

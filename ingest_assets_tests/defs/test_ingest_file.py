@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from ingest_assets.actions.upkeep import validate_store
 from ingest_assets.defs.schedules import stale_files
 from ingest_assets.errors import BadInput
 from ingest_assets.ledger_records import State
@@ -110,6 +111,42 @@ def test_a_rename_embeds_nothing(project: Project) -> None:
     project.ingest(project.put("old.md", TIDES))
     said = metadata(project.ingest(project.put("new.md", TIDES)), "embeddings")
     assert (said["embedded"], said["reused"]) == (0, 1)
+
+
+def test_other_metadata_reaches_the_chunks_and_embeds_nothing(project: Project) -> None:
+    file_id = project.put("tides.md", TIDES)
+    project.parts.file_details.note([file_id], '{"year": 2025}')
+    project.ingest(file_id)
+    project.parts.file_details.note([file_id], '{"year": 2026, "tags": ["sea"]}')
+    result = project.ingest(file_id)
+    made = {asset: not metadata(result, asset)["unchanged"] for asset in FIVE}
+    assert made == dict.fromkeys(FIVE[:-1], False) | {"embeddings": True}
+    said = metadata(result, "embeddings")
+    assert (said["embedded"], said["reused"]) == (0, 1)
+    assert [dict(hit.chunk.metadata) for hit in project.ask("tides")] == [{"year": 2026, "tags": ["sea"]}]
+    assert project.record(file_id).described == {"year": 2026, "tags": ["sea"]}
+    assert not any(found.findings for found in validate_store(project.parts)), "the kept chunks agree with the rows"
+    assert stale_files(project.parts) == []
+    before = project.record(file_id)
+    project.ingest(file_id)
+    assert project.record(file_id) == before, "nothing changed"
+
+
+def test_metadata_that_comes_while_its_file_is_published_has_it_read_again(project: Project) -> None:
+    file_id = project.put("tides.md", TIDES)
+    project.parts.file_details.note([file_id], '{"year": 2025}')
+    with project.parts.database.begin() as connection:  # an upload at the moment at which the run begins to publish
+        connection.exec_driver_sql(
+            "CREATE TRIGGER an_upload AFTER UPDATE OF writing_since ON ingest_files WHEN NEW.writing_since IS NOT NULL "
+            "BEGIN UPDATE ingest_file_details SET metadata = '{\"year\": 2026}'; END"
+        )
+    project.ingest(file_id)
+    assert [dict(hit.chunk.metadata) for hit in project.ask("tides")] == [{"year": 2025}]
+    assert project.record(file_id).version == "", "it counts as not attempted"
+    with project.parts.database.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER an_upload")
+    project.ingest(file_id)
+    assert [dict(hit.chunk.metadata) for hit in project.ask("tides")] == [{"year": 2026}]
 
 
 def test_new_settings_run_the_stages_that_depend_on_them_and_no_others(project: Project, model_cache: Path) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from ingest_assets.ledger_records import FileRecord, Filter, Scope
+from ingest_assets.ledger_records import FileRecord, Filter, Scope, State
 from ingest_assets.records import EmbeddedChunk
 from ingest_assets.stores.contract import VectorStore
 from ingest_assets_tests.stores.builders import chunks_of, record_of, scope_of, texts_of, vector_of
@@ -61,6 +62,16 @@ def test_changed_fields_make_another_row(store: VectorStore) -> None:
     store.replace(NOTES, [changed, chunks[1]])
     assert [chunk.metadata for chunk in store.chunks(NOTES.file_id)] == [{"tokens": 1}, {}]
     assert store.audit(NOTES.file_id).problems == ()
+
+
+def test_the_record_says_what_the_chunks_in_force_carry(store: VectorStore) -> None:
+    said = json.dumps(FIELDS, ensure_ascii=False)
+    chunks = [replace(each, chunk=replace(each.chunk, metadata=FIELDS)) for each in only(NOTES, TEXTS, 0)]
+    store.replace(replace(NOTES, metadata=said), chunks)
+    store.note(replace(NOTES, state=State.FAILED, metadata='{"of": "an attempt in vain"}'))
+    record = store.file(NOTES.file_id)
+    assert record is not None and (record.state, record.metadata) == (State.FAILED, said)
+    assert record.described == FIELDS
 
 
 @pytest.mark.parametrize(

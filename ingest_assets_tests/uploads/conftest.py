@@ -41,6 +41,8 @@ class Uploads:
     now_s: float = 1_800_000_000.0
     sources: dict[str, bytes | Exception] = field(default_factory=dict)
     """What lies at the URLs that are copied."""
+    read_again: list[tuple[str, str] | Exception] = field(default_factory=list)
+    """The files that were asked to be read again, with their metadata; an exception in it is raised once."""
 
     def __post_init__(self) -> None:
         self.bucket = FolderBucket(self.folder)
@@ -53,6 +55,7 @@ class Uploads:
             outbox=Outbox(self.database),
             listeners=self.index.listeners,
             copy=self._copy,
+            read_again=self._read_again,
         )
 
     def _hear(self, _: Connection, change: StateChange) -> None:
@@ -63,6 +66,12 @@ class Uploads:
         if isinstance(found, Exception):
             raise found
         return self.receive({key.rsplit("/", 1)[-1]: found})[0]
+
+    def _read_again(self, file_id: str, metadata: str) -> None:
+        if self.read_again and isinstance(error := self.read_again[-1], Exception):
+            self.read_again.clear()
+            raise error
+        self.read_again.append((file_id, metadata))
 
     def receive(self, files: dict[str, bytes]) -> list[ReceivedFile]:
         receiving = Receiving(self.bucket, BOUNDARY, limits=BodyLimits(max_files=15, max_file_bytes=1_000_000))
@@ -76,7 +85,8 @@ class Uploads:
     def begin(self, files: dict[str, bytes], *, callback: str = "", **fields: object) -> Job:
         form = UploadForm(user_id="ann", project_id="p", **fields)
         planned = self.keeping.plan(form, self.receive(files))
-        return self.keeping.begin(planned, user_id="ann", project_id="p", callback=callback)
+        said = form.metadata
+        return self.keeping.begin(planned, user_id="ann", project_id="p", callback=callback, metadata=said)
 
     def upload(self, files: dict[str, bytes], **fields: object) -> Job:
         return self.keeping.finish(self.begin(files, **fields))

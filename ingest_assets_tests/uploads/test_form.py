@@ -22,7 +22,9 @@ def test_fields_that_are_empty_are_as_if_they_were_not_sent() -> None:
 
 def test_what_is_not_known_is_what_the_client_says_of_the_files() -> None:
     form = read_form([*OWNER, ("title", "Q3"), ("metadata", '{"year": 2026}')])
-    assert form.details == {"title": "Q3", "year": 2026}
+    assert form.metadata == {"title": "Q3", "year": 2026}
+    assert read_form(OWNER).metadata is None, "an upload that says nothing"
+    assert read_form([*OWNER, ("metadata", "{}")]).metadata == {}, "one that takes away what was said"
 
 
 def test_the_files_of_a_folder_keep_it() -> None:
@@ -54,6 +56,10 @@ def test_a_file_may_be_replaced_by_the_name_it_was_sent_or_kept_with(named: str)
         ([("rename_map", "[" * 60_000)], "rename_map: it is not a JSON object"),
         ([("metadata", '"words"')], "metadata: it is no JSON object"),
         ([("metadata", '{"a": NaN}')], "metadata: NaN is no JSON"),
+        ([("metadata", '{"a": "\\u0000"}')], "metadata: holds the character NUL"),
+        ([("metadata", '{"a": "\\ud800"}')], "metadata: holds half a surrogate pair"),
+        ([("metadata", '{"a": ' + "[" * 17 + "]" * 17 + "}")], "metadata: holds more than 16 lists or objects"),
+        ([("title", "x" * 4_000)], "metadata: has 4013 characters; at most 4000 are kept"),
         ([("metadata", '{"title": 1}'), ("title", "x")], "'title': it stands in `metadata` too"),
         ([("folder", "../x")], "the folder '..': the name holds a path"),
     ],

@@ -11,6 +11,8 @@ import pytest
 from ingest_assets.buckets.contract import NameTaken
 from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.file_ids import file_id_of
+from ingest_assets.index.bucket_looks import BucketLooks
+from ingest_assets.index.file_details import FileDetails
 from ingest_assets.ledger_records import State
 from ingest_assets.messaging.outbox_tables import DeliveryState
 from ingest_assets.messaging.outbox_upkeep import entries
@@ -197,3 +199,84 @@ def test_a_place_that_is_away_for_a_day_is_given_up(uploads: Uploads) -> None:
     assert uploads.keeping.finish_open() == 1
     status = uploads.jobs.status(uploads.jobs.get(job.job_id))
     assert (status.state, status.files[0].error) == ("failed", "the place is away. It was tried for a day")
+
+
+def said_of(uploads: Uploads, name: str) -> str:
+    return FileDetails(uploads.database).of(file_id_of(f"ann/p/{name}"))
+
+
+def test_what_an_upload_says_stays_until_an_upload_says_something_else(uploads: Uploads) -> None:
+    attempted(uploads, uploads.upload({"a.txt": b"one"}, metadata={"year": 2026}))
+    assert said_of(uploads, "a.txt") == '{"year": 2026}' and uploads.read_again == []
+    attempted(uploads, uploads.upload({"a.txt": b"two"}, replace=frozenset({"a.txt"})))
+    assert said_of(uploads, "a.txt") == '{"year": 2026}', "an upload that says nothing changes nothing"
+    attempted(uploads, uploads.upload({"a.txt": b"three"}, replace=frozenset({"a.txt"}), metadata={}))
+    assert said_of(uploads, "a.txt") == "" and uploads.read_again == [], "new bytes are read anyway"
+
+
+def test_equal_bytes_with_other_metadata_are_read_again(uploads: Uploads) -> None:
+    attempted(uploads, uploads.upload({"a.txt": b"one"}, metadata={"year": 2025}))
+    same = uploads.upload({"a.txt": b"one"}, metadata={"year": 2025})
+    assert same.files[0].is_unchanged and uploads.read_again == []
+    other = uploads.upload({"a.txt": b"one"}, metadata={"year": 2026})
+    assert not other.files[0].is_unchanged and other.is_kept
+    assert uploads.read_again == [(other.files[0].file_id, '{"year": 2026}')]
+    assert uploads.held() == {"ann/p/a.txt": b"one"}
+
+
+def test_metadata_of_a_file_that_waits_for_its_run_asks_for_no_other(uploads: Uploads) -> None:
+    uploads.upload({"a.txt": b"one"})
+    uploads.upload({"a.txt": b"one"}, metadata={"year": 2026})
+    assert said_of(uploads, "a.txt") == '{"year": 2026}' and uploads.read_again == []
+
+
+def test_metadata_is_not_lost_where_the_store_is_away_or_the_process_killed(uploads: Uploads) -> None:
+    attempted(uploads, uploads.upload({"a.txt": b"one"}))
+    uploads.read_again.append(OutsideError("the store is away"))
+    job = uploads.upload({"a.txt": b"one"}, metadata={"year": 2026})
+    assert not job.is_kept and uploads.read_again == []
+    uploads.now_s += 300
+    assert uploads.keeping.finish_open() == 1
+    assert uploads.read_again == [(job.files[0].file_id, '{"year": 2026}')]
+    found = uploads.jobs.get(job.job_id)
+    assert found is not None and found.is_kept and found.metadata == {"year": 2026}
+
+
+def test_a_run_that_was_faster_than_the_metadata_is_repeated(uploads: Uploads) -> None:
+    job = uploads.begin({"a.txt": b"one"}, metadata={"year": 2026})
+    published = uploads.bucket.staged(job.files[0].staged).publish(job.files[0].key)  # and the process is killed
+    uploads.index.record(record("a.txt", version=published.version, sha256=job.files[0].sha256))
+    uploads.now_s += 300
+    uploads.keeping.finish_open()
+    assert uploads.read_again == [(job.files[0].file_id, '{"year": 2026}')]
+
+
+def test_metadata_of_bytes_that_changed_meanwhile_is_refused(uploads: Uploads) -> None:
+    attempted(uploads, uploads.upload({"a.txt": b"one"}))
+    job = uploads.begin({"a.txt": b"one"}, metadata={"year": 2026})
+    uploads.upload({"a.txt": b"two"}, replace=frozenset({"a.txt"}))
+    assert "changed" in uploads.keeping.finish(job).files[0].error
+    assert said_of(uploads, "a.txt") == ""
+
+
+def test_a_copy_of_bytes_that_are_there_brings_its_metadata(uploads: Uploads) -> None:
+    attempted(uploads, uploads.upload({"copied.txt": b"one"}))
+    uploads.sources["s3://other/x"] = b"one"
+    file = copying("s3://other/x")
+    job = uploads.keeping.begin([file], user_id="ann", project_id="p", metadata={"year": 2026})
+    assert not uploads.keeping.finish(job).files[0].is_unchanged
+    assert uploads.read_again == [(file.file_id, '{"year": 2026}')]
+
+
+def test_metadata_goes_with_the_file_and_comes_back_with_the_ledger(uploads: Uploads) -> None:
+    job = uploads.upload({"a.txt": b"one"}, metadata={"year": 2026})
+    attempted(uploads, job, metadata='{"year": 2026}')
+    details, file_id = FileDetails(uploads.database), job.files[0].file_id
+    details.erase(user_id="ann")
+    known = record("a.txt", version=job.files[0].version, metadata='{"year": 2026}')
+    uploads.index.rebuild([known], ledger="l", again=lambda _: known)
+    uploads.index.record(known)
+    assert details.of(file_id) == '{"year": 2026}', "a lost table is filled from the records"
+    BucketLooks(uploads.database, settle_s=0).keys({job.files[0].key: None})
+    uploads.index.forget(file_id)
+    assert details.of(file_id) == ""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Self
 from urllib.parse import urlencode
 
 from pydantic import BaseModel, Field
 
-from ingest_assets.file_ids import owner_of
+from ingest_assets.file_ids import is_in_bucket, owner_of
 from ingest_assets.index.scope_files import FileUnderway
-from ingest_assets.ledger_records import FileRecord, Hit, Scope
+from ingest_assets.ledger_records import FileRecord, Hit, Origin, Scope
 from ingest_assets.records import Caption, Chunk
 
 _WITH_PAGES = ("application/pdf", "image/")
 """Media types whose pages can be shown as pictures."""
+_DERIVED = {"state", "stage", "percent", "metadata"}
 
 
 class FileEntry(BaseModel):
@@ -48,19 +50,21 @@ class FileEntry(BaseModel):
     seconds: float = 0.0
     generation: int = 0
     updated_at: str = ""
+    metadata: dict[str, Any] = Field(default={}, description="what an upload said of the file, as its chunks carry it")
 
     @classmethod
     def of_record(cls, record: FileRecord, underway: FileUnderway | None) -> Self:
         """Return what the ledger says of a file, and where it is on its way to a new version."""
         entry = cls(
-            **{name: getattr(record, name) for name in cls.model_fields if name not in {"state", "stage", "percent"}},
+            **{name: getattr(record, name) for name in cls.model_fields if name not in _DERIVED},
             state=record.state.value,
+            metadata=record.described,
         )
         return entry if underway is None else entry.model_copy(update=_on_its_way(underway))
 
     @classmethod
-    def of_new(cls, file: FileUnderway) -> Self:
-        """Return what is known of a file that no run has tried yet."""
+    def of_new(cls, file: FileUnderway, *, metadata: str) -> Self:
+        """Return what is known of a file that no run has tried yet; `metadata` is JSON: what its upload said of it."""
         user_id, project_id, filename = owner_of(file.key)
         return cls(
             file_id=file.file_id,
@@ -69,6 +73,7 @@ class FileEntry(BaseModel):
             project_id=project_id,
             filename=filename,
             size_bytes=file.size_bytes,
+            metadata=json.loads(metadata) if metadata else {},
             **_on_its_way(file),
         )
 
@@ -91,7 +96,7 @@ class FileChunk(BaseModel):
     section: tuple[str, ...] = Field(description="titles above it, outermost first")
     start: int = Field(description="characters of the document before it")
     end: int
-    metadata: dict[str, Any] = Field(description="what the client that handed it in said of it")
+    metadata: dict[str, Any] = Field(description="what a client said of it, or of its file when it uploaded it")
 
     @classmethod
     def of(cls, chunk: Chunk) -> Self:
@@ -140,6 +145,7 @@ class HitFile(BaseModel):
     project_id: str
     filename: str
     media_type: str
+    origin: str = Field(description="bucket, or client for chunks that were handed in")
     content_url: str = Field(description="the document as it was read")
 
 
@@ -170,6 +176,7 @@ class SearchHit(FileChunk):
             file=HitFile(
                 file_id=chunk.file_id,
                 media_type=hit.media_type,
+                origin=(Origin.BUCKET if is_in_bucket(chunk.file_id) else Origin.CLIENT).value,
                 content_url=f"{below}/files/content?{urlencode(named)}",
                 **named,
             ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ingest_assets.ledger_records import FileRecord
 from ingest_assets.records import Caption, Chunk, Part
@@ -67,6 +68,8 @@ class FileReading:
     generation: int
     updated_at: str
     origin: str
+    metadata: dict[str, Any]
+    """What an upload said of the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +164,7 @@ def reading_of(
         generation=record.generation,
         updated_at=record.updated_at,
         origin=record.origin.value,
+        metadata=record.described,
     )
 
 

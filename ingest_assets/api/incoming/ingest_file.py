@@ -7,7 +7,6 @@ own. Here the answer comes at once, and the callback hears of each change throug
 from __future__ import annotations
 
 import hashlib
-import json
 from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated, Any
@@ -29,6 +28,7 @@ from ingest_assets.buckets.contract import NameTaken, require_listed
 from ingest_assets.file_ids import file_id_of, key_for, owner_of
 from ingest_assets.ledger_records import Scope
 from ingest_assets.messaging.webhooks import callback_target
+from ingest_assets.stages.client_metadata import MAX_FILE_METADATA_CHARS, metadata_fault
 from ingest_assets.uploads.idempotency import AlreadyAnswered, FirstAnswer, RequestKey, request_key
 from ingest_assets.uploads.job_table import Job, JobFile
 from ingest_assets.uploads.locations import Location, read_location
@@ -38,11 +38,9 @@ router = APIRouter(tags=["uploads"])
 _ROUTE = "POST /ingest-file"
 
 
-def _as_json(metadata: dict[str, Any]) -> dict[str, Any]:
-    try:
-        json.dumps(metadata, allow_nan=False)
-    except ValueError as error:
-        raise ValueError("NaN and Infinity are no JSON; leave them out") from error
+def _kept_by_stores(metadata: dict[str, Any]) -> dict[str, Any]:
+    if fault := metadata_fault(metadata, max_chars=MAX_FILE_METADATA_CHARS):
+        raise ValueError(fault)
     return metadata
 
 
@@ -59,8 +57,8 @@ class IngestFile(BaseModel):
     filename: str = Field(default="", max_length=255, description="its name in the bucket; by default the object's")
     callback: str = Field(default="", max_length=2000, description="http(s):// URL that is told of each change")
     replace: bool = Field(default=True, description="whether a copy may replace another file of its name")
-    metadata: Annotated[dict[str, Any], AfterValidator(_as_json)] = Field(
-        default_factory=dict, description="given back with the job"
+    metadata: Annotated[dict[str, Any], AfterValidator(_kept_by_stores)] | None = Field(
+        default=None, description="what the file's chunks carry; null: what was said before stays"
     )
 
 
@@ -110,11 +108,11 @@ def _begin(
     with service.quotas.reserved(scope, Use(files=int(is_copied)), queued=1, by_job=is_copied) as job_id:
         if not is_copied:  # if this process dies before it looks, another one does
             service.project.inbox.put([file.key], why="request")
-        service.keeping.begin(
+        job = service.keeping.begin(
             [file],
             user_id=scope.user_id,
             project_id=scope.project_id,
-            details=wanted.metadata,
+            metadata=wanted.metadata,
             callback=target,
             request_id=request.state.request_id,
             job_id=job_id,
@@ -125,7 +123,9 @@ def _begin(
             service.open_jobs.wake.set()
         else:  # behind the job, so that the callback hears that the file is queued
             service.project.looks.keys({file.key: service.keeping.bucket.stat(file.key)}, may_miss=False)
-            if not file.is_unchanged:
+            if not file.is_settled:  # its metadata is new
+                (file,) = service.keeping.finish(job).files
+            if not file.is_unchanged and file.is_settled:
                 _have_it_tried_again(service, file)
     return answers[0]
 
@@ -156,10 +156,9 @@ def _inside(service: Service, caller: Caller, wanted: IngestFile, location: Loca
         key=location.key,
         file_id=file_id,
         size_bytes=found_object.size_bytes,
-        version=found_object.version,
-        is_unchanged=service.keeping.is_done(file_id, found_object),
     )
-    return scope, file
+    file = service.keeping.there(file, version=found_object.version, metadata=wanted.metadata)
+    return scope, replace(file, is_unchanged=file.is_settled and service.keeping.is_done(file_id, found_object))
 
 
 def _outside(service: Service, caller: Caller, wanted: IngestFile, location: Location) -> tuple[Scope, JobFile]:

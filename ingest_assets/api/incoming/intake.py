@@ -91,9 +91,10 @@ class Intake:
             self._service.requests.require_first(key)
         files = self._service.keeping.plan(form, self._receiving.files)
         new = [file for file in files if not file.is_unchanged]
+        size_bytes = sum(file.size_bytes for file in new if file.staged)  # the bucket has the bytes of the others
         with self._service.quotas.reserved(
             Scope(form.user_id, form.project_id),
-            Use(files=sum(not file.over for file in new), size_bytes=sum(file.size_bytes for file in new)),
+            Use(files=sum(not file.over for file in new), size_bytes=size_bytes),
             queued=len(new),
             by_job=True,
         ) as job_id:
@@ -123,7 +124,7 @@ class Intake:
                 files,
                 user_id=form.user_id,
                 project_id=form.project_id,
-                details=dict(form.details),
+                metadata=form.metadata,
                 request_id=self._request.state.request_id,
                 job_id=job_id,
                 also=answer,
@@ -156,7 +157,7 @@ class Intake:
         files = self._receiving.files
         keys = names_in_bucket(form, [file.sent_as for file in files])
         asked = [[key, file.sha256] for key, file in zip(keys, files, strict=True)], sorted(form.replace)
-        digest = hashlib.sha256(json.dumps([asked, dict(form.details)]).encode()).hexdigest()
+        digest = hashlib.sha256(json.dumps([asked, form.metadata]).encode()).hexdigest()
         return request_key(self._idempotency_key, caller=self._caller.key_id, route=ROUTE, digest=digest)
 
     def _discard_unchanged(self, job: Job) -> None:

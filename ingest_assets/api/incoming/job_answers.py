@@ -19,7 +19,7 @@ class TakenFile(BaseModel):
     file_id: str
     filename: str = Field(description="its name below the project")
     sent_as: str = Field(description="the name that the client gave")
-    unchanged: bool = Field(description="the bucket had these bytes under this name, and nothing has to be done")
+    unchanged: bool = Field(description="bytes and metadata are those that the file has: nothing has to be done")
 
 
 class JobAnswer(BaseModel):
@@ -110,7 +110,7 @@ class UploadStatus(BaseModel):
             created_at=utc_text(datetime.fromtimestamp(status.created_s, UTC)),
             totals=UploadTotals.model_validate(status.totals, from_attributes=True),
             files=[_uploaded(file) for file in status.files],
-            metadata=status.details,
+            metadata=status.metadata,
         )
 
 

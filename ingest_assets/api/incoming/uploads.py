@@ -50,7 +50,7 @@ _FORM = {
                         "folder": {"type": "string", "description": "folder below the project that the files go into"},
                         "replace_filenames": {"type": "string", "description": "JSON list of names to replace"},
                         "rename_map": {"type": "string", "description": "JSON object: new names by those sent"},
-                        "metadata": {"type": "string", "description": "JSON object, given back with the job"},
+                        "metadata": {"type": "string", "description": "JSON object that the files' chunks carry"},
                     },
                 }
             }

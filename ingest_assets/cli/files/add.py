@@ -25,6 +25,8 @@ from ingest_assets.file_ids import file_id_of, key_for, nfc
 from ingest_assets.ledger_records import FileRecord, Scope, State
 from ingest_assets.local_files import sha256_of
 from ingest_assets.project import Project
+from ingest_assets.stages.client_metadata import metadata_text
+from ingest_assets.uploads.form import read_metadata
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -34,17 +36,19 @@ _NAMED = 5
 
 
 def add_files(
-    paths: list[Path], *, scope: Scope, settings: Settings, quiet: bool, callback: str = ""
+    paths: list[Path], *, scope: Scope, settings: Settings, quiet: bool, callback: str = "", metadata: str = ""
 ) -> list[ProcessedFile]:
     """Put each file into the bucket and run it, unless nothing about it changed.
 
-    `callback` is a URL that is told what becomes of the files, also of those that did not change.
+    `callback` is a URL that is told what becomes of the files, also of those that did not change. `metadata` is a JSON
+    object that the chunks of the files carry; empty: what was said of them before stays.
 
     Raises:
-        BadInput: two files would have one name in the project, or a folder holds no file.
+        BadInput: two files would have one name in the project, a folder holds no file, or the metadata cannot be kept.
         ConfigError: the home or the callback cannot be used.
     """
     target = _target_of(callback, settings)
+    said = metadata_text(read_metadata(metadata)) if metadata else None
     wanted = [(path, nfc(name)) for path, name in files_of(paths)]
     _refuse_doubles(wanted)
     with ExitStack() as stack:
@@ -56,7 +60,7 @@ def add_files(
         adding = _Adding(project, scope, bar=stack.enter_context(_live(quiet)), stack=stack)
         if target:
             _call_back(project, target, [key_for(scope.user_id, scope.project_id, name) for _, name in wanted])
-        added = [adding.add(path, name) for path, name in wanted]
+        added = [adding.add(path, name, metadata=said) for path, name in wanted]
         if target:
             _tell_unchanged(project, target, [each.record for each in added if each.unchanged])
         return added
@@ -100,15 +104,18 @@ class _Adding:
         self._stack = stack
         self._runs: tuple[Project, dg.DagsterInstance] | None = None
 
-    def add(self, path: Path, name: str) -> ProcessedFile:
+    def add(self, path: Path, name: str, *, metadata: str | None) -> ProcessedFile:
         """Put one file into the bucket and run it, or say that nothing about it changed."""
         task = self._bar.add_task(printable(name), total=1, step="comparing")
         try:
             key = key_for(self._scope.user_id, self._scope.project_id, name)
             kept = self._project.store.file(file_id_of(key))
-            if kept is not None and _is_unchanged(self._project, kept, path):
+            says_more = metadata is not None and (kept is None or kept.metadata != metadata)
+            if kept is not None and not says_more and _is_unchanged(self._project, kept, path):
                 processed = ProcessedFile(kept, unchanged=True)
             else:
+                if metadata is not None:
+                    self._project.file_details.note([file_id_of(key)], metadata)
                 if not _is_in_bucket(self._project, key, path):
                     self._project.bucket.put(key, path)
                 processed = ProcessedFile(self._run(key, task))

@@ -27,6 +27,10 @@ def add(
     callback: Annotated[
         str, typer.Option("--callback", metavar="URL", help="tell this URL what becomes of the files, for a week")
     ] = "",
+    metadata: Annotated[
+        str,
+        typer.Option("--metadata", metavar="JSON", help="fields that the files' chunks carry, to filter searches by"),
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Put files into the bucket and process them.
@@ -41,7 +45,7 @@ def add(
     from ingest_assets.config.settings import load_settings
 
     settings = load_settings()
-    processed = add_files(paths, scope=scope, settings=settings, quiet=as_json, callback=callback)
+    processed = add_files(paths, scope=scope, settings=settings, quiet=as_json, callback=callback, metadata=metadata)
     deliver_messages(settings, within_s=10)
     file_tables.show_processed(processed, as_json=as_json)
     if any(each.is_problem for each in processed):

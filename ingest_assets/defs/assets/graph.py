@@ -28,6 +28,7 @@ from ingest_assets.records import Caption, Chunk, Part, SourceFile
 from ingest_assets.stages.chunking.chunk import chunk
 from ingest_assets.stages.embed import CHUNKS_PER_PART, embed
 from ingest_assets.stages.parse import parse
+from ingest_assets.stages.publish import carrying
 from ingest_assets.wiring import open_embedder
 
 Parts = dg.ResourceParam[Project]
@@ -134,11 +135,12 @@ def embeddings(context: dg.AssetExecutionContext, ingest_project: Parts, chunks:
     embedder = open_embedder(ingest_project.model_settings, window=attempt.window)
     progress = StageProgress(ingest_project.index, source.file_id, "embeddings")
     known, window = partial(ingest_project.store.vectors_for, embedder.model), CHUNKS_PER_PART * attempt.window
+    record = record_of(chunks, project=ingest_project, source=source, window=attempt.window)
     return FilePublication(
         project=ingest_project,
-        record=record_of(chunks, project=ingest_project, source=source, window=attempt.window),
+        record=record,
         embedded=lambda: progress.through(
-            embed(chunks, embedder=embedder, known=known, window=window), of=chunks.manifest.records
+            embed(carrying(chunks, record), embedder=embedder, known=known, window=window), of=chunks.manifest.records
         ),
         attempt=attempt,
     )

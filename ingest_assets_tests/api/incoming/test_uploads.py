@@ -74,6 +74,8 @@ def test_a_sixteenth_file_is_refused_by_name_and_nothing_is_kept(shared_service:
         ({"a.txt": b"x"}, {"project_id": "a\u202eb"}, "the project 'a\\u202eb': the name holds a control"),
         ({"a.txt": b"x"}, {"user_id": "ann\nbob"}, "the user 'ann\\nbob': the name holds a control"),
         ({"a.txt": b"x"}, {"project_id": ".hidden"}, "passed over"),
+        ({"a.txt": b"x"}, {"metadata": {"a": "x" * 4_000}}, "metadata: has 4009 characters; at most 4000 are kept"),
+        ({"a.txt": b"x"}, {"metadata": [1]}, "metadata: it is no JSON object"),
     ],
 )
 def test_wrong_forms_are_refused_with_what_where_and_what_to_do(

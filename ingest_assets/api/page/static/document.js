@@ -27,10 +27,12 @@ function summaryOf(reading) {
     [reading.media_type, reading.size_bytes ? sizeOf(reading.size_bytes) : "", reading.pages ? countOf(reading.pages, "page") : "", reading.languages.length ? `languages: ${reading.languages.join(", ")}` : ""],
     [countOf(reading.elements, "element"), countOf(reading.tables, "table"), countOf(reading.pictures, "picture"), countOf(reading.chunks, "chunk")],
   ];
+  const said = Object.entries(reading.metadata);
   const by = [
     reading.picture_models.length && ["Pictures read by", reading.picture_models.join("; ")],
     reading.pages_by_ocr && ["Pages read by OCR", String(reading.pages_by_ocr)],
     reading.model && ["Vectors by", reading.model],
+    said.length && ["Said at its upload", said.map(([name, value]) => `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`).join("; ")],
     ["Read at", `${reading.updated_at}, version ${reading.generation}`],
     reading.stages.length && ["Time", reading.stages.map((each) => `${STAGES[each.stage] ?? each.stage} ${timeOf(each.seconds)}, ${Math.round(each.peak_memory_mb)} MB`).join("; ")],
   ].filter(Boolean);

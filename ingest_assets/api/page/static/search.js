@@ -55,9 +55,8 @@ function wordsOf(query) {
 }
 
 function hitOf(hit, words, { link }) {
-  const { user_id, project_id, filename } = hit.file;
+  const { user_id, project_id, filename, origin } = hit.file;
   const page = hit.pages[0] ?? 1;
-  const origin = hit.metadata && Object.keys(hit.metadata).length ? "client" : "bucket";
   const to = link("document", { user_id, project_id, filename, origin, page, chunk: hit.chunk_id });
   const where = [
     hit.pages.length ? `page ${hit.pages.join(", ")}` : "",

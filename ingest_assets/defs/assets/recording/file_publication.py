@@ -53,6 +53,8 @@ class FilePublication:
             if made:
                 self.project.history.add(_experience(kept, self.attempt))
             count_publication(self.project, kept, took, made=made)
+            if self.project.file_details.of(kept.file_id) != kept.metadata:  # an upload said more of it meanwhile
+                kept = store.note(replace(kept, version=""))  # so it counts as not attempted
         if self.project.bucket.stat(kept.key) is None:
             store.delete(kept.file_id)
             raise dg.Failure(f"{kept.key}: deleted during its run; nothing of it was kept", allow_retries=False)

@@ -53,6 +53,7 @@ def record_of(chunks: Stored[Chunk], *, project: Project, source: SourceFile, wi
         stages=tuple(cost_of(stage.asset, stage.manifest.seconds, stage.manifest.peak_memory_mb) for stage in stages),
         updated_at=utc_text(),
         window=window,
+        metadata=project.file_details.of(source.file_id),
     )
 
 
