@@ -11,7 +11,7 @@ from ingest_assets.errors import BadInput
 from ingest_assets.file_ids import client_file_id, file_id_of, is_valid, key_for, key_of, owner_of
 from ingest_assets.ledger_records import Scope
 
-segments = st.text(st.characters(exclude_characters="/\0", exclude_categories=("Cs",)), min_size=1).filter(
+segments = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1).filter(
     lambda text: text not in {".", ".."}
 )
 

@@ -147,7 +147,7 @@ def life(request: pytest.FixtureRequest, tmp_path: Path, model_cache: Path) -> I
     settings = {"INGEST_DELETE_GRACE_S": "1", "INGEST_DELETE_MAX_SHARE": "1", "INGEST_RETRY_AFTER_S": "5"}
     with ExitStack() as stack:
         if request.param == "folder":
-            life: Life = LifeInAFolder(None, home, model_cache, settings=settings)
+            life: Life = LifeInAFolder(None, home, model_cache, settings=settings)  # type: ignore[arg-type]  # a folder has no server
         elif request.param == "gcs":
             life = LifeOnGcs(stack.enter_context(gcs_server(tmp_path)), home, model_cache, settings=settings)  # type: ignore[arg-type]
         else:

@@ -87,16 +87,16 @@ def test_what_is_pending_is_worked_off_by_name_and_number(tmp_path: Path, model_
     for number in range(3):
         (bucket / f"{number}.txt").write_text(f"The lamp {number} is lit at dusk.")
     settled = {"INGEST_SETTLE_S": "0"}
-    assert "1 files processed, 0 removed, 2 left" in home("work", "--max-files", "1", code=4, **settled)
-    assert "2 files processed, 0 removed, 0 left" in home("work", "--until-empty", **settled)
+    assert "1 files processed, 0 removed, 2 left" in home("work", "--max-files", "1", code=4, settings=settled)
+    assert "2 files processed, 0 removed, 0 left" in home("work", "--until-empty", settings=settled)
     (bucket / "1.txt").unlink()
     (bucket / "2.txt").write_bytes(b"")
-    said = home("work", "--until-empty", code=1, **settled)
+    said = home("work", "--until-empty", code=1, settings=settled)
     assert "ann/p/1.txt: gone from the bucket, removed" in said
     assert "the file is empty" in said
-    assert "0 files processed, 0 removed, 0 left" in home("work", **settled)
+    assert "0 files processed, 0 removed, 0 left" in home("work", settings=settled)
     (bucket.parent / "lonely.txt").write_text("The lamp of nobody's project.")
-    for said in (home("work", code=1, **settled), home("status", code=1)):
+    for said in (home("work", code=1, settings=settled), home("status", code=1)):
         assert "left in the bucket: 'ann/lonely.txt'" in said
 
 

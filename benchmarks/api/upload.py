@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import IO, cast
 
 import httpx
 
@@ -71,7 +72,8 @@ def measure(pid: int, port: int, *, files: int, size_bytes: int, times: int) -> 
     found = []
     for number in range(times):
         data = os.urandom(1 << 20)
-        body = [("files", (f"{files}-{number}-{part}.bin", _Repeated(data, size_bytes))) for part in range(files)]
+        names = [f"{files}-{number}-{part}.bin" for part in range(files)]
+        body = [("files", (name, cast("IO[bytes]", _Repeated(data, size_bytes)))) for name in names]
         idle = memory_mb(pid, "VmRSS")
         Path(f"/proc/{pid}/clear_refs").write_text("5")  # sets the peak back
         began = time.monotonic()

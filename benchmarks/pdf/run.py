@@ -145,15 +145,17 @@ def _text() -> Any:
     return _ours(max_pictures=0)
 
 
-def _ours(**limits: int) -> Any:
+def _ours(*, max_pictures: int | None = None) -> Any:
     import PIL.Image  # noqa: F401
     import pypdfium2  # noqa: F401
 
     from ingest_assets.parsers.contract import Limits
     from ingest_assets.parsers.pdf import parser as pdf
 
+    limits = Limits() if max_pictures is None else Limits(max_pictures=max_pictures)
+
     def read(path: Path) -> Iterator[tuple[int, str]]:
-        for part in pdf.read(path, limits=Limits(**limits)):
+        for part in pdf.read(path, limits=limits):
             yield part.number, "\n".join(element.text for element in part.elements)
 
     return read

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,7 @@ import numpy as np
 from benchmarks.stores.documents import chunks_of, record_of, vector_of
 from benchmarks.stores.places import STORES, Place, opened
 from ingest_assets.ledger_records import FileRecord, Scope
-from ingest_assets.records import EmbeddedChunk
+from ingest_assets.records import Chunk, EmbeddedChunk, Vector
 from ingest_assets.stages.upkeep.migrate import migrate
 from ingest_assets.stages.upkeep.optimize import optimize
 from ingest_assets.stages.upkeep.repair import repair
@@ -171,8 +171,11 @@ def _validate(store: VectorStore, count: int) -> None:
 class _Embedder:
     model, dimension = "benchmark-model", 384
 
-    def embed(self, texts: list[str]) -> np.ndarray:
+    def embed(self, texts: Sequence[str]) -> Vector:
         return np.stack([vector_of(text) for text in texts])
+
+    def fits(self, texts: Sequence[str]) -> list[bool]:
+        return [True] * len(texts)
 
 
 def _repair(store: VectorStore, count: int) -> None:
@@ -181,7 +184,7 @@ def _repair(store: VectorStore, count: int) -> None:
         file_id = record_of(number).file_id
         lose_rows(store, file_id, [next(iter(store.rows(file_id))).name])
 
-    def kept(record: object) -> object:
+    def kept(record: FileRecord) -> Iterator[Chunk]:
         return (each.chunk for each in chunks_of(record, count // 10))
 
     for examined in validate(store, kept=lambda record: None):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -37,9 +38,9 @@ class CountingEmbedder:
 
 
 def row(
-    text: str, *, name: str = "tides.pdf", user: str = "ann", vector: Vector | None = None, **more: object
+    text: str, *, name: str = "tides.pdf", user: str = "ann", vector: Vector | None = None, **more: Any
 ) -> FoundRow:
-    fields = {"chunk_id": "", "project_id": "p"} | more
+    fields: dict[str, Any] = {"chunk_id": "", "project_id": "p"} | more
     return FoundRow(user_id=user, name=name, text=text, vector=vector, **fields)
 
 

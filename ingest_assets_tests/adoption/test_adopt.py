@@ -128,8 +128,15 @@ def test_what_cannot_be_kept_is_named_and_the_rest_is_adopted(
 def test_rows_without_an_owner_and_files_without_rows_are_refused(
     tmp_path: Path, store: ChromaStore, embedder: CountingEmbedder
 ) -> None:
-    found = [row("whose", user=""), FoundFile("ann", "p", "lost.pdf"), row("where", user="a/b")]
-    done = {each.key: each for each in adopted(tmp_path, *found, store=store, embedder=embedder)}
+    found = adopted(
+        tmp_path,
+        row("whose", user=""),
+        FoundFile("ann", "p", "lost.pdf"),
+        row("where", user="a/b"),
+        store=store,
+        embedder=embedder,
+    )
+    done = {each.key: each for each in found}
     assert {each.step for each in done.values()} == {Step.REFUSE}
     assert "--user" in done["/p//tides.pdf"].reason
     assert "upload it again" in done["ann/p//lost.pdf"].reason

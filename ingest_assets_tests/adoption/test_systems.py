@@ -72,19 +72,19 @@ def test_the_upload_services_database_becomes_the_stores(
         database = client["studybuddy"]
         fill(database, vectors)
         names = set(database.list_collection_names())
-        assert "not made by ingest_assets" in ingest("prepare", code=2, **atlas)
-        plan = json.loads(ingest.run("adopt", "--from", "mongodb", "--json", code=1, **atlas).stdout)
+        assert "not made by ingest_assets" in ingest("prepare", code=2, settings=atlas)
+        plan = json.loads(ingest.run("adopt", "--from", "mongodb", "--json", code=1, settings=atlas).stdout)
         assert plan["counts"] == {"adopt": 1, "refuse": 1, "chunks": 3, "kept": 3, "to_embed": 0, "refused_rows": 0}
         assert "text: content (3 rows)" in plan["fields"]
         assert set(database.list_collection_names()) == names
-        done = json.loads(ingest.run("adopt", "--from", "mongodb", "--apply", "--json", code=1, **atlas).stdout)
+        done = json.loads(ingest.run("adopt", "--from", "mongodb", "--apply", "--json", code=1, settings=atlas).stdout)
         assert (done["applied"], done["counts"]["kept"]) == (True, 3)
         assert database[f"chunks{ASIDE}"].count_documents({}) == 3
-        (hit,) = json.loads(ingest("search", "tide", *OWNER, "-k", "1", "--json", **atlas))
+        (hit,) = json.loads(ingest("search", "tide", *OWNER, "-k", "1", "--json", settings=atlas))
         assert (hit["filename"], hit["text"], hit["pages"]) == ("tides.pdf", TEXTS[0], [1])
-        assert "all agrees" in ingest("validate", **atlas)
+        assert "all agrees" in ingest("validate", settings=atlas)
         before = list(database.chunks.find({}, {"created": 1}))
-        again = json.loads(ingest.run("adopt", "--from", "mongodb", "--apply", "--json", code=1, **atlas).stdout)
+        again = json.loads(ingest.run("adopt", "--from", "mongodb", "--apply", "--json", code=1, settings=atlas).stdout)
         assert (again["counts"]["unchanged"], again["counts"]["to_embed"]) == (1, 0)
         assert list(database.chunks.find({}, {"created": 1})) == before
 

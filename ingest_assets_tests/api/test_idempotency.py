@@ -63,7 +63,7 @@ def test_every_post_is_carried_out_once() -> None:
     for router in ROUTERS:
         for route in router.routes:
             assert isinstance(route, APIRoute)
-            if "POST" in route.methods and route.path not in by_themselves:
+            if "POST" in (route.methods or ()) and route.path not in by_themselves:
                 assert isinstance(route, IdempotentRoute), f"give the router of {route.path} this class of routes"
 
 

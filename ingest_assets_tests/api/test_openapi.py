@@ -58,8 +58,11 @@ def test_every_answer_is_one_that_is_described(service: Served, operations: list
 
     for operation in operations:
         given_cases = given(case=operation.as_strategy(generation_mode=mode))
-        limits = {"max_examples": EXAMPLES, "database": None, "deadline": None, "phases": [Phase.generate]}
-        ask_each = settings(**limits, suppress_health_check=list(HealthCheck))(given_cases(lambda case: ask(case)))
+        limits = settings(
+            max_examples=EXAMPLES, database=None, deadline=None, phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )  # fmt: skip
+        ask_each = limits(given_cases(lambda case: ask(case)))
         with suppress(Unsatisfiable):  # nothing is wrong about a request that has no parts
             ask_each()
     assert wrong == [], "\n\n".join(wrong)[:10_000]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -14,9 +15,9 @@ from ingest_assets.api.service_address import find
 from ingest_assets_tests.api.conftest import Served, serving
 
 
-def problem(answer: httpx.Response) -> dict[str, object]:
+def problem(answer: httpx.Response) -> dict[str, Any]:
     assert answer.headers["content-type"] == "application/problem+json"
-    document: dict[str, object] = answer.json()
+    document: dict[str, Any] = answer.json()
     assert {"type", "title", "status", "detail", "code", "instance"} <= document.keys()
     assert document["status"] == answer.status_code
     return document

@@ -276,10 +276,14 @@ def test_an_object_that_changes_between_two_connections_is_seen(proxy: FaultyPro
     found = behind.head("a")
     assert found is not None
 
+    def written_over(data: bytes) -> bytes:
+        behind.write("a", b"other")
+        return data
+
     def change(method: str, path: str) -> Fault | None:
         if method == "GET" and path.endswith("/a"):
             proxy.fault_for = lambda method, path: None
-            return Fault(cut_at=2_000_000, change=lambda data: behind.write("a", b"other") or data)
+            return Fault(cut_at=2_000_000, change=written_over)
         return None
 
     proxy.fault_for = change

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +38,11 @@ class Home:
         copy.environment |= {name: value for name, value in self.environment.items() if name != "DAGSTER_HOME"}
         return copy
 
-    def run(self, *words: str, code: int = 0, **settings: str) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end and expect this exit code."""
-        environment = {**self.environment, **settings}
+    def run(
+        self, *words: str, code: int = 0, settings: Mapping[str, str] | None = None, **more: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end and expect this exit code; settings are given by name or as a mapping."""
+        environment = {**self.environment, **(settings or {}), **more}
         if self.by:
             command = [*self.by, str(INGEST), *words]
             done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
@@ -48,14 +51,14 @@ class Home:
         assert done.returncode == code, done.stdout + done.stderr
         return done
 
-    def __call__(self, *words: str, code: int = 0, **settings: str) -> str:
+    def __call__(self, *words: str, code: int = 0, settings: Mapping[str, str] | None = None, **more: str) -> str:
         """Return what a person reads: the output, and after a failure the errors behind it."""
-        done = self.run(*words, code=code, **settings)
+        done = self.run(*words, code=code, settings=settings, **more)
         return done.stdout + done.stderr if code else done.stdout
 
-    def json(self, *words: str, code: int = 0, **settings: str) -> Any:
+    def json(self, *words: str, code: int = 0, settings: Mapping[str, str] | None = None, **more: str) -> Any:
         """Return what a program reads."""
-        return json.loads(self.run(*words, "--json", code=code, **settings).stdout)
+        return json.loads(self.run(*words, "--json", code=code, settings=settings, **more).stdout)
 
     def file(self, name: str, content: str | bytes) -> str:
         path = self.folder / name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -23,10 +24,10 @@ def item(name: str, *, owner: str = "ann/p", version: str = "v1", age_s: float =
     return BucketObject(key=f"{owner}/{name}", size_bytes=size, version=version, modified_at=NOW - age_s)
 
 
-def record(name: str, *, owner: str = "ann/p", version: str = "v1", **values: object) -> FileRecord:
+def record(name: str, *, owner: str = "ann/p", version: str = "v1", **values: Any) -> FileRecord:
     key = f"{owner}/{name}"
     user, project, filename = key.split("/", 2)
-    given = {
+    given: dict[str, Any] = {
         "state": State.SUCCEEDED,
         "generation": 1,
         "chunks": 2,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from threading import Event, Thread
+from threading import Event, Thread, Timer
 
 import pytest
 from sqlalchemy import Connection
@@ -50,7 +50,7 @@ def halted(database: Database, act: Callable[[Halted], object]) -> Iterator[None
     thread = Thread(target=run)
     thread.start()
     assert other.is_in.wait(timeout=30)
-    going_on = Thread(target=lambda: (Event().wait(_AHEAD_S), other.may_go_on.set()))
+    going_on = Timer(_AHEAD_S, other.may_go_on.set)
     going_on.start()
     yield
     going_on.join()

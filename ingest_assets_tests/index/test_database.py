@@ -42,7 +42,7 @@ def test_writers_that_read_first_lose_no_update(database: Database) -> None:
         for _ in range(5):
             with database.begin() as connection:
                 row = connection.execute(select(NOTES).where(NOTES.c.name == "a").with_for_update()).one()
-                connection.execute(NOTES.update().values(count=row.count + 1))
+                connection.execute(NOTES.update().values(count=row._mapping["count"] + 1))
 
     threads = [Thread(target=count_up) for _ in range(4)]
     for thread in threads:

@@ -123,7 +123,12 @@ def test_stale_files_come_latest_first_and_failed_ones_last(index: Index) -> Non
     )
     index.look(*(item(name) for name in ("old.txt", "new.txt", "bad.txt", "well.txt")))
     asked: list[str] = []
-    stale = index.files.stale(lambda each: asked.append(each.filename) or "now")
+
+    def fingerprint(file: FileRecord) -> str:
+        asked.append(file.filename)
+        return "now"
+
+    stale = index.files.stale(fingerprint)
     assert stale == ["ann:p:new.txt", "ann:p:old.txt", "ann:p:bad.txt"]
     assert len(asked) == 1
 

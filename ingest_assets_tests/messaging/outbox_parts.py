@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from ingest_assets.index.database import Database
 from ingest_assets.index.state_change import PassingState, StateChange
@@ -29,9 +30,9 @@ def outbox_of(database: Database, clock: SetClock) -> Outbox:
     return Outbox(database, now_s=clock, share=lambda: 1.0)
 
 
-def change(file_id: str = "ann:p:a.pdf", **values: object) -> StateChange:
+def change(file_id: str = "ann:p:a.pdf", **values: Any) -> StateChange:
     user, project, filename = file_id.split(":")
-    known = {
+    known: dict[str, Any] = {
         "state": PassingState.PROCESSING,
         "version": "v1",
         "stage": "parsed_documents",

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -53,7 +54,7 @@ class Story:
     was_replayed: bool = False
     passes: int = 0
 
-    def play(self, step: str, value: object) -> None:
+    def play(self, step: str, value: Any) -> None:
         if step == "put":
             put(self.outbox, str(value), str(self.written))
             self.written += 1

@@ -56,4 +56,4 @@ def read_once(corpus: Path, name: str) -> CorpusReading:
 
 
 def without_bytes(part: Part) -> Part:
-    return replace(part, pictures=[replace(picture, data=b"") for picture in part.pictures])
+    return replace(part, pictures=tuple(replace(picture, data=b"") for picture in part.pictures))

@@ -46,7 +46,7 @@ def _docx(tmp_path: Path) -> Path:
 
 def _odt(tmp_path: Path) -> Path:
     frame = '<draw:frame><draw:image xlink:href="Pictures/a.png"/></draw:frame>'
-    return odf(tmp_path, p(LONG) + p(frame), **{"Pictures__a.png": NO_PICTURE})
+    return odf(tmp_path, p(LONG) + p(frame), {"Pictures/a.png": NO_PICTURE})
 
 
 def _epub(tmp_path: Path) -> Path:

@@ -43,7 +43,13 @@ def warnings_of(path: Path, limits: Limits | None = None) -> list[str]:
 
 
 def test_each_member_is_a_document_below_its_name(tmp_path: Path) -> None:
-    members = {"a/": "", "a/notes.md": "# Head\n\nText.", "__MACOSX/a": "x", "a/b.csv": "n,m\n1,2\n", "c.png": png()}
+    members: dict[str, bytes | str] = {
+        "a/": "",
+        "a/notes.md": "# Head\n\nText.",
+        "__MACOSX/a": "x",
+        "a/b.csv": "n,m\n1,2\n",
+        "c.png": png(),
+    }
     path = file(tmp_path, zipped(members))
     assert detect(path, filename="x.zip") == "application/zip"
     assert [(e.type, e.level, e.text.split("\n")[0]) for e in elements_of(archive, path)] == [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -113,8 +113,13 @@ def test_the_longest_texts_come_first() -> None:
 
 def test_it_reads_one_window_ahead_at_most() -> None:
     read = []
-    source = (read.append(index) or a_chunk(str(index), index) for index in range(100))
-    next(embed(source, embedder=HashEmbedder(), known=nothing, window=8))
+
+    def source() -> Iterator[Chunk]:
+        for index in range(100):
+            read.append(index)
+            yield a_chunk(str(index), index)
+
+    next(embed(source(), embedder=HashEmbedder(), known=nothing, window=8))
     assert len(read) == 8
 
 

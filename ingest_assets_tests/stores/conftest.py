@@ -166,7 +166,8 @@ def opened(mongo_replica_set: mongo.Mongod) -> Iterator[Callable[..., AtlasStore
     database, stores = f"own{next(_databases)}", []
 
     def open_store(uri: str = mongo_replica_set.uri, **options: Any) -> AtlasStore:
-        stores.append(AtlasStore(uri, **{"database": database, "dimension": DIMENSION} | options))
+        given: dict[str, Any] = {"database": database, "dimension": DIMENSION} | options
+        stores.append(AtlasStore(uri, **given))
         return stores[-1]
 
     yield open_store

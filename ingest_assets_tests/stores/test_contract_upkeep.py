@@ -32,6 +32,7 @@ def test_rows_tell_all_that_is_kept(store: VectorStore) -> None:
     assert [row.chunk for row in rows] == [each.chunk for each in chunks_of(NOTES, TEXTS)]
     assert len({row.name for row in rows}) == 12
     for row in rows:
+        assert row.vector is not None
         np.testing.assert_allclose(row.vector, vector_of(row.chunk.text), atol=1e-6)
         assert (row.model, row.dimension, row.generation, row.in_force) == (MODEL, DIMENSION, kept.generation, True)
         assert (row.user_id, row.project_id, row.filename) == (NOTES.user_id, NOTES.project_id, NOTES.filename)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection
@@ -18,7 +19,7 @@ from ingest_assets.messaging.outbox import Outbox
 from ingest_assets.records import BucketObject
 from ingest_assets.uploads.form import UploadForm
 from ingest_assets.uploads.job_table import Job
-from ingest_assets.uploads.jobs import Jobs
+from ingest_assets.uploads.jobs import Jobs, JobStatus
 from ingest_assets.uploads.keeping import Keeping
 from ingest_assets.uploads.multipart_reader import BodyLimits
 from ingest_assets.uploads.receiving import ReceivedFile, Receiving
@@ -82,19 +83,25 @@ class Uploads:
         receiving.finish()
         return receiving.files
 
-    def begin(self, files: dict[str, bytes], *, callback: str = "", **fields: object) -> Job:
+    def begin(self, files: dict[str, bytes], *, callback: str = "", **fields: Any) -> Job:
         form = UploadForm(user_id="ann", project_id="p", **fields)
         planned = self.keeping.plan(form, self.receive(files))
         said = form.metadata
         return self.keeping.begin(planned, user_id="ann", project_id="p", callback=callback, metadata=said)
 
-    def upload(self, files: dict[str, bytes], **fields: object) -> Job:
+    def upload(self, files: dict[str, bytes], **fields: Any) -> Job:
         return self.keeping.finish(self.begin(files, **fields))
 
     def held(self) -> dict[str, bytes]:
         """Return what the bucket shows."""
         keys = [item.key for item in self.bucket.list() if isinstance(item, BucketObject)]
         return {key: (self.folder / key).read_bytes() for key in keys}
+
+    def status(self, job: Job) -> JobStatus:
+        """Say what became of a job, as it is written now."""
+        found = self.jobs.get(job.job_id)
+        assert found is not None
+        return self.jobs.status(found)
 
     def staged(self) -> list[Path]:
         """Return the uploads that lie in the bucket unseen."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ingest_assets.index.attempts import count_attempt
@@ -19,7 +21,7 @@ def status(uploads: Uploads, job: Job) -> JobStatus:
     return uploads.jobs.status(found)
 
 
-def end(uploads: Uploads, job: Job, number: int = 0, **values: object) -> None:
+def end(uploads: Uploads, job: Job, number: int = 0, **values: Any) -> None:
     file = job.files[number]
     uploads.index.record(record(file.filename, version=file.version, sha256=file.sha256, **values))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from typing import Any
 
 import msgspec
 import pytest
@@ -29,10 +30,10 @@ def messages(uploads: Uploads) -> list[dict[str, object]]:
     return [msgspec.json.decode(entry.body) for entry in found]
 
 
-def attempted(uploads: Uploads, job: Job, state: State = State.SUCCEEDED, **values: object) -> None:
+def attempted(uploads: Uploads, job: Job, state: State = State.SUCCEEDED, **values: Any) -> None:
     """Write into the index what a run of the first file of the job leaves in the ledger."""
     file = job.files[0]
-    given = {"version": file.version, "sha256": file.sha256, "state": state, **values}
+    given: dict[str, Any] = {"version": file.version, "sha256": file.sha256, "state": state, **values}
     uploads.index.record(record(file.filename, **given))
 
 
@@ -56,7 +57,7 @@ def test_nothing_is_seen_before_the_job_is_written_and_all_is_kept_after_it(uplo
     uploads.now_s += 300
     assert uploads.keeping.finish_open() == 1
     assert uploads.held() == {"ann/p/a.txt": b"one", "ann/p/b.txt": b"two"}
-    assert uploads.jobs.status(uploads.jobs.get(job.job_id)).state == "queued"
+    assert uploads.status(job).state == "queued"
     assert uploads.keeping.finish_open() == 0
 
 
@@ -197,7 +198,7 @@ def test_a_place_that_is_away_for_a_day_is_given_up(uploads: Uploads) -> None:
     job = uploads.keeping.begin([copying("s3://other/a.txt")], user_id="ann", project_id="p")
     uploads.now_s += 86_401
     assert uploads.keeping.finish_open() == 1
-    status = uploads.jobs.status(uploads.jobs.get(job.job_id))
+    status = uploads.status(job)
     assert (status.state, status.files[0].error) == ("failed", "the place is away. It was tried for a day")
 
 

@@ -17,6 +17,7 @@ from ingest_assets.config.settings import Settings
 from ingest_assets.index.reservations import give_back
 from ingest_assets.ledger_records import Scope
 from ingest_assets.project import Project
+from ingest_assets.records import BucketObject
 from ingest_assets_tests.api.conftest import serving
 from testing.polling import until
 from testing.postgres import postgres
@@ -31,7 +32,7 @@ def quotas(tmp_path: Path, **settings: object) -> Quotas:
         path = Path(given.bucket) / key
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x" * 1000)
-    found = {item.key: item for item in project.bucket.list() if hasattr(item, "version")}
+    found = {item.key: item for item in project.bucket.list() if isinstance(item, BucketObject)}
     project.looks.keys(found, may_miss=False)
     return Quotas(given, lambda: project)
 

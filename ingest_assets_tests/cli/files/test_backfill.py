@@ -81,7 +81,9 @@ def test_a_cancel_that_the_daemon_writes_over_is_written_again(monkeypatch: pyte
     with dg.DagsterInstance.ephemeral() as instance:
         started = start_backfill(instance, ["ann:p:a.md"], title="one file", shards=1)
         instance.add_daemon_heartbeat(DaemonHeartbeat(time.time(), "BACKFILL", "one", errors=[]))
-        read_before = [instance.get_backfill(started.backfill_id)]
+        as_read = instance.get_backfill(started.backfill_id)
+        assert as_read is not None
+        read_before = [as_read]
         clock = [0.0]
 
         def daemon_works(seconds: float) -> None:

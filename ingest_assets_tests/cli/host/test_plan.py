@@ -74,11 +74,13 @@ def test_a_change_of_settings_is_estimated_and_nothing_is_done(tmp_path: Path, m
     ingest("add", ingest.file("tides.md", "# Tides\n\nThe tide table hangs beside the door.\n"), *OWNER)
     assert ingest("plan") == "nothing would be done anew: 1 files\n"
     smaller = {"INGEST_CHUNK_MAX_WORDS": "300"}
-    told = ingest("plan", **smaller)
+    told = ingest("plan", settings=smaller)
     assert "chunks            1 file" in told
     assert "parsed_documents" not in told
     off = {"INGEST_CAPTIONS": "off"}
-    assert "image_captions    1 file" in ingest("plan", **off)
+    assert "image_captions    1 file" in ingest("plan", settings=off)
     assert ingest("plan") == "nothing would be done anew: 1 files\n"
-    ingest("add", ingest.file("tides.md", "# Tides\n\nThe tide table hangs beside the door.\n"), *OWNER, **smaller)
-    assert ingest("plan", **smaller) == "nothing would be done anew: 1 files\n"
+    ingest(
+        "add", ingest.file("tides.md", "# Tides\n\nThe tide table hangs beside the door.\n"), *OWNER, settings=smaller
+    )
+    assert ingest("plan", settings=smaller) == "nothing would be done anew: 1 files\n"

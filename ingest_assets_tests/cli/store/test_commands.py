@@ -115,14 +115,14 @@ def test_tables_of_an_earlier_release_are_named_and_left_as_they_are(tmp_path: P
     with postgres() as server:
         url = server.new_database()
         settings = {"INGEST_STORE": "pgvector", "INGEST_PGVECTOR": url}
-        ingest("prepare", **settings)
-        assert "all agrees" in ingest("validate", **settings)
+        ingest("prepare", settings=settings)
+        assert "all agrees" in ingest("validate", settings=settings)
         rows_of(url, "DELETE FROM ingest_migrations WHERE number = 3 RETURNING number")
-        told = ingest("validate", code=2, **settings)
+        told = ingest("validate", code=2, settings=settings)
         assert re.search(r"step 3 of \d+ is not done; run `ingest prepare`", told)
         assert rows_of(url, "SELECT count(*) FROM ingest_migrations WHERE number = 3") == [(0,)]
-        ingest("prepare", **settings)
-        assert "all agrees" in ingest("validate", **settings)
+        ingest("prepare", settings=settings)
+        assert "all agrees" in ingest("validate", settings=settings)
 
 
 def test_everything_moves_to_another_store(ingest: Home, tmp_path: Path) -> None:
@@ -141,14 +141,14 @@ def test_the_model_is_changed_while_the_old_one_answers(tmp_path: Path, model_ca
     ingest = with_two_files(tmp_path, model_cache)  # no copy, whose files would have new versions
     assert "INGEST_NEXT_MODEL_DIR" in ingest("change-model", code=2)
     both = {"INGEST_NEXT_MODEL_DIR": str(other_model)}
-    told = json.loads(ingest("change-model", "--json", **both))
+    told = json.loads(ingest("change-model", "--json", settings=both))
     assert (told["files"], told["chunks"]) == (2, 2)
     assert told["model"].startswith("other-model")
-    assert len(json.loads(ingest("search", "tide table", *OWNER, "--json", **both))) == 2
-    assert "all agrees" in ingest("validate", **both)
+    assert len(json.loads(ingest("search", "tide table", *OWNER, "--json", settings=both))) == 2
+    assert "all agrees" in ingest("validate", settings=both)
     new = ingest.file("fog.txt", "The fog horn sounds twice a minute.\n")
-    assert "succeeded" in ingest("add", new, *OWNER, **both)
-    assert "unchanged" in ingest("add", ingest.file("tides.md", PAGE), *OWNER, **both)
+    assert "succeeded" in ingest("add", new, *OWNER, settings=both)
+    assert "unchanged" in ingest("add", ingest.file("tides.md", PAGE), *OWNER, settings=both)
     later = {"INGEST_MODEL_DIR": str(other_model)}
-    assert len(json.loads(ingest("search", "fog", *OWNER, "--json", **later))) == 3
+    assert len(json.loads(ingest("search", "fog", *OWNER, "--json", settings=later))) == 3
     assert "change-model" in ingest("search", "fog", *OWNER, code=2)

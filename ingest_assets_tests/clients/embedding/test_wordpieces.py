@@ -50,4 +50,5 @@ def test_windows_know_their_text(weights: Path) -> None:
 def test_a_window_counts_by_its_pieces() -> None:
     windows = [PieceWindow(0, "", (1, 2, 3)), PieceWindow(0, "", (1,)), PieceWindow(1, "", (1, 2))]
     vectors = np.array([[1, 0], [0, 1], [0, 1]], dtype=np.float32)
-    assert np.allclose(merge(vectors, windows, texts=2), [[3 / 10**0.5, 1 / 10**0.5], [0, 1]])
+    merged = merge(vectors, windows, texts=2)
+    assert np.allclose(merged, np.array([[3 / 10**0.5, 1 / 10**0.5], [0, 1]]))

@@ -52,7 +52,7 @@ def test_an_advertisement_beside_a_column_of_prose_is_read_by_itself() -> None:
 
 
 def test_a_table_stays_in_one_piece() -> None:
-    places = (("a", 0), ("b", 90), ("c", 180))
+    places = (("a", 0.0), ("b", 90.0), ("c", 180.0))
     cells = [(f"{name}{row}", left, 14.0 * row + row % 2) for row in range(9) for name, left in places]
     assert len(columns(numbered(cells))) == 1
 

@@ -81,7 +81,12 @@ def test_a_picture_is_looked_at_once_for_all_files_and_goes_with_the_last(
 
     asked: list[bytes] = []
     look = RapidOcrCaptioner.caption
-    monkeypatch.setattr(RapidOcrCaptioner, "caption", lambda self, data: asked.append(data) or look(self, data))
+
+    def ask(captioner: RapidOcrCaptioner, data: bytes) -> object:
+        asked.append(data)
+        return look(captioner, data)
+
+    monkeypatch.setattr(RapidOcrCaptioner, "caption", ask)
     boat, tide = sign("Boat at noon"), sign("High tide")
     first = project.put("one.pptx", slides([boat]))
     second = project.put("two.pptx", slides([], [tide, boat]))

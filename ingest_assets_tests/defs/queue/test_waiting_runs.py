@@ -25,7 +25,7 @@ def end_a_run(instance: dg.DagsterInstance, *, took_s: float) -> None:
     for kind, at in zip(kinds, (1000.0, 1000.0 + took_s), strict=True):
         event = dg.DagsterEvent(kind.value, job_name=run.job_name)
         instance.handle_new_event(
-            dg.EventLogEntry(
+            dg.EventLogEntry(  # type: ignore[no-untyped-call]  # Dagster gives its types as comments
                 error_info=None,
                 level="info",
                 user_message="",

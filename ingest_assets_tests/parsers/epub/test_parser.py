@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,9 @@ def page(body: str, title: str = "The Book") -> str:
     return f"{_XHTML}<head><title>{title}</title></head><body>{body}</body></html>"
 
 
-def book(folder: Path, *chapters: str, spine: str = "", ncx: str = "", **members: bytes) -> Path:
+def book(
+    folder: Path, *chapters: str, spine: str = "", ncx: str = "", members: Mapping[str, bytes] | None = None
+) -> Path:
     items = "".join(
         f'<item id="c{n}" href="ch%20{n}.xhtml" media-type="application/xhtml+xml"/>' for n in range(len(chapters))
     )
@@ -49,8 +52,8 @@ def book(folder: Path, *chapters: str, spine: str = "", ncx: str = "", **members
             archive.writestr(f"OPS/ch {number}.xhtml", chapter)
         if ncx:
             archive.writestr("OPS/toc.ncx", ncx)
-        for name, data in members.items():
-            archive.writestr(name.replace("__", "/"), data)
+        for name, data in (members or {}).items():
+            archive.writestr(name, data)
     return path
 
 
@@ -78,7 +81,7 @@ def test_a_chapter_without_a_heading_has_its_name_from_the_table_of_contents(tmp
 def test_pictures_of_the_book_stand_where_they_are_set(tmp_path: Path) -> None:
     drawing = '<svg xmlns:xlink="x"><image xlink:href="../img/b.png"/></svg>'
     body = f'<p>Before.</p><img src="../img/a.png" alt="x"/><p>After.</p><div>{drawing}</div>'
-    path = book(tmp_path, page(body), **{"img__a.png": png("red"), "img__b.png": png("blue")})
+    path = book(tmp_path, page(body), members={"img/a.png": png("red"), "img/b.png": png("blue")})
     assert [e.text for e in elements_of(epub, path)][2:] == ["Before.", "", "After.", ""]
     assert len(parts_of(epub, path)[0].pictures) == 2
 
@@ -104,16 +107,16 @@ def test_a_locked_book_is_refused_and_one_with_locked_fonts_is_not(tmp_path: Pat
         reference = f'<CipherData><CipherReference URI="{uri}"/></CipherData>'
         return f"<encryption><EncryptedData>{reference}</EncryptedData></encryption>".encode()
 
-    locked = book(tmp_path, page("<p>x</p>"), **{"META-INF__encryption.xml": encryption("OPS/ch%200.xhtml")})
+    locked = book(tmp_path, page("<p>x</p>"), members={"META-INF/encryption.xml": encryption("OPS/ch%200.xhtml")})
     with pytest.raises(BadInput, match="DRM"):
         parts_of(epub, locked)
-    fonts = book(tmp_path, page("<p>x</p>"), **{"META-INF__encryption.xml": encryption("OPS/font.otf")})
+    fonts = book(tmp_path, page("<p>x</p>"), members={"META-INF/encryption.xml": encryption("OPS/font.otf")})
     assert texts_of(epub, fonts)[2:] == ["x"]
 
 
 def test_a_bomb_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="times its size"):
-        parts_of(epub, book(tmp_path, page("<p>x</p>"), **{"OPS__x.css": b" " * 50_000_000}))
+        parts_of(epub, book(tmp_path, page("<p>x</p>"), members={"OPS/x.css": b" " * 50_000_000}))
 
 
 def test_a_book_without_a_package_document_is_refused(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import zipfile
-from email.message import MIMEPart
 from pathlib import Path
 
 import docx as python_docx
@@ -74,9 +73,7 @@ def test_an_attachment_that_cannot_be_read_is_a_warning_by_name(tmp_path: Path) 
 def test_inline_and_attached_pictures_are_pictures(tmp_path: Path) -> None:
     made = message()
     made.add_attachment(png("blue"), maintype="image", subtype="png", filename="photo.png")
-    inline = MIMEPart()
-    inline.set_content(png("green"), "image", "png", disposition="inline", filename="logo.png")
-    made.attach(inline)
+    made.add_attachment(png("green"), maintype="image", subtype="png", disposition="inline", filename="logo.png")
     parts = parts_of(mail, file(tmp_path, bytes(made)))
     assert [len(part.pictures) for part in parts] == [1, 1]
     assert [e.text for e in parts[1].elements] == ["photo.png", ""]

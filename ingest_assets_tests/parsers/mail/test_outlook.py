@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -22,17 +23,16 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 SUBJECT, BODY, HTML, RTF, SENDER = "0037001F", "1000001F", "10130102", "10090102", "0C1A001F"
 
 
-def fixed(header_bytes: int, **numbers: int) -> bytes:
-    """Write a list of properties; each is given as p3FFD=value."""
-    rows = [
-        struct.pack("<HHIQ", 0x40 if value > 1 << 32 else 3, int(name[1:], 16), 6, value)
-        for name, value in numbers.items()
-    ]
+def fixed(header_bytes: int, numbers: Mapping[int, int]) -> bytes:
+    """Write a list of properties, by their ids."""
+    rows = [struct.pack("<HHIQ", 0x40 if value > 1 << 32 else 3, number, 6, value) for number, value in numbers.items()]
     return bytes(header_bytes) + b"".join(rows)
 
 
-def message(texts: dict[str, str | bytes], *, at: str = "", header_bytes: int = 32, **numbers: int) -> dict[str, bytes]:
-    streams = {f"{at}__properties_version1.0": fixed(header_bytes, **numbers)}
+def message(
+    texts: Mapping[str, str | bytes], numbers: Mapping[int, int] | None = None, *, at: str = "", header_bytes: int = 32
+) -> dict[str, bytes]:
+    streams = {f"{at}__properties_version1.0": fixed(header_bytes, numbers or {})}
     for number, value in texts.items():
         data = value.encode("utf-16-le") if isinstance(value, str) else value
         streams[f"{at}__substg1.0_{number}"] = data
@@ -41,12 +41,12 @@ def message(texts: dict[str, str | bytes], *, at: str = "", header_bytes: int = 
 
 def recipient(number: int, kind: int, name: str, address: str) -> dict[str, bytes]:
     at = f"__recip_version1.0_#{number:08X}/"
-    return message({"3001001F": name, "39FE001F": address}, at=at, header_bytes=8, p0C15=kind)
+    return message({"3001001F": name, "39FE001F": address}, {0x0C15: kind}, at=at, header_bytes=8)
 
 
-def attachment(number: int, name: str, data: bytes, **numbers: int) -> dict[str, bytes]:
+def attachment(number: int, name: str, data: bytes, numbers: Mapping[int, int] | None = None) -> dict[str, bytes]:
     at = f"__attach_version1.0_#{number:08X}/"
-    return message({"3707001F": name, "37010102": data}, at=at, header_bytes=8, **numbers)
+    return message({"3707001F": name, "37010102": data}, numbers, at=at, header_bytes=8)
 
 
 def made(tmp_path: Path, *pieces: dict[str, bytes]) -> Path:
@@ -56,7 +56,7 @@ def made(tmp_path: Path, *pieces: dict[str, bytes]) -> Path:
 def test_subject_people_date_and_text(tmp_path: Path) -> None:
     texts: dict[str, str | bytes] = {SUBJECT: "Plan", BODY: "The text.", SENDER: "Ann", "5D01001F": "ann@example.org"}
     people = recipient(0, 1, "Bob", "bob@example.org") | recipient(1, 2, "Cleo", "cleo@example.org")
-    path = made(tmp_path, message(texts, p0039=133258374000000000), people)
+    path = made(tmp_path, message(texts, {0x0039: 133258374000000000}), people)
     assert detect(path, filename="a.doc") == "application/vnd.ms-outlook"
     assert texts_of(outlook, path) == [
         "Plan",
@@ -73,7 +73,7 @@ def test_attachments_are_documents_and_inline_pictures_pictures(tmp_path: Path) 
         tmp_path,
         message({SUBJECT: "Plan", BODY: "The text."}),
         attachment(0, "note.md", b"# Head\n\nIn the note."),
-        attachment(1, "logo.png", png(), p7FFE=1),
+        attachment(1, "logo.png", png(), {0x7FFE: 1}),
         attachment(2, "tool.exe", b"\x7fELF"),
     )
     parts = parts_of(outlook, path)
@@ -100,26 +100,26 @@ def test_a_mail_in_a_mail_stands_below(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("codec", "number"), [("cp950", {}), ("cp950", {"p3FFD": 950}), ("cp950", {"p3FFD": 1251}), ("utf-8", {})]
+    ("codec", "numbers"), [("cp950", {}), ("cp950", {0x3FFD: 950}), ("cp950", {0x3FFD: 1251}), ("utf-8", {})]
 )
-def test_texts_of_bytes_are_read_in_any_code_page(tmp_path: Path, codec: str, number: dict[str, int]) -> None:
+def test_texts_of_bytes_are_read_in_any_code_page(tmp_path: Path, codec: str, numbers: dict[int, int]) -> None:
     text = "格式測試中文的資料，我們可以在這裡看到不同的國家和人民的時間。"
-    path = made(tmp_path, message({"0037001E": "測試".encode(codec), "1000001E": text.encode(codec)}, **number))
-    if number != {"p3FFD": 1251}:
+    path = made(tmp_path, message({"0037001E": "測試".encode(codec), "1000001E": text.encode(codec)}, numbers))
+    if numbers != {0x3FFD: 1251}:
         assert texts_of(outlook, path) == ["測試", text]
     else:
         assert parts_of(outlook, path)
 
 
-@pytest.mark.parametrize("number", [{"p3FFD": 1252}, {}])
-def test_a_damaged_byte_of_a_text_costs_one_character(tmp_path: Path, number: dict[str, int]) -> None:
+@pytest.mark.parametrize("numbers", [{0x3FFD: 1252}, {}])
+def test_a_damaged_byte_of_a_text_costs_one_character(tmp_path: Path, numbers: dict[int, int]) -> None:
     body = "Le bateau part à neuf heures, dès le début de l'été. ".encode("cp1252") + b"\x93quai\x9d fin."
-    path = made(tmp_path, message({"0037001E": b"Bateau", "1000001E": body}, **number))
+    path = made(tmp_path, message({"0037001E": b"Bateau", "1000001E": body}, numbers))
     assert "Le bateau part à neuf heures, dès le début de l'été. “quai\ufffd fin." in texts_of(outlook, path)
 
 
 def test_html_and_rich_text_stand_in_for_a_missing_text(tmp_path: Path) -> None:
-    page = message({SUBJECT: "Page", HTML: "<p>Größe</p>".encode("cp1252")}, p3FDE=1252)
+    page = message({SUBJECT: "Page", HTML: "<p>Größe</p>".encode("cp1252")}, {0x3FDE: 1252})
     assert texts_of(outlook, made(tmp_path, page)) == ["Page", "Größe"]
     rich = rb"{\rtf1\ansi Rich \'e9.\par}"
     packed = struct.pack("<II4sI", len(rich) + 12, len(rich), b"MELA", 0) + rich

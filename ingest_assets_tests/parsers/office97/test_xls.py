@@ -24,7 +24,8 @@ def test_sheets_have_their_rows(tmp_path: Path) -> None:
 
 
 def test_parts_of_a_workbook_are_the_same_from_any_start(tmp_path: Path) -> None:
-    path = file(tmp_path, workbook(*[[[f"row {number}", 1.0] for number in range(500)]] * 2))
+    sheet: list[list[str | float]] = [[f"row {number}", 1.0] for number in range(500)]
+    path = file(tmp_path, workbook(sheet, sheet))
     parts = parts_of(xls, path)
     assert [part.page_number for part in parts] == [1, 1, 1, 2, 2, 2]
     assert parts_of(xls, path, start=3) == parts[2:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from ingest_assets.parsers.opendocument import odp, ods, odt
@@ -23,7 +24,9 @@ NAMES = " ".join(
 KINDS = {"text": odt, "spreadsheet": ods, "presentation": odp}
 
 
-def odf(folder: Path, body: str, *, kind: str = "text", prolog: str = "", **members: bytes) -> Path:
+def odf(
+    folder: Path, body: str, members: Mapping[str, bytes] | None = None, *, kind: str = "text", prolog: str = ""
+) -> Path:
     content = (
         f'<?xml version="1.0"?>{prolog}<office:document-content {NAMES} xmlns:xlink="http://www.w3.org/1999/xlink">'
         '<office:automatic-styles><style:style style:name="P1" style:parent-style-name="Title"/>'
@@ -36,8 +39,8 @@ def odf(folder: Path, body: str, *, kind: str = "text", prolog: str = "", **memb
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("mimetype", f"application/vnd.oasis.opendocument.{kind}")
         archive.writestr("content.xml", content)
-        for name, data in members.items():
-            archive.writestr(name.replace("__", "/"), data)
+        for name, data in (members or {}).items():
+            archive.writestr(name, data)
     return path
 
 

@@ -66,7 +66,7 @@ def test_pictures_text_boxes_and_formulas_in_frames(tmp_path: Path) -> None:
         '<draw:frame><draw:object xlink:href="./Object 1"/></draw:frame>'
     )
     math = b'<math xmlns="http://www.w3.org/1998/Math/MathML"><annotation>a over b</annotation></math>'
-    path = odf(tmp_path, p(f"Before.{frames}"), **{"Pictures__a.png": png(), "Object 1__content.xml": math})
+    path = odf(tmp_path, p(f"Before.{frames}"), {"Pictures/a.png": png(), "Object 1/content.xml": math})
     assert [(e.type, e.text) for e in elements_of(odt, path)] == [
         (ElementType.NARRATIVE_TEXT, "Before."),
         (ElementType.IMAGE, ""),

@@ -41,13 +41,13 @@ def test_a_document_type_definition_is_refused(tmp_path: Path, kind: str, prolog
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_encrypted_document_is_refused_by_name(tmp_path: Path, kind: str) -> None:
     manifest = b"<manifest:manifest><manifest:file-entry><manifest:encryption-data/></manifest:file-entry>"
-    path = odf(tmp_path, "", kind=kind, **{"META-INF__manifest.xml": manifest})
+    path = odf(tmp_path, "", {"META-INF/manifest.xml": manifest}, kind=kind)
     with pytest.raises(BadInput, match="encrypted; upload it without a password"):
         parts_of(KINDS[kind], path)
 
 
 def test_a_bomb_and_a_package_without_content_are_refused(tmp_path: Path) -> None:
-    path = odf(tmp_path, "", **{"Pictures__a.png": b"\0" * 50_000_000})
+    path = odf(tmp_path, "", {"Pictures/a.png": b"\0" * 50_000_000})
     with pytest.raises(BadInput, match="times its size"):
         parts_of(odt, path)
     out = io.BytesIO()

@@ -30,7 +30,7 @@ def test_items_keep_their_numbers(tmp_path: Path) -> None:
     inline = odf(tmp_path, f"</office:text><office:x>{styles}</office:x><office:text>{body}")
     assert texts_of(odt, inline)[:3] == ["1. one", "a) sub", "1.a.1 deep"]
     styled = f"<office:document-styles {NAMES}><office:styles>{styles}</office:styles></office:document-styles>"
-    assert texts_of(odt, odf(tmp_path, body, **{"styles.xml": styled.encode()})) == [
+    assert texts_of(odt, odf(tmp_path, body, {"styles.xml": styled.encode()})) == [
         *("1. one", "a) sub", "1.a.1 deep", "b) sub2", "more", "2. two", "between", "3. three", "1. again", "bullet"),
     ]
 

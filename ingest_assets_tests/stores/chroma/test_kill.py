@@ -28,7 +28,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
     if request.param == "embedded":
         return str(tmp_path / "store"), "default_database"
     store: ChromaStore = request.getfixturevalue("chroma_server")()
-    return store._access.location, store._access._place.database  # type: ignore[attr-defined]
+    return store._access.location, store._access._place.database
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def refused(act: Callable[[], object], match: str, kind: type[IngestError] = Con
 def run(url: str, *statements: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         for statement in statements:
-            connection.execute(statement)  # type: ignore[call-overload]
+            connection.execute(statement)
 
 
 def role(postgres_server: Postgres, url: str, *rights: str) -> str:

@@ -43,7 +43,7 @@ def test_importing_the_store_imports_neither_psycopg_nor_numpy() -> None:
 def versions(url: str) -> dict[str, tuple[str, str, str]]:
     """Return who wrote each row, in which page it lies, and where its text and vector are."""
     statement = "SELECT text, xmin::text, split_part(trim('()' from ctid::text), ',', 1), created::text FROM chunks"
-    return {text: rest for text, *rest in rows_of(url, statement)}  # type: ignore[misc]
+    return {text: rest for text, *rest in rows_of(url, statement)}
 
 
 def test_rows_of_unchanged_chunks_are_not_written_again(url: str, store: PgVectorStore) -> None:
@@ -84,6 +84,8 @@ def test_a_chunk_whose_text_changed_under_its_id_gets_its_new_vector(store: PgVe
     store.replace(NOTES, [changed])
     (row,) = store.rows(NOTES.file_id)
     assert row.chunk == changed.chunk
+    assert row.vector is not None
+    assert new.vector is not None
     np.testing.assert_allclose(row.vector, new.vector, atol=1e-6)
 
 

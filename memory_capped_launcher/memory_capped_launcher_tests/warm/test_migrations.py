@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -23,7 +24,12 @@ def cached(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("cached")
 def test_the_scripts_are_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
-    monkeypatch.setattr(ScriptDirectory, "_load_revisions", lambda self: read.append(self.dir) or iter(()))
+
+    def load(scripts: ScriptDirectory) -> Iterator[object]:
+        read.append(str(scripts.dir))
+        return iter(())
+
+    monkeypatch.setattr(ScriptDirectory, "_load_revisions", load)
     config = sql.get_alembic_config(dg.__file__, config_path="_core/storage/runs/sqlite/alembic/alembic.ini")
     engine = sql.create_engine(f"sqlite:///{tmp_path}/empty.db")
     with engine.connect() as connection:

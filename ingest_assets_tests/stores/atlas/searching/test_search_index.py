@@ -48,7 +48,7 @@ def opened(mongo_replica_set: mongo.Mongod) -> Iterator[Opener]:
             return opened_at(uri, **options)
 
         def opened_at(uri: str, **options: Any) -> AtlasStore:
-            given = {"database": database, "dimension": DIMENSION, "vector_search": True} | options
+            given: dict[str, Any] = {"database": database, "dimension": DIMENSION, "vector_search": True} | options
             store = AtlasStore(uri, **given)
             ending.callback(store.close)
             return store
