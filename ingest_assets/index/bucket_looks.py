@@ -25,7 +25,9 @@ from ingest_assets.batches import batches
 from ingest_assets.errors import BadInput
 from ingest_assets.file_ids import file_id_of, key_of, owner_of
 from ingest_assets.index.database import Database
+from ingest_assets.index.file_details import forget_details
 from ingest_assets.index.file_table import FILES_TABLE, Listener, c, now_s, tell
+from ingest_assets.index.reservations import give_back_signed
 from ingest_assets.index.state_change import FileState, PassingState
 from ingest_assets.ledger_records import State
 from ingest_assets.records import BucketObject, UnreadablePlace
@@ -226,6 +228,7 @@ class BucketLooks:
             if item is not None and not _is_same(row, item) and not moment.is_overtaken(row):
                 sightings.append(self._sighting(file_id, item, row, moment))
         self._change(connection, [each for each in sightings if each.row is not None])
+        give_back_signed(connection, [each.file_id for each in sightings])
         for each in sightings:
             look.count(each)
         self._tell(connection, {each.file_id: each.news for each in sightings if each.news is not None})
@@ -274,6 +277,7 @@ class BucketLooks:
         self._tell(connection, dict.fromkeys(dropped, PassingState.REMOVED))
         for file_id in dropped:
             connection.execute(delete(FILES_TABLE).where(c.file_id == file_id))
+            forget_details(connection, file_id)
 
     def _tell(self, connection: Connection, news: Mapping[str, FileState]) -> None:
         for names in batches(news if self._listeners else (), _AT_ONCE):

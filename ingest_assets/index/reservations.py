@@ -1,18 +1,21 @@
 """Set aside what a request is about to use, so that two requests at one moment cannot pass a limit together.
 
 A row stands for each request between the moment when it is let through and the moment when what it brought is counted
-by the index. Whoever decides holds a lock of the database: SQLite's one writer's place, or an advisory lock of
-PostgreSQL. So the second of two requests sees the row of the first. A row of a process that was killed lapses.
+by the index. A signed upload, which goes around the service, has a row that ends when a look at the bucket finds the
+file, or lapses soon after its signature. Whoever decides holds a lock of the database: SQLite's one writer's place, or
+an advisory lock of PostgreSQL. So the second of two requests sees the row of the first. A row of a process that was
+killed lapses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import BigInteger, Column, Connection, Float, Table, Text, delete, func, select, text
 
 from ingest_assets.access.quotas import Use
+from ingest_assets.batches import batches
 from ingest_assets.index.database import BYTEWISE, METADATA, Database
 from ingest_assets.index.file_table import now_s
 from ingest_assets.ledger_records import Scope
@@ -20,6 +23,7 @@ from ingest_assets.ledger_records import Scope
 LAPSE_S = 3600.0
 """A row lapses after so long: files are kept within seconds, or within minutes where they are copied from elsewhere."""
 _LOCK = 7264012
+_AT_ONCE = 500
 _COUNTED = ("files", "size_bytes", "chunks", "tokens")
 """In an upload `files` leaves out those that replace others, and `queued` does not."""
 _TABLE = Table(
@@ -69,11 +73,26 @@ class Reservations:
         wanted = [_c.user_id == user_id] if user_id else []
         return int(connection.execute(select(func.coalesce(func.sum(_c.queued), 0)).where(*wanted)).scalar_one())
 
-    def add(self, connection: Connection, name: str, scope: Scope, use: Use, *, queued: int) -> None:
-        """Set something aside, until it is given back by its name."""
+    def add(
+        self, connection: Connection, name: str, scope: Scope, use: Use, *, queued: int, lapse_s: float = LAPSE_S
+    ) -> None:
+        """Set something aside, until it is given back by its name or its seconds are over."""
         values = {each: getattr(use, each) for each in _COUNTED} | {"queued": queued}
         owner = {"user_id": scope.user_id, "project_id": scope.project_id}
-        connection.execute(_TABLE.insert().values(name=name, lapses_at=self._clock() + LAPSE_S, **owner, **values))
+        connection.execute(_TABLE.insert().values(name=name, lapses_at=self._clock() + lapse_s, **owner, **values))
+
+    def take_signed(self, connection: Connection, file_id: str, use: Use) -> Use:
+        """Take back what an earlier signature for the same file set aside; return the larger of both."""
+        named = _c.name == _signed(file_id)
+        before = connection.execute(select(_c.files, _c.size_bytes).where(named)).one_or_none()
+        if before is None:
+            return use
+        connection.execute(delete(_TABLE).where(named))
+        return Use(files=max(before.files, use.files), size_bytes=max(before.size_bytes, use.size_bytes))
+
+    def add_signed(self, connection: Connection, file_id: str, scope: Scope, use: Use, *, lapse_s: float) -> None:
+        """Set aside what a signed upload may bring; it is given back when the index counts the file."""
+        self.add(connection, _signed(file_id), scope, use, queued=0, lapse_s=lapse_s)
 
     def sweep(self) -> None:
         """Drop what has lapsed, which names a user."""
@@ -98,3 +117,13 @@ class Reservations:
 def give_back(connection: Connection, name: str) -> None:
     """Give back what was set aside under a name, if it was, in a transaction of what makes it count."""
     connection.execute(delete(_TABLE).where(_c.name == name))
+
+
+def give_back_signed(connection: Connection, file_ids: Iterable[str]) -> None:
+    """Give back what signed uploads of files set aside that the index counts from this transaction on."""
+    for names in batches(map(_signed, file_ids), _AT_ONCE):
+        connection.execute(delete(_TABLE).where(_c.name.in_(names)))
+
+
+def _signed(file_id: str) -> str:
+    return f"signed {file_id}"

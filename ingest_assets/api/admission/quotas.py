@@ -101,6 +101,22 @@ class Quotas:
         if not by_job:
             self._give_back(name)
 
+    def hold_signed(self, scope: Scope, adding: Use, *, file_id: str, within_s: float) -> None:
+        """Set aside what a signed upload may bring, until a look finds the file or the seconds are over.
+
+        The queue is not held: a signature costs its client nothing, and those of one client would close it for all.
+
+        Raises:
+            ApiProblem: 429 `quota_used`; nothing is set aside then.
+            OutsideError: the index database is away.
+        """
+        if not self._limits:
+            return
+        with self._reservations.deciding() as connection:
+            adding = self._reservations.take_signed(connection, file_id, adding)
+            self._require_quota(connection, scope, adding=adding)
+            self._reservations.add_signed(connection, file_id, scope, adding, lapse_s=within_s)
+
     def add_chunks(self, scope: Scope, *, chunks: int, tokens: int) -> None:
         """Count chunks that a client handed in, and the tokens of their texts."""
         if chunks:

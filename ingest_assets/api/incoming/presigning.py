@@ -16,6 +16,7 @@ from ingest_assets.api.problems import ApiProblem, documented
 from ingest_assets.buckets.contract import NameTaken
 from ingest_assets.buckets.opening import open_objects
 from ingest_assets.buckets.s3 import S3Objects
+from ingest_assets.file_ids import file_id_of
 from ingest_assets.uploads.form import UploadForm, names_in_bucket
 from ingest_assets.uploads.multipart_reader import TooMuch
 from ingest_assets.uploads.names import plain_folder, plain_owner
@@ -24,6 +25,8 @@ router = APIRouter(tags=["uploads"], route_class=IdempotentRoute)
 _MB = 1_000_000
 _WITHIN_S = 900
 """A client has so long to begin to send the file."""
+_SENT_WITHIN_S = 900
+"""And so long to send it and to name it to us: 50 MB at 60 kB/s. Then it no longer counts in the owner's quotas."""
 
 
 class UploadToSign(BaseModel):
@@ -60,14 +63,18 @@ def presign(service: ServiceDep, caller: WriterDep, wanted: UploadToSign) -> Sig
     service.quotas.require_room(scope.user_id)
     if wanted.size_bytes > settings.max_file_mb * _MB:
         raise TooMuch(f"size_bytes: it is more than {settings.max_file_mb} MB (MAX_FILE_MB); split the file")
-    with service.quotas.reserved(scope, Use(files=1, size_bytes=wanted.size_bytes)):
-        pass  # it may be signed; it is counted when it is there
     folder = plain_folder(wanted.folder)
     form = UploadForm(user_id=scope.user_id, project_id=scope.project_id, folder=folder)
     (key,) = names_in_bucket(form, [wanted.filename])
     found = service.keeping.bucket.stat(key)
     if found is not None and not wanted.replace:
         raise NameTaken(f"{wanted.filename}: the project has a file of this name; set `replace`, or give another name")
+    service.quotas.hold_signed(
+        scope,
+        Use(files=int(found is None), size_bytes=wanted.size_bytes),
+        file_id=file_id_of(key),
+        within_s=_WITHIN_S + _SENT_WITHIN_S,
+    )
     name = found.position if found is not None else key
     signed = objects.presigned_put(name, size_bytes=wanted.size_bytes, within_s=_WITHIN_S, replaces=wanted.replace)
     return SignedUpload(url=signed.url, headers=signed.headers, key=key)

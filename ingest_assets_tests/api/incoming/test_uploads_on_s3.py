@@ -37,6 +37,7 @@ def on_s3(s3: S3Server, other: str, tmp_path_factory: pytest.TempPathFactory, mo
         "INGEST_BUCKET": f"s3://{s3.new_bucket()}/up",
         "INGEST_S3_ENDPOINT": s3.url,
         "INGEST_LOCATIONS": f"s3://{other}/incoming",
+        "INGEST_QUOTA_OF_PROJECT": "files=4",
     }
     with serving(tmp_path_factory.mktemp("service") / "home", model_cache, **settings) as running:
         yield running
@@ -84,6 +85,23 @@ def test_a_client_puts_a_file_past_the_service(on_s3: Served) -> None:
     again = on_s3.client.post("/uploads/presign", json=wanted)
     assert problem(again)["code"] == "name_taken"
     assert on_s3.client.post("/uploads/presign", json={**wanted, "replace": True}).status_code == 200
+
+
+def test_signed_uploads_count_in_the_quota_before_and_after_they_are_there(on_s3: Served) -> None:
+    wanted = {"user_id": "ann", "project_id": "signed", "size_bytes": 16}
+    signed = [on_s3.client.post("/uploads/presign", json=wanted | {"filename": f"{n}.txt"}).json() for n in range(4)]
+    refused = on_s3.client.post("/uploads/presign", json=wanted | {"filename": "5.txt"})
+    assert (refused.status_code, problem(refused)["code"]) == (429, "quota_used")
+    assert on_s3.client.post("/uploads/presign", json=wanted | {"filename": "0.txt"}).status_code == 200, (
+        "it has a place"
+    )
+    body = {"user_id": "ann", "project_id": "signed"}
+    plain = on_s3.client.post("/upload", data=body, files=[("files", ("5.txt", b"Words of a note."))])
+    assert problem(plain)["code"] == "quota_used"
+    httpx.request("PUT", signed[0]["url"], content=b"Words of a note.", headers=signed[0]["headers"]).raise_for_status()
+    assert on_s3.client.post("/ingest-file", json={"location": signed[0]["key"]}).status_code == 202, "its own place"
+    on_s3.client.delete("/files", params=body | {"filename": "0.txt"}).raise_for_status()
+    assert on_s3.client.post("/uploads/presign", json=wanted | {"filename": "5.txt"}).status_code == 200
 
 
 @pytest.mark.parametrize(
