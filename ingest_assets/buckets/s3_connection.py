@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ingest_assets.buckets.aws_credentials import ADVICE_ON_CREDENTIALS
@@ -42,7 +43,7 @@ class S3Connection:
     def __init__(self, bucket: str, *, place: str, endpoint: str) -> None:
         """Take the bucket, its URL for messages, and the URL of a service that is not AWS."""
         self.bucket, self._place, self._endpoint = bucket, place, endpoint
-        self._client = ClientOfProcess(lambda: _new_client(endpoint))
+        self._client = ClientOfProcess(partial(_new_client, endpoint))
 
     @property
     def client(self) -> Any:
@@ -95,22 +96,6 @@ def code_of(error: ClientError) -> str:
 
 
 def _new_client(endpoint: str) -> Any:
-    import boto3
-    from botocore.config import Config
+    from ingest_assets.buckets.s3_client import new_client
 
-    # A service that is not AWS has its buckets in the path, and may not know the newer checksums (boto3 since 1.36).
-    other = {
-        "s3": {"addressing_style": "path"},
-        "request_checksum_calculation": "when_required",
-        "response_checksum_validation": "when_required",
-    }
-    config = Config(
-        # A tick may ask three times before it gives up, and has a minute for all: at most 4 x 3 s and 7 s of pauses.
-        retries={"mode": "adaptive", "max_attempts": 4},
-        connect_timeout=3,
-        read_timeout=30,
-        max_pool_connections=4,
-        signature_version="s3v4",  # what is presigned has its headers in the signature
-        **(other if endpoint else {}),
-    )
-    return boto3.session.Session().client("s3", endpoint_url=endpoint or None, config=config)
+    return new_client(endpoint)
