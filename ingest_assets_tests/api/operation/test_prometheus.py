@@ -18,6 +18,7 @@ import yaml
 
 from ingest_assets_tests.api.conftest import Served, serving
 from ingest_assets_tests.conftest import ROOT
+from testing.postgres import postgres
 from testing.servers import free_port, running
 
 DEPLOY = ROOT / "deploy"
@@ -46,8 +47,15 @@ def program(name: str) -> str:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, model_cache: Path, samples: Path) -> Iterator[Served]:
-    """A service whose every figure has a value: files with and without pages, and one that is refused."""
-    with serving(tmp_path_factory.mktemp("service") / "home", model_cache) as served:
+    """A service whose every figure has a value: files with and without pages, one that is refused, a store server."""
+    home = tmp_path_factory.mktemp("service") / "home"
+    with postgres() as server:
+        store = {"INGEST_STORE": "pgvector", "INGEST_PGVECTOR": server.new_database()}
+        yield from filled(home, model_cache, samples, store=store)
+
+
+def filled(home: Path, model_cache: Path, samples: Path, *, store: dict[str, str]) -> Iterator[Served]:
+    with serving(home, model_cache, **store) as served:
         assert served.ingest(served.put("ann/p/tides.md", "# Tides\n\nHigh tide is at noon."))
         assert served.ingest(served.put("ann/p/readings.xlsx", (samples / "readings.xlsx").read_bytes()))
         assert not served.ingest(served.put("ann/p/torn.pdf", b"%PDF-1.7 torn"))
