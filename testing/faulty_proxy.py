@@ -6,14 +6,13 @@ A test sees on the wire what a cloud does on a bad day: refusals, answers that e
 from __future__ import annotations
 
 import http.client
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from testing.servers import STOP_S
+from testing.servers import serving_in_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +88,6 @@ def faulty_proxy(target_port: int) -> Iterator[FaultyProxy]:
         do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _answer  # noqa: N815
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
     proxy.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with serving_in_thread(server):
         yield proxy
-    finally:
-        server.shutdown()
-        thread.join(STOP_S)
-        server.server_close()

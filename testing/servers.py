@@ -11,6 +11,10 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from socketserver import BaseServer
+from typing import TypeVar
+
+ThreadedServer = TypeVar("ThreadedServer", bound=BaseServer)
 
 START_S = 60.0
 """The slowest start seen on a busy machine took a tenth of it."""
@@ -51,3 +55,16 @@ def _wait_for(url: str, *, process: subprocess.Popen[bytes], log: Path) -> None:
         except (urllib.error.URLError, OSError):
             pause.wait(0.05)
     raise RuntimeError(f"no answer from {url} after {START_S} s: {log.read_text()}")
+
+
+@contextmanager
+def serving_in_thread(server: ThreadedServer) -> Iterator[ThreadedServer]:
+    """Let a thread of this process answer the server's requests until the block ends."""
+    with server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -14,6 +13,7 @@ from ingest_assets.client import ServiceClient, ServiceRefused
 from ingest_assets.errors import BadInput, ConfigError, OutsideError
 from ingest_assets_tests.api.conftest import Served, serving
 from ingest_assets_tests.api.documented import program
+from testing.servers import serving_in_thread
 
 
 @pytest.fixture(scope="module")
@@ -165,13 +165,8 @@ class _Busy(BaseHTTPRequestHandler):
 @pytest.fixture(params=[False, True], ids=["once", "always"])
 def busy(request: pytest.FixtureRequest) -> Iterator[tuple[str, type[_Busy]]]:
     handler = type("Handler", (_Busy,), {"keys": [], "always": request.param})
-    server = HTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", handler
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving_in_thread(HTTPServer(("127.0.0.1", 0), handler)) as server:
+        yield f"http://127.0.0.1:{server.server_port}", handler
 
 
 def test_a_request_that_has_to_wait_is_sent_again_with_its_key(busy: tuple[str, type[_Busy]]) -> None:

@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from ingest_assets.messaging.inbox import Inbox
 from ingest_assets.messaging.sqs import EventQueue, QueueReading
 from ingest_assets_tests.messaging.event_bodies import TEST_EVENT, eventbridge, notification, record, through_sns
 from testing.object_storage import REGION, S3Server, s3_server
-from testing.servers import free_port
+from testing.servers import free_port, serving_in_thread
 
 pytestmark = pytest.mark.slow
 
@@ -219,20 +221,17 @@ ANSWERS = {
 }
 
 
-@pytest.mark.parametrize(("code", "status", "todo"), [(code, *rest) for code, rest in ANSWERS.items()], ids=ANSWERS)
-def test_a_refusal_says_what_to_do(uploads: Uploads, code: str, status: int, todo: str) -> None:
-    with answering(status, {"__type": code, "message": "no"}) as port:
-        queue = EventQueue(f"http://127.0.0.1:{port}/0/q", inbox=uploads.inbox, bucket="b", prefix="")
-        with pytest.raises(OutsideError, match=todo) as refused:
+@pytest.mark.parametrize(("code", "status", "advice"), [(code, *rest) for code, rest in ANSWERS.items()], ids=ANSWERS)
+def test_a_refusal_says_what_to_do(uploads: Uploads, code: str, status: int, advice: str) -> None:
+    with answering(status, {"__type": code, "message": "no"}) as server:
+        queue = EventQueue(f"http://127.0.0.1:{server.server_port}/0/q", inbox=uploads.inbox, bucket="b", prefix="")
+        with pytest.raises(OutsideError, match=advice) as refused:
             queue.drain(within_s=5)
     assert "secret" not in str(refused.value).lower()
 
 
-def answering(status: int, body: dict[str, Any]) -> Any:
+def answering(status: int, body: dict[str, Any]) -> AbstractContextManager[ThreadingHTTPServer]:
     """Answer every request on loopback in the same way."""
-    from contextlib import contextmanager
-    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-    from threading import Thread
 
     class Answer(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -247,19 +246,7 @@ def answering(status: int, body: dict[str, Any]) -> Any:
         def log_message(self, *_: object) -> None:
             pass
 
-    @contextmanager
-    def run() -> Iterator[int]:
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server.server_address[1]
-        finally:
-            server.shutdown()
-            server.server_close()
-            thread.join()
-
-    return run()
+    return serving_in_thread(ThreadingHTTPServer(("127.0.0.1", 0), Answer))
 
 
 def test_a_forked_process_has_a_client_of_its_own(uploads: Uploads) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -87,3 +88,20 @@ def texts_in(store: VectorStore, file_id: str) -> list[str]:
 def found_texts(hits: Iterable[Hit]) -> set[str]:
     """Return the texts of what a search found."""
     return {hit.chunk.text for hit in hits}
+
+
+class CountedChunks:
+    """Yields chunks, and counts how many vectors of them were in memory at once."""
+
+    def __init__(self, chunks: Iterable[EmbeddedChunk]) -> None:
+        self._chunks, self._alive, self.most = chunks, 0, 0
+
+    def __iter__(self) -> Iterator[EmbeddedChunk]:
+        for each in self._chunks:
+            weakref.finalize(each.vector, self._gone)
+            self._alive += 1
+            self.most = max(self.most, self._alive)
+            yield each
+
+    def _gone(self) -> None:
+        self._alive -= 1

@@ -26,6 +26,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 from ingest_assets.ledger_records import FileRecord
@@ -39,6 +40,11 @@ LOOK_EVERY_S = 0.0 if SOAKING else 0.01
 """The soak searches without a pause, which takes a core of the machine."""
 
 KilledAt = Callable[..., bool]
+
+
+def moments() -> Iterator[tuple[int, str]]:
+    """Yield the moments before and after each write, without end: the number of the write from 1, and the moment."""
+    return ((nth, moment) for nth in count(1) for moment in ("before", "after"))
 
 
 def serve(act: Callable[[list[str]], None]) -> None:

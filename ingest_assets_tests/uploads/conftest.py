@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,9 @@ from ingest_assets.uploads.jobs import Jobs, JobStatus
 from ingest_assets.uploads.keeping import Keeping
 from ingest_assets.uploads.multipart_reader import BodyLimits
 from ingest_assets.uploads.receiving import ReceivedFile, Receiving
-from testing.postgres import Postgres, postgres
+from ingest_assets_tests.index.conftest import database, index_postgres
+
+__all__ = ["database", "index_postgres"]
 
 BOUNDARY = "multipart/form-data; boundary=XX"
 
@@ -111,19 +112,7 @@ class Uploads:
         return [each.key for each in PendingFiles(self.database, retry_after_s=600).next(limit=100)]
 
 
-@pytest.fixture(scope="session")
-def uploads_postgres() -> Iterator[Postgres]:
-    with postgres() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def uploads(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Uploads]:
+@pytest.fixture
+def uploads(database: Database, tmp_path: Path) -> Uploads:
     """Uploads with their jobs in a SQLite file, or on a real PostgreSQL."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'index.db'}"
-    else:
-        url = request.getfixturevalue("uploads_postgres").new_database()
-    database = Database(url)
-    yield Uploads(tmp_path / "bucket", database)
-    database.close()
+    return Uploads(tmp_path / "bucket", database)

@@ -65,21 +65,18 @@ def encode(data: bytes, *, page_number: int | None, limits: Limits) -> Picture:
         check_size(image, where=where, limits=limits)
         if not _is_kept(image, media_type=media_type):
             data, media_type = _png(flatten(image)), PNG
-    return Picture(
-        sha256=sha256(data).hexdigest(),
-        media_type=media_type,
-        width=width,
-        height=height,
-        page_number=page_number,
-        data=data,
-    )
+    return encoded_picture(data, media_type=media_type, size=(width, height), page_number=page_number)
 
 
 def encode_frame(image: Image.Image, *, page_number: int | None) -> Picture:
     """Decode the current frame of an open picture to PNG. Check its size first."""
-    data = _png(flatten(image))
-    width, height = image.size
-    return Picture(sha256(data).hexdigest(), PNG, width, height, page_number=page_number, data=data)
+    return encoded_picture(_png(flatten(image)), media_type=PNG, size=image.size, page_number=page_number)
+
+
+def encoded_picture(data: bytes, *, media_type: str, size: tuple[int, int], page_number: int | None) -> Picture:
+    """Make the record of an encoded picture, named by the sha256 of its bytes; `size` is width and height in pixels."""
+    width, height = size
+    return Picture(sha256(data).hexdigest(), media_type, width, height, page_number=page_number, data=data)
 
 
 def check_size(image: Image.Image, *, where: str, limits: Limits) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from ingest_assets.api.tracing import Traces
 from ingest_assets_tests.api.conftest import serving
+from testing.servers import serving_in_thread
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
@@ -48,16 +47,8 @@ class _Taking(BaseHTTPRequestHandler):
         pass
 
 
-@contextmanager
-def collecting() -> Iterator[Collector]:
-    with Collector() as collector:
-        thread = threading.Thread(target=collector.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield collector
-        finally:
-            collector.shutdown()
-            thread.join()
+def collecting() -> AbstractContextManager[Collector]:
+    return serving_in_thread(Collector())
 
 
 def attributes(span: Span) -> dict[str, str | int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -15,6 +14,7 @@ from PIL import Image
 
 from ingest_assets.clients.pictures.openai_describer import OpenAiDescriber
 from ingest_assets.errors import BadInput, ConfigError, OutsideError
+from testing.servers import serving_in_thread
 
 KEY = "sk-very-secret"
 
@@ -54,12 +54,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def service() -> Iterator[Service]:
-    with Service() as service:
-        thread = threading.Thread(target=service.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving_in_thread(Service()) as service:
         yield service
-        service.shutdown()
-        thread.join()
 
 
 @pytest.fixture

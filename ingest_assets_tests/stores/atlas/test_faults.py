@@ -28,13 +28,6 @@ SECRET = "hunter%2B2"
 slow = pytest.mark.slow
 
 
-@pytest.fixture
-def store(opened: Callable[..., AtlasStore]) -> AtlasStore:
-    store = opened()
-    store.prepare()
-    return store
-
-
 @contextmanager
 def failing(server: mongo.Mongod, *commands: str, times: int = 10_000, **how: Any) -> Iterator[None]:
     """Have the server fail these commands."""

@@ -11,7 +11,7 @@ import pytest
 from ingest_assets.stores.atlas.store import AtlasStore
 from ingest_assets_tests.stores.atlas.killed_writer import ADDED, EDITED, NEW, OLD, RECORD, act
 from ingest_assets_tests.stores.builders import DIMENSION, chunks_of, scope_of, vector_of
-from ingest_assets_tests.stores.killing import KilledAt, killed_writer, watching_reader
+from ingest_assets_tests.stores.killing import KilledAt, killed_writer, moments, watching_reader
 from testing import mongo
 from testing.soaking import SOAKING, share
 
@@ -65,14 +65,12 @@ def texts_in(store: AtlasStore) -> list[str]:
     return [chunk.text for chunk in store.chunks(RECORD.file_id)]
 
 
-def moments() -> Iterator[tuple[int, str]]:
+def different_moments() -> Iterator[tuple[int, str]]:
     """Go through the moments before and after each write; the gate goes without those that follow an earlier one.
 
     After a write the database is as it is before the next one. The soak kills at both moments.
     """
-    return (
-        (nth, moment) for nth in count(1) for moment in ("before", "after") if SOAKING or nth == 1 or moment == "after"
-    )
+    return ((nth, moment) for nth, moment in moments() if SOAKING or nth == 1 or moment == "after")
 
 
 @pytest.mark.parametrize(
@@ -86,7 +84,7 @@ def test_a_killed_publication_is_all_old_or_all_new(
     never_crashed = every_row(store)
     outcomes = []
     with watching_reader("atlas", *place) as seen:
-        for nth, moment in moments():
+        for nth, moment in different_moments():
             store.replace(RECORD, chunks_of(RECORD, OLD))
             if not killed_at(action, nth, moment):
                 break
@@ -108,7 +106,7 @@ def test_a_killed_publication_is_all_old_or_all_new(
 def test_a_killed_deletion_is_all_there_or_gone(store: AtlasStore, place: Place, killed_at: KilledAt) -> None:
     outcomes = []
     with watching_reader("atlas", *place) as seen:
-        for nth, moment in moments():
+        for nth, moment in different_moments():
             store.replace(RECORD, chunks_of(RECORD, OLD))
             if not killed_at("delete", nth, moment):
                 break
@@ -142,7 +140,7 @@ def test_a_failure_noted_after_a_killed_deletion_brings_nothing_back(store: Atla
 
 
 def test_a_first_publication_that_is_killed_shows_nothing(store: AtlasStore, killed_at: KilledAt) -> None:
-    for nth, moment in moments():
+    for nth, moment in different_moments():
         store.delete(RECORD.file_id)
         if not killed_at("replace", nth, moment):
             break

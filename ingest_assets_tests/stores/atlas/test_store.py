@@ -5,8 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tracemalloc
-import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -19,10 +18,11 @@ from ingest_assets.records import EmbeddedChunk
 from ingest_assets.stores.atlas.publication import BATCH
 from ingest_assets.stores.atlas.rows import packed
 from ingest_assets.stores.atlas.store import AtlasStore
-from ingest_assets_tests.stores.atlas.test_writers import fail_nearby
+from ingest_assets_tests.stores.atlas.failing import fail_nearby
 from ingest_assets_tests.stores.builders import (
     DIMENSION,
     MODEL,
+    CountedChunks,
     chunks_of,
     record_of,
     scope_of,
@@ -33,16 +33,7 @@ from ingest_assets_tests.stores.builders import (
 from ingest_assets_tests.stores.notes import NOTES, TEXTS, found_texts, names_in
 from testing.mongo import collection
 
-SECRET = "hunter%2B2"
-
 slow = pytest.mark.slow
-
-
-@pytest.fixture
-def store(opened: Callable[..., AtlasStore]) -> AtlasStore:
-    store = opened()
-    store.prepare()
-    return store
 
 
 def spoil(store: AtlasStore, **fields: object) -> str:
@@ -195,22 +186,9 @@ def test_text_that_no_store_can_write_is_refused(store: AtlasStore) -> None:
 
 @slow
 def test_a_long_document_is_written_in_flat_memory(store: AtlasStore) -> None:
-    alive = most = 0
-
-    def gone(_: object) -> None:
-        nonlocal alive
-        alive -= 1
-
-    def long() -> Iterator[EmbeddedChunk]:
-        nonlocal alive, most
-        for each in chunks_of(NOTES, texts_of("long", 20_000)):
-            weakref.finalize(each.vector, gone, None)
-            alive += 1
-            most = max(most, alive)
-            yield each
-
-    assert store.replace(NOTES, long()).chunks == 20_000
-    assert most <= 3 * BATCH
+    long = CountedChunks(chunks_of(NOTES, texts_of("long", 20_000)))
+    assert store.replace(NOTES, long).chunks == 20_000
+    assert long.most <= 3 * BATCH
     assert [chunk.index for chunk in store.chunks(NOTES.file_id, limit=3, offset=19_990)] == [19_990, 19_991, 19_992]
 
 

@@ -13,26 +13,10 @@ from ingest_assets.stores.atlas.store import AtlasStore
 from ingest_assets_tests.stores.builders import (
     chunks_of,
     texts_of,
-    vector_of,
-    with_vector,
 )
 from ingest_assets_tests.stores.notes import NOTES, TEXTS, found_texts, names_in
 
-SECRET = "hunter%2B2"
-
 slow = pytest.mark.slow
-
-
-def fail_nearby(store: AtlasStore) -> None:
-    """Leave a batch of rows behind that are nearer to the query than any other."""
-
-    def failing() -> Iterator[EmbeddedChunk]:
-        for each in chunks_of(NOTES, texts_of("nearer", BATCH)):
-            yield with_vector(each, vector_of("query"))
-        raise OutsideError("away")
-
-    with pytest.raises(OutsideError, match="away"):
-        store.replace(NOTES, failing())
 
 
 @slow

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from ingest_assets.stores.chroma.rows import parts_of
 from ingest_assets.stores.chroma.store import ChromaStore
 from ingest_assets_tests.stores.builders import chunks_of, scope_of, texts_of, vector_of
 from ingest_assets_tests.stores.chroma.killed_writer import NEW, OLD, RECORD, ROWS_PER_WRITE
-from ingest_assets_tests.stores.killing import KilledAt, killed_writer, watching_reader
+from ingest_assets_tests.stores.killing import KilledAt, killed_writer, moments, watching_reader
 
 pytestmark = pytest.mark.slow
 
@@ -87,7 +86,7 @@ def test_a_killed_replacement_is_all_old_or_all_new(
 ) -> None:
     outcomes = []
     with watching_reader("chroma", *place) as seen:
-        for nth, moment in ((nth, moment) for nth in count(1) for moment in ("before", "after")):
+        for nth, moment in moments():
             store.replace(RECORD, chunks_of(RECORD, OLD))
             if not killed_at("replace", nth, moment):
                 break
@@ -111,7 +110,7 @@ def test_a_killed_deletion_is_all_there_or_gone(
 ) -> None:
     outcomes = []
     with watching_reader("chroma", *place) as seen:
-        for nth, moment in ((nth, moment) for nth in count(1) for moment in ("before", "after")):
+        for nth, moment in moments():
             store.replace(RECORD, chunks_of(RECORD, OLD))
             if not killed_at("delete", nth, moment):
                 break

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,6 +24,7 @@ from ingest_assets.stores.chroma.store import ChromaStore
 from ingest_assets_tests.stores.builders import (
     DIMENSION,
     MODEL,
+    CountedChunks,
     chunks_of,
     record_of,
     scope_of,
@@ -177,23 +177,9 @@ def test_a_search_that_a_publication_overtakes_sees_the_new_document(chroma_serv
 
 @pytest.mark.slow
 def test_a_long_document_is_written_in_flat_memory(store: ChromaStore) -> None:
-    alive = most = 0
-
-    def gone(_: object) -> None:
-        nonlocal alive
-        alive -= 1
-
-    def long() -> Iterator[EmbeddedChunk]:
-        nonlocal alive, most
-        for each in chunks_of(NOTES, texts_of("long", 20_000)):
-            weakref.finalize(each.vector, gone, None)
-            alive += 1
-            most = max(most, alive)
-            yield each
-
-    kept = store.replace(NOTES, long())
-    assert kept.chunks == 20_000
-    assert most <= 3 * BATCH
+    long = CountedChunks(chunks_of(NOTES, texts_of("long", 20_000)))
+    assert store.replace(NOTES, long).chunks == 20_000
+    assert long.most <= 3 * BATCH
     assert [chunk.index for chunk in store.chunks(NOTES.file_id, limit=3, offset=19_990)] == [19_990, 19_991, 19_992]
 
 

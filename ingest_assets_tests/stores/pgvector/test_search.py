@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from ingest_assets.stores.pgvector.store import PgVectorStore
 from ingest_assets_tests.stores.builders import (
     DIMENSION,
     MODEL,
+    CountedChunks,
     chunks_of,
     record_of,
     scope_of,
@@ -83,26 +83,18 @@ def memory_mb() -> float:
 
 
 def test_many_chunks_are_written_and_read_in_flat_memory(store: PgVectorStore) -> None:
-    alive = most = 0
     memory: list[float] = []
 
-    def gone(_: object) -> None:
-        nonlocal alive
-        alive -= 1
-
-    def long() -> Iterator[EmbeddedChunk]:
-        nonlocal alive, most
+    def measured() -> Iterator[EmbeddedChunk]:
         for each in chunks_of(NOTES, texts):
-            weakref.finalize(each.vector, gone, None)
-            alive += 1
-            most = max(most, alive)
             if each.chunk.index % 2500 == 2499:
                 memory.append(memory_mb())
             yield each
 
     texts = texts_of("long", share(15_000, 50_000))
-    assert store.replace(NOTES, long()).chunks == len(texts)
-    assert most <= 3 * BATCH
+    long = CountedChunks(measured())
+    assert store.replace(NOTES, long).chunks == len(texts)
+    assert long.most <= 3 * BATCH
     for number, row in enumerate(store.rows(NOTES.file_id)):
         assert row.chunk.index == number
         if number % 2500 == 0:

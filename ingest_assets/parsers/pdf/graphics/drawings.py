@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from hashlib import sha256
+from dataclasses import replace
 from math import sqrt
 from typing import TYPE_CHECKING
 
-from ingest_assets.parsers.building.pictures import PNG
+from ingest_assets.parsers.building.pictures import PNG, encoded_picture
 from ingest_assets.parsers.pdf.graphics.figures import Figure
 from ingest_assets.parsers.pdf.graphics.pictures import PlacedPicture
 from ingest_assets.parsers.pdf.objects import Box
@@ -46,13 +46,5 @@ def _picture(image: Image.Image, figure: Figure, *, page_number: int) -> Picture
         return None
     file = io.BytesIO()
     image.save(file, "PNG", compress_level=1)
-    data = file.getvalue()
-    return Picture(
-        sha256=sha256(data).hexdigest(),
-        media_type=PNG,
-        width=image.width,
-        height=image.height,
-        page_number=page_number,
-        has_text_layer=figure.has_words,
-        data=data,
-    )
+    picture = encoded_picture(file.getvalue(), media_type=PNG, size=image.size, page_number=page_number)
+    return replace(picture, has_text_layer=figure.has_words)

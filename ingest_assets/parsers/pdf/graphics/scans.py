@@ -7,12 +7,12 @@ which OCR reads like any other. Its size is limited before it is drawn, for any 
 from __future__ import annotations
 
 import io
-from hashlib import sha256
+from dataclasses import replace
 from math import sqrt
 from typing import TYPE_CHECKING, cast
 
 from ingest_assets.errors import BadInput
-from ingest_assets.parsers.building.pictures import JPEG, PNG
+from ingest_assets.parsers.building.pictures import JPEG, PNG, encoded_picture
 from ingest_assets.parsers.contract import Limits
 from ingest_assets.parsers.pdf.graphics.pictures import pixels_of
 from ingest_assets.parsers.pdf.objects import PageObjects
@@ -47,15 +47,7 @@ def picture_of(page: PdfPage, objects: PageObjects, *, page_number: int, limits:
     if low == high:
         return None
     data, media_type = _encoded(image)
-    return Picture(
-        sha256=sha256(data).hexdigest(),
-        media_type=media_type,
-        width=image.width,
-        height=image.height,
-        page_number=page_number,
-        is_page=True,
-        data=data,
-    )
+    return replace(encoded_picture(data, media_type=media_type, size=image.size, page_number=page_number), is_page=True)
 
 
 def _drawn(page: PdfPage) -> Image.Image:

@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 
 from ingest_assets.errors import ConfigError, OutsideError
-from ingest_assets.records import EmbeddedChunk
-from ingest_assets.stores.atlas.publication import BATCH
 from ingest_assets.stores.atlas.searching import search as atlas_search
 from ingest_assets.stores.atlas.searching import search_index as atlas_index
 from ingest_assets.stores.atlas.store import AtlasStore
+from ingest_assets_tests.stores.atlas.failing import fail_nearby
 from ingest_assets_tests.stores.builders import (
     DIMENSION,
     chunks_of,
@@ -23,7 +22,6 @@ from ingest_assets_tests.stores.builders import (
     scope_of,
     texts_of,
     vector_of,
-    with_vector,
 )
 from testing import mongo
 
@@ -182,14 +180,7 @@ def test_rows_that_no_generation_owns_take_no_place_among_the_answers(opened: Op
     store = opened()
     store.prepare()
     store.replace(NOTES, chunks_of(NOTES, TEXTS))
-
-    def failing() -> Iterator[EmbeddedChunk]:
-        for each in chunks_of(NOTES, texts_of("nearer", BATCH)):
-            yield with_vector(each, vector_of("query"))
-        raise OutsideError("away")
-
-    with pytest.raises(OutsideError, match="away"):
-        store.replace(NOTES, failing())
+    fail_nearby(store)
     assert found_texts(store, k=12) == sorted(TEXTS)
     assert found_texts(store) == sorted(TEXTS)
 
