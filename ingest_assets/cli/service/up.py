@@ -44,10 +44,10 @@ def up(
 
 
 def daemon() -> None:
-    """Run Dagster's daemon, and the code that it calls, where the other parts run elsewhere.
+    """Run Dagster's daemon without the other parts.
 
-    It needs less of the processor than `dagster-daemon run`, which loads the code anew every minute. Ctrl-C or a TERM
-    signal ends it.
+    The code that the daemon calls runs beside it. The command needs less of the processor than `dagster-daemon run`,
+    which loads the code anew every minute. Ctrl-C or a TERM signal ends it.
     """
     from ingest_assets.cli.service.dagster_parts import dagster_parts
     from ingest_assets.config.home import prepare_home
