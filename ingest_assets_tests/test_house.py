@@ -51,6 +51,13 @@ def test_a_module_begins_with_a_plain_sentence(path: Path) -> None:
     assert not RIDDLE.search(first), first
 
 
+@pytest.mark.parametrize("folder", ["ingest_assets", "ingest_assets_tests", "testing", "benchmarks"])
+def test_what_mypy_is_told_to_ignore_has_a_reason_beside_it(folder: str) -> None:
+    bare = re.compile(r"# type: \bignore(?!\[[a-z, -]+\]  # \w)")
+    lines = ((path, line) for path in (ROOT / folder).rglob("*.py") for line in path.read_text("utf-8").splitlines())
+    assert [f"{named(path)}: {line.strip()}" for path, line in lines if bare.search(line)] == []
+
+
 @pytest.mark.parametrize("name", LONGEST)
 def test_a_file_of_tests_that_runs_first_is_there(name: str) -> None:
     assert [path for tests in PACKAGES.values() for path in tests.rglob("test_*.py") if str(path).endswith(name)] != []

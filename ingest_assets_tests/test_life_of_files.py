@@ -116,7 +116,7 @@ class LifeInAFolder(Life):
 class LifeOnGcs(Life):
     """The same on Google Cloud Storage, which is listed: its events need a service of their own."""
 
-    server: GcsServer  # type: ignore[assignment]
+    server: GcsServer  # type: ignore[assignment]  # another kind of server in place of S3
 
     def __post_init__(self) -> None:
         self.bucket = self.server.new_bucket()
@@ -147,9 +147,10 @@ def life(request: pytest.FixtureRequest, tmp_path: Path, model_cache: Path) -> I
     settings = {"INGEST_DELETE_GRACE_S": "1", "INGEST_DELETE_MAX_SHARE": "1", "INGEST_RETRY_AFTER_S": "5"}
     with ExitStack() as stack:
         if request.param == "folder":
-            life: Life = LifeInAFolder(None, home, model_cache, settings=settings)  # type: ignore[arg-type]  # a folder has no server
+            life: Life = LifeInAFolder(None, home, model_cache, settings=settings)  # type: ignore[arg-type]  # it has no server
         elif request.param == "gcs":
-            life = LifeOnGcs(stack.enter_context(gcs_server(tmp_path)), home, model_cache, settings=settings)  # type: ignore[arg-type]
+            server = stack.enter_context(gcs_server(tmp_path))
+            life = LifeOnGcs(server, home, model_cache, settings=settings)  # type: ignore[arg-type]  # another kind of server in place of S3
         else:
             life = Life(stack.enter_context(s3_server(tmp_path)), home, model_cache, settings=settings)
         life.ingest("prepare")

@@ -25,7 +25,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO, Any, NoReturn
 
 _ROOT = Path(__file__).resolve().parents[1]
 _USED = ("chromadb.api.rust", "dagster._core.instance.factory", "dagster._core.storage.sql", "tokenizers")
@@ -131,7 +131,7 @@ def _receive(server: socket.socket) -> tuple[bytes, list[int]] | None:
     return line, descriptors
 
 
-def _become(request: dict[str, object], descriptors: Sequence[int]) -> NoReturn:
+def _become(request: dict[str, Any], descriptors: Sequence[int]) -> NoReturn:
     """Run the command in this process, and end it as Python ends a script."""
     from ingest_assets.cli.main import main as ingest
 
@@ -139,10 +139,11 @@ def _become(request: dict[str, object], descriptors: Sequence[int]) -> NoReturn:
         os.dup2(descriptor, number)
         os.close(descriptor)
     os.environ.clear()
-    os.environ.update(request["environment"])  # type: ignore[call-overload]
+    os.environ.update(request["environment"])
     os.chdir(str(request["folder"]))
-    sys.argv = [str(Path(sys.executable).with_name("ingest")), *request["words"]]  # type: ignore[misc]
-    sys.exit(ingest())  # type: ignore[func-returns-value]
+    sys.argv = [str(Path(sys.executable).with_name("ingest")), *request["words"]]
+    ingest()
+    sys.exit()
 
 
 if __name__ == "__main__":

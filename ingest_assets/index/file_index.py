@@ -171,7 +171,7 @@ class FileIndex(FileAnswers):
         )
         restore_details(self.database, connection, [record])
         changed = before is None or _ledger_state(before) != (record.state.value, record.version, record.generation)
-        if is_news and (changed or before.state == PassingState.PROCESSING):  # type: ignore[union-attr]
+        if is_news and (before is None or changed or before.state == PassingState.PROCESSING):
             after = connection.execute(select(FILES_TABLE).where(c.file_id == record.file_id)).one()
             tell(self.listeners, connection, after, record.state)
 

@@ -16,7 +16,7 @@ from ingest_assets.cli.main import app, main
 from ingest_assets_tests.cli.command_line import INGEST
 
 HEAVY = {"dagster", "chromadb", "numpy", "openvino", "pydantic", "rich"}
-COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]  # a group of click
 
 
 Ingest = Callable[..., tuple[int, str, str]]

@@ -26,8 +26,8 @@ def arriving(home: Home) -> Iterator[None]:
     """Have files arrive while the block runs, and until they are ingested."""
     files = [home.file(name, f"# {name}\n\nThe boat leaves at {name}.\n") for name in OTHERS]
     command = [str(INGEST), "add", *files, *OWNER]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, env=home.environment, **quiet) as process:  # type: ignore[call-overload]
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, env=home.environment, stdout=quiet, stderr=quiet) as process:
         yield
         assert process.wait() == 0
 

@@ -251,7 +251,7 @@ def test_a_file_deleted_during_its_run_is_not_published(project: Project, monkey
 
     def delete_first(embedder: object, texts: list[str]) -> object:
         project.path("a.txt").unlink(missing_ok=True)
-        return embed(embedder, texts)  # type: ignore[arg-type]
+        return embed(embedder, texts)  # type: ignore[arg-type]  # what a method takes and gives, unchanged
 
     monkeypatch.setattr(type(project.parts.embedder), "embed", delete_first)
     assert not project.ingest(file_id).success

@@ -83,16 +83,16 @@ def test_projects_are_those_of_one_user_that_have_a_record(store: VectorStore) -
     ]
     everybody: object = {"$ne": "nobody"}
     with pytest.raises(ValueError, match="not empty"):
-        store.projects(everybody)  # type: ignore[arg-type]
+        store.projects(everybody)  # type: ignore[arg-type]  # what a caller in error may give
 
 
 def test_a_filter_cannot_be_turned_into_an_operator(store: VectorStore) -> None:
     publish(store, NOTES, NOTES_TEXTS)
     everybody: object = {"$ne": "nobody"}
     with pytest.raises(ValueError, match="as texts"):
-        store.search(vector_of("x"), k=5, scope=Scope(everybody, "engines"))  # type: ignore[arg-type]
+        store.search(vector_of("x"), k=5, scope=Scope(everybody, "engines"))  # type: ignore[arg-type]  # what a caller in error may give
     with pytest.raises(ValueError, match="not empty"):
-        store.delete(everybody)  # type: ignore[arg-type]
+        store.delete(everybody)  # type: ignore[arg-type]  # what a caller in error may give
     assert texts_in(store, NOTES.file_id) == NOTES_TEXTS
 
 

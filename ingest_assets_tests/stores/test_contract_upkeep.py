@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from datetime import datetime
 
 import numpy as np
@@ -71,7 +72,8 @@ def test_a_listing_of_rows_may_be_left_early(store: VectorStore) -> None:
     for _ in range(10):
         rows = store.rows(NOTES.file_id)
         assert next(rows).chunk.index == 0
-        rows.close()  # type: ignore[attr-defined]
+        assert isinstance(rows, Generator)
+        rows.close()
     assert publish(store, NOTES, TEXTS).chunks == 12
 
 

@@ -77,7 +77,7 @@ class Host:
     def launch(self, partition: str, **tags: str) -> str:
         """Launch a run of one partition; return its id."""
         run = self.create(partition, **tags)
-        self.instance.launch_run(run.run_id, None)  # type: ignore[arg-type]
+        self.instance.launch_run(run.run_id, None)  # type: ignore[arg-type]  # it needs no workspace
         return run.run_id
 
     def run(self, partition: str, **tags: str) -> dg.DagsterRun:

@@ -111,7 +111,7 @@ def test_a_register_on_a_full_disk_fails_the_launch_by_name_and_leaves_nothing(
     filler = fill(disk)
     run = host.create("ok")
     with pytest.raises(LauncherUnavailableError, match=r"cannot be noted in .*: No space left on device; make room"):
-        host.instance.launch_run(run.run_id, None)  # type: ignore[arg-type]
+        host.instance.launch_run(run.run_id, None)  # type: ignore[arg-type]  # it needs no workspace
     run = host.read(run.run_id)
     assert (run.status, outcome(run)) == (dg.DagsterRunStatus.FAILURE, "failed")
     assert "No space left on device" in host.said(run.run_id)

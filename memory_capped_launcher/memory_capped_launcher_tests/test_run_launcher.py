@@ -89,7 +89,7 @@ def test_a_tag_raises_the_cap_and_the_event_says_what_was_granted(host: Host) ->
 def test_a_cap_that_no_run_fits_in_is_refused_by_name(host: Host) -> None:
     run = host.create("ok", memory_limit_mb="20")
     with pytest.raises(Exception, match="below the 96 MB"):
-        host.instance.launch_run(run.run_id, None)  # type: ignore[arg-type]
+        host.instance.launch_run(run.run_id, None)  # type: ignore[arg-type]  # it needs no workspace
     run = host.read(run.run_id)
     assert (run.status, outcome(run)) == (dg.DagsterRunStatus.FAILURE, "failed")
     assert "raise memory_limit_mb" in host.said(run.run_id)

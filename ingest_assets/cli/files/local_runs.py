@@ -117,7 +117,7 @@ def _run(
 
 def _launch(instance: dg.DagsterInstance, run_id: str, file_id: str) -> None:
     try:
-        instance.launch_run(run_id, None)  # type: ignore[arg-type]
+        instance.launch_run(run_id, None)  # type: ignore[arg-type]  # the launcher needs no workspace
     except Exception as error:  # any error of the launcher; Dagster has noted it in the run
         raise OutsideError(f"{file_id}: its run could not be started: {error}") from error
 

@@ -315,4 +315,4 @@ def _joined_by_dots(*parts: str) -> str:
 
 
 def _plain(record: object) -> dict[str, object]:
-    return msgspec.to_builtins(record)  # type: ignore[no-any-return]
+    return msgspec.to_builtins(record)  # type: ignore[no-any-return]  # a dict, of a dataclass

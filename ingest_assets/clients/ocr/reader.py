@@ -169,7 +169,7 @@ class OcrReader:
         scale = _detection_scale(height, width)
         interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        resized: Pixels = cv2.resize(bgr, size, interpolation=interpolation)  # type: ignore[assignment]
+        resized: Pixels = cv2.resize(bgr, size, interpolation=interpolation)  # type: ignore[assignment]  # of bytes, as its input
         found = self._map(resized)
         self._detector.release_memory()
         corners, _ = self._find_boxes(found[np.newaxis, np.newaxis], (height, width))

@@ -47,7 +47,7 @@ def _pixels(picture: bytes) -> Pixels:
     import numpy as np
 
     pixels = np.asarray(decode(picture, max_side_px=MAX_SIDE_PX))
-    bgr: Pixels = cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR if pixels.ndim == 2 else cv2.COLOR_RGB2BGR)  # type: ignore[assignment]
+    bgr: Pixels = cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR if pixels.ndim == 2 else cv2.COLOR_RGB2BGR)  # type: ignore[assignment]  # of bytes
     return bgr
 
 

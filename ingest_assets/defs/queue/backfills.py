@@ -92,7 +92,7 @@ def cancel_backfill(instance: dg.DagsterInstance, backfill_id: str, *, shards: i
 def _asked_to_cancel(instance: dg.DagsterInstance, backfill_id: str) -> PartitionBackfill:
     backfill = _find(instance, backfill_id)
     if backfill.status not in {*BULK_ACTION_TERMINAL_STATUSES, BulkActionStatus.CANCELING}:
-        backfill = backfill.with_status(BulkActionStatus.CANCELING)  # type: ignore[no-untyped-call]
+        backfill = backfill.with_status(BulkActionStatus.CANCELING)  # type: ignore[no-untyped-call]  # Dagster gives no types here
         instance.update_backfill(backfill)
     return backfill
 

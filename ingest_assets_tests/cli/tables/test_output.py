@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ingest_assets.cli.tables.file_tables import ProcessedFile, show_file, show_processed
@@ -11,12 +13,12 @@ from ingest_assets.ledger_records import FileRecord, StageCost, State
 LONG_NAME = "a-very-long-name-of-a-file-that-somebody-scanned-and-never-renamed-2026-11-29.pdf"
 
 
-def a_record(filename: str, **otherwise: object) -> FileRecord:
+def a_record(filename: str, **otherwise: Any) -> FileRecord:
     counts = {"pages": 120, "elements": 4800, "pictures": 31, "chunks": 210, "embedded": 200, "reused": 10}
     owner = {"file_id": f"ann:p:{filename}", "user_id": "ann", "project_id": "p", "key": f"ann/p/{filename}"}
     spent = {"seconds": 123.45, "peak_memory_mb": 554.2}
-    fields = {**owner, **counts, **spent, "filename": filename, "state": State.SUCCEEDED, **otherwise}
-    return FileRecord(**fields)  # type: ignore[arg-type]
+    fields: dict[str, Any] = {**owner, **counts, **spent, "filename": filename, "state": State.SUCCEEDED, **otherwise}
+    return FileRecord(**fields)
 
 
 def printed(capsys: pytest.CaptureFixture[str], *records: FileRecord) -> list[str]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,9 +60,9 @@ def test_a_folder_without_a_model_is_refused_by_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"pooling": "pooling_mode_cls_token"}, {"layers": ("Dense",)}])
-def test_another_way_of_pooling_is_refused(tmp_path: Path, wrong: dict[str, object]) -> None:
+def test_another_way_of_pooling_is_refused(tmp_path: Path, wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="mean pooling"):
-        describe(a_model(tmp_path / "mine", **wrong))  # type: ignore[arg-type]
+        describe(a_model(tmp_path / "mine", **wrong))
 
 
 def test_a_damaged_card_is_refused_by_name(tmp_path: Path) -> None:

@@ -76,5 +76,6 @@ def test_a_run_that_a_killed_process_only_created_is_queued_by_the_next(
     others = instance.create_run_for_job(job, tags={SUBMITTED_BY_TAG: "another"})
     assert queue(instance, tmp_path).resume() == [run_id]
     assert queue(instance, tmp_path).resume() == []
-    statuses = [instance.get_run_by_id(each).status for each in (run_id, others.run_id)]  # type: ignore[union-attr]
+    runs = [instance.get_run_by_id(each) for each in (run_id, others.run_id)]
+    statuses = [run.status for run in runs if run is not None]
     assert statuses == [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import docx as python_docx
+from docx.document import Document
 
 from ingest_assets_tests.parsers.reading import member, rewritten
 
 
-def saved(made: object, tmp_path: Path) -> Path:
+def saved(made: Document, tmp_path: Path) -> Path:
     path = tmp_path / "made.docx"
-    made.save(str(path))  # type: ignore[attr-defined]
+    made.save(str(path))
     return path
 
 

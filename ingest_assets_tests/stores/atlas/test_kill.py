@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ingest_assets.stores.atlas.store import AtlasStore
@@ -58,7 +59,7 @@ def every_row(store: AtlasStore) -> list[tuple[Any, ...]]:
     """Return all of the file's rows, but for what tells one writing from another."""
     rows = list(store.rows(RECORD.file_id))
     assert all(row.in_force and row.vector is not None for row in rows)
-    return [(row.chunk, row.vector.tobytes(), row.model, row.filename, row.source) for row in rows]  # type: ignore[union-attr]
+    return [(row.chunk, np.asarray(row.vector).tobytes(), row.model, row.filename, row.source) for row in rows]
 
 
 def texts_in(store: AtlasStore) -> list[str]:

@@ -168,7 +168,8 @@ def test_a_search_that_a_publication_overtakes_sees_the_new_document(chroma_serv
 
     republish()
     overtaken = Interrupted(reader, republish)
-    hits = ChromaSearch(overtaken).nearest(vector_of("x"), k=50, scope=scope_of(NOTES), filters=EVERYTHING)  # type: ignore
+    search = ChromaSearch(overtaken)  # type: ignore[arg-type]  # what is used of a ChromaAccess
+    hits = search.nearest(vector_of("x"), k=50, scope=scope_of(NOTES), filters=EVERYTHING)
     assert {hit.chunk.text for hit in hits} == set(texts_of("version 3", 12))
     assert overtaken.looks == 3
     reader.close()

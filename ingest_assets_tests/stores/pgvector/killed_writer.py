@@ -58,8 +58,8 @@ def _die_at(nth: int) -> None:
         if moments == nth:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    psycopg.Cursor.execute = _around(psycopg.Cursor.execute, moment)  # type: ignore[method-assign]
-    psycopg.Cursor.copy = _around_copy(psycopg.Cursor.copy, moment)  # type: ignore[method-assign]
+    psycopg.Cursor.execute = _around(psycopg.Cursor.execute, moment)  # type: ignore[method-assign]  # for this process
+    psycopg.Cursor.copy = _around_copy(psycopg.Cursor.copy, moment)  # type: ignore[method-assign]  # for this process
     base: Any = psycopg.Connection
     base._exec_command = _around_command(base._exec_command, moment)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -147,7 +147,8 @@ def test_more_readers_than_connections_are_told(store: PgVectorStore, monkeypatc
     with pytest.raises(OutsideError, match="all 4 connections were in use"):
         store.files()
     for listing in listings:
-        listing.close()  # type: ignore[attr-defined]
+        assert isinstance(listing, Generator)
+        listing.close()
     whole_and_working(store)
 
 

@@ -6,6 +6,7 @@ import logging
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import psycopg
 import pytest
@@ -35,8 +36,8 @@ def url(postgres_server: Postgres) -> str:
 def opened() -> Iterator[Open]:
     stores: list[PgVectorStore] = []
 
-    def open_one(url: str, *, dimension: int = DIMENSION, **more: object) -> PgVectorStore:
-        stores.append(PgVectorStore(url, dimension=dimension, **more))  # type: ignore[arg-type]
+    def open_one(url: str, *, dimension: int = DIMENSION, **more: Any) -> PgVectorStore:
+        stores.append(PgVectorStore(url, dimension=dimension, **more))
         return stores[-1]
 
     yield open_one

@@ -42,7 +42,7 @@ def _rendered(page: PdfPage, box: Box) -> Image.Image:
 
 
 def _picture(image: Image.Image, figure: Figure, *, page_number: int) -> Picture | None:
-    if all(low == high for low, high in image.getextrema()):  # type: ignore[misc]
+    if all(low == high for low, high in image.getextrema()):  # type: ignore[misc]  # a pair for each band
         return None
     file = io.BytesIO()
     image.save(file, "PNG", compress_level=1)

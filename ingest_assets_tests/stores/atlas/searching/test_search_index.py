@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import count
@@ -28,31 +28,32 @@ from testing import mongo
 NOTES = record_of("notes.txt")
 TEXTS = texts_of("notes", 12)
 
-Opener = Callable[..., AtlasStore]
-
 _databases = count()
 
 pytestmark = pytest.mark.slow
 
 
+class Opener:
+    """Opens stores on one empty database, behind a search that takes and lags as long as it is told."""
+
+    def __init__(self, replica_set: mongo.Mongod, ending: ExitStack) -> None:
+        self._replica_set, self._ending, self._database = replica_set, ending, f"index{next(_databases)}"
+
+    def __call__(self, *, build_s: float = 0.05, lag_s: float = 0.0, **options: Any) -> AtlasStore:
+        search = mongo.with_search(self._replica_set, build_s=build_s, lag_s=lag_s)
+        return self.at(self._ending.enter_context(search), **options)
+
+    def at(self, uri: str, **options: Any) -> AtlasStore:
+        given: dict[str, Any] = {"database": self._database, "dimension": DIMENSION, "vector_search": True} | options
+        store = AtlasStore(uri, **given)
+        self._ending.callback(store.close)
+        return store
+
+
 @pytest.fixture
 def opened(mongo_replica_set: mongo.Mongod) -> Iterator[Opener]:
-    """Opens stores on one empty database, behind a search that takes and lags as long as it is told."""
-    database = f"index{next(_databases)}"
     with ExitStack() as ending:
-
-        def open_store(*, build_s: float = 0.05, lag_s: float = 0.0, **options: Any) -> AtlasStore:
-            uri = ending.enter_context(mongo.with_search(mongo_replica_set, build_s=build_s, lag_s=lag_s))
-            return opened_at(uri, **options)
-
-        def opened_at(uri: str, **options: Any) -> AtlasStore:
-            given: dict[str, Any] = {"database": database, "dimension": DIMENSION, "vector_search": True} | options
-            store = AtlasStore(uri, **given)
-            ending.callback(store.close)
-            return store
-
-        open_store.at = opened_at  # type: ignore[attr-defined]
-        yield open_store
+        yield Opener(mongo_replica_set, ending)
 
 
 def found_texts(store: AtlasStore, *, k: int = 100) -> list[str]:
@@ -115,7 +116,7 @@ def test_an_index_that_takes_too_long_to_build_is_said(opened: Opener, monkeypat
 
 def test_a_search_without_an_index_is_no_empty_answer(opened: Opener) -> None:
     store = opened()
-    opened.at(store._place._uri, vector_search=False).replace(NOTES, chunks_of(NOTES, TEXTS))  # type: ignore[attr-defined]
+    opened.at(store._place._uri, vector_search=False).replace(NOTES, chunks_of(NOTES, TEXTS))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(atlas_search, "SEARCH_S", 0.2)
         with pytest.raises(ConfigError, match=r"no search index vectors on chunks"):
@@ -124,7 +125,7 @@ def test_a_search_without_an_index_is_no_empty_answer(opened: Opener) -> None:
 
 def test_a_search_of_an_index_that_is_being_built_is_no_empty_answer(opened: Opener) -> None:
     store = opened(build_s=60)
-    opened.at(store._place._uri, vector_search=False).replace(NOTES, chunks_of(NOTES, TEXTS))  # type: ignore[attr-defined]
+    opened.at(store._place._uri, vector_search=False).replace(NOTES, chunks_of(NOTES, TEXTS))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(atlas_index, "BUILD_S", 0.1)
         patch.setattr(atlas_search, "SEARCH_S", 0.2)
@@ -144,7 +145,7 @@ def test_a_server_without_vector_search_is_a_config_error(mongo_replica_set: mon
 def test_a_reader_of_a_late_index_sees_whole_documents_and_never_none(opened: Opener) -> None:
     writer = opened(lag_s=0.4)
     writer.prepare()
-    reader = opened.at(writer._place._uri)  # type: ignore[attr-defined]
+    reader = opened.at(writer._place._uri)
     writer.replace(NOTES, chunks_of(NOTES, texts_of("version 0", 12)))
     seen = set()
 
@@ -188,7 +189,7 @@ def test_rows_that_no_generation_owns_take_no_place_among_the_answers(opened: Op
 def test_an_index_finds_what_comparing_one_by_one_finds(opened: Opener) -> None:
     store = opened()
     store.prepare()
-    exact = opened.at(store._place._uri, vector_search=False)  # type: ignore[attr-defined]
+    exact = opened.at(store._place._uri, vector_search=False)
     store.replace(NOTES, chunks_of(NOTES, texts_of("many", 300)))
     store.replace(record_of("copy.txt"), chunks_of(record_of("copy.txt"), texts_of("many", 20)))
     for query in ("one", "two", "many: paragraph 7 of this document"):
