@@ -47,5 +47,6 @@ def refuse_unsound(embedded: EmbeddedChunk, *, dimension: int) -> None:
         chunk = embedded.chunk
         raise ValueError(
             f"{chunk.file_id}: the vector of chunk {chunk.index} ({chunk.chunk_id}) from {embedded.model} is "
-            f"{found or Fault.WRONG_DIMENSION} (shape {embedded.vector.shape}, {dimension} wanted); mend the embedder"
+            f"{found or Fault.WRONG_DIMENSION} (shape {embedded.vector.shape}, {dimension} wanted); "
+            "correct the embedder"
         )

@@ -22,11 +22,11 @@ class Quota:
     mb: int = 0
     """Megabytes in the bucket."""
     chunks: int = 0
-    """A day."""
+    """Per day."""
     ocr_pages: int = 0
-    """A day."""
+    """Per day."""
     tokens: int = 0
-    """To embed a day; a token is counted as four characters."""
+    """To embed, per day; four characters count as a token."""
 
     @property
     def is_unlimited(self) -> bool:
@@ -77,7 +77,8 @@ def read_quota(text: str, *, name: str) -> Quota:
 def excess(quota: Quota, used: Use, *, adding: Use) -> Excess | None:
     """Return what would be too much if this were added; None if nothing.
 
-    What is used up already is refused also if nothing of it is added, as pages of OCR are not known beforehand.
+    A limit that is used up is exceeded also if nothing of its kind is added: the pages that OCR will read are not known
+    beforehand.
     """
     if quota.files and used.files + adding.files > quota.files:
         return Excess(f"{quota.files} files", ends_with_day=False)

@@ -143,7 +143,7 @@ def _line(row: FoundRow) -> bytes:
 
 
 def _completed(line: bytes, *, number: int, times: Counter[str]) -> bytes:
-    """Give a row the place and the id that it lacks, and one of its own where two rows have the same id."""
+    """Give a row the place and the id that it lacks. Of rows with one id, the later ones get a number behind it."""
     fields = json.loads(line.decode("utf-8", "surrogatepass"))
     fields.setdefault("index", number)
     chunk_id = fields["chunk_id"][:_ID_CHARS] or f"row {number}"

@@ -109,7 +109,7 @@ class Service:
         try:
             repeat_until_stopped([self.open_jobs, searches], stop=self.is_ending, log=_log.info)
         except ConfigError as error:
-            _log.error("uploads: %s; start the service again when it is mended", error)
+            _log.error("uploads: %s; start the service again when that is repaired", error)
 
     def caller_on_this_machine(self, token: str) -> Caller | None:
         """Return the operator who calls with the token of this start; None if it is another one."""

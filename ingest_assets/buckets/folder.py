@@ -1,6 +1,6 @@
 """Serve a folder of this machine as a bucket: mark it, list it, read, put and remove its files.
 
-What is listed, in which order and how fast, stands in `folder_walk.py`.
+`folder_walk.py` decides what is listed, and in which order.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class FolderBucket:
 
     @property
     def is_whole_when_seen(self) -> bool:
-        """A file is seen while it is being copied."""
+        """False: a file is seen while it is being copied."""
         return False
 
     def prepare(self) -> None:
@@ -58,7 +58,7 @@ class FolderBucket:
             self._mark()
 
     def _mark(self) -> None:
-        """Write the mark, whole, unless another process was faster: a store that took its id knows no other."""
+        """Write the mark in one step. One that another process wrote first stays: a store may know its id already."""
         mark, written = self._root / MARK, self._root / f"{MARK}.{secrets.token_hex(4)}.tmp"
         try:
             written.write_text(secrets.token_hex(8) + "\n", encoding="ascii")
@@ -84,7 +84,7 @@ class FolderBucket:
         yield from walk(WalkedFolder(str(self._root)), after)
 
     def stat(self, key: str) -> BucketObject | None:
-        """Return size, version and time of one file; what `list` leaves out is not there."""
+        """Return size, version and time of one file; None for a file that `list` leaves out."""
         path = None if hides(key) else self._path(key)
         found = None if path is None else _stat(path, key)
         if path is None or found is None:
@@ -94,7 +94,7 @@ class FolderBucket:
 
     @contextmanager
     def local(self, key: str, *, version: str = "") -> Iterator[Path]:
-        """Give the file itself: a folder needs no copy. It can change while it is read; ask for its version then."""
+        """Give the file itself, because a folder needs no copy. Compare the version afterwards: the file can change."""
         path, found = self._path(key), self.stat(key)
         if found is None or path is None:
             raise BadInput(f"{key}: it is no longer in the bucket; upload it again")
@@ -180,7 +180,7 @@ class FolderBucket:
 
     @contextmanager
     def _says(self, what: str) -> Iterator[None]:
-        """Turn what the file system says of a writing into what a person can do."""
+        """Turn an error of writing into a message that says what a person can do."""
         try:
             yield
         except OSError as error:
@@ -201,7 +201,7 @@ class FolderBucket:
             )
 
     def _require_volume(self) -> None:
-        """Raise if the folder is empty and has no mark: its volume may not be mounted; no file is gone or put there."""
+        """Raise OutsideError if the folder is empty and has no mark: its volume may not be mounted."""
         if not self.identity() and all(is_passed_over(path.name) for path in self._root.iterdir()):
             raise OutsideError(
                 f"the bucket {self._root} is empty and has no mark of `ingest prepare`: is its volume mounted? "

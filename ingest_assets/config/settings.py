@@ -169,7 +169,7 @@ def _dotenv() -> dict[str, str]:
     try:
         found = dotenv_values(path)
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path.absolute()}: it cannot be read ({error}); mend it or remove it") from error
+        raise ConfigError(f"{path.absolute()}: it cannot be read ({error}); correct it or remove it") from error
     return {name: value for name, value in found.items() if value is not None}
 
 

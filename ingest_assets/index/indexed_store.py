@@ -21,7 +21,7 @@ def indexed(store: VectorStore, index: FileIndex) -> VectorStore:
 
 
 class _IndexedStore:
-    """Everything that does not change a record is the store's own."""
+    """A store that copies changed records into the index; what changes no record is passed on to the store."""
 
     def __init__(self, store: VectorStore, index: FileIndex) -> None:
         self._store = store

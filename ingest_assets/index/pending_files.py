@@ -41,7 +41,7 @@ class PendingFile:
     modified_at: float
     """Seconds since 1970, by the bucket's clock."""
     is_repeated: bool
-    """Its last attempt failed by a fault of the outside."""
+    """Its last attempt failed by no fault of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class IndexCounts:
 
 
 class PendingFiles:
-    """What is pending, by the index."""
+    """Lists what is pending, by the index."""
 
     def __init__(self, database: Database, *, retry_after_s: float) -> None:
         """A file that failed by no fault of its own is pending again after `retry_after_s` seconds."""
@@ -68,8 +68,8 @@ class PendingFiles:
     def next(self, *, limit: int, now: float | None = None) -> list[PendingFile]:
         """Return pending files, so that users take turns.
 
-        Of each user those that have waited for an hour come first, then small files before large ones. The first of
-        each user come before the second of any.
+        The first file of each user comes before the second file of any. A user's files are ordered by size, the
+        smallest first; those that have waited for an hour come before the others.
         """
         now = now or now_s()
         wanted = or_(and_(IS_PENDING, c.is_whole), self._may_be_repeated(now))

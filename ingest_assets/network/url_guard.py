@@ -1,11 +1,11 @@
 """Check every web address that a setting or a request names, before a connection is made to it.
 
-A service that calls addresses it was told can be used to reach what only this host reaches: the cloud's metadata, a
-database on the private network (OWASP, "Server Side Request Forgery"). Three rules follow from the known ways around
-such a check. One strict pattern reads a URL, because two readers that disagree about its host are a hole (Orange Tsai,
-"A New Era of SSRF", 2017). A host is judged by the addresses that it resolves to, each time a connection is made, and
-the connection goes to an address that was judged: a name that resolves to another address a moment later gains nothing.
-Addresses that carry another one inside (IPv4 in IPv6) are refused.
+A service that calls any address it is given can be misused to reach what only this host can reach: the cloud's
+metadata, a database on the private network (OWASP, "Server Side Request Forgery"). Three rules follow from the known
+ways around such a check. One strict pattern reads a URL, because two readers that disagree about its host are a hole
+(Orange Tsai, "A New Era of SSRF", 2017). A host is judged by the addresses that it resolves to, each time a connection
+is made, and the connection goes to an address that was judged: a name that resolves to another address a moment later
+gains nothing. Addresses that carry another one inside (IPv4 in IPv6) are refused.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Resolve = Callable[[str, int], Sequence[str]]
 ALLOW_SETTING = "INGEST_URL_ALLOW"
 ANY_PUBLIC_HOST = "*"
 _MAX_URL = 2_000
-"""Letters. Proxies and servers begin to refuse longer ones."""
+"""Characters. Proxies and servers begin to refuse longer ones."""
 _URL = re.compile(
     r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?"
     r"(?P<target>[/?][a-z0-9._~!$&'()*+,;=:@/?%\[\]-]*)?",
@@ -71,7 +71,7 @@ class WebAddress:
 
     scheme: str
     host: str
-    """In small letters, without brackets and without a dot at its end."""
+    """In lower case, without brackets and without a dot at its end."""
     port: int
     target: str
 
@@ -207,7 +207,7 @@ class UrlGuard:
         return found
 
     def _reason_of_name(self, host: str, port: int) -> str:
-        """Say why a host may not be called, where its name alone tells; an address is judged as one."""
+        """Say why a host may not be called, where its name alone tells it; a host written as an address is one."""
         if (literal := _literal(host)) is not None:
             return self._reason(literal, host=host, port=port)
         if host in _METADATA_NAMES:

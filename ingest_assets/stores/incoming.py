@@ -40,7 +40,7 @@ def require_search(vector: Vector, *, k: int) -> None:
     if k < 1:
         raise ValueError(f"a search asks for at least one answer, not {k}")
     if found := fault(vector, dimension=vector.size):
-        raise ValueError(f"the vector of a query is {found}; mend the embedder")
+        raise ValueError(f"the vector of a query is {found}; correct the embedder")
 
 
 def noted(record: FileRecord, before: FileRecord | None) -> FileRecord:

@@ -52,7 +52,7 @@ from ingest_assets.uploads.names import plain_owner
 
 LINES = "application/x-ndjson"
 _WINDOW = 16
-"""Texts that are embedded at once: a search waits for a third of a second at most before its question is."""
+"""Texts that are embedded at once. A search that comes meanwhile waits for a third of a second at most."""
 _Entity = Annotated[
     str, Path(min_length=1, max_length=MAX_NAME, description="the entity: a project of the entities' user")
 ]
@@ -60,7 +60,7 @@ router = APIRouter(prefix="/api/entities", tags=["chunks"], responses=documented
 
 
 class _AnyText(Convertor[str]):
-    """A part of a path that may hold whatever a client sends: what no entity's name holds is refused by name."""
+    """A part of a path that takes every text, so that a name which no entity can have is refused with a reason."""
 
     regex = "(?s:.*)"
 
@@ -244,7 +244,7 @@ class _Lines:
 
 
 async def _answered(request: Request, lines: _Lines) -> AsyncIterator[bytes]:
-    """Answer lines as they come. What was answered stays, also if the client hangs up or the store goes away."""
+    """Answer lines as they come. What was answered stays indexed, also if the client hangs up or the store is away."""
     try:
         async for whole in _whole_lines(request):
             for answer in await to_thread.run_sync(lines.take, whole):

@@ -1,4 +1,4 @@
-"""Say in answers what became of a job, in the words that the events use too."""
+"""Define the answers about a job; they use the same words as its events."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ingest_assets.uploads.jobs import JobFileStatus, JobStatus
 
 
 class TakenFile(BaseModel):
-    """A file of a job that was taken."""
+    """A file of a job that was accepted."""
 
     file_id: str
     filename: str = Field(description="its name below the project")
@@ -23,7 +23,7 @@ class TakenFile(BaseModel):
 
 
 class JobAnswer(BaseModel):
-    """A job was taken. What becomes of it is told at `status_url`."""
+    """The job was accepted; `status_url` says what becomes of it."""
 
     job_id: str
     state: str

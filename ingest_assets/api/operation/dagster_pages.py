@@ -47,9 +47,9 @@ _GIVEN_BACK = {
     *("content-security-policy", "etag", "last-modified", "location", "vary"),
 }
 _ANSWER_S = 120.0
-"""Dagster has so long to answer; its own limit on a statement of its database is 15 s."""
+"""How long Dagster may take to answer; its own limit on a statement of its database is 15 s."""
 _REFUSED = 1008
-"""The code with which a web socket is closed that its caller may not open (RFC 6455)."""
+"""The code that closes a web socket which its caller may not open (RFC 6455)."""
 _FAILED = 1011
 
 
@@ -123,7 +123,7 @@ async def _exchange(ours: WebSocket, theirs: ClientConnection) -> None:
 
 
 def _as_request(socket: WebSocket) -> Request:
-    """Return the request that asked for a web socket, as one that changes something: what it sends later may."""
+    """Return the request for a web socket as a POST, because what is sent through it later may change something."""
     return Request({**socket.scope, "type": "http", "method": "POST"})
 
 

@@ -139,7 +139,7 @@ def _is_in_charge(instance: dg.DagsterInstance, run_id: str) -> bool:
 def _note_unless_known(
     project: Project, instance: dg.DagsterInstance, run: dg.DagsterRun, error: IngestError, *, state: State
 ) -> None:
-    """Put the end of a file's run into the ledger, unless that has the version; report the checks in any case.
+    """Put the end of a file's run into the ledger, unless it has this version already; report the checks in any case.
 
     A version that was uploaded after the run was asked for, and that the run did not read, stays pending.
     """

@@ -54,7 +54,7 @@ class RtfBlocks:
         """Texts interrupted by a note, header or text box, with the depth of its group and its type."""
         self._aside: list[tuple[ElementType, str]] = []
         self._pictures: list[bytes] = []
-        self._furniture: set[str] = set()
+        self._page_headers: set[str] = set()
         self._is_marked = False
         self._cell: list[str] = []
         self._cells: list[str] = []
@@ -149,9 +149,9 @@ class RtfBlocks:
         _, type_, outer = self._outer.pop()
         text, self.text = self.text.take().strip(), outer
         if type_ in {ElementType.HEADER, ElementType.FOOTER}:
-            if text in self._furniture:
+            if text in self._page_headers:
                 return
-            self._furniture.add(text)
+            self._page_headers.add(text)
         if text:
             self._aside.append((type_, text))
 

@@ -155,7 +155,7 @@ def _is_spaced(sample: list[str]) -> bool:
 
 
 def _beside(header: list[str], block: list[list[str]]) -> list[str]:
-    """Cut the header to the columns of the block: nine thousand names repeated above two cells each would be a bomb."""
+    """Cut the header to the columns of the block: 9,000 names above each block of two columns would be a bomb."""
     return header[: max(map(_filled, block), default=1) or 1]
 
 

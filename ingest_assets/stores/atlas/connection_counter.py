@@ -66,7 +66,7 @@ class ConnectionCounter(monitoring.ConnectionPoolListener):
         """Take note of nothing."""
 
     def pool_cleared(self, _: monitoring.PoolClearedEvent) -> None:
-        """Take note of nothing: each of its connections is told of."""
+        """Take note of nothing: each of its connections has an event of its own."""
 
     def pool_closed(self, _: monitoring.PoolClosedEvent) -> None:
-        """Take note of nothing: each of its connections is told of."""
+        """Take note of nothing: each of its connections has an event of its own."""

@@ -101,7 +101,7 @@ _FULL = "its disk is full; free space or choose a larger cluster, then run it ag
 def _refused(where: str, error: OperationFailure) -> IngestError:
     message = message_of(error)
     if error.code in (_AUTHENTICATION_FAILED, _ATLAS):
-        return ConfigError(f"MongoDB at {where} knows no such user or password ({message}); mend them in MONGO_URI")
+        return ConfigError(f"MongoDB at {where} knows no such user or password ({message}); correct them in MONGO_URI")
     if error.code == _UNAUTHORIZED:
         return ConfigError(
             f"MongoDB at {where} does not let this user do that ({message}); give it readWrite and dbAdmin on the "

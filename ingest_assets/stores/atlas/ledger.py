@@ -117,7 +117,7 @@ def keep(
         raise overtaken(mongo, entry.file_id)
 
 
-def tidied(mongo: MongoCollections, entry: MongoEntry) -> None:
+def note_removed(mongo: MongoCollections, entry: MongoEntry) -> None:
     """Note that the replaced rows are removed, unless a newer generation is in force by now."""
     current = {"_id": {"$eq": entry.file_id}, "incarnation": entry.incarnation, "generation": entry.generation}
     mongo.files.update_one(current, {"$set": {"going": [], "untidy": False}})

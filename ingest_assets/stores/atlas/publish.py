@@ -101,7 +101,7 @@ def _commit(mongo: MongoCollections, publication: MongoPublication, *, index: Se
     else:
         _turn(mongo, after, record, outgoing)
         if outgoing:
-            ledger.tidied(mongo, after)
+            ledger.note_removed(mongo, after)
     return record
 
 

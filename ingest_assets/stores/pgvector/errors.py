@@ -24,8 +24,8 @@ _REFUSED_CONNECTIONS = {
     "no pg_hba.conf entry": "let this host in, in the server's pg_hba.conf",
     "permission denied for database": "GRANT CONNECT ON DATABASE to this user",
     "is not permitted to log in": "ALTER ROLE … LOGIN for this user",
-    "does not exist": f"create it, or mend its name in {SETTING}",
-    "invalid sslmode": f"mend sslmode in {SETTING}",
+    "does not exist": f"create it, or correct its name in {SETTING}",
+    "invalid sslmode": f"correct sslmode in {SETTING}",
     "server does not support SSL": f"take sslmode=require out of {SETTING}, or switch SSL on in the server",
     "certificate verify failed": f"check sslrootcert in {SETTING}",
 }

@@ -48,7 +48,7 @@ class _Publication:
     connection: Connection[Any]
     incoming: IncomingChunks
     before: FileRecord | None
-    there: set[str] = field(default_factory=set)
+    unmatched: set[str] = field(default_factory=set)
     """Chunk ids of rows whose chunk has not arrived again yet."""
 
     @property
@@ -70,14 +70,14 @@ def publish_generation(
     with client.owning(record.file_id) as connection:
         publication = _begin(client, connection, record)
         require_generation(record.file_id, publication.before, expecting=expecting)
-        publication.there = _chunk_ids(publication)
-        outdated = publication.there.intersection(chunk_ids_of(record.file_id, list(rewrite)))
+        publication.unmatched = _chunk_ids(publication)
+        outdated = publication.unmatched.intersection(chunk_ids_of(record.file_id, list(rewrite)))
         _delete(publication, outdated)
-        publication.there -= outdated
+        publication.unmatched -= outdated
         for batch in chain([first], rest):
             _check(publication, batch)
             _publish_batch(publication, batch)
-        _delete(publication, publication.there)
+        _delete(publication, publication.unmatched)
         _count(publication, wanted=len(publication.incoming.seen))
         return _commit(publication, count=len(publication.incoming.seen))
 
@@ -87,14 +87,14 @@ def add_chunks(client: PgClient, record: FileRecord, chunks: Iterable[EmbeddedCh
     first, rest = _first_batch(record, chunks)
     with client.owning(record.file_id) as connection:
         publication = _begin(client, connection, record)
-        publication.there = _chunk_ids(publication)
-        if publication.there and publication.before is not None:
+        publication.unmatched = _chunk_ids(publication)
+        if publication.unmatched and publication.before is not None:
             publication.incoming = IncomingChunks(publication.record, beside=publication.before)
         for batch in chain([first], rest):
             _check(publication, batch)
             _refuse_known(publication, batch)
             _copy(publication, batch)
-        count = len(publication.there) + len(publication.incoming.seen)
+        count = len(publication.unmatched) + len(publication.incoming.seen)
         _count(publication, wanted=count)
         return _commit(publication, count=count)
 
@@ -146,14 +146,14 @@ def _publish_batch(publication: _Publication, batch: Sequence[EmbeddedChunk]) ->
     _delete(publication, outdated)
     _copy(publication, new)
     _move(publication, moved)
-    publication.there.difference_update(known)
+    publication.unmatched.difference_update(known)
 
 
 def _known(publication: _Publication, batch: Sequence[EmbeddedChunk]) -> dict[str, Mapping[str, Any]]:
     """Read the rows of a batch's chunks; `sound` is false where a new vector should replace a damaged one."""
     from psycopg.rows import dict_row
 
-    ids = [each.chunk.chunk_id for each in batch if each.chunk.chunk_id in publication.there]
+    ids = [each.chunk.chunk_id for each in batch if each.chunk.chunk_id in publication.unmatched]
     if not ids:
         return {}
     anew = [each.chunk.chunk_id for each in batch if not each.reused]
@@ -169,7 +169,7 @@ def _known(publication: _Publication, batch: Sequence[EmbeddedChunk]) -> dict[st
 
 def _refuse_known(publication: _Publication, batch: Sequence[EmbeddedChunk]) -> None:
     for embedded in batch:
-        if embedded.chunk.chunk_id in publication.there:
+        if embedded.chunk.chunk_id in publication.unmatched:
             raise ChunkKnown(
                 f"{publication.record.file_id}: it has a chunk of the id {embedded.chunk.chunk_id} already"
             )

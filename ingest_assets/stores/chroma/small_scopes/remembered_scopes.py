@@ -1,7 +1,8 @@
 """Remember the rows of small scopes of a Chroma server while a process searches them.
 
-Other hosts write to a server, and nothing tells this process. So what is remembered says by which publications it was
-read, and a search uses it only if the server's ledger names the same ones now (`rows_of.py`).
+Other hosts write to a server, and nothing tells this process. So the rows of a scope are remembered with the
+publications that they were read from, and a search uses them only if the server's ledger names the same ones now
+(`rows_of.py`).
 
 A scope of 500 rows takes 2 MB. They are written to temporary files that have no name: they take disk, not memory, and
 nothing of a document stays when the process ends, also if it is killed.
@@ -22,7 +23,7 @@ _MOST_SCOPES = 256
 """Each is an open file, of which a process may have 1,024."""
 _MOST_BYTES = 512 << 20
 """100,000 rows take 380 MB."""
-_LEFT = 100
+_PASSED_OVER = 100
 """Searches after which a scope that was too large is looked at again."""
 
 
@@ -37,7 +38,7 @@ class RememberedScopes:
 
     def __init__(self) -> None:
         self._scopes: dict[str, _Remembered] = {}  # in the order of their last search
-        self._left: dict[str, int] = {}
+        self._too_large: dict[str, int] = {}
         self._changing = threading.Lock()
 
     def found(self, scope: str) -> ScopeRows | None:
@@ -59,28 +60,28 @@ class RememberedScopes:
                 while len(self._scopes) > _MOST_SCOPES or self._bytes() > _MOST_BYTES:
                     self._forget(next(iter(self._scopes)))
 
-    def is_left(self, scope: str) -> bool:
+    def was_too_large(self, scope: str) -> bool:
         """Tell whether a scope was too large a few searches ago."""
         with self._changing:
-            if not self._left.get(scope):
+            if not self._too_large.get(scope):
                 return False
-            self._left[scope] -= 1
+            self._too_large[scope] -= 1
             return True
 
-    def leave(self, scope: str) -> None:
+    def note_too_large(self, scope: str) -> None:
         """Note that a scope is too large, and forget its rows."""
         with self._changing:
             self._forget(scope)
-            if len(self._left) >= _MOST_SCOPES:
-                self._left.clear()
-            self._left[scope] = _LEFT
+            if len(self._too_large) >= _MOST_SCOPES:
+                self._too_large.clear()
+            self._too_large[scope] = _PASSED_OVER
 
     def close(self) -> None:
         """Forget everything."""
         with self._changing:
             for scope in list(self._scopes):
                 self._forget(scope)
-            self._left.clear()
+            self._too_large.clear()
 
     def _bytes(self) -> int:
         return sum(each.size_bytes for each in self._scopes.values())

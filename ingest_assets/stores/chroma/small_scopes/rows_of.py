@@ -1,9 +1,9 @@
 """Open the rows of a small scope as they are in force now, and read them from the store where they are not kept yet.
 
-Beside an embedded store a file is right as long as it is there (`kept_scopes.py`). Of a server one request asks for the
-ledger entries of the scope. If they name the publications by which the remembered rows were read, those rows are in
+For an embedded store, a kept file is right as long as it exists (`kept_scopes.py`). For a server, one request reads the
+ledger entries of the scope. If they name the publications that the remembered rows were read from, those rows are in
 force: no publication has the name of another one, and all rows of a publication are there from before its entry until
-after the next entry. If they name others, the files that were published since are read, and the ledger is asked again.
+after the next entry. If they name others, the files that were published since are read, and the ledger is read again.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 _MOST_FILES_KEPT = 500
 _MOST_FILES_REMEMBERED = 100
-"""Fewer, because a server is asked for the entries at each search."""
+"""Fewer, because each search asks a server for the entries."""
 _LOOKS = 3
-"""Looks at a server whose scope changes meanwhile; then the index is asked."""
+"""How often a server is read while its scope changes; after that its index is asked."""
 
 
 def rows_of_small_scope(access: ChromaAccess, scope: str) -> ScopeRows | None:
@@ -66,7 +66,7 @@ def _kept(access: ChromaAccess, files: KeptScopes, scope: str) -> ScopeRows | No
 
 
 def _remembered(access: ChromaAccess, remembered: RememberedScopes, scope: str) -> ScopeRows | None:
-    if remembered.is_left(scope):
+    if remembered.was_too_large(scope):
         return None
     rows = remembered.found(scope)
     try:
@@ -75,7 +75,7 @@ def _remembered(access: ChromaAccess, remembered: RememberedScopes, scope: str) 
                 with access.reading() as store:
                     entries = small_scope_entries(store, scope, most_files=_MOST_FILES_REMEMBERED)
                     if entries is None:
-                        remembered.leave(scope)
+                        remembered.note_too_large(scope)
                         return None
                     if rows is not None and rows.publications == publications_of(entries):
                         in_force, rows = rows, None

@@ -59,12 +59,12 @@ def test_the_scopes_that_were_not_searched_for_longest_are_forgotten_first(monke
 
 
 def test_a_scope_that_was_too_large_is_looked_at_again_after_some_searches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remembered_scopes, "_LEFT", 2)
+    monkeypatch.setattr(remembered_scopes, "_PASSED_OVER", 2)
     remembered = RememberedScopes()
     remembered.keep("a", not_compared(written_for=""))
-    remembered.leave("a")
+    remembered.note_too_large("a")
     assert remembered.found("a") is None
-    assert [remembered.is_left("a") for _ in range(4)] == [True, True, False, False]
+    assert [remembered.was_too_large("a") for _ in range(4)] == [True, True, False, False]
 
 
 @pytest.fixture
