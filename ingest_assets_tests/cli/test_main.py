@@ -137,7 +137,7 @@ def test_names_reach_the_terminal_as_text(ingest: Home) -> None:
 
 
 def test_a_killed_add_is_taken_up_by_the_next(ingest: Home) -> None:
-    path = ingest.file("book.md", "".join(f"# Chapter {n}\n\n{'A word and another. ' * 300}\n\n" for n in range(40)))
+    path = ingest.file("book.md", "".join(f"# Chapter {n}\n\n{'A word and another. ' * 300}\n\n" for n in range(10)))
     process = subprocess.Popen(
         [str(INGEST), "add", path, *OWNER], env=ingest.environment, start_new_session=True, stderr=subprocess.DEVNULL
     )
