@@ -1,4 +1,7 @@
-"""Test the retrievers for LangChain and LlamaIndex on a real service."""
+"""Test the retrievers for LangChain and LlamaIndex on a real service.
+
+Both libraries are imported in the tests: 6 seconds of processor time, which each process of a test run would spend.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,8 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from langchain_core.runnables import RunnableLambda
-from llama_index.core.schema import MetadataMode
 
 from ingest_assets.client import ServiceClient, ServiceRefused
-from ingest_assets.integrations.langchain import ServiceRetriever
-from ingest_assets.integrations.llama_index import ServiceNodeRetriever
 from ingest_assets_tests.api.conftest import Served
 from ingest_assets_tests.api.documented import program
 
@@ -26,6 +25,10 @@ def client(service: Served) -> Iterator[ServiceClient]:
 
 
 def test_langchain_finds_passages_with_their_place(client: ServiceClient) -> None:
+    from langchain_core.runnables import RunnableLambda
+
+    from ingest_assets.integrations.langchain import ServiceRetriever
+
     retriever = ServiceRetriever(client=client, k=2, filters={"filename": "manual"})
     first, second = retriever.invoke("what makes noise?")
     assert first.page_content == "The horn is loud."
@@ -37,6 +40,10 @@ def test_langchain_finds_passages_with_their_place(client: ServiceClient) -> Non
 
 
 def test_llama_index_finds_passages_with_their_place(client: ServiceClient) -> None:
+    from llama_index.core.schema import MetadataMode
+
+    from ingest_assets.integrations.llama_index import ServiceNodeRetriever
+
     first, second = ServiceNodeRetriever(client, k=2, filters={"filename": "manual"}).retrieve("how is light made?")
     assert first.text == "The lamp burns oil."
     assert (first.score or 0) > (second.score or 0)
@@ -49,6 +56,9 @@ def test_llama_index_finds_passages_with_their_place(client: ServiceClient) -> N
 
 
 def test_what_the_service_refuses_reaches_the_program(client: ServiceClient) -> None:
+    from ingest_assets.integrations.langchain import ServiceRetriever
+    from ingest_assets.integrations.llama_index import ServiceNodeRetriever
+
     with pytest.raises(ServiceRefused, match="k"):
         ServiceRetriever(client=client, k=0).invoke("noise")
     with pytest.raises(ServiceRefused, match="k"):
