@@ -24,7 +24,7 @@ from ingest_assets.messaging.outbox_tables import DeliveryState
 from ingest_assets.messaging.outbox_upkeep import count, entries, replay
 from ingest_assets.messaging.webhooks import callback_target, place_of_target, progress_targets
 from ingest_assets_tests.messaging.outbox_parts import WEBHOOK, SetClock, outbox_of, put
-from ingest_assets_tests.messaging.receiver import Receiver, receiving, status
+from testing.receiver import Receiver, receiving, status
 from testing.servers import free_port
 
 SECRET, NEXT_SECRET = "first secret of the tests", "second secret of the tests"

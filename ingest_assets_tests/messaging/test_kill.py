@@ -15,7 +15,7 @@ from ingest_assets.messaging.outbox import LEASE_S
 from ingest_assets.messaging.outbox_upkeep import count
 from ingest_assets_tests.conftest import ROOT
 from ingest_assets_tests.messaging.outbox_parts import WEBHOOK, SetClock, message, outbox_of
-from ingest_assets_tests.messaging.receiver import receiving
+from testing.receiver import receiving
 
 FILES, MESSAGES = "ab", 2
 

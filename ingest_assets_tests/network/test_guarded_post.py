@@ -13,7 +13,7 @@ import pytest
 from ingest_assets.errors import BadInput, OutsideError
 from ingest_assets.network.guarded_post import GuardedPost
 from ingest_assets.network.url_guard import UrlGuard, WebAddress, read_allow_list
-from ingest_assets_tests.messaging.receiver import Receiver, receiving, status
+from testing.receiver import Receiver, receiving, status
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from ingest_assets.messaging.delivery import deliver_due
 from ingest_assets_tests.api.conftest import Served, serving
 from ingest_assets_tests.api.incoming.uploading import status
 from ingest_assets_tests.api.test_service import problem
-from ingest_assets_tests.messaging.receiver import receiving
+from testing.receiver import receiving
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ from ingest_assets.messaging.outbox import Outbox
 from ingest_assets.project import Project
 from ingest_assets_tests.cli.command_line import OWNER, Home
 from ingest_assets_tests.messaging.outbox_parts import WEBHOOK, put
-from ingest_assets_tests.messaging.receiver import receiving
+from testing.receiver import receiving
 
 pytestmark = pytest.mark.slow
 

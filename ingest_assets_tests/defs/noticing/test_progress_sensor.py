@@ -11,7 +11,7 @@ from ingest_assets.defs.definitions import build
 from ingest_assets.defs.noticing.progress_sensor import progress
 from ingest_assets.project import Project
 from ingest_assets_tests.messaging.outbox_parts import put
-from ingest_assets_tests.messaging.receiver import receiving, status
+from testing.receiver import receiving, status
 
 
 def test_a_tick_sends_what_is_due_and_says_what_came_of_it(tmp_path: Path) -> None:
