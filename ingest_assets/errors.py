@@ -1,4 +1,4 @@
-"""The errors this project raises, grouped by who has to act on them.
+"""Define the errors that this project raises, grouped by who has to act on them.
 
 IngestError
 ├── BadInput        the file is at fault: record it by name, go on with the next

@@ -67,7 +67,7 @@ class RequestLog:
         finally:
             route, took_s = getattr(scope.get("route"), "path", ""), time.monotonic() - began
             self._figures.end_request(method=scope["method"], route=route, status=status, seconds=took_s)
-            said = {
+            fields = {
                 "request_id": request_id,
                 "method": scope["method"],
                 "route": route,
@@ -77,7 +77,7 @@ class RequestLog:
                 **({"job_id": state["job_id"]} if "job_id" in state else {}),
                 **({"trace_id": trace_id} if trace_id else {}),
             }
-            _log.info("%s %s %s", scope["method"], route or "(no route)", status, extra={"fields": said})
+            _log.info("%s %s %s", scope["method"], route or "(no route)", status, extra={"fields": fields})
 
 
 class BodyLimit:

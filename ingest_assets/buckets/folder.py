@@ -184,10 +184,10 @@ class FolderBucket:
         try:
             yield
         except OSError as error:
-            said = f"{what}: it cannot be put into {self._root} ({error.strerror})"
+            message = f"{what}: it cannot be put into {self._root} ({error.strerror})"
             if error.errno in NO_NAME:
-                raise BadInput(f"{said}; rename it") from error
-            raise OutsideError(f"{said}; is the disk full, may it be written?") from error
+                raise BadInput(f"{message}; rename it") from error
+            raise OutsideError(f"{message}; is the disk full, may it be written?") from error
 
     def _require_root(self) -> None:
         try:

@@ -1,1 +1,1 @@
-"""The command `ingest`."""
+"""Define the command `ingest`."""

@@ -3,7 +3,7 @@
 A request that the service cannot take now (429 or 503) is sent again after the time that the service names in
 `Retry-After`, and one that did not arrive is sent again too. Every POST carries an `Idempotency-Key`, so that none is
 carried out twice. Everything else that the service refuses is a `ServiceRefused` with status, code and detail of its
-problem document (`docs/api.md`); where it was asked in vain, that is the cause of the `OutsideError`.
+problem document (`docs/api.md`). The `OutsideError` after the last try has the last refusal as its cause.
 
     with ServiceClient("http://localhost:7860", key="ia_…", user_id="ann", project_id="reports") as client:
         job = client.wait(client.upload([Path("tides.pdf")]).job_id)

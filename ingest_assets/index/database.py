@@ -170,6 +170,6 @@ def _begin_at_once(connection: Connection) -> None:
 
 def _reason(error: Exception) -> str:
     """Say what the driver said, in one line, without the statement and its values."""
-    said = str(error.orig) if isinstance(error, DBAPIError) else str(error)
-    first = next(iter(said.strip().splitlines()), "") or type(error).__name__
+    message = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+    first = next(iter(message.strip().splitlines()), "") or type(error).__name__
     return f"{first}; is its disk full, or its server away?"

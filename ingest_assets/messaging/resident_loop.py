@@ -66,7 +66,7 @@ def _repeat(
     pause_s = 0.0
     while not stop.is_set():
         try:
-            said = action.act()
+            report = action.act()
             pause_s = 0.0
         except ConfigError as error:
             fatal.append(error)
@@ -74,9 +74,9 @@ def _repeat(
             return
         except Exception as error:  # noqa: BLE001 - a door's outermost loop: an outage of one service ends nothing
             pause_s = min(max(2 * pause_s, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
-            said = f"{_first_line(error)}; tried again in {pause_s:.0f} s"
-        if said:
-            log(f"{action.name}: {said}")
+            report = f"{_first_line(error)}; tried again in {pause_s:.0f} s"
+        if report:
+            log(f"{action.name}: {report}")
         if pause_s:
             stop.wait(pause_s)
         else:
@@ -86,5 +86,5 @@ def _repeat(
 
 def _first_line(error: Exception) -> str:
     """Say what failed; errors of libraries may hold statements and values in their further lines."""
-    said = next(iter(str(error).splitlines()), "")
-    return said or type(error).__name__
+    line = next(iter(str(error).splitlines()), "")
+    return line or type(error).__name__

@@ -250,12 +250,12 @@ class Keeping:
         return described, pause_s
 
     def is_done(self, file_id: str, found: BucketObject) -> bool:
-        """Tell whether a version in the bucket was read already, and not in vain."""
+        """Tell whether a version in the bucket was read already, and the attempt did not fail."""
         attempted = self._attempted(file_id, found.version)
         return attempted is not None and not State(attempted.ledger_state).is_failure
 
     def has_failed(self, file: JobFile) -> bool:
-        """Tell whether the version of a file was attempted in vain, and nothing tries it again by itself."""
+        """Tell whether the attempt at the version of a file failed, and nothing tries it again by itself."""
         attempted = self._attempted(file.file_id, file.version)
         state = State(attempted.ledger_state) if attempted is not None else State.SUCCEEDED
         return state.is_failure and state is not State.OUT_OF_MEMORY

@@ -45,8 +45,8 @@ def files(
     """List files page by page: first those that no run has tried yet, then those of the ledger, each by file_id."""
     project, by_scope = service.project, ScopeFiles(service.project.database)
     waiting = by_scope.new(scope, limit=limit + 1, offset=offset)
-    said = project.file_details.of_files([each.file_id for each in waiting])
-    new = [FileEntry.of_new(each, metadata=said.get(each.file_id, "")) for each in waiting]
+    metadata = project.file_details.of_files([each.file_id for each in waiting])
+    new = [FileEntry.of_new(each, metadata=metadata.get(each.file_id, "")) for each in waiting]
     wanted, found = limit + 1 - len(new), new
     if wanted:
         before = by_scope.count_new(scope)

@@ -131,7 +131,7 @@ def _begin(
 
 
 def _have_it_tried_again(service: Service, file: JobFile) -> None:
-    """Have a version that was attempted in vain attempted again; a new one waits for its run already."""
+    """Have a version whose attempt failed attempted again; a new version waits for its run already."""
     if service.keeping.has_failed(file):
         with suppress(FileIsBusy):  # a run reads it now
             ask_again(service.project, file.file_id, afresh=False)

@@ -1,1 +1,1 @@
-"""The commands about the bucket as a whole, and what `ingest status` says of it."""
+"""Define the commands about the bucket as a whole, and what `ingest status` says of it."""

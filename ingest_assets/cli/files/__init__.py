@@ -1,1 +1,1 @@
-"""The commands about files: put in, run, list, search, remove."""
+"""Define the commands about files: put in, run, list, search, remove."""

@@ -48,7 +48,7 @@ def add_files(
         ConfigError: the home or the callback cannot be used.
     """
     target = _target_of(callback, settings)
-    said = metadata_text(read_metadata(metadata)) if metadata else None
+    metadata_json = metadata_text(read_metadata(metadata)) if metadata else None
     wanted = [(path, nfc(name)) for path, name in files_of(paths)]
     _refuse_doubles(wanted)
     with ExitStack() as stack:
@@ -60,7 +60,7 @@ def add_files(
         adding = _Adding(project, scope, bar=stack.enter_context(_live(quiet)), stack=stack)
         if target:
             _call_back(project, target, [key_for(scope.user_id, scope.project_id, name) for _, name in wanted])
-        added = [adding.add(path, name, metadata=said) for path, name in wanted]
+        added = [adding.add(path, name, metadata=metadata_json) for path, name in wanted]
         if target:
             _tell_unchanged(project, target, [each.record for each in added if each.unchanged])
         return added

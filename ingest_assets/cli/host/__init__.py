@@ -1,1 +1,1 @@
-"""The commands about this host: its plan, its settings, its home."""
+"""Define the commands about this host: its plan, its settings, its home."""

@@ -1,1 +1,1 @@
-"""The commands about messages: what has changed in the bucket, and what other applications are told."""
+"""Define the commands about messages: what has changed in the bucket, and what other applications are told."""

@@ -166,6 +166,6 @@ def _require_key_of_file(key: str) -> None:
         raise BadInput(f"{key}: files of this name are passed over (hidden, locked or unfinished files); rename it")
 
 
-def _log(said: str) -> None:
+def _log(message: str) -> None:
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
-    typer.echo(f"{now} {printable(said)}")
+    typer.echo(f"{now} {printable(message)}")

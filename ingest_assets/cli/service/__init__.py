@@ -1,1 +1,1 @@
-"""The commands of the HTTP service, and of the processes that run beside it."""
+"""Define the commands of the HTTP service, and of the processes that run beside it."""

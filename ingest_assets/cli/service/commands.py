@@ -77,8 +77,8 @@ def mcp(
     key = None if http else settings.api_key.get_secret_value()
     tools = AssistantTools(url, key=key, user_id=user, project_id=project)
     if http:
-        said = f"the MCP server answers at http://{address}:{port}/mcp"
-        run_http(tools, address=address, port=port, started=lambda: typer.echo(said, err=True))
+        greeting = f"the MCP server answers at http://{address}:{port}/mcp"
+        run_http(tools, address=address, port=port, started=lambda: typer.echo(greeting, err=True))
     else:
         run_stdio(tools)
 

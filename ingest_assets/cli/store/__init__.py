@@ -1,1 +1,1 @@
-"""The commands about the whole store, and the one that moves in from an earlier system."""
+"""Define the commands about the whole store, and the one that moves in from an earlier system."""

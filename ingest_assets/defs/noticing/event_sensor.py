@@ -57,8 +57,8 @@ def receive_waiting(project: Project, *, within_s: float) -> str:
 
 def say_reading(found: QueueReading) -> str:
     """Say in one line what was received."""
-    said = f"{found.messages} messages, {found.keys} keys to look at, {found.set_aside} set aside"
-    return f"{said}; passed over: {_counts(found.passed_over)}" if found.passed_over else said
+    summary = f"{found.messages} messages, {found.keys} keys to look at, {found.set_aside} set aside"
+    return f"{summary}; passed over: {_counts(found.passed_over)}" if found.passed_over else summary
 
 
 def _counts(passed_over: Mapping[str, int]) -> str:

@@ -57,8 +57,8 @@ def upload_bucket(context: dg.SensorEvaluationContext, ingest_project: Parts) ->
     wanted = wanted_runs(context.instance, ingest_project, within_s=LOOK_S)
     if is_beating(ingest_project.database, RUNS_LISTENER):
         wanted.ingest.clear()  # `ingest listen` asks for them; two requests at one time would be two runs
-    for said in [problem, *problems_of(wanted)] if problem else problems_of(wanted):
-        context.log.warning(said)
+    for problem_text in [problem, *problems_of(wanted)] if problem else problems_of(wanted):
+        context.log.warning(problem_text)
     count = ingest_project.settings.shards
     add_partitions(context.instance, [each.file_id for each in wanted.ingest], count=count)
     ingest_project.deletes.purged(wanted.purge)

@@ -177,8 +177,8 @@ def _title(text: str, level: int) -> str:
 
 def _picture(sha256: str, caption: Caption | None) -> str:
     """Show a picture by its caption; its address is its hash, under which the JSON describes it."""
-    said = _ENDS_TITLE.sub(" ", caption.caption).strip() if caption else ""
-    shown = f"![{said.replace('[', '(').replace(']', ')')}](picture:{sha256})"
+    description = _ENDS_TITLE.sub(" ", caption.caption).strip() if caption else ""
+    shown = f"![{description.replace('[', '(').replace(']', ')')}](picture:{sha256})"
     read = caption.text.strip() if caption else ""
     return shown + ("\n\n> " + read.replace("\n", "\n> ") if read else "")
 
@@ -201,18 +201,18 @@ def _exported(element: Element, picture: Picture | None, caption: Caption | None
 def exported_picture(sha256: str, picture: Picture | None, caption: Caption | None) -> ExportedPicture:
     """Join a picture with its caption; what is not known of it is empty."""
     known = picture or Picture(sha256=sha256, media_type="", width=0, height=0)
-    said = caption or Caption(picture=sha256, caption="", text="", page_number=None, model="")
+    shown = caption or Caption(picture=sha256, caption="", text="", page_number=None, model="")
     return ExportedPicture(
         sha256=sha256,
         media_type=known.media_type,
         width=known.width,
         height=known.height,
-        caption=said.caption,
-        text=said.text,
-        model=said.model,
-        confidence=said.confidence,
-        is_doubtful=said.is_doubtful,
-        problem=said.problem,
+        caption=shown.caption,
+        text=shown.text,
+        model=shown.model,
+        confidence=shown.confidence,
+        is_doubtful=shown.is_doubtful,
+        problem=shown.problem,
         is_page=known.is_page,
     )
 

@@ -98,8 +98,8 @@ class PgClient:
     def connections(self) -> ConnectionCounts:
         """Count the connections of the pool."""
         pool, in_use = self._pool, self._in_use
-        said = pool.get_stats() if pool is not None else {}
-        return ConnectionCounts(in_use, said.get("pool_available", 0), said.get("requests_waiting", 0))
+        counts = pool.get_stats() if pool is not None else {}
+        return ConnectionCounts(in_use, counts.get("pool_available", 0), counts.get("requests_waiting", 0))
 
     def close(self) -> None:
         """Close the connections; the next call opens them again."""
