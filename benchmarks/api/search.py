@@ -5,8 +5,8 @@
 Chunks are made (`benchmarks/stores/documents.py`) and written in bulk; questions are words, embedded by the service.
 The columns are p50 and p95 in milliseconds and the service's processor time for a search: of the first search of each
 scope, of searches of scopes in turn at rest, and of the same while a process publishes one document of 5,000 chunks
-after the other. That process embeds nothing, unlike a run, so that the store is written to all the time. With
-`--filled FOLDER` an embedded Chroma is filled once and used again.
+after the other, at the niceness of a run. That process embeds nothing, unlike a run, so that the store is written to
+all the time. With `--filled FOLDER` an embedded Chroma is filled once and used again.
 """
 
 from __future__ import annotations
@@ -34,12 +34,15 @@ from ingest_assets.config.settings import Settings
 from ingest_assets.ledger_records import FileRecord, Scope
 from ingest_assets.project import Project
 from ingest_assets.records import EmbeddedChunk
+from ingest_assets.stages.embed import Embedder
 from ingest_assets.stores.chroma.rows import ChromaEntry, chunk_row, ledger_row, row_id
 from ingest_assets.stores.chroma.store import ChromaStore
 from ingest_assets.stores.contract import VectorStore
+from ingest_assets.wiring import open_embedder
+from memory_capped_launcher.limits import LauncherConfig
 from testing.servers import STOP_S, free_port
 
-PER_DOCUMENT, LONG, AT_ONCE = 100, 5_000, 5_000
+PER_DOCUMENT, LONG, AT_ONCE, A_WINDOW = 100, 5_000, 5_000, 64
 _SERVE = "from ingest_assets.cli.main import main; main()"
 
 
@@ -52,9 +55,10 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=200)
     parser.add_argument("--filled", type=Path, help="folder of an embedded Chroma that is filled once")
     parser.add_argument("--publish", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--embed", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.publish:
-        return publish(*given.publish)
+        return publish(*given.publish, embeds=given.embed)
     print(f"{os.cpu_count()} cores, {platform.machine()}, load {os.getloadavg()[0]:.1f}", flush=True)
     for name in given.stores:
         with STORES[name]() as new_place:
@@ -202,9 +206,13 @@ def service(address: tuple[str, ...]) -> Iterator[tuple[str, int]]:
 
 
 @contextmanager
-def publishing(address: tuple[str, ...]) -> Iterator[None]:
-    """Publish long documents in another process until the block ends; begin when the first rows are written."""
+def publishing(address: tuple[str, ...], *, embeds: bool = False) -> Iterator[None]:
+    """Publish long documents in another process until the block ends; begin when the first chunks are made.
+
+    With `embeds` it embeds each chunk as a run does, and writes as often as a run.
+    """
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.api.search", "--publish", *address]
+    command += ["--embed"] if embeds else []
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -216,21 +224,37 @@ def publishing(address: tuple[str, ...]) -> Iterator[None]:
         process.wait(STOP_S)
 
 
-def publish(kind: str, location: str, database: str) -> None:
-    """Publish one long document after the other, of an owner whom nobody asks about."""
+def publish(kind: str, location: str, database: str, *, embeds: bool) -> None:
+    """Publish one long document after the other, of an owner whom nobody asks about, at the niceness of a run."""
+    os.nice(LauncherConfig().niceness)
+    embedder = open_embedder(model_settings()) if embeds else None
     store = opened(kind, location, database)
     number = time.time_ns()
     while True:
         record = replace(record_of(number), user_id="writer", project_id="long", model=MODEL, dimension=DIMENSION)
-        store.replace(record, _told(chunks_of(record, LONG)))
+        chunks = _told(chunks_of(record, LONG), at=A_WINDOW if embedder else AT_ONCE // 5)
+        store.replace(record, _embedded(chunks, embedder) if embedder else chunks)
         number += 1
 
 
-def _told(chunks: Iterator[EmbeddedChunk]) -> Iterator[EmbeddedChunk]:
+def model_settings() -> Settings:
+    """Return the settings of this environment's model."""
+    return Settings.model_validate(
+        {name: value for name, value in os.environ.items() if name.startswith("INGEST_MODEL")}
+    )
+
+
+def _told(chunks: Iterator[EmbeddedChunk], *, at: int) -> Iterator[EmbeddedChunk]:
     for number, chunk in enumerate(chunks):
-        if number == AT_ONCE // 5:
+        if number == at:
             print("begun", flush=True)
         yield chunk
+
+
+def _embedded(chunks: Iterator[EmbeddedChunk], embedder: Embedder) -> Iterator[EmbeddedChunk]:
+    for window in batches(chunks, A_WINDOW):
+        vectors = embedder.embed([each.chunk.text for each in window])
+        yield from (replace(each, vector=vector) for each, vector in zip(window, vectors, strict=True))
 
 
 if __name__ == "__main__":

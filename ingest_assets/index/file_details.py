@@ -45,6 +45,8 @@ class FileDetails:
     def of_files(self, file_ids: Sequence[str]) -> dict[str, str]:
         """Return what is said of some files, by file_id; files of which nothing is said are left out."""
         found: dict[str, str] = {}
+        if not file_ids:
+            return found
         with self._database.begin(writes=False) as connection:
             for names in batches(file_ids, _AT_ONCE):
                 rows = connection.execute(select(_c.file_id, _c.metadata).where(_c.file_id.in_(names)))
