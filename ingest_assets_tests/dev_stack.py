@@ -46,6 +46,7 @@ class Stack:
             "DAGSTER_HOME": str(home),
             "INGEST_MODEL_CACHE": str(model_cache),
             "INGEST_SETTLE_S": "1",
+            "INGEST_DELETE_GRACE_S": "1",
             "INGESTION_PORT": str(service_port),
             "DAGSTER_PORT": str(port),
             **settings,

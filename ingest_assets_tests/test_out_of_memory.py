@@ -86,7 +86,7 @@ def test_what_is_pending_is_worked_off_by_name_and_number(tmp_path: Path, model_
     bucket.mkdir(parents=True)
     for number in range(3):
         (bucket / f"{number}.txt").write_text(f"The lamp {number} is lit at dusk.")
-    settled = {"INGEST_SETTLE_S": "0"}
+    settled = {"INGEST_SETTLE_S": "0", "INGEST_DELETE_GRACE_S": "1"}  # `--until-empty` waits for the grace
     assert "1 files processed, 0 removed, 2 left" in home("work", "--max-files", "1", code=4, settings=settled)
     assert "2 files processed, 0 removed, 0 left" in home("work", "--until-empty", settings=settled)
     (bucket / "1.txt").unlink()

@@ -39,6 +39,7 @@ def begin(home: Home) -> None:
 
 def is_whole(home: Home, kept: set[str]) -> None:
     """Start from what was restored: exactly the files of the bucket are found, and nothing disagrees."""
+    home.environment["INGEST_DELETE_GRACE_S"] = "1"
     home("prepare")
     home("work", "--until-empty")
     home("validate")
