@@ -28,15 +28,12 @@ _SOAKED = (
 """Tests of `make soak` beside those of hypothesis: they kill processes, or do a share of their work in the gate."""
 
 LONGEST = (
-    *("test_backfills.py", "cli/store/test_commands.py", "test_life_of_files.py", "test_out_of_memory.py"),
-    *("test_dev.py", "launcher_tests/test_deaths.py", "test_run_launcher.py", "defs/test_ingest_file.py"),
-    *(
-        "atlas/test_kill.py",
-        "test_blip_describer.py",
-        "cli/test_main.py",
-        "test_releases.py",
-        "cli/bucket/test_commands.py",
-    ),
+    *("test_backfills.py", "test_life_of_files.py", "cli/test_main.py", "chroma/test_kill.py"),
+    *("test_object_buckets.py", "test_dev.py", "test_out_of_memory.py", "test_postgres_instance.py"),
+    *("atlas/test_kill.py", "test_blip_describer.py", "launcher_tests/test_deaths.py"),
+    *("cli/bucket/test_commands.py", "defs/test_ingest_file.py", "cli/store/test_commands.py", "test_restores.py"),
+    *("test_releases.py", "chroma/test_store.py", "test_rapidocr_captioner.py", "test_run_launcher.py"),
+    *("defs/assets/test_pictures.py", "test_listen.py", "page/test_page_in_browser.py", "test_readme.py"),
 )
 """Files of slow tests that run first, so that at the end no process waits long for the other."""
 
