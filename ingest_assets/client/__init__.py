@@ -13,10 +13,9 @@ from ingest_assets.client.answers import (
     ServiceJob,
     TakenJob,
 )
-from ingest_assets.client.service_client import TRIES, ServiceClient, ServiceRefused
+from ingest_assets.client.service_client import ServiceClient, ServiceRefused
 
 __all__ = [
-    "TRIES",
     "ServiceBatch",
     "ServiceChunk",
     "ServiceClient",

@@ -72,8 +72,8 @@ WRONG: dict[str, tuple[str, str, bytes, str]] = {
         "body.filters.metadata.a",
     ),
     "half a character": ("/search", JSON, ASKED.replace(b'"x"', b'"\\ud800"') + b'"k": 1}', "body.query"),
-    "a location with NaN": ("/ingest-file", JSON, located(b"NaN"), "NaN and Infinity are no JSON; leave them out"),
-    "a location with infinity": ("/ingest-file", JSON, located(b"[1e999]"), "NaN and Infinity are no JSON"),
+    "a location with NaN": ("/ingest-file", JSON, located(b"NaN"), "JSON does not have (NaN or Infinity); write null"),
+    "a location with infinity": ("/ingest-file", JSON, located(b"[1e999]"), "JSON does not have (NaN or Infinity)"),
     "a location of this machine": ("/ingest-file", JSON, b'{"location": "file:///etc/hosts"}', "write s3://"),
     "a location above": ("/ingest-file", JSON, b'{"location": "ann/p/../../x"}', "USER/PROJECT/FILENAME"),
     "a callback to the cloud": (

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest_assets import client as module
-from ingest_assets.client import ServiceClient, ServiceRefused
+from ingest_assets.client import ServiceClient, ServiceRefused, service_client
 from ingest_assets.errors import BadInput, ConfigError, OutsideError
 from ingest_assets_tests.api.conftest import Served, serving
 from ingest_assets_tests.api.documented import program
@@ -77,7 +76,7 @@ def test_chunks_are_handed_in_and_duplicates_counted(client: ServiceClient) -> N
 
 @pytest.mark.slow
 def test_a_document_is_listed_read_searched_and_removed(service: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_PAGE", 2)  # so that three chunks are two pages
+    monkeypatch.setattr(service_client, "_PAGE", 2)  # so that three chunks are two pages
     texts = ["The lamp burns oil.", "The horn is loud in fog.", "The ferry leaves at nine."]
     with ServiceClient(service.url, user_id="entities", project_id="keepers") as client:
         client.add_chunks("keepers", [chunk(number, text) for number, text in enumerate(texts)])
@@ -177,7 +176,7 @@ def test_a_request_that_has_to_wait_is_sent_again_with_its_key(busy: tuple[str, 
                 client.add_chunks("e", [chunk(0, "words")])
             assert isinstance(away.value.__cause__, ServiceRefused)
             assert away.value.__cause__.code == "busy"
-            assert len(handler.keys) == module.TRIES
+            assert len(handler.keys) == service_client.TRIES
         else:
             assert client.add_chunks("e", [chunk(0, "words")]).success
             assert len(handler.keys) == 2
