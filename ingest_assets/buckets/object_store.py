@@ -38,7 +38,7 @@ class ObjectChanged(Exception):
 
 
 class ObjectWriter(Protocol):
-    """An object that is being written piece by piece, and is there when the last is."""
+    """An object that is written piece by piece. It can be seen when the last piece is written."""
 
     def write(self, data: bytes) -> None:
         """Add bytes; about 5 MB of them are in memory at once."""

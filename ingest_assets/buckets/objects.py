@@ -3,9 +3,10 @@
 Objects are whole when they are seen, so none has to rest before it is read. They are read through the spool, one
 version each: a copy of another version than the one that was asked for is never given.
 
-A name that is not in composed letters is another object than its composed form. The composed one is the file, then
-those that are decomposed (NFD) from some folder on, as when a Mac uploads below a folder that an application made. What
-is left over is reported. So a listing asks once or twice more for each name that is not composed, and for no other.
+Unicode writes many letters in two forms, and an object store takes them for two names. The object with the composed
+name (NFC) is the file. Where there is none, it is the object whose name is decomposed (NFD) from some folder on, as
+when a Mac uploads below a folder that an application made. Objects of other forms are reported. So a listing asks once
+or twice more for each name that is not composed, and for no other.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class ObjectBucket:
         """Write a random id into the mark; a bucket that may not be written stays unmarked.
 
         Raises:
-            ConfigError: it is not there, or may not be read. Buckets are made by who pays for them, in a region.
+            ConfigError: it is not there, or may not be read. Its owner makes it, who chooses the region and pays.
         """
         try:
             if self.identity():
@@ -74,7 +75,7 @@ class ObjectBucket:
                 yield _object(found)
 
     def stat(self, key: str) -> BucketObject | None:
-        """Return size, version and time of one object; what `list` leaves out is not there."""
+        """Return size, version and time of one object; None for an object that `list` leaves out."""
         found = self._find(key)
         return None if found is None else _object(found)
 
@@ -128,7 +129,7 @@ class ObjectBucket:
     def publish_staged(self, name: str, key: str, *, over: str) -> BucketObject:
         """Copy an object from the hidden prefix to its key, inside the store, and remove it there.
 
-        A process may be killed between the two, so the copy carries the upload's name: another copy of it is none.
+        A process may be killed between the two, so the copy carries the upload's name: it is not made twice.
         """
         self._require_possible(key)
         self._require_known()

@@ -30,7 +30,7 @@ _FRESH_S = 600.0
 
 
 class FileIndex(FileAnswers):
-    """The index of one project's files: it answers, and it is kept."""
+    """The index of one project's files: reads it, and keeps it up to date."""
 
     def __init__(self, database: Database, *, listeners: Sequence[Listener] = ()) -> None:
         """Take the database, and what is told of each change in the change's own transaction."""

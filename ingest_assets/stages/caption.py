@@ -113,10 +113,10 @@ def caption(
 ) -> Iterator[Caption]:
     """Caption each distinct picture once, in order, after the finished ones.
 
-    Without a captioner no text is read; without a describer nothing is described, and `undescribed` says why where one
-    was meant to. `load` gives the bytes of a sha256 whose picture carries none. A picture that is `known` is not looked
-    at again, unless it had a problem. Pictures in `unread`, numbered from 1, are not tried and get a record with the
-    problem. So do the pictures in `repeated`, by sha256, which stand on most pages.
+    Without a captioner no text is read; without a describer nothing is described, and `undescribed` says why, if a
+    describer was wanted. `load` gives the bytes of a sha256 whose picture carries none. A picture that is `known` is
+    not looked at again, unless it had a problem. Pictures in `unread`, numbered from 1, are not tried and get a record
+    with the problem. So do the pictures in `repeated`, by sha256, which stand on most pages.
 
     Raises:
         OutsideError, ConfigError: from the models.
