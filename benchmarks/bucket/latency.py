@@ -4,8 +4,9 @@
 
 A real S3 with its queue and Dagster's daemon run on loopback, on a home of their own with embedded Chroma. Files are
 uploaded one after the other, each at a random moment after the one before was done, so that the sensors are met at
-every phase of their rounds. A file counts as searchable when the index says so, which is told after the store has it; asked
-every 20 ms. Three files come first, so that the warm process has learnt what runs of such files import. The seed is fixed.
+every phase of their rounds. A file counts as searchable when the index says so, which is told after the store has it;
+it is asked every 20 ms. Three files come first, so that the warm process has learnt what runs of such files import. The
+seed is fixed.
 """
 
 from __future__ import annotations
