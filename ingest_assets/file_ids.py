@@ -65,6 +65,8 @@ def key_for(user_id: str, project_id: str, filename: str) -> str:
     for name, value in (("user", user_id), ("project", project_id)):
         if "/" in value:
             raise BadInput(f"the {name} {value!r} holds a slash: it would name another owner; leave it out")
+        if value in {".", ".."}:
+            raise BadInput(f"the {name} {value!r} is no name but a place of a folder; choose another name")
     key = f"{user_id}/{project_id}/{filename}"
     file_id_of(key)
     return nfc(key)

@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from ingest_assets.access.callers import Forbidden
 from ingest_assets.buckets.contract import NameTaken
@@ -104,6 +105,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(IngestError, _on_our_error)
     app.add_exception_handler(RequestValidationError, _on_wrong_request)
     app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(ClientDisconnect, _on_gone)
     app.add_exception_handler(Exception, _on_defect)
 
 
@@ -149,8 +151,12 @@ async def _on_wrong_request(request: Request, error: Exception) -> JSONResponse:
 async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     code = _CODES.get(error.status_code, "wrong_request" if error.status_code < 500 else "defect")
-    detail = _UNREADABLE if error.status_code == 400 and error.__cause__ is not None else str(error.detail)
-    return _answer(request, ApiProblem(error.status_code, code, detail, headers=error.headers))
+    return _answer(request, ApiProblem(error.status_code, code, _said_of(request, error), headers=error.headers))
+
+
+async def _on_gone(request: Request, error: Exception) -> JSONResponse:
+    """End the request of a client that hung up; it is no defect, and only the log and the figures see the answer."""
+    return _answer(request, ApiProblem(400, "bad_input", "the body: it ends early; send it again"))
 
 
 async def _on_defect(request: Request, error: Exception) -> JSONResponse:
@@ -159,6 +165,18 @@ async def _on_defect(request: Request, error: Exception) -> JSONResponse:
     return _answer(
         request, ApiProblem(500, "defect", "the service has a defect; its log says more under this request's id")
     )
+
+
+def _said_of(request: Request, error: HTTPException) -> str:
+    """Say in our words what FastAPI refuses in one of its own."""
+    if error.status_code == 404:
+        return f"{request.url.path[:200]!r}: the service has no such path; docs/api.md names all of them"
+    if error.status_code == 405:
+        taken = (error.headers or {}).get("Allow", "another method")
+        return f"{request.url.path[:200]!r}: it does not take {request.method}; send {taken}"
+    if error.status_code == 400 and isinstance(error.__cause__, UnicodeDecodeError):
+        return f"body: no valid UTF-8 at byte {error.__cause__.start + 1}; send JSON in UTF-8"
+    return _UNREADABLE if error.status_code == 400 and error.__cause__ is not None else str(error.detail)
 
 
 def _wrong_part(request: Request, found: Mapping[str, Any]) -> dict[str, str]:

@@ -30,7 +30,7 @@ def metadata_fault(metadata: Mapping[str, Any], *, max_chars: int) -> str:
     except ValueError:
         return "metadata holds a number that JSON does not have (NaN or Infinity); write null"
     if size > max_chars:
-        return f"metadata has {size} characters; at most {max_chars} are kept"
+        return f"metadata has {size} characters; at most {max_chars} are kept; shorten it"
     return ""
 
 

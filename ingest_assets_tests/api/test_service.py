@@ -53,8 +53,10 @@ def test_every_answer_has_its_id_and_the_headers_that_browsers_obey(shared_servi
 
 
 def test_what_is_not_there_is_a_problem(shared_service: Served) -> None:
-    assert problem(shared_service.client.get("/nowhere"))["code"] == "not_found"
-    assert problem(shared_service.client.post("/health"))["code"] == "method_not_allowed"
+    nowhere, wrong = (problem(shared_service.client.request("POST", path)) for path in ("/nowhere", "/health"))
+    assert (nowhere["code"], wrong["code"]) == ("not_found", "method_not_allowed")
+    assert "'/nowhere': the service has no such path" in nowhere["detail"]
+    assert "'/health': it does not take POST; send GET" in wrong["detail"]
 
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_sent(shared_service: Served) -> None:

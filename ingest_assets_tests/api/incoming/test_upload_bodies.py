@@ -42,12 +42,25 @@ def begun(served: Served, sent: bytes, *, declared: int) -> socket.socket:
     return client
 
 
+def ended_as(served: Served, status: str) -> float:
+    """Return how many uploads ended with a status, as the figures count them."""
+    lines = served.client.get("/metrics").text.splitlines()
+    return sum(
+        float(line.rpartition(" ")[2])
+        for line in lines
+        if line.startswith("ingest_http_requests_total{") and 'route="/upload"' in line and f'status="{status}"' in line
+    )
+
+
 def test_a_body_that_ends_early_leaves_nothing(shared_service: Served, project: str) -> None:
+    before = ended_as(shared_service, "400")
     client = begun(shared_service, head_of_form(project) + b"x" * 400_000, declared=10_000_000)
     until(lambda: staged(shared_service), what="it lies in the bucket while it arrives", every_s=0.02)
     client.close()
     until(lambda: not staged(shared_service), what="it is gone from the bucket", every_s=0.02)
     assert held(shared_service, project) == {}
+    until(lambda: ended_as(shared_service, "400") > before, what="its request has ended", every_s=0.02)
+    assert ended_as(shared_service, "500") == 0, "a client that hangs up is no defect of the service"
 
 
 def test_a_body_that_comes_slowly_is_kept(shared_service: Served, project: str) -> None:
