@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from contextlib import ExitStack
 from functools import cached_property
 from threading import Event, Lock, Thread
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 _FINISH_EVERY_S = 5.0
 _ADD_UP_EVERY_S = 30.0
+_MODEL_KNOWN_S = 0.2
+"""A look at which model is in use holds for so long: a request asks for the parts several times, and a look is a query.
+The space of the model before stays whole meanwhile."""
 _log = logging.getLogger(__name__)
 
 
@@ -58,6 +62,7 @@ class Service:
         self.found_files = FoundFiles()
         """What searches have found and is not added up yet."""
         self._opening = Lock()
+        self._model_known_until = 0.0
         self._held = ExitStack()
         self.is_ending = Event()
         """Set when the service is to end: streams of events end then, because the service waits for them."""
@@ -73,7 +78,9 @@ class Service:
     def project(self) -> Project:
         """The bucket, the store, the index and the models, of the model that is in use now."""
         with self._opening:  # endpoints run in many threads, and the parts are opened when they are first used
-            self._project.follow_model_change()
+            if time.monotonic() > self._model_known_until:
+                self._project.follow_model_change()
+                self._model_known_until = time.monotonic() + _MODEL_KNOWN_S
             return self._project
 
     @cached_property

@@ -95,6 +95,13 @@ class PgClient:
             connection.execute("SELECT set_config('statement_timeout', '0', false)")
             yield connection
 
+    @contextmanager
+    def at_hand(self) -> Iterator[Connection[Any]]:
+        """Yield a connection without a transaction: one of the pool if it is open, else one that needs no tables."""
+        taken = self._connection() if self._pool is not None else self._direct()
+        with translated(self.location), taken as connection:
+            yield connection
+
     def connections(self) -> ConnectionCounts:
         """Count the connections of the pool."""
         pool, in_use = self._pool, self._in_use

@@ -65,7 +65,7 @@ def compact_tables(client: PgClient) -> str:
 
 def current_space(client: PgClient) -> str:
     """Return the space in use; the first if nothing was prepared yet."""
-    with client.alone() as connection:  # works also if this object's own space is not ready
+    with client.at_hand() as connection:
         if not exists(connection, client.tables.schema, "ingest_space"):
             return ""
         found = connection.execute(client.tables.sql("SELECT space FROM {ingest_space}")).fetchone()
