@@ -193,7 +193,7 @@ def service(address: tuple[str, ...]) -> Iterator[tuple[str, int]]:
             "pgvector": {"INGEST_PGVECTOR": location},
             "atlas": {"MONGO_URI": location, "MONGO_DB": database},
         }[kind]
-        settings = {"DAGSTER_HOME": str(home), "INGEST_RATE_LIMIT": "", "INGEST_STORE": kind, **of_store}
+        settings = {"DAGSTER_HOME": str(home), "INGEST_RATE_LIMIT": "off", "INGEST_STORE": kind, **of_store}
         models = {name: value for name, value in os.environ.items() if name.startswith("INGEST_MODEL")}
         project = Project(Settings.model_validate({**models, **settings}))
         project.take_over_store()  # a store that is used again belongs to the bucket before

@@ -115,7 +115,7 @@ def main() -> None:
     print(f"{platform.processor() or platform.machine()}, load {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir="/var/tmp")))
-        settings = {"DAGSTER_HOME": str(folder / "home"), "INGEST_RATE_LIMIT": "", "INGEST_MAX_QUEUED": "0"}
+        settings = {"DAGSTER_HOME": str(folder / "home"), "INGEST_RATE_LIMIT": "off", "INGEST_MAX_QUEUED": "0"}
         if given.on == "s3":
             server = stack.enter_context(s3_server(folder / "s3"))
             os.environ.update(server.environment)

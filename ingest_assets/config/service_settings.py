@@ -94,9 +94,9 @@ class ServiceSettings(BaseModel):
     )
     rate_limit: str = Field(
         default="600/minute",
-        pattern=r"^(\d+ ?/ ?(second|minute|hour|day)(; ?\d+ ?/ ?(second|minute|hour|day))*)?$",
+        pattern=r"^(off|\d+ ?/ ?(second|minute|hour|day)(; ?\d+ ?/ ?(second|minute|hour|day))*)$",
         validation_alias="INGEST_RATE_LIMIT",
-        description="requests that a key may make, such as 10/second;600/minute; empty: no limit",
+        description="requests that a key may make, such as 10/second;600/minute; off: no limit",
     )
     max_queued: int = Field(
         default=10_000,

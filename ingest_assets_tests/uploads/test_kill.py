@@ -39,7 +39,7 @@ def service(home: Path, model_cache: Path) -> Iterator[tuple[subprocess.Popen[by
     environment = os.environ | {
         "DAGSTER_HOME": str(home),
         "INGEST_MODEL_CACHE": str(model_cache),
-        "INGEST_RATE_LIMIT": "",
+        "INGEST_RATE_LIMIT": "off",
         "INGESTION_PORT": str(port),
     }
     command = [sys.executable, "-c", "from ingest_assets.cli.main import main; main()", "serve"]

@@ -15,8 +15,8 @@ class Throttle:
     """Counts the requests of each key in this process."""
 
     def __init__(self, rates: str) -> None:
-        """Take rates such as `10/second;600/minute`; empty means no limit."""
-        self._rates = parse_many(rates) if rates else []
+        """Take rates such as `10/second;600/minute`, or `off`."""
+        self._rates = parse_many(rates) if rates != "off" else []
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
     def count(self, who: str) -> None:
